@@ -1,0 +1,146 @@
+"""A device-model profile: sensors, units, thresholds, monitors and ticket policy of one device model, as data.
+
+Parsed from YAML by `domain.profile_file`; versioned and stored by `store.profiles`. Everything a program knows about
+a device kind comes from here.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from domain.breach import BreachKind, Severity
+
+
+class Direction(StrEnum):
+    """On which side of a limit or of the expected band lies the trouble."""
+
+    HIGH = "high"
+    LOW = "low"
+    BOTH = "both"
+
+
+class MonitorRule(StrEnum):
+    """How a monitor turns readings into a score. Each has one detector or rule in `anomaly`."""
+
+    LIMIT = "limit"  # raise / clear limits on the value itself
+    RATE_OF_CHANGE = "rate_of_change"  # raise / clear limits on the change per second
+    FLAT_LINE = "flat_line"  # value unchanged within `tolerance` for `window_s`
+    STALENESS = "staleness"  # no reading for `window_s`, receiver's time
+    ADAPTIVE = "adaptive"  # robust deviations from the series' own past, no training
+    MULTIVARIATE = "multivariate"  # distance of several sensors from their joint healthy history
+    DEVICE_CODE = "device_code"  # the device's own alarm
+    OFFLINE = "offline"  # will or status says offline, for longer than `duration_s`
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A name in both languages of the console."""
+
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """One signal. Readings outside [physical_min, physical_max] are rejected, never scored."""
+
+    key: str  # as in the payload, e.g. "motor_current"
+    label: Text
+    unit: str  # UCUM
+    decimals: int
+    physical_min: float
+    physical_max: float
+    diagnostic: bool = False  # shown lower on the device page
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """One rule on one sensor (several for MULTIVARIATE, none for DEVICE_CODE and OFFLINE).
+
+    `raise_at` and `clear_at` are in the sensor's unit (LIMIT), unit/s (RATE_OF_CHANGE), robust deviations (ADAPTIVE)
+    or multiples of the warm-up maximum (MULTIVARIATE). For direction LOW, raise_at < clear_at.
+    N of M: at least `n` of the last `m` readings beyond `raise_at`. `duration_s` is event time.
+    """
+
+    key: str
+    rule: MonitorRule
+    kind: BreachKind
+    severity: Severity
+    fault_group: str
+    sensors: tuple[str, ...] = ()
+    direction: Direction = Direction.HIGH
+    raise_at: float | None = None
+    clear_at: float | None = None
+    critical_at: float | None = None  # beyond it the breach escalates to CRITICAL
+    n: int = 1
+    m: int = 1
+    duration_s: float = 0.0
+    clear_duration_s: float = 0.0
+    window_s: float | None = None  # STALENESS, FLAT_LINE
+    tolerance: float = 0.0  # FLAT_LINE
+    warmup: int = 0  # readings before ADAPTIVE and MULTIVARIATE speak
+    codes: tuple[str, ...] = ()  # DEVICE_CODE; empty: every code at or above `severity`
+    suspected_part: Text | None = None
+    action: Text | None = None
+    consequence: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPolicy:
+    """The ticket rules of service.md with their defaults; every number may differ by device model."""
+
+    minor_episodes: int = 3  # rule 3: the third MINOR episode ...
+    minor_window_h: float = 24.0  # ... in this window opens
+    late_after_min: float = 15.0  # rule 1: older readings open something only if it is still true
+    quiet_h: float = 2.0  # rule 6: quiet period that makes an order ready to verify
+    reopen_days: float = 14.0  # rule 7
+    false_alarms_flag_monitor: int = 3  # rule 7
+    maintenance_timeout_h: float = 8.0  # rule 5
+    gateway_devices: int = 3  # rule 8: devices offline behind one gateway
+    storm_devices: int = 5  # rule 8: devices of one site ...
+    storm_window_min: float = 10.0  # ... breaching within this window
+    capa_window_days: float = 30.0  # rule 9
+    capa_devices: int = 3
+    capa_customers: int = 2
+    capa_p_value: float = 0.01
+    capa_ineffective_days: float = 180.0
+    response_h: tuple[float, float, float, float] = (1.0, 4.0, 24.0, 72.0)  # SLA response, P1..P4
+    resolution_h: tuple[float, float, float, float] = (8.0, 24.0, 120.0, 336.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultGroup:
+    """What breaches of several monitors have in common: one work order, one suspected part."""
+
+    key: str
+    label: Text
+    suspected_part: Text
+    action: Text
+    consequence: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All that is data about a device model, at one version."""
+
+    model: str  # key, e.g. "INF-200"
+    version: int
+    manufacturer: str
+    name: Text
+    udi_di: str
+    safety_critical: bool
+    sensors: tuple[Sensor, ...]
+    fault_groups: tuple[FaultGroup, ...]
+    monitors: tuple[Monitor, ...]
+    tickets: TicketPolicy = field(default_factory=TicketPolicy)
+
+    def find_sensor(self, key: str) -> Sensor | None:
+        """The sensor of that key, or None."""
+        return next((s for s in self.sensors if s.key == key), None)
+
+    def find_monitor(self, key: str) -> Monitor | None:
+        """The monitor of that key, or None."""
+        return next((m for m in self.monitors if m.key == key), None)
+
+    def find_fault_group(self, key: str) -> FaultGroup | None:
+        """The fault group of that key, or None."""
+        return next((g for g in self.fault_groups if g.key == key), None)
