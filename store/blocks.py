@@ -1,0 +1,87 @@
+"""Reading blocks: the columns of a batch of readings as bytes, and the rows of `reading_block` that carry them.
+
+Layout, little-endian: magic `FWRB`, version u2, reserved u2, count u4, crc32 u4 of all that follows; then the columns
+one after the other: observed_us i8, value f8, series_id i4, flags i2. Widest first, so every column is aligned.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import BlockCorruptError
+
+_MAGIC = b"FWRB"
+_VERSION = 1
+_HEADER = struct.Struct("<4sHHII")
+_ROW_BYTES = 8 + 8 + 4 + 2
+
+
+@dataclass(frozen=True, slots=True)
+class BlockColumns:
+    """The readings of one block in arrival order; all four arrays have the same length and are read-only."""
+
+    series_id: NDArray[np.int32]
+    observed_us: NDArray[np.int64]
+    value: NDArray[np.float64]
+    flags: NDArray[np.int16]  # bits of domain.reading.ReadingFlag
+
+    def __len__(self) -> int:
+        return int(self.series_id.shape[0])
+
+
+def encode_block(
+    series_id: NDArray[np.int32],
+    observed_us: NDArray[np.int64],
+    value: NDArray[np.float64],
+    flags: NDArray[np.int16],
+) -> bytes:
+    """The bytes from which `decode_block` gives exactly these columns (values bit for bit).
+
+    Raises
+    ------
+    ValueError
+        The columns differ in length or are not one-dimensional.
+    """
+    shapes = {np.shape(series_id), np.shape(observed_us), np.shape(value), np.shape(flags)}
+    if len(shapes) != 1 or len(np.shape(series_id)) != 1:
+        raise ValueError("the columns of a block have one length")
+    body = b"".join(
+        (
+            np.ascontiguousarray(observed_us, dtype="<i8").tobytes(),
+            np.ascontiguousarray(value, dtype="<f8").tobytes(),
+            np.ascontiguousarray(series_id, dtype="<i4").tobytes(),
+            np.ascontiguousarray(flags, dtype="<i2").tobytes(),
+        )
+    )
+    return _HEADER.pack(_MAGIC, _VERSION, 0, len(series_id), zlib.crc32(body)) + body
+
+
+def decode_block(payload: bytes) -> BlockColumns:
+    """The columns that `encode_block` was given, as read-only views of `payload`.
+
+    Raises
+    ------
+    BlockCorruptError
+        Wrong magic, version, length or checksum.
+    """
+    if len(payload) < _HEADER.size:
+        raise BlockCorruptError(f"{len(payload)} bytes are shorter than a header.")
+    magic, version, _, count, checksum = _HEADER.unpack_from(payload)
+    if magic != _MAGIC or version != _VERSION:
+        raise BlockCorruptError(f"magic {magic!r}, version {version}.")
+    if len(payload) != _HEADER.size + count * _ROW_BYTES:
+        raise BlockCorruptError(f"{count} readings do not make {len(payload)} bytes.")
+    if zlib.crc32(memoryview(payload)[_HEADER.size :]) != checksum:
+        raise BlockCorruptError("the checksum differs.")
+    at = _HEADER.size
+    observed_us = np.frombuffer(payload, dtype="<i8", count=count, offset=at)
+    at += 8 * count
+    value = np.frombuffer(payload, dtype="<f8", count=count, offset=at)
+    at += 8 * count
+    series_id = np.frombuffer(payload, dtype="<i4", count=count, offset=at)
+    at += 4 * count
+    flags = np.frombuffer(payload, dtype="<i2", count=count, offset=at)
+    return BlockColumns(series_id=series_id, observed_us=observed_us, value=value, flags=flags)
