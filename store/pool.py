@@ -1,0 +1,63 @@
+"""The one way to the database: a bounded pool of connections that speak UTC and name their program."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool
+
+Connection: TypeAlias = psycopg.Connection[TupleRow]
+Pool: TypeAlias = ConnectionPool[Connection]
+
+# What a loop catches to back off and connect again: the connection or the server went away, or a transaction must be retried.
+DATABASE_GONE = (psycopg.OperationalError, psycopg.InterfaceError)
+RETRYABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+
+
+def _connection_arguments(application: str) -> dict[str, object]:
+    return {
+        "application_name": f"forewarn {application}",
+        "options": "-c timezone=UTC -c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000",
+        "connect_timeout": 5,
+        # A peer that vanished without a word is noticed within half a minute, not after two hours.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+
+
+def open_connection(url: str, *, application: str, autocommit: bool = False) -> Connection:
+    """A connection of its own, for what outlives a transaction: LISTEN, advisory locks, migrations.
+
+    Raises
+    ------
+    psycopg.OperationalError
+        The server cannot be reached or refuses the account.
+    """
+    return psycopg.Connection.connect(url, autocommit=autocommit, **_connection_arguments(application))  # type: ignore[arg-type]
+
+
+def open_pool(url: str, *, application: str, size: int = 4) -> Pool:
+    """A pool of at most `size` connections, each checked before it is lent; opened in the background.
+
+    `with pool.connection() as conn` is one transaction: committed at the end of the block, rolled back by an exception.
+    """
+    return ConnectionPool(
+        url,
+        kwargs=_connection_arguments(application),
+        min_size=1,
+        max_size=size,
+        open=True,
+        timeout=10,
+        check=ConnectionPool.check_connection,
+        name=application,
+    )
+
+
+@contextmanager
+def transaction(conn: Connection) -> Iterator[Connection]:
+    """One transaction on a connection of its own; a savepoint inside another."""
+    with conn.transaction():
+        yield conn
