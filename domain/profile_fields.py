@@ -35,7 +35,9 @@ class FieldReader:
         self.source = source
         self.problems: list[ProfileProblem] = []
         self._defaults = defaults
+        self.declared: dict[type, list[tuple[str, str]]] = {}  # keys of every record, also of one that cannot be built
         self._marks: dict[str, tuple[int, int]] = {}
+        self._placed: dict[int, tuple[Any, str]] = {}  # by identity; the record is kept so that its id stays its own
 
     def note(self, path: str, reason: str) -> None:
         """Notes a problem at the field of that path, or at the nearest field around it that the file has."""
@@ -55,9 +57,9 @@ class FieldReader:
         if get_origin(hint) is tuple:
             return self._read_tuple(get_args(hint), node, path)
         if hasattr(hint, "__dataclass_fields__"):
-            return self._read_dataclass(hint, node, path)
+            return self._read_record(hint, node, path)
         if not isinstance(node, yaml.ScalarNode):
-            return self._refuse(path, f"must be {_describe(hint)}, not a {node.id}")
+            return self._refuse(path, f"must be {_describe(hint)}, not a {_kind(node)}")
         if isinstance(hint, EnumType):
             return self._read_enum(hint, node, path)
         if hint is str:
@@ -82,7 +84,7 @@ class FieldReader:
         names = [str(member.value) for member in cast(Any, hint)]
         if node.value in names:
             return cast(Any, hint)(node.value)
-        return self._refuse(path, f"must be one of {', '.join(names)}{_suggest(node.value, names)}")
+        return self._refuse(path, f"must be one of {', '.join(names)}{suggest(node.value, names)}")
 
     def _read_scalar(self, hint: Any, node: yaml.ScalarNode, path: str) -> Any:
         text = node.value if node.style is None else ""
@@ -96,7 +98,7 @@ class FieldReader:
 
     def _read_tuple(self, args: tuple[Any, ...], node: yaml.Node, path: str) -> Any:
         if not isinstance(node, yaml.SequenceNode):
-            return self._refuse(path, f"must be a list, not a {node.id}")
+            return self._refuse(path, f"must be a list, not a {_kind(node)}")
         items: list[yaml.Node] = node.value
         if len(items) > MAX_ITEMS:
             return self._refuse(path, f"has more than {MAX_ITEMS} entries")
@@ -111,56 +113,52 @@ class FieldReader:
         whole = len(readable) == len(values) or hasattr(args[0], "__dataclass_fields__")
         return readable if whole else UNREADABLE
 
-    def _read_dataclass(self, hint: type, node: yaml.Node, path: str) -> Any:
+    def _read_record(self, hint: type, node: yaml.Node, path: str) -> Any:
+        values, complete = self.read_values(hint, node, path)
+        if not complete:
+            return UNREADABLE
+        record = hint(**values)
+        self._placed[id(record)] = (record, path)
+        return record
+
+    def read_values(self, hint: type, node: yaml.Node, path: str) -> tuple[dict[str, Any], bool]:
+        """The readable fields of one record, and whether all that it needs are there.
+
+        A field with a default that could not be read falls back to it, so that the rest of the record is still checked.
+        """
         if not isinstance(node, yaml.MappingNode):
-            return self._refuse(path, f"must be a mapping, not a {node.id}")
+            self.note(path, f"must be a mapping, not a {_kind(node)}")
+            return {}, False
         known: dict[str, Field[Any]] = {f.name: f for f in fields(cast(Any, hint))}
         hints = get_type_hints(hint)
         values: dict[str, Any] = {}
-        seen: set[str] = set()
         for key_node, value_node in node.value:
             key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
             field_path = f"{path}.{key}" if path else key
             mark = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-            if key in seen:
+            if field_path in self._marks:
                 self.problems.append(ProfileProblem(self.source, *mark, field_path, "stands here a second time"))
                 continue
-            seen.add(key)
             self._marks[field_path] = mark
             if key not in known:
-                self.note(field_path, f"is no field of {_noun(hint)}{_suggest(key, list(known))}")
+                self.note(field_path, f"is no field of {_noun(hint)}{suggest(key, list(known))}")
                 continue
             values[key] = self.read(hints[key], value_node, field_path)
-        readable = {key: value for key, value in values.items() if value is not UNREADABLE}
-        readable = self._defaults(hint, readable)
-        missing = [
-            name
-            for name, f in known.items()
-            if name not in values and name not in readable and f.default is MISSING and f.default_factory is MISSING
-        ]
-        for name in missing:
-            self.note(f"{path}.{name}" if path else name, "is missing")
-        required_unreadable = any(
-            value is UNREADABLE and known[key].default is MISSING and known[key].default_factory is MISSING
-            for key, value in values.items()
-        )
-        if missing or required_unreadable:
-            return UNREADABLE
-        # A field with a default that could not be read falls back to it, so that the record's other fields are checked.
-        return Placed.place(hint(**readable), path)
+        readable = self._defaults(hint, {key: value for key, value in values.items() if value is not UNREADABLE})
+        if isinstance(readable.get("key"), str):
+            self.declared.setdefault(hint, []).append((readable["key"], path))
+        complete = True
+        for name, spec in known.items():
+            if name in readable or spec.default is not MISSING or spec.default_factory is not MISSING:
+                continue
+            complete = False
+            if name not in values:
+                self.note(f"{path}.{name}" if path else name, "is missing")
+        return readable, complete
 
-
-class Placed:
-    """Where each record that was read stands in the file; records are compared by identity."""
-
-    _paths: dict[int, tuple[Any, str]]
-
-    def __init__(self) -> None:
-        self._paths = {}
-
-    @staticmethod
-    def place(record: Any, path: str) -> Any:
-        return record
+    def path_of(self, record: Any) -> str:
+        """Where a record that was read here stands in the file."""
+        return self._placed[id(record)][1]
 
 
 def _describe(hint: Any) -> str:
@@ -169,10 +167,16 @@ def _describe(hint: Any) -> str:
     return {str: "text", int: "a whole number", float: "a finite number", bool: "true or false"}[hint]
 
 
+def _kind(node: yaml.Node) -> str:
+    return str(getattr(node, "id", "node"))
+
+
 def _noun(hint: type) -> str:
-    return "a profile" if hint.__name__ == "Profile" else f"a {re.sub('(?<!^)([A-Z])', r' \1', hint.__name__).lower()}"
+    words = re.sub("(?<!^)([A-Z])", r" \1", hint.__name__).lower()
+    return f"a {words}"
 
 
-def _suggest(word: str, known: list[str]) -> str:
+def suggest(word: str, known: list[str]) -> str:
+    """`; did you mean ...?` where a known word is near, else nothing."""
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean `{close[0]}`?" if close else ""

@@ -59,7 +59,8 @@ def compose_document(text: str, source: str) -> yaml.MappingNode | list[ProfileP
 def _find_forbidden(text: str, source: str) -> Iterator[ProfileProblem]:
     depth = documents = 0
     for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        mark = event.start_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         if isinstance(event, CollectionStartEvent):
             depth += 1
         elif isinstance(event, CollectionEndEvent):

@@ -17,7 +17,8 @@ KNOWN_UNITS: frozenset[str] = frozenset(
         "/min", "/s", "/h", "rad/s", "deg", "rad",
         "kg", "g", "mg", "ug", "N", "mN", "N.m", "mN.m", "N.cm",
         "s", "ms", "us", "min", "h", "d",
-        "mol/L", "mmol/L", "mS/cm", "uS/cm", "[pH]", "Gy", "mGy", "Sv", "mSv", "uSv/h", "lx", "cd", "lm", "dB", "dB[SPL]",
+        "mol/L", "mmol/L", "mS/cm", "uS/cm", "[pH]", "Gy", "mGy", "Sv", "mSv", "uSv/h", "lx", "cd", "lm",
+        "dB", "dB[SPL]",
     }
 )  # fmt: skip
 
