@@ -1,4 +1,4 @@
-"""Forward-only migrations: numbered SQL files, each applied once, in order, in a transaction of its own, with its checksum."""
+"""Forward-only migrations: numbered SQL files, each applied once, in order, with its checksum, in its transaction."""
 
 import hashlib
 from dataclasses import dataclass
@@ -47,7 +47,8 @@ RECORD_APPLIED = "INSERT INTO schema_migration (number, name, sha256) VALUES (%s
 def migrate(owner_url: str) -> list[str]:
     """Brings the database to this version and returns the names of the migrations applied now.
 
-    `owner_url` is an account that may create tables and the role `forewarn_app`. Concurrent callers wait for one another.
+    `owner_url` is an account that may create tables and the role `forewarn_app`. Concurrent callers wait for
+    one another.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def migrate(owner_url: str) -> list[str]:
         conn.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
         with conn.transaction():
             conn.execute(CREATE_SCHEMA_MIGRATION)
-        applied: dict[int, str] = {number: sha256 for number, sha256 in conn.execute(LOAD_APPLIED)}
+        applied: dict[int, str] = dict(conn.execute(LOAD_APPLIED).fetchall())
         for migration in load_migrations():
             known = applied.get(migration.number)
             if known == migration.sha256:
@@ -74,7 +75,7 @@ def migrate(owner_url: str) -> list[str]:
 
 
 def _apply(conn: Connection, migration: Migration) -> None:
-    conn.execute(migration.sql)  # type: ignore[call-overload]
+    conn.execute(migration.sql)
     if migration.number == 1:
         # What differs between the flavours is decided by this row, before the first table that differs is made.
         conn.execute("INSERT INTO installation (flavour) VALUES (%s)", (_detect_flavour(conn),))
@@ -82,7 +83,7 @@ def _apply(conn: Connection, migration: Migration) -> None:
 
 
 def _detect_flavour(conn: Connection) -> str:
-    """`postgresql`, or the edition of TimescaleDB that this server offers (the extension is created when it is preloaded)."""
+    """`postgresql`, or the edition of TimescaleDB that this server preloads (its extension is then created)."""
     preloaded = conn.execute("SELECT current_setting('shared_preload_libraries') LIKE '%timescaledb%'").fetchone()
     if preloaded is None or not preloaded[0]:
         return "postgresql"

@@ -11,7 +11,7 @@ from psycopg_pool import ConnectionPool
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 Pool: TypeAlias = ConnectionPool[Connection]
 
-# What a loop catches to back off and connect again: the connection or the server went away, or a transaction must be retried.
+# What a loop catches: the server went away (back off, connect again); the transaction must be retried.
 DATABASE_GONE = (psycopg.OperationalError, psycopg.InterfaceError)
 RETRYABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 

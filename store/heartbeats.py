@@ -1,0 +1,56 @@
+"""What each running program says of itself; `/health` and `forewarn doctor` read it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The last sign of life of one program. `at` is the database's time."""
+
+    program: str
+    instance: str
+    at: datetime
+    started_at: datetime
+    details: dict[str, Any]
+    age_s: float
+
+
+RECORD_HEARTBEAT = """
+    INSERT INTO heartbeat (program, instance, at, started_at, details) VALUES (%s, %s, now(), %s, %s)
+    ON CONFLICT (program, instance)
+    DO UPDATE SET at = now(), started_at = excluded.started_at, details = excluded.details
+"""
+
+
+def record_heartbeat(
+    conn: Connection, program: str, instance: str, started_at: datetime, details: dict[str, Any]
+) -> None:
+    """Says that `program` is alive now, with what it wants people to know of it (no secrets)."""
+    conn.execute(RECORD_HEARTBEAT, (program, instance, started_at, Jsonb(details)))
+
+
+REMOVE_HEARTBEAT = "DELETE FROM heartbeat WHERE program = %s AND instance = %s"
+
+
+def remove_heartbeat(conn: Connection, program: str, instance: str) -> None:
+    """Says that the program stopped as it should: its silence is then no alarm."""
+    conn.execute(REMOVE_HEARTBEAT, (program, instance))
+
+
+LOAD_HEARTBEATS = """
+    SELECT program, instance, at, started_at, details, extract(epoch FROM now() - at)::float8 AS age_s
+    FROM heartbeat ORDER BY program, instance
+"""
+
+
+def load_heartbeats(conn: Connection) -> list[Heartbeat]:
+    """Every program that said it lives and did not say that it stopped, the silent ones with their age."""
+    with conn.cursor(row_factory=class_row(Heartbeat)) as cursor:
+        return cursor.execute(LOAD_HEARTBEATS).fetchall()

@@ -1,0 +1,195 @@
+"""Customers, sites, gateways and devices, brought in as rows: each is made where new and mended where it differs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from domain.installed_base import InstalledDevice, LineProblem
+from store.audit import record_audit
+from store.pool import Connection
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did, or would do. `problems` lines were left out."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    problems: list[LineProblem] = field(default_factory=list)
+
+
+UPSERT_CUSTOMER = """
+    INSERT INTO customer (code, name, type, region, is_simulated)
+    VALUES (%(ref)s, %(name)s, %(type)s, %(region)s, %(sim)s)
+    ON CONFLICT (code) DO UPDATE SET name = excluded.name, type = excluded.type, region = excluded.region,
+        row_version = customer.row_version + 1, updated_at = now()
+    WHERE (customer.name, customer.type, customer.region)
+        IS DISTINCT FROM (excluded.name, excluded.type, excluded.region)
+"""
+UPSERT_SITE = """
+    INSERT INTO site (customer_id, code, name, time_zone, region, is_simulated)
+    SELECT c.id, %(ref)s, %(name)s, %(zone)s, %(region)s, %(sim)s FROM customer c WHERE c.code = %(customer)s
+    ON CONFLICT (code) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone, region = excluded.region,
+        customer_id = excluded.customer_id, row_version = site.row_version + 1, updated_at = now()
+    WHERE (site.name, site.time_zone, site.region, site.customer_id)
+        IS DISTINCT FROM (excluded.name, excluded.time_zone, excluded.region, excluded.customer_id)
+"""
+UPSERT_GATEWAY = """
+    INSERT INTO gateway (name, site_id, is_simulated)
+    VALUES (%(name)s, (SELECT id FROM site WHERE code = %(site)s), %(sim)s)
+    ON CONFLICT (name) DO UPDATE SET site_id = excluded.site_id
+    WHERE gateway.site_id IS DISTINCT FROM excluded.site_id
+"""
+# An empty cell leaves what is known; firmware is what the device reports, once it has reported any.
+UPSERT_DEVICE = """
+    INSERT INTO device AS d (device_model_id, serial, lot, udi, site_id, gateway_id, made_on, installed_on,
+        warranty_end, calibration_due, firmware, region, is_simulated, shard)
+    SELECT m.id, %(serial)s, %(lot)s, %(udi)s, s.id, g.id, %(made_on)s, %(installed_on)s, %(warranty_end)s,
+        %(calibration_due)s, %(firmware)s, %(region)s, %(sim)s,
+        (hashtext(%(serial)s) & 2147483647) %% (SELECT shard_count FROM installation)
+    FROM device_model m
+    LEFT JOIN site s ON s.code = %(site)s
+    LEFT JOIN gateway g ON g.name = %(gateway)s
+    WHERE m.key = %(model)s
+    ON CONFLICT (serial) DO UPDATE SET
+        device_model_id = excluded.device_model_id,
+        lot = coalesce(nullif(excluded.lot, ''), d.lot),
+        udi = coalesce(nullif(excluded.udi, ''), d.udi),
+        site_id = coalesce(excluded.site_id, d.site_id),
+        gateway_id = coalesce(excluded.gateway_id, d.gateway_id),
+        made_on = coalesce(excluded.made_on, d.made_on),
+        installed_on = coalesce(excluded.installed_on, d.installed_on),
+        warranty_end = coalesce(excluded.warranty_end, d.warranty_end),
+        calibration_due = coalesce(excluded.calibration_due, d.calibration_due),
+        firmware = CASE WHEN d.firmware = '' THEN excluded.firmware ELSE d.firmware END,
+        region = coalesce(nullif(excluded.region, ''), d.region),
+        row_version = d.row_version + 1, updated_at = now()
+    WHERE (d.device_model_id, d.lot, d.udi, d.site_id, d.gateway_id, d.made_on, d.installed_on, d.warranty_end,
+            d.calibration_due, d.region)
+        IS DISTINCT FROM (excluded.device_model_id, coalesce(nullif(excluded.lot, ''), d.lot),
+            coalesce(nullif(excluded.udi, ''), d.udi), coalesce(excluded.site_id, d.site_id),
+            coalesce(excluded.gateway_id, d.gateway_id), coalesce(excluded.made_on, d.made_on),
+            coalesce(excluded.installed_on, d.installed_on), coalesce(excluded.warranty_end, d.warranty_end),
+            coalesce(excluded.calibration_due, d.calibration_due), coalesce(nullif(excluded.region, ''), d.region))
+    RETURNING d.id, d.row_version
+"""
+RECORD_SERIES_OF_DEVICES = """
+    INSERT INTO series (device_id, sensor)
+    SELECT d.id, sensor ->> 'key'
+    FROM device d
+    JOIN device_model m ON m.id = d.device_model_id
+    JOIN device_model_profile p ON p.device_model_id = m.id AND p.version = m.current_version
+    CROSS JOIN jsonb_array_elements(p.body -> 'sensors') AS sensor
+    WHERE d.id = ANY(%s)
+    ON CONFLICT DO NOTHING
+"""
+LOAD_MODEL_KEYS = "SELECT key FROM device_model"
+
+
+def record_installed_base(
+    conn: Connection, devices: Sequence[InstalledDevice], *, actor: str, role: str, lines: Sequence[int] | None = None
+) -> ImportReport:
+    """Makes or mends every device with its site, customer and gateway; one that names an unknown model is a problem.
+
+    `lines` are the line numbers of the devices, for the report (1, 2, ... by default). The same rows again change
+    nothing.
+    """
+    report = ImportReport()
+    models = {key for (key,) in conn.execute(LOAD_MODEL_KEYS)}
+    usable: list[InstalledDevice] = []
+    for place, device in enumerate(devices):
+        if device.model in models:
+            usable.append(device)
+        else:
+            line = lines[place] if lines is not None else place + 1
+            known = ", ".join(sorted(models)) or "none; apply a profile first"
+            report.problems.append(LineProblem(line, "model", f"{device.model!r} is not known (known: {known})"))
+    _record_surroundings(conn, usable)
+    touched: list[int] = []
+    for device in usable:
+        row = conn.execute(UPSERT_DEVICE, _device_parameters(device)).fetchone()
+        if row is None:
+            report.unchanged += 1
+            continue
+        touched.append(row[0])
+        if row[1] == 1:
+            report.created += 1
+        else:
+            report.changed += 1
+    if touched:
+        conn.execute(RECORD_SERIES_OF_DEVICES, (touched,))
+        record_audit(
+            conn,
+            actor=actor,
+            role=role,
+            permission="installed_base.import",
+            action="import",
+            entity="device",
+            entity_id="*" if len(touched) > 1 else usable[0].serial,
+            after={"created": report.created, "changed": report.changed, "serials": [d.serial for d in usable][:1000]},
+        )
+    return report
+
+
+def _record_surroundings(conn: Connection, devices: Sequence[InstalledDevice]) -> None:
+    customers = {d.customer_ref: d for d in devices if d.customer_ref}
+    sites = {d.site_ref: d for d in devices if d.site_ref}
+    gateways = {d.gateway: d for d in devices if d.gateway}
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            UPSERT_CUSTOMER,
+            [
+                {"ref": r, "name": d.customer_name, "type": d.customer_type, "region": d.region, "sim": d.is_simulated}
+                for r, d in customers.items()
+            ],
+        )
+        cursor.executemany(
+            UPSERT_SITE,
+            [
+                {
+                    "ref": r,
+                    "name": d.site_name,
+                    "zone": d.site_time_zone,
+                    "region": d.region,
+                    "sim": d.is_simulated,
+                    "customer": d.customer_ref,
+                }
+                for r, d in sites.items()
+            ],
+        )
+        cursor.executemany(
+            UPSERT_GATEWAY,
+            [{"name": n, "site": d.site_ref or None, "sim": d.is_simulated} for n, d in gateways.items()],
+        )
+
+
+def _device_parameters(device: InstalledDevice) -> dict[str, object]:
+    return {
+        "serial": device.serial,
+        "model": device.model,
+        "lot": device.lot,
+        "udi": device.udi,
+        "site": device.site_ref or None,
+        "gateway": device.gateway or None,
+        "made_on": device.made_on,
+        "installed_on": device.installed_on,
+        "warranty_end": device.warranty_end,
+        "calibration_due": device.calibration_due,
+        "firmware": device.firmware,
+        "region": device.region,
+        "sim": device.is_simulated,
+    }
+
+
+RECORD_CONTRACT = """
+    INSERT INTO service_contract (code, customer_id, coverage, starts_on, ends_on, is_simulated)
+    SELECT %s, c.id, %s, %s, %s, c.is_simulated FROM customer c WHERE c.code = %s
+    ON CONFLICT (code) DO NOTHING
+"""
+
+
+def record_contract(
+    conn: Connection, code: str, customer_code: str, coverage: str, starts_on: object, ends_on: object
+) -> None:
+    """Makes the service contract of that code unless it is there."""
+    conn.execute(RECORD_CONTRACT, (code, coverage, starts_on, ends_on, customer_code))

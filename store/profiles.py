@@ -1,0 +1,130 @@
+"""Device-model profiles, every version that was ever applied."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from domain.errors import ProfileError
+from domain.profile import Profile
+from domain.profile_json import find_profile_sha256, profile_from_json, profile_to_json
+from store.pool import Connection
+
+
+class Applied(StrEnum):
+    """What became of a profile that was applied."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """One version of one profile, for lists."""
+
+    model: str
+    version: int
+    is_current: bool
+    sha256: str
+    applied_by: str
+    applied_at: datetime
+    device_count: int
+
+
+LOCK_MODEL = "SELECT id, current_version FROM device_model WHERE key = %s FOR UPDATE"
+LOAD_HASH = "SELECT sha256 FROM device_model_profile WHERE device_model_id = %s AND version = %s"
+RECORD_MODEL = """
+    INSERT INTO device_model (key, manufacturer, name, udi_di, safety_critical, current_version)
+    VALUES (%(key)s, %(manufacturer)s, %(name)s, %(udi_di)s, %(safety_critical)s, %(version)s)
+    ON CONFLICT (key) DO UPDATE SET manufacturer = excluded.manufacturer, name = excluded.name,
+        udi_di = excluded.udi_di, safety_critical = excluded.safety_critical, current_version = excluded.current_version,
+        row_version = device_model.row_version + 1, updated_at = now()
+    RETURNING id
+"""
+RECORD_PROFILE = """
+    INSERT INTO device_model_profile (device_model_id, version, body, sha256, applied_by)
+    VALUES (%s, %s, %s, %s, %s)
+"""
+# A sensor that a new version adds becomes a series of every device of the model.
+RECORD_SERIES_OF_MODEL = """
+    INSERT INTO series (device_id, sensor)
+    SELECT d.id, s.sensor FROM device d CROSS JOIN unnest(%s::text[]) AS s (sensor) WHERE d.device_model_id = %s
+    ON CONFLICT DO NOTHING
+"""
+
+
+def record_profile(conn: Connection, profile: Profile, applied_by: str) -> Applied:
+    """Makes `profile` the current one of its model; a version that was applied once is never another.
+
+    Raises
+    ------
+    ProfileError
+        The version was applied before with other content, or is older than the current one.
+    """
+    known = conn.execute(LOCK_MODEL, (profile.model,)).fetchone()
+    sha256 = find_profile_sha256(profile)
+    if known is not None:
+        same_version = conn.execute(LOAD_HASH, (known[0], profile.version)).fetchone()
+        if same_version is not None and same_version[0] != sha256:
+            raise ProfileError(
+                f"{profile.model}: version {profile.version} was applied before with other content; raise `version`"
+            )
+        if profile.version < known[1]:
+            raise ProfileError(f"{profile.model}: version {profile.version} is older than {known[1]}, which is applied")
+        if same_version is not None:
+            return Applied.UNCHANGED
+    row = conn.execute(
+        RECORD_MODEL,
+        {
+            "key": profile.model,
+            "manufacturer": profile.manufacturer,
+            "name": Jsonb({"en": profile.name.en, "zh": profile.name.zh}),
+            "udi_di": profile.udi_di,
+            "safety_critical": profile.safety_critical,
+            "version": profile.version,
+        },
+    ).fetchone()
+    assert row is not None
+    conn.execute(RECORD_PROFILE, (row[0], profile.version, Jsonb(profile_to_json(profile)), sha256, applied_by))
+    conn.execute(RECORD_SERIES_OF_MODEL, ([s.key for s in profile.sensors], row[0]))
+    return Applied.NEW
+
+
+LOAD_PROFILES = """
+    SELECT p.body FROM device_model m
+    JOIN device_model_profile p ON p.device_model_id = m.id AND p.version = m.current_version
+    ORDER BY m.key
+"""
+
+
+def load_profiles(conn: Connection) -> dict[str, Profile]:
+    """The current profile of every model, by the model's key."""
+    profiles = [profile_from_json(body) for (body,) in conn.execute(LOAD_PROFILES)]
+    return {p.model: p for p in profiles}
+
+
+LOAD_PROFILE = """
+    SELECT p.body FROM device_model m JOIN device_model_profile p ON p.device_model_id = m.id
+    WHERE m.key = %(model)s AND p.version = coalesce(%(version)s, m.current_version)
+"""
+
+
+def load_profile(conn: Connection, model: str, version: int | None = None) -> Profile | None:
+    """The profile of that model at that version (the current one by default), or None."""
+    row = conn.execute(LOAD_PROFILE, {"model": model, "version": version}).fetchone()
+    return None if row is None else profile_from_json(row[0])
+
+
+LIST_PROFILES = """
+    SELECT m.key AS model, p.version, p.version = m.current_version AS is_current, p.sha256, p.applied_by, p.applied_at,
+        (SELECT count(*) FROM device d WHERE d.device_model_id = m.id) AS device_count
+    FROM device_model m JOIN device_model_profile p ON p.device_model_id = m.id ORDER BY m.key, p.version DESC
+"""
+
+
+def load_profile_rows(conn: Connection) -> list[ProfileRow]:
+    """Every version of every profile, newest first within a model."""
+    with conn.cursor(row_factory=class_row(ProfileRow)) as cursor:
+        return cursor.execute(LIST_PROFILES).fetchall()
