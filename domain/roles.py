@@ -1,0 +1,151 @@
+"""Roles and what each may do: least privilege, and the only table of rights in the product.
+
+A person may hold several roles; a token holds one. What a role may do *to which rows* (a technician's own work
+orders, a customer's own devices) is not here: the first is a guard of the record's life-cycle, the second a condition
+of every query.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Who somebody is to this system. Values stand in the database and never change."""
+
+    TECHNICIAN = "technician"
+    DISPATCHER = "dispatcher"
+    SERVICE_MANAGER = "service_manager"
+    QUALITY_ENGINEER = "quality_engineer"
+    QUALITY_APPROVER = "quality_approver"
+    DATA_STEWARD = "data_steward"
+    ENGINEER = "engineer"
+    INTEGRATOR = "integrator"
+    AUDITOR = "auditor"
+    CUSTOMER = "customer"
+    ADMIN = "admin"
+
+
+class Permission(StrEnum):
+    """One right. Values stand in audit events and in problems, and never change."""
+
+    ACCOUNT_USE = "account.use"  # see oneself, change one's own password
+    HEALTH_READ = "health.read"  # details of programs and metrics
+    CUSTOMER_READ = "customer.read"
+    CUSTOMER_READ_CONTACTS = "customer.read_contacts"  # names and numbers of people; masked without it
+    DEVICE_READ = "device.read"  # devices, sites, contracts, models, history
+    DEVICE_REGISTER = "device.register"
+    DEVICE_SHELVE = "device.shelve"
+    READING_READ = "reading.read"  # readings and scores
+    BREACH_READ = "breach.read"  # breaches and their evidence
+    BREACH_ACKNOWLEDGE = "breach.acknowledge"
+    WORK_ORDER_READ = "work_order.read"
+    WORK_ORDER_CREATE = "work_order.create"
+    WORK_ORDER_NOTE = "work_order.note"
+    WORK_ORDER_TRIAGE = "work_order.triage"  # accept into work, change priority
+    WORK_ORDER_ASSIGN = "work_order.assign"
+    WORK_ORDER_WORK = "work_order.work"  # start, hold, go on, report done, decline: on one's own orders
+    WORK_ORDER_VERIFY = "work_order.verify"  # never one's own work
+    WORK_ORDER_CLOSE = "work_order.close"  # signed
+    WORK_ORDER_REOPEN = "work_order.reopen"
+    WORK_ORDER_CANCEL = "work_order.cancel"
+    CAPA_READ = "capa.read"
+    CAPA_DECIDE = "capa.decide"  # open or reject a proposal
+    CAPA_WORK = "capa.work"  # from OPEN up to VERIFICATION
+    CAPA_APPROVE = "capa.approve"  # plan, effectiveness, closure: never what one wrote
+    REJECTION_READ = "rejection.read"
+    PROFILE_WRITE = "profile.write"  # profiles, monitors, models
+    AUDIT_READ = "audit.read"
+    USER_MANAGE = "user.manage"
+    TOKEN_MANAGE = "token.manage"  # noqa: S105 - the name of a right
+
+
+# What everyone with business in the service sees. Customer is not among them, admin neither: he sees no records.
+_SERVICE_READS = frozenset(
+    {
+        Permission.ACCOUNT_USE,
+        Permission.HEALTH_READ,
+        Permission.CUSTOMER_READ,
+        Permission.DEVICE_READ,
+        Permission.READING_READ,
+        Permission.BREACH_READ,
+        Permission.WORK_ORDER_READ,
+    }
+)
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.TECHNICIAN: _SERVICE_READS
+    | {Permission.CUSTOMER_READ_CONTACTS, Permission.WORK_ORDER_NOTE, Permission.WORK_ORDER_WORK},
+    Role.DISPATCHER: _SERVICE_READS
+    | {
+        Permission.CUSTOMER_READ_CONTACTS,
+        Permission.BREACH_ACKNOWLEDGE,
+        Permission.WORK_ORDER_CREATE,
+        Permission.WORK_ORDER_NOTE,
+        Permission.WORK_ORDER_TRIAGE,
+        Permission.WORK_ORDER_ASSIGN,
+    },
+    Role.SERVICE_MANAGER: _SERVICE_READS
+    | {
+        Permission.CUSTOMER_READ_CONTACTS,
+        Permission.BREACH_ACKNOWLEDGE,
+        Permission.DEVICE_SHELVE,
+        Permission.WORK_ORDER_CREATE,
+        Permission.WORK_ORDER_NOTE,
+        Permission.WORK_ORDER_TRIAGE,
+        Permission.WORK_ORDER_ASSIGN,
+        Permission.WORK_ORDER_VERIFY,
+        Permission.WORK_ORDER_CLOSE,
+        Permission.WORK_ORDER_REOPEN,
+        Permission.WORK_ORDER_CANCEL,
+        Permission.CAPA_READ,
+        Permission.REJECTION_READ,
+    },
+    Role.QUALITY_ENGINEER: _SERVICE_READS
+    | {Permission.WORK_ORDER_NOTE, Permission.CAPA_READ, Permission.CAPA_WORK, Permission.REJECTION_READ},
+    Role.QUALITY_APPROVER: _SERVICE_READS | {Permission.CAPA_READ, Permission.CAPA_DECIDE, Permission.CAPA_APPROVE},
+    Role.DATA_STEWARD: _SERVICE_READS
+    | {Permission.CUSTOMER_READ_CONTACTS, Permission.DEVICE_REGISTER, Permission.REJECTION_READ},
+    Role.ENGINEER: _SERVICE_READS
+    | {
+        Permission.BREACH_ACKNOWLEDGE,
+        Permission.DEVICE_REGISTER,
+        Permission.WORK_ORDER_NOTE,
+        Permission.CAPA_READ,
+        Permission.REJECTION_READ,
+        Permission.PROFILE_WRITE,
+    },
+    Role.INTEGRATOR: _SERVICE_READS
+    | {
+        Permission.DEVICE_REGISTER,
+        Permission.WORK_ORDER_CREATE,
+        Permission.WORK_ORDER_NOTE,
+        Permission.CAPA_READ,
+        Permission.REJECTION_READ,
+    },
+    Role.AUDITOR: _SERVICE_READS | {Permission.CAPA_READ, Permission.REJECTION_READ, Permission.AUDIT_READ},
+    Role.CUSTOMER: frozenset(
+        {
+            Permission.ACCOUNT_USE,
+            Permission.CUSTOMER_READ,
+            Permission.DEVICE_READ,
+            Permission.READING_READ,
+            Permission.BREACH_READ,
+            Permission.WORK_ORDER_READ,
+        }
+    ),
+    Role.ADMIN: frozenset(
+        {Permission.ACCOUNT_USE, Permission.HEALTH_READ, Permission.USER_MANAGE, Permission.TOKEN_MANAGE}
+    ),
+}
+
+
+def find_permissions(roles: Iterable[Role | str]) -> frozenset[Permission]:
+    """What somebody with these roles may do: the union. A role that this version does not know gives nothing."""
+    known = [Role(role) for role in roles if role in Role]
+    return frozenset().union(*(ROLE_PERMISSIONS[role] for role in known))
+
+
+def find_role_for(roles: Iterable[Role | str], permission: Permission) -> Role | None:
+    """The role that gives this right, the least powerful one where several do: what an audit event names."""
+    giving = [Role(role) for role in roles if role in Role and permission in ROLE_PERMISSIONS[Role(role)]]
+    return min(giving, key=lambda role: (len(ROLE_PERMISSIONS[role]), role.value), default=None)
