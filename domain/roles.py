@@ -139,13 +139,16 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
-def find_permissions(roles: Iterable[Role | str]) -> frozenset[Permission]:
+_KNOWN_ROLES = frozenset(role.value for role in Role)
+
+
+def find_permissions(roles: Iterable[str]) -> frozenset[Permission]:
     """What somebody with these roles may do: the union. A role that this version does not know gives nothing."""
-    known = [Role(role) for role in roles if role in Role]
-    return frozenset().union(*(ROLE_PERMISSIONS[role] for role in known))
+    return frozenset[Permission]().union(*(ROLE_PERMISSIONS[Role(role)] for role in roles if role in _KNOWN_ROLES))
 
 
-def find_role_for(roles: Iterable[Role | str], permission: Permission) -> Role | None:
+def find_role_for(roles: Iterable[str], permission: Permission) -> Role | None:
     """The role that gives this right, the least powerful one where several do: what an audit event names."""
-    giving = [Role(role) for role in roles if role in Role and permission in ROLE_PERMISSIONS[Role(role)]]
+    known = [Role(role) for role in roles if role in _KNOWN_ROLES]
+    giving = [role for role in known if permission in ROLE_PERMISSIONS[role]]
     return min(giving, key=lambda role: (len(ROLE_PERMISSIONS[role]), role.value), default=None)
