@@ -84,7 +84,8 @@ def _apply(conn: Connection, migration: Migration) -> None:
 
 def _detect_flavour(conn: Connection) -> str:
     """`postgresql`, or the edition of TimescaleDB that this server preloads (its extension is then created)."""
-    preloaded = conn.execute("SELECT current_setting('shared_preload_libraries') LIKE '%timescaledb%'").fetchone()
+    # Defined by TimescaleDB's loader, and readable by every account, as shared_preload_libraries is not.
+    preloaded = conn.execute("SELECT current_setting('timescaledb.max_background_workers', true)").fetchone()
     if preloaded is None or not preloaded[0]:
         return "postgresql"
     conn.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")

@@ -1,0 +1,105 @@
+"""Fixtures that every test may ask for: real databases and real brokers.
+
+- `database`: a fresh, migrated database on embedded PostgreSQL (`.url` for the programs, `.owner_url` for the schema);
+- `any_database`: the same on every flavour there is: plain PostgreSQL, and TimescaleDB where
+  FOREWARN_TEST_TIMESCALE_URL names a server (CI does);
+- `broker`: the embedded broker on a free port, fresh for each test;
+- `mosquitto`: a Mosquitto of the test's own that it may stop, kill and start again (`.broker.url`).
+
+Servers of databases start once in a session. A missing service fails in CI and is skipped, with its reason, elsewhere.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.brokers import Broker, MosquittoProcess, embedded_broker, mosquitto_broker
+from tests.support.databases import TIMESCALE_VARIABLE, Database, DatabaseServer, embedded_server, timescale_server
+from tests.support.services import is_ci, miss
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[DatabaseServer]:
+    """Embedded PostgreSQL of this test session, its data in a folder that any user may walk through."""
+    folder = Path(tempfile.mkdtemp(prefix="forewarn-test-"))
+    folder.chmod(0o711)  # as root, PostgreSQL runs under another account
+    try:
+        with embedded_server(folder) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_servers(request: pytest.FixtureRequest) -> Iterator[dict[str, DatabaseServer]]:
+    """Every flavour's server, each started when the first test asks for it."""
+    with ExitStack() as stack:
+        servers = _LazyServers(request, stack)
+        yield servers
+
+
+class _LazyServers(dict[str, DatabaseServer]):
+    def __init__(self, request: pytest.FixtureRequest, stack: ExitStack) -> None:
+        super().__init__()
+        self._request = request
+        self._stack = stack
+
+    def __missing__(self, flavour: str) -> DatabaseServer:
+        if flavour == "postgresql":
+            server: DatabaseServer = self._request.getfixturevalue("postgres_server")
+        else:
+            server = self._stack.enter_context(timescale_server(os.environ[TIMESCALE_VARIABLE]))
+        self[flavour] = server
+        return server
+
+
+@pytest.fixture
+def database(postgres_server: DatabaseServer) -> Iterator[Database]:
+    """A fresh, migrated database on plain PostgreSQL."""
+    with postgres_server.fresh_database() as fresh:
+        yield fresh
+
+
+@pytest.fixture(params=["postgresql", pytest.param("timescale", marks=pytest.mark.timescale)])
+def any_database(request: pytest.FixtureRequest, database_servers: dict[str, DatabaseServer]) -> Iterator[Database]:
+    """A fresh, migrated database on each flavour of the store."""
+    flavour: str = request.param
+    if flavour == "timescale" and not os.environ.get(TIMESCALE_VARIABLE):
+        miss(f"{TIMESCALE_VARIABLE} names no server with TimescaleDB")
+    with database_servers[flavour].fresh_database() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    """The embedded broker, without any session or retained message."""
+    with embedded_broker() as running:
+        yield running
+
+
+@pytest.fixture
+def mosquitto() -> Iterator[MosquittoProcess]:
+    """A Mosquitto with unlimited in-flight window and queues, and persistence."""
+    with mosquitto_broker() as running:
+        yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests name their missing Chromium once, before anything starts; in CI they fail instead."""
+    if is_ci() or _find_chromium() is not None:
+        return
+    skip = pytest.mark.skip(reason="Chromium is not installed: `apt-get install chromium` or the like")
+    for item in items:
+        if item.get_closest_marker("browser") is not None:
+            item.add_marker(skip)
+
+
+def _find_chromium() -> str | None:
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )

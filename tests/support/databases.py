@@ -1,0 +1,110 @@
+"""Real PostgreSQL servers for the tests, and fresh databases cloned from a migrated template."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from forewarn.child_process import end
+from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, SUPERUSER, prepare_cluster, start_server
+from store.migrate import migrate
+
+TIMESCALE_VARIABLE = "FOREWARN_TEST_TIMESCALE_URL"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of one test: `url` is what a program uses, `owner_url` may change the schema."""
+
+    flavour: str  # "postgresql" or "timescale"
+    name: str
+    url: str
+    owner_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseServer:
+    """A running server with the roles of an installation and a migrated template database."""
+
+    flavour: str
+    superuser_url: str
+    owner_url: str
+    app_url: str
+    template: str
+
+    @contextmanager
+    def fresh_database(self) -> Iterator[Database]:
+        """A migrated, otherwise empty database; dropped at the end, whoever may still be connected."""
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        identifier = sql.Identifier(name)
+        with psycopg.connect(self.superuser_url, autocommit=True) as conn:
+            conn.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+                    identifier, sql.Identifier(self.template), sql.Identifier(OWNER)
+                )
+            )
+        try:
+            yield Database(self.flavour, name, _at(self.app_url, name), _at(self.owner_url, name))
+        finally:
+            with psycopg.connect(self.superuser_url, autocommit=True) as conn:
+                conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+@contextmanager
+def embedded_server(folder: Path) -> Iterator[DatabaseServer]:
+    """The product's own embedded PostgreSQL, in `folder`, without fsync: nobody pulls the plug of a test."""
+    cluster = prepare_cluster(folder)
+    process = start_server(cluster, folder / "postgres.log", fsync="off", full_page_writes="off", max_connections="300")
+    try:
+        yield _with_template("postgresql", cluster.url(SUPERUSER, "postgres"), cluster.url(OWNER), cluster.url(APP))
+    finally:
+        end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+
+
+@contextmanager
+def timescale_server(superuser_url: str) -> Iterator[DatabaseServer]:
+    """A server with TimescaleDB that someone else started and that the tests may fill with databases."""
+    password = "only-for-tests"
+    with psycopg.connect(superuser_url, autocommit=True) as conn:
+        for role, options in ((OWNER, "LOGIN CREATEROLE"), ("forewarn_app", "NOLOGIN"), (APP, "LOGIN")):
+            if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+                conn.execute(f"CREATE ROLE {role} {options}")
+            conn.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
+        conn.execute(f"GRANT forewarn_app TO {APP}")
+        conn.execute(f"GRANT forewarn_app TO {OWNER} WITH ADMIN OPTION")
+    owner_url = _signed_in_as(superuser_url, OWNER, password)
+    server = _with_template("timescale", superuser_url, owner_url, _signed_in_as(superuser_url, APP, password))
+    try:
+        yield server
+    finally:
+        with psycopg.connect(superuser_url, autocommit=True) as conn:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(server.template)))
+
+
+def _with_template(flavour: str, superuser_url: str, owner_url: str, app_url: str) -> DatabaseServer:
+    template = f"template_{os.getpid()}_{flavour}"
+    identifier = sql.Identifier(template)
+    with psycopg.connect(superuser_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, sql.Identifier(OWNER)))
+        migrate(_at(owner_url, template))
+        # TimescaleDB's background workers would stay connected, and a template must have no connection.
+        conn.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(identifier))
+        conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (template,))
+    return DatabaseServer(flavour, superuser_url, owner_url, app_url, template)
+
+
+def _at(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{quote(database)}"))
+
+
+def _signed_in_as(url: str, role: str, password: str) -> str:
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role}:{password}@{place}"))
