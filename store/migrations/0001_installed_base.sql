@@ -159,6 +159,7 @@ CREATE TABLE app_user (
     status text NOT NULL DEFAULT 'ACTIVE' CHECK (status IN ('ACTIVE', 'DISABLED')),
     failed_count integer NOT NULL DEFAULT 0,
     locked_until timestamptz,
+    row_version integer NOT NULL DEFAULT 1,  -- name, roles, customer, status; signing in does not move it
     created_at timestamptz NOT NULL DEFAULT now()
 );
 

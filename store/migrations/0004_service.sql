@@ -241,14 +241,21 @@ CREATE TABLE change_log (
     row_version integer NOT NULL,
     customer_id bigint
 );
+CREATE INDEX change_log_order ON change_log (xid, id);
 CREATE INDEX change_log_at ON change_log (at);
 
 CREATE FUNCTION log_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
     r jsonb := to_jsonb(NEW);
+    owner bigint := (r ->> 'customer_id')::bigint;  -- whose users may hear of it
 BEGIN
+    IF TG_TABLE_NAME = 'device' THEN
+        SELECT s.customer_id INTO owner FROM public.site s WHERE s.id = (r ->> 'site_id')::bigint;
+    ELSIF TG_TABLE_NAME = 'breach' THEN
+        SELECT s.customer_id INTO owner FROM public.device d JOIN public.site s ON s.id = d.site_id WHERE d.id = (r ->> 'device_id')::bigint;
+    END IF;
     INSERT INTO change_log (entity, entity_id, row_version, customer_id)
-    VALUES (TG_TABLE_NAME, coalesce(r ->> 'code', r ->> 'serial', r ->> 'id'), coalesce((r ->> 'row_version')::integer, 1), (r ->> 'customer_id')::bigint);
+    VALUES (TG_TABLE_NAME, coalesce(r ->> 'code', r ->> 'serial', r ->> 'id'), coalesce((r ->> 'row_version')::integer, 1), owner);
     PERFORM pg_notify('forewarn_change', '');
     RETURN NULL;
 END
