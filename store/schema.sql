@@ -1,0 +1,1130 @@
+-- The schema that store/migrations give, on plain PostgreSQL. Generated; `make schema` writes it anew.
+CREATE SCHEMA public;
+COMMENT ON SCHEMA public IS 'standard public schema';
+CREATE TABLE public.audit_event (
+    seq bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    role text NOT NULL,
+    permission text NOT NULL,
+    action text NOT NULL,
+    entity text NOT NULL,
+    entity_id text NOT NULL,
+    before jsonb,
+    after jsonb,
+    reason text DEFAULT ''::text NOT NULL,
+    request_id text DEFAULT ''::text NOT NULL,
+    prev_hash text NOT NULL,
+    hash text NOT NULL
+);
+CREATE FUNCTION public.audit_text(e public.audit_event) RETURNS text
+    LANGUAGE sql STABLE
+    SET "TimeZone" TO 'UTC'
+    AS $$
+    SELECT string_agg(octet_length(coalesce(part, '')) || ':' || coalesce(part, ''), ',' ORDER BY place)
+    FROM unnest(ARRAY[
+        e.seq::text, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), e.actor, e.role, e.permission, e.action,
+        e.entity, e.entity_id, e.before::text, e.after::text, e.reason, e.request_id, e.prev_hash
+    ]) WITH ORDINALITY AS parts (part, place)
+$$;
+CREATE FUNCTION public.bump_registry_version() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+BEGIN
+    UPDATE installation SET registry_version = registry_version + 1;
+    PERFORM pg_notify('forewarn_registry', '');
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION public.chain_audit_event() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+DECLARE
+    head audit_head;
+BEGIN
+    SELECT * INTO head FROM audit_head FOR UPDATE;
+    NEW.seq := head.seq + 1;
+    NEW.at := clock_timestamp();
+    NEW.prev_hash := head.hash;
+    NEW.hash := encode(sha256(convert_to(audit_text(NEW), 'UTF8')), 'hex');
+    UPDATE audit_head SET seq = NEW.seq, hash = NEW.hash;
+    RETURN NEW;
+END
+$$;
+CREATE FUNCTION public.drop_readings_before(first_kept date) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+DECLARE
+    partition_name text;
+    dropped integer := 0;
+BEGIN
+    IF (SELECT flavour FROM installation) <> 'postgresql' THEN
+        SELECT count(*) INTO dropped FROM public.drop_chunks('public.reading', older_than => first_kept::timestamp AT TIME ZONE 'UTC');
+        RETURN dropped;
+    END IF;
+    FOR partition_name IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'public.reading'::regclass AND c.relname < 'reading_' || to_char(first_kept, 'YYYYMMDD')
+    LOOP
+        EXECUTE format('DROP TABLE public.%I', partition_name);
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+CREATE FUNCTION public.ensure_reading_partitions(days date[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+DECLARE
+    wanted date;
+    made integer := 0;
+    partition_name text;
+BEGIN
+    IF (SELECT flavour FROM installation) <> 'postgresql' THEN
+        RETURN 0;
+    END IF;
+    FOREACH wanted IN ARRAY days LOOP
+        partition_name := 'reading_' || to_char(wanted, 'YYYYMMDD');
+        IF to_regclass('public.' || partition_name) IS NULL THEN
+            -- Two writers may want the same day at once: the lock makes the second one see the first one's table.
+            PERFORM pg_advisory_xact_lock(hashtextextended('forewarn reading partitions', 0));
+            IF to_regclass('public.' || partition_name) IS NULL THEN
+                EXECUTE format('CREATE TABLE public.%I PARTITION OF public.reading FOR VALUES FROM (%L) TO (%L)', partition_name,
+                    wanted::timestamp AT TIME ZONE 'UTC', (wanted + 1)::timestamp AT TIME ZONE 'UTC');
+                made := made + 1;
+            END IF;
+        END IF;
+    END LOOP;
+    RETURN made;
+END
+$$;
+CREATE FUNCTION public.log_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+DECLARE
+    r jsonb := to_jsonb(NEW);
+    owner bigint := (r ->> 'customer_id')::bigint;  -- whose users may hear of it
+BEGIN
+    IF TG_TABLE_NAME = 'device' THEN
+        SELECT s.customer_id INTO owner FROM public.site s WHERE s.id = (r ->> 'site_id')::bigint;
+    ELSIF TG_TABLE_NAME = 'breach' THEN
+        SELECT s.customer_id INTO owner FROM public.device d JOIN public.site s ON s.id = d.site_id WHERE d.id = (r ->> 'device_id')::bigint;
+    END IF;
+    INSERT INTO change_log (entity, entity_id, row_version, customer_id)
+    VALUES (TG_TABLE_NAME, coalesce(r ->> 'code', r ->> 'serial', r ->> 'id'), coalesce((r ->> 'row_version')::integer, 1), owner);
+    PERFORM pg_notify('forewarn_change', '');
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION public.notify_transition() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('forewarn_transition', '');
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are written once', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+CREATE TABLE public.anomaly_checkpoint (
+    shard smallint NOT NULL,
+    "position" bigint NOT NULL,
+    code_version text NOT NULL,
+    state bytea NOT NULL,
+    saved_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.anomaly_checkpoint ALTER COLUMN state SET STORAGE EXTERNAL;
+CREATE TABLE public.api_token (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    token_hash bytea NOT NULL,
+    role text NOT NULL,
+    customer_id bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone
+);
+ALTER TABLE public.api_token ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.api_token_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.app_session (
+    token_hash bytea NOT NULL,
+    user_id bigint NOT NULL,
+    csrf_token text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.app_user (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    full_name text NOT NULL,
+    password_hash text NOT NULL,
+    must_change_password boolean DEFAULT false NOT NULL,
+    roles text[] NOT NULL,
+    customer_id bigint,
+    language text DEFAULT ''::text NOT NULL,
+    status text DEFAULT 'ACTIVE'::text NOT NULL,
+    failed_count integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT app_user_language_check CHECK ((language = ANY (ARRAY[''::text, 'en'::text, 'zh'::text]))),
+    CONSTRAINT app_user_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,63}$'::text)),
+    CONSTRAINT app_user_status_check CHECK ((status = ANY (ARRAY['ACTIVE'::text, 'DISABLED'::text])))
+);
+ALTER TABLE public.app_user ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.app_user_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.audit_head (
+    only_row boolean DEFAULT true NOT NULL,
+    seq bigint NOT NULL,
+    hash text NOT NULL,
+    CONSTRAINT audit_head_only_row_check CHECK (only_row)
+);
+CREATE TABLE public.breach (
+    id uuid NOT NULL,
+    device_id bigint NOT NULL,
+    series_id integer,
+    monitor text NOT NULL,
+    profile_version integer NOT NULL,
+    kind text NOT NULL,
+    severity text NOT NULL,
+    fault_group text NOT NULL,
+    state text NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone NOT NULL,
+    cleared_at timestamp with time zone,
+    count integer NOT NULL,
+    peak double precision NOT NULL,
+    score double precision NOT NULL,
+    firmware text DEFAULT ''::text NOT NULL,
+    reason_code text NOT NULL,
+    params jsonb NOT NULL,
+    acknowledged_by text,
+    acknowledged_at timestamp with time zone,
+    is_simulated boolean DEFAULT false NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT breach_kind_check CHECK ((kind = ANY (ARRAY['LIMIT'::text, 'ANOMALY'::text, 'FORECAST'::text, 'DEVICE_CODE'::text, 'OFFLINE'::text, 'STALE'::text]))),
+    CONSTRAINT breach_severity_check CHECK ((severity = ANY (ARRAY['INFO'::text, 'MINOR'::text, 'MAJOR'::text, 'CRITICAL'::text]))),
+    CONSTRAINT breach_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'CLEARED'::text, 'DISCARDED'::text])))
+);
+CREATE TABLE public.breach_transition (
+    id bigint NOT NULL,
+    breach_id uuid NOT NULL,
+    kind text NOT NULL,
+    severity text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    score double precision NOT NULL,
+    reason_code text NOT NULL,
+    params jsonb NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT breach_transition_kind_check CHECK ((kind = ANY (ARRAY['RAISED'::text, 'ESCALATED'::text, 'CLEARED'::text]))),
+    CONSTRAINT breach_transition_severity_check CHECK ((severity = ANY (ARRAY['INFO'::text, 'MINOR'::text, 'MAJOR'::text, 'CRITICAL'::text])))
+);
+ALTER TABLE public.breach_transition ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.breach_transition_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.capa (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    device_model_id integer NOT NULL,
+    scope_kind text NOT NULL,
+    scope_value text DEFAULT ''::text NOT NULL,
+    fault_group text NOT NULL,
+    trigger text NOT NULL,
+    statistics jsonb NOT NULL,
+    decision_reason text,
+    decided_by text,
+    decided_at timestamp with time zone,
+    ineffective_of bigint,
+    closed_at timestamp with time zone,
+    is_simulated boolean DEFAULT false NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT capa_kind_check CHECK ((kind = ANY (ARRAY['CORRECTIVE'::text, 'PREVENTIVE'::text]))),
+    CONSTRAINT capa_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['MODEL'::text, 'LOT'::text, 'FIRMWARE'::text, 'DEVICE'::text]))),
+    CONSTRAINT capa_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'OPEN'::text, 'REJECTED'::text, 'INVESTIGATION'::text, 'ACTION_PLAN'::text, 'IMPLEMENTATION'::text, 'VERIFICATION'::text, 'EFFECTIVENESS'::text, 'CLOSED'::text])))
+);
+ALTER TABLE public.capa ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.capa_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.capa_member (
+    capa_id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    added_at timestamp with time zone DEFAULT now() NOT NULL,
+    excluded_reason text
+);
+CREATE SEQUENCE public.capa_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE public.change_log (
+    id bigint NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    entity text NOT NULL,
+    entity_id text NOT NULL,
+    row_version integer NOT NULL,
+    customer_id bigint
+);
+ALTER TABLE public.change_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.change_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.customer (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    type text NOT NULL,
+    channel text DEFAULT 'DIRECT'::text NOT NULL,
+    status text DEFAULT 'ACTIVE'::text NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    contacts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT customer_channel_check CHECK ((channel = ANY (ARRAY['DIRECT'::text, 'DISTRIBUTOR'::text]))),
+    CONSTRAINT customer_status_check CHECK ((status = ANY (ARRAY['PROSPECT'::text, 'ACTIVE'::text, 'INACTIVE'::text]))),
+    CONSTRAINT customer_type_check CHECK ((type = ANY (ARRAY['HOSPITAL'::text, 'CLINIC'::text, 'LAB'::text, 'DISTRIBUTOR'::text])))
+);
+ALTER TABLE public.customer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.customer_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.device (
+    id bigint NOT NULL,
+    device_model_id integer NOT NULL,
+    serial text NOT NULL,
+    lot text DEFAULT ''::text NOT NULL,
+    udi text DEFAULT ''::text NOT NULL,
+    site_id bigint,
+    gateway_id integer,
+    made_on date,
+    purchased_on date,
+    installed_on date,
+    warranty_end date,
+    calibration_due date,
+    firmware text DEFAULT ''::text NOT NULL,
+    lifecycle text DEFAULT 'IN_SERVICE'::text NOT NULL,
+    lifecycle_since timestamp with time zone DEFAULT now() NOT NULL,
+    connectivity text DEFAULT 'UNKNOWN'::text NOT NULL,
+    connectivity_since timestamp with time zone,
+    last_seen_at timestamp with time zone,
+    shard smallint NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT device_connectivity_check CHECK ((connectivity = ANY (ARRAY['UNKNOWN'::text, 'ONLINE'::text, 'STALE'::text, 'OFFLINE'::text]))),
+    CONSTRAINT device_lifecycle_check CHECK ((lifecycle = ANY (ARRAY['REGISTERED'::text, 'INSTALLED'::text, 'IN_SERVICE'::text, 'UNDER_MAINTENANCE'::text, 'QUARANTINED'::text, 'DECOMMISSIONED'::text]))),
+    CONSTRAINT device_serial_check CHECK ((serial ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$'::text))
+);
+CREATE TABLE public.device_event (
+    id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    code text NOT NULL,
+    severity text NOT NULL,
+    message text DEFAULT ''::text NOT NULL,
+    CONSTRAINT device_event_severity_check CHECK ((severity = ANY (ARRAY['INFO'::text, 'MINOR'::text, 'MAJOR'::text, 'CRITICAL'::text])))
+);
+ALTER TABLE public.device_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.device_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.device_history (
+    id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    field text NOT NULL,
+    before text,
+    after text,
+    source text NOT NULL
+);
+ALTER TABLE public.device_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.device_history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+ALTER TABLE public.device ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.device_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.device_model (
+    id integer NOT NULL,
+    key text NOT NULL,
+    manufacturer text NOT NULL,
+    name jsonb NOT NULL,
+    udi_di text NOT NULL,
+    safety_critical boolean NOT NULL,
+    current_version integer NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.device_model ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.device_model_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.device_model_profile (
+    device_model_id integer NOT NULL,
+    version integer NOT NULL,
+    body jsonb NOT NULL,
+    sha256 text NOT NULL,
+    applied_by text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT device_model_profile_version_check CHECK ((version >= 1))
+);
+CREATE TABLE public.evidence (
+    breach_id uuid NOT NULL,
+    body jsonb NOT NULL,
+    sha256 text NOT NULL,
+    frozen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.firmware_report (
+    id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    component text NOT NULL,
+    version text NOT NULL,
+    state text NOT NULL,
+    previous text,
+    error text,
+    CONSTRAINT firmware_report_state_check CHECK ((state = ANY (ARRAY['DOWNLOADING'::text, 'DOWNLOADED'::text, 'VERIFIED'::text, 'UPDATING'::text, 'UPDATED'::text, 'FAILED'::text])))
+);
+ALTER TABLE public.firmware_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.firmware_report_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.gateway (
+    id integer NOT NULL,
+    name text NOT NULL,
+    site_id bigint,
+    is_simulated boolean DEFAULT false NOT NULL
+);
+ALTER TABLE public.gateway ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.gateway_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.heartbeat (
+    program text NOT NULL,
+    instance text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+CREATE TABLE public.idempotency_key (
+    key text NOT NULL,
+    caller text NOT NULL,
+    request_sha256 text NOT NULL,
+    status integer NOT NULL,
+    response jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.ingest_ledger (
+    day date NOT NULL,
+    writer text NOT NULL,
+    messages bigint DEFAULT 0 NOT NULL,
+    values_received bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    duplicates bigint DEFAULT 0 NOT NULL,
+    conflicts bigint DEFAULT 0 NOT NULL,
+    late bigint DEFAULT 0 NOT NULL,
+    rejected bigint DEFAULT 0 NOT NULL
+);
+CREATE TABLE public.installation (
+    only_row boolean DEFAULT true NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    flavour text NOT NULL,
+    shard_count smallint DEFAULT 4 NOT NULL,
+    registry_version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT installation_flavour_check CHECK ((flavour = ANY (ARRAY['postgresql'::text, 'timescaledb-apache'::text, 'timescaledb-community'::text]))),
+    CONSTRAINT installation_only_row_check CHECK (only_row),
+    CONSTRAINT installation_shard_count_check CHECK (((shard_count >= 1) AND (shard_count <= 256)))
+);
+CREATE TABLE public.outbox (
+    id bigint NOT NULL,
+    event_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    subject text NOT NULL,
+    entity text NOT NULL,
+    entity_id text NOT NULL,
+    body jsonb NOT NULL,
+    is_simulated boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    delivered_at timestamp with time zone
+);
+ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.reading (
+    series_id integer NOT NULL,
+    flags smallint DEFAULT 0 NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    value double precision NOT NULL
+)
+PARTITION BY RANGE (observed_at);
+CREATE TABLE public.reading_block (
+    shard smallint NOT NULL,
+    "position" bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    reading_count integer NOT NULL,
+    payload bytea NOT NULL,
+    reports jsonb DEFAULT '[]'::jsonb NOT NULL
+);
+ALTER TABLE ONLY public.reading_block ALTER COLUMN payload SET STORAGE EXTERNAL;
+CREATE TABLE public.rejection (
+    id bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    topic text NOT NULL,
+    serial text,
+    reason text NOT NULL,
+    field text,
+    detail text NOT NULL,
+    payload bytea NOT NULL,
+    payload_sha256 bytea GENERATED ALWAYS AS (sha256(payload)) STORED NOT NULL
+);
+ALTER TABLE public.rejection ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rejection_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.schema_migration (
+    number integer NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.score_rollup (
+    series_id integer NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    detector text NOT NULL,
+    max_score real NOT NULL,
+    mean_score real NOT NULL,
+    n integer NOT NULL
+);
+CREATE TABLE public.series (
+    id integer NOT NULL,
+    device_id bigint NOT NULL,
+    sensor text NOT NULL,
+    last_observed_at timestamp with time zone
+);
+ALTER TABLE public.series ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.series_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.service_contract (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    customer_id bigint NOT NULL,
+    coverage text DEFAULT ''::text NOT NULL,
+    starts_on date NOT NULL,
+    ends_on date NOT NULL,
+    status text DEFAULT 'ACTIVE'::text NOT NULL,
+    remind_days integer DEFAULT 60 NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT service_contract_check CHECK ((ends_on >= starts_on)),
+    CONSTRAINT service_contract_status_check CHECK ((status = ANY (ARRAY['DRAFT'::text, 'ACTIVE'::text, 'EXPIRED'::text, 'TERMINATED'::text])))
+);
+ALTER TABLE public.service_contract ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.service_contract_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.shard (
+    shard smallint NOT NULL,
+    head bigint DEFAULT 0 NOT NULL,
+    consumed bigint DEFAULT 0 NOT NULL
+);
+CREATE TABLE public.shelving (
+    id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    fault_group text,
+    reason text NOT NULL,
+    shelved_by text NOT NULL,
+    shelved_at timestamp with time zone DEFAULT now() NOT NULL,
+    shelved_until timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT shelving_reason_check CHECK ((reason <> ''::text))
+);
+ALTER TABLE public.shelving ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.shelving_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.signature (
+    id bigint NOT NULL,
+    entity text NOT NULL,
+    entity_id bigint NOT NULL,
+    entity_version integer NOT NULL,
+    content_sha256 text NOT NULL,
+    signer_id bigint NOT NULL,
+    printed_name text NOT NULL,
+    meaning text NOT NULL,
+    signed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.signature ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.signature_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.site (
+    id bigint NOT NULL,
+    customer_id bigint NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    department text DEFAULT ''::text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.site ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.site_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.status_report (
+    id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    CONSTRAINT status_report_state_check CHECK ((state = ANY (ARRAY['online'::text, 'offline'::text])))
+);
+ALTER TABLE public.status_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.status_report_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.technician_certificate (
+    user_id bigint NOT NULL,
+    device_model_id integer NOT NULL,
+    valid_until date NOT NULL
+);
+CREATE TABLE public.ticket_decision (
+    transition_id bigint NOT NULL,
+    decided_at timestamp with time zone DEFAULT now() NOT NULL,
+    decision text NOT NULL,
+    reason text NOT NULL,
+    params jsonb DEFAULT '{}'::jsonb NOT NULL,
+    work_order_id bigint,
+    CONSTRAINT ticket_decision_decision_check CHECK ((decision = ANY (ARRAY['NOTHING'::text, 'OPENED'::text, 'JOINED'::text, 'REOPENED'::text, 'ESCALATED'::text, 'QUIET'::text, 'PARENT'::text])))
+);
+CREATE TABLE public.work_order (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    type text NOT NULL,
+    source text NOT NULL,
+    priority text NOT NULL,
+    state text NOT NULL,
+    hold_reason text,
+    device_id bigint,
+    gateway_id integer,
+    site_id bigint,
+    customer_id bigint,
+    contract_id bigint,
+    fault_group text NOT NULL,
+    title_code text NOT NULL,
+    title_params jsonb NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    assignee_id bigint,
+    breach_count integer DEFAULT 0 NOT NULL,
+    last_breach_at timestamp with time zone,
+    quiet_since timestamp with time zone,
+    ready_to_verify_at timestamp with time zone,
+    reopen_count integer DEFAULT 0 NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    recurrence_of bigint,
+    parent_id bigint,
+    outcome text,
+    failure_code text,
+    close_out jsonb,
+    response_due_at timestamp with time zone,
+    resolution_due_at timestamp with time zone,
+    responded_at timestamp with time zone,
+    resolved_at timestamp with time zone,
+    response_breached boolean DEFAULT false NOT NULL,
+    resolution_breached boolean DEFAULT false NOT NULL,
+    closed_at timestamp with time zone,
+    cancel_reason text,
+    region text DEFAULT ''::text NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT work_order_check CHECK (((state <> 'ON_HOLD'::text) OR (hold_reason IS NOT NULL))),
+    CONSTRAINT work_order_check1 CHECK ((num_nonnulls(device_id, gateway_id) >= 1)),
+    CONSTRAINT work_order_hold_reason_check CHECK ((hold_reason = ANY (ARRAY['PARTS'::text, 'CUSTOMER'::text, 'ACCESS'::text, 'VENDOR'::text]))),
+    CONSTRAINT work_order_outcome_check CHECK ((outcome = ANY (ARRAY['CONFIRMED'::text, 'NO_FAULT_FOUND'::text, 'SENSOR_FAULT'::text, 'FALSE_ALARM'::text]))),
+    CONSTRAINT work_order_priority_check CHECK ((priority = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
+    CONSTRAINT work_order_source_check CHECK ((source = ANY (ARRAY['AUTOMATIC'::text, 'MANUAL'::text, 'COMPLAINT'::text, 'PLAN'::text]))),
+    CONSTRAINT work_order_state_check CHECK ((state = ANY (ARRAY['NEW'::text, 'TRIAGED'::text, 'ASSIGNED'::text, 'IN_PROGRESS'::text, 'ON_HOLD'::text, 'WORK_DONE'::text, 'VERIFIED'::text, 'CLOSED'::text, 'CANCELLED'::text]))),
+    CONSTRAINT work_order_type_check CHECK ((type = ANY (ARRAY['CORRECTIVE'::text, 'PREDICTIVE'::text, 'PREVENTIVE'::text, 'CALIBRATION'::text, 'INSTALL'::text, 'TRAINING'::text, 'FIRMWARE'::text, 'RECALL'::text])))
+);
+CREATE TABLE public.work_order_breach (
+    work_order_id bigint NOT NULL,
+    breach_id uuid NOT NULL,
+    linked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.work_order ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.work_order_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.work_order_note (
+    id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    author text NOT NULL,
+    body text NOT NULL,
+    CONSTRAINT work_order_note_body_check CHECK (((length(body) >= 1) AND (length(body) <= 10000)))
+);
+ALTER TABLE public.work_order_note ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.work_order_note_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.work_order_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER TABLE ONLY public.anomaly_checkpoint
+    ADD CONSTRAINT anomaly_checkpoint_pkey PRIMARY KEY (shard);
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_name_key UNIQUE (name);
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_token_hash_key UNIQUE (token_hash);
+ALTER TABLE ONLY public.app_session
+    ADD CONSTRAINT app_session_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.app_user
+    ADD CONSTRAINT app_user_name_key UNIQUE (name);
+ALTER TABLE ONLY public.app_user
+    ADD CONSTRAINT app_user_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.audit_event
+    ADD CONSTRAINT audit_event_pkey PRIMARY KEY (seq);
+ALTER TABLE ONLY public.audit_head
+    ADD CONSTRAINT audit_head_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.breach
+    ADD CONSTRAINT breach_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.breach_transition
+    ADD CONSTRAINT breach_transition_breach_id_kind_at_key UNIQUE (breach_id, kind, at);
+ALTER TABLE ONLY public.breach_transition
+    ADD CONSTRAINT breach_transition_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.capa
+    ADD CONSTRAINT capa_code_key UNIQUE (code);
+ALTER TABLE ONLY public.capa_member
+    ADD CONSTRAINT capa_member_pkey PRIMARY KEY (capa_id, work_order_id);
+ALTER TABLE ONLY public.capa
+    ADD CONSTRAINT capa_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.change_log
+    ADD CONSTRAINT change_log_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.customer
+    ADD CONSTRAINT customer_code_key UNIQUE (code);
+ALTER TABLE ONLY public.customer
+    ADD CONSTRAINT customer_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.device_event
+    ADD CONSTRAINT device_event_device_id_code_observed_at_key UNIQUE (device_id, code, observed_at);
+ALTER TABLE ONLY public.device_event
+    ADD CONSTRAINT device_event_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.device_history
+    ADD CONSTRAINT device_history_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.device_model
+    ADD CONSTRAINT device_model_key_key UNIQUE (key);
+ALTER TABLE ONLY public.device_model
+    ADD CONSTRAINT device_model_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.device_model_profile
+    ADD CONSTRAINT device_model_profile_pkey PRIMARY KEY (device_model_id, version);
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_serial_key UNIQUE (serial);
+ALTER TABLE ONLY public.evidence
+    ADD CONSTRAINT evidence_pkey PRIMARY KEY (breach_id);
+ALTER TABLE ONLY public.firmware_report
+    ADD CONSTRAINT firmware_report_device_id_component_observed_at_state_versi_key UNIQUE (device_id, component, observed_at, state, version);
+ALTER TABLE ONLY public.firmware_report
+    ADD CONSTRAINT firmware_report_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_name_key UNIQUE (name);
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.heartbeat
+    ADD CONSTRAINT heartbeat_pkey PRIMARY KEY (program, instance);
+ALTER TABLE ONLY public.idempotency_key
+    ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (caller, key);
+ALTER TABLE ONLY public.ingest_ledger
+    ADD CONSTRAINT ingest_ledger_pkey PRIMARY KEY (day, writer);
+ALTER TABLE ONLY public.installation
+    ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_event_id_key UNIQUE (event_id);
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.reading_block
+    ADD CONSTRAINT reading_block_pkey PRIMARY KEY (shard, "position");
+ALTER TABLE ONLY public.reading
+    ADD CONSTRAINT reading_pkey PRIMARY KEY (series_id, observed_at);
+ALTER TABLE ONLY public.rejection
+    ADD CONSTRAINT rejection_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.schema_migration
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number);
+ALTER TABLE ONLY public.score_rollup
+    ADD CONSTRAINT score_rollup_pkey PRIMARY KEY (series_id, detector, minute);
+ALTER TABLE ONLY public.series
+    ADD CONSTRAINT series_device_id_sensor_key UNIQUE (device_id, sensor);
+ALTER TABLE ONLY public.series
+    ADD CONSTRAINT series_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.service_contract
+    ADD CONSTRAINT service_contract_code_key UNIQUE (code);
+ALTER TABLE ONLY public.service_contract
+    ADD CONSTRAINT service_contract_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.shard
+    ADD CONSTRAINT shard_pkey PRIMARY KEY (shard);
+ALTER TABLE ONLY public.shelving
+    ADD CONSTRAINT shelving_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.signature
+    ADD CONSTRAINT signature_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.site
+    ADD CONSTRAINT site_code_key UNIQUE (code);
+ALTER TABLE ONLY public.site
+    ADD CONSTRAINT site_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.status_report
+    ADD CONSTRAINT status_report_device_id_observed_at_state_key UNIQUE (device_id, observed_at, state);
+ALTER TABLE ONLY public.status_report
+    ADD CONSTRAINT status_report_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.technician_certificate
+    ADD CONSTRAINT technician_certificate_pkey PRIMARY KEY (user_id, device_model_id);
+ALTER TABLE ONLY public.ticket_decision
+    ADD CONSTRAINT ticket_decision_pkey PRIMARY KEY (transition_id);
+ALTER TABLE ONLY public.work_order_breach
+    ADD CONSTRAINT work_order_breach_pkey PRIMARY KEY (work_order_id, breach_id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_code_key UNIQUE (code);
+ALTER TABLE ONLY public.work_order_note
+    ADD CONSTRAINT work_order_note_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_pkey PRIMARY KEY (id);
+CREATE INDEX app_session_user ON public.app_session USING btree (user_id);
+CREATE INDEX audit_event_actor ON public.audit_event USING btree (actor, seq DESC);
+CREATE INDEX audit_event_entity ON public.audit_event USING btree (entity, entity_id, seq DESC);
+CREATE INDEX breach_active ON public.breach USING btree (device_id, fault_group) WHERE (state = 'ACTIVE'::text);
+CREATE INDEX breach_device ON public.breach USING btree (device_id, first_seen DESC);
+CREATE INDEX breach_fault_group ON public.breach USING btree (fault_group, raised_at);
+CREATE INDEX breach_recorded ON public.breach USING btree (recorded_at DESC);
+CREATE UNIQUE INDEX capa_one_live_per_scope ON public.capa USING btree (device_model_id, scope_kind, scope_value, fault_group) WHERE (state <> ALL (ARRAY['REJECTED'::text, 'CLOSED'::text]));
+CREATE INDEX change_log_at ON public.change_log USING btree (at);
+CREATE INDEX change_log_order ON public.change_log USING btree (xid, id);
+CREATE INDEX device_gateway ON public.device USING btree (gateway_id);
+CREATE INDEX device_history_device ON public.device_history USING btree (device_id, at DESC);
+CREATE INDEX device_model_firmware ON public.device USING btree (device_model_id, firmware);
+CREATE INDEX device_site ON public.device USING btree (site_id);
+CREATE INDEX outbox_waiting ON public.outbox USING btree (id) WHERE ((delivered_at IS NULL) AND (NOT is_simulated));
+CREATE INDEX rejection_reason ON public.rejection USING btree (reason, received_at DESC);
+CREATE INDEX rejection_received ON public.rejection USING btree (received_at DESC, id DESC);
+CREATE INDEX rejection_serial ON public.rejection USING btree (serial, received_at DESC) WHERE (serial IS NOT NULL);
+CREATE INDEX service_contract_customer ON public.service_contract USING btree (customer_id);
+CREATE INDEX shelving_device ON public.shelving USING btree (device_id) WHERE (ended_at IS NULL);
+CREATE INDEX signature_entity ON public.signature USING btree (entity, entity_id);
+CREATE INDEX site_customer ON public.site USING btree (customer_id);
+CREATE INDEX ticket_decision_order ON public.ticket_decision USING btree (work_order_id) WHERE (work_order_id IS NOT NULL);
+CREATE INDEX work_order_assignee ON public.work_order USING btree (assignee_id) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
+CREATE INDEX work_order_breach_breach ON public.work_order_breach USING btree (breach_id);
+CREATE INDEX work_order_customer ON public.work_order USING btree (customer_id);
+CREATE INDEX work_order_key ON public.work_order USING btree (device_id, fault_group, closed_at DESC);
+CREATE INDEX work_order_note_order ON public.work_order_note USING btree (work_order_id, at);
+CREATE UNIQUE INDEX work_order_one_open_per_device ON public.work_order USING btree (device_id, fault_group) WHERE ((source = 'AUTOMATIC'::text) AND (device_id IS NOT NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
+CREATE UNIQUE INDEX work_order_one_open_per_gateway ON public.work_order USING btree (gateway_id, fault_group) WHERE ((source = 'AUTOMATIC'::text) AND (device_id IS NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
+CREATE INDEX work_order_state ON public.work_order USING btree (state, priority, created_at);
+CREATE TRIGGER audit_event_chain BEFORE INSERT ON public.audit_event FOR EACH ROW EXECUTE FUNCTION public.chain_audit_event();
+CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON public.audit_event FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER audit_event_write_once BEFORE DELETE OR UPDATE ON public.audit_event FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER breach_change AFTER INSERT OR UPDATE OF state, severity ON public.breach FOR EACH ROW EXECUTE FUNCTION public.log_change();
+CREATE TRIGGER breach_transition_notify AFTER INSERT ON public.breach_transition FOR EACH STATEMENT EXECUTE FUNCTION public.notify_transition();
+CREATE TRIGGER capa_change AFTER INSERT OR UPDATE ON public.capa FOR EACH ROW EXECUTE FUNCTION public.log_change();
+CREATE TRIGGER device_change AFTER UPDATE OF connectivity, lifecycle, firmware ON public.device FOR EACH ROW WHEN (((old.connectivity IS DISTINCT FROM new.connectivity) OR (old.lifecycle IS DISTINCT FROM new.lifecycle) OR (old.firmware IS DISTINCT FROM new.firmware))) EXECUTE FUNCTION public.log_change();
+CREATE TRIGGER device_registry_insert AFTER INSERT OR DELETE ON public.device FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER device_registry_update AFTER UPDATE OF device_model_id, serial, site_id, gateway_id, lifecycle, installed_on, shard ON public.device FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER evidence_write_once BEFORE DELETE OR UPDATE ON public.evidence FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER gateway_registry AFTER INSERT OR DELETE OR UPDATE ON public.gateway FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER model_registry AFTER UPDATE ON public.device_model FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER profile_registry AFTER INSERT ON public.device_model_profile FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER series_registry AFTER INSERT OR DELETE ON public.series FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER signature_write_once BEFORE DELETE OR UPDATE ON public.signature FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER work_order_change AFTER INSERT OR UPDATE ON public.work_order FOR EACH ROW EXECUTE FUNCTION public.log_change();
+ALTER TABLE ONLY public.anomaly_checkpoint
+    ADD CONSTRAINT anomaly_checkpoint_shard_fkey FOREIGN KEY (shard) REFERENCES public.shard(shard);
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.app_session
+    ADD CONSTRAINT app_session_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.app_user
+    ADD CONSTRAINT app_user_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.breach
+    ADD CONSTRAINT breach_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.breach
+    ADD CONSTRAINT breach_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.series(id);
+ALTER TABLE ONLY public.breach_transition
+    ADD CONSTRAINT breach_transition_breach_id_fkey FOREIGN KEY (breach_id) REFERENCES public.breach(id);
+ALTER TABLE ONLY public.capa
+    ADD CONSTRAINT capa_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.capa
+    ADD CONSTRAINT capa_ineffective_of_fkey FOREIGN KEY (ineffective_of) REFERENCES public.capa(id);
+ALTER TABLE ONLY public.capa_member
+    ADD CONSTRAINT capa_member_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
+ALTER TABLE ONLY public.capa_member
+    ADD CONSTRAINT capa_member_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.device_event
+    ADD CONSTRAINT device_event_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+ALTER TABLE ONLY public.device_history
+    ADD CONSTRAINT device_history_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.device_model_profile
+    ADD CONSTRAINT device_model_profile_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
+ALTER TABLE ONLY public.evidence
+    ADD CONSTRAINT evidence_breach_id_fkey FOREIGN KEY (breach_id) REFERENCES public.breach(id);
+ALTER TABLE ONLY public.firmware_report
+    ADD CONSTRAINT firmware_report_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
+ALTER TABLE ONLY public.score_rollup
+    ADD CONSTRAINT score_rollup_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.series(id);
+ALTER TABLE ONLY public.series
+    ADD CONSTRAINT series_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.service_contract
+    ADD CONSTRAINT service_contract_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.shelving
+    ADD CONSTRAINT shelving_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.signature
+    ADD CONSTRAINT signature_signer_id_fkey FOREIGN KEY (signer_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.site
+    ADD CONSTRAINT site_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.status_report
+    ADD CONSTRAINT status_report_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.technician_certificate
+    ADD CONSTRAINT technician_certificate_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.technician_certificate
+    ADD CONSTRAINT technician_certificate_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.ticket_decision
+    ADD CONSTRAINT ticket_decision_transition_id_fkey FOREIGN KEY (transition_id) REFERENCES public.breach_transition(id);
+ALTER TABLE ONLY public.ticket_decision
+    ADD CONSTRAINT ticket_decision_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_assignee_id_fkey FOREIGN KEY (assignee_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.work_order_breach
+    ADD CONSTRAINT work_order_breach_breach_id_fkey FOREIGN KEY (breach_id) REFERENCES public.breach(id);
+ALTER TABLE ONLY public.work_order_breach
+    ADD CONSTRAINT work_order_breach_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_contract_id_fkey FOREIGN KEY (contract_id) REFERENCES public.service_contract(id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+ALTER TABLE ONLY public.work_order_note
+    ADD CONSTRAINT work_order_note_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_recurrence_of_fkey FOREIGN KEY (recurrence_of) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
+GRANT USAGE ON SCHEMA public TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.audit_event TO forewarn_app;
+REVOKE ALL ON FUNCTION public.drop_readings_before(first_kept date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_readings_before(first_kept date) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.ensure_reading_partitions(days date[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ensure_reading_partitions(days date[]) TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.anomaly_checkpoint TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_token TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.api_token_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.app_session TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.app_user TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.app_user_id_seq TO forewarn_app;
+GRANT SELECT ON TABLE public.audit_head TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.breach TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.breach_transition TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.breach_transition_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.capa TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.capa_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.capa_member TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.capa_number TO forewarn_app;
+GRANT SELECT,DELETE ON TABLE public.change_log TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.change_log_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.customer_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.device TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.device_event TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.device_event_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.device_history TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.device_history_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.device_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.device_model TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.device_model_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.device_model_profile TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.evidence TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.firmware_report TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.firmware_report_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.gateway TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.gateway_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.heartbeat TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_ledger TO forewarn_app;
+GRANT SELECT ON TABLE public.installation TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.outbox TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.outbox_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.reading TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.reading_block TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.rejection TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.rejection_id_seq TO forewarn_app;
+GRANT SELECT ON TABLE public.schema_migration TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.score_rollup TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.series TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.series_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.service_contract TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.service_contract_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.shard TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.shelving TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.shelving_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.signature TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.signature_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.site TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.site_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.status_report TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.status_report_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.technician_certificate TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.ticket_decision TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order_breach TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.work_order_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.work_order_note TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.work_order_note_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.work_order_number TO forewarn_app;
