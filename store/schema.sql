@@ -17,6 +17,7 @@ CREATE TABLE public.audit_event (
     prev_hash text NOT NULL,
     hash text NOT NULL
 );
+COMMENT ON TABLE public.audit_event IS 'Every change by people and programs, chained by hashes. Written once.';
 CREATE FUNCTION public.audit_text(e public.audit_event) RETURNS text
     LANGUAGE sql STABLE
     SET "TimeZone" TO 'UTC'
@@ -144,6 +145,7 @@ CREATE TABLE public.anomaly_checkpoint (
     saved_at timestamp with time zone DEFAULT now() NOT NULL
 );
 ALTER TABLE ONLY public.anomaly_checkpoint ALTER COLUMN state SET STORAGE EXTERNAL;
+COMMENT ON TABLE public.anomaly_checkpoint IS 'Detector state of one shard with the position it belongs to.';
 CREATE TABLE public.api_token (
     id bigint NOT NULL,
     name text NOT NULL,
@@ -155,6 +157,7 @@ CREATE TABLE public.api_token (
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone
 );
+COMMENT ON TABLE public.api_token IS 'Tokens of other systems; only a hash is kept.';
 ALTER TABLE public.api_token ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.api_token_id_seq
     START WITH 1
@@ -171,6 +174,7 @@ CREATE TABLE public.app_session (
     expires_at timestamp with time zone NOT NULL,
     last_used_at timestamp with time zone DEFAULT now() NOT NULL
 );
+COMMENT ON TABLE public.app_session IS 'Signed-in sessions; only a hash of the token is kept.';
 CREATE TABLE public.app_user (
     id bigint NOT NULL,
     name text NOT NULL,
@@ -189,6 +193,7 @@ CREATE TABLE public.app_user (
     CONSTRAINT app_user_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,63}$'::text)),
     CONSTRAINT app_user_status_check CHECK ((status = ANY (ARRAY['ACTIVE'::text, 'DISABLED'::text])))
 );
+COMMENT ON TABLE public.app_user IS 'People who sign in; passwords as argon2id.';
 ALTER TABLE public.app_user ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.app_user_id_seq
     START WITH 1
@@ -203,6 +208,7 @@ CREATE TABLE public.audit_head (
     hash text NOT NULL,
     CONSTRAINT audit_head_only_row_check CHECK (only_row)
 );
+COMMENT ON TABLE public.audit_head IS 'The end of the audit chain; its lock orders the writers.';
 CREATE TABLE public.breach (
     id uuid NOT NULL,
     device_id bigint NOT NULL,
@@ -231,6 +237,7 @@ CREATE TABLE public.breach (
     CONSTRAINT breach_severity_check CHECK ((severity = ANY (ARRAY['INFO'::text, 'MINOR'::text, 'MAJOR'::text, 'CRITICAL'::text]))),
     CONSTRAINT breach_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'CLEARED'::text, 'DISCARDED'::text])))
 );
+COMMENT ON TABLE public.breach IS 'One episode of a monitor being violated on one device.';
 CREATE TABLE public.breach_transition (
     id bigint NOT NULL,
     breach_id uuid NOT NULL,
@@ -245,6 +252,7 @@ CREATE TABLE public.breach_transition (
     CONSTRAINT breach_transition_kind_check CHECK ((kind = ANY (ARRAY['RAISED'::text, 'ESCALATED'::text, 'CLEARED'::text]))),
     CONSTRAINT breach_transition_severity_check CHECK ((severity = ANY (ARRAY['INFO'::text, 'MINOR'::text, 'MAJOR'::text, 'CRITICAL'::text])))
 );
+COMMENT ON TABLE public.breach_transition IS 'Steps of breaches: raised, escalated, cleared. Each is triaged once.';
 ALTER TABLE public.breach_transition ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.breach_transition_id_seq
     START WITH 1
@@ -279,6 +287,7 @@ CREATE TABLE public.capa (
     CONSTRAINT capa_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['MODEL'::text, 'LOT'::text, 'FIRMWARE'::text, 'DEVICE'::text]))),
     CONSTRAINT capa_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'OPEN'::text, 'REJECTED'::text, 'INVESTIGATION'::text, 'ACTION_PLAN'::text, 'IMPLEMENTATION'::text, 'VERIFICATION'::text, 'EFFECTIVENESS'::text, 'CLOSED'::text])))
 );
+COMMENT ON TABLE public.capa IS 'Corrective and preventive actions; the machine makes PROPOSED only.';
 ALTER TABLE public.capa ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.capa_id_seq
     START WITH 1
@@ -293,6 +302,7 @@ CREATE TABLE public.capa_member (
     added_at timestamp with time zone DEFAULT now() NOT NULL,
     excluded_reason text
 );
+COMMENT ON TABLE public.capa_member IS 'The work orders that a CAPA is about.';
 CREATE SEQUENCE public.capa_number
     START WITH 1
     INCREMENT BY 1
@@ -308,6 +318,7 @@ CREATE TABLE public.change_log (
     row_version integer NOT NULL,
     customer_id bigint
 );
+COMMENT ON TABLE public.change_log IS 'What consoles follow: which record changed. Short-lived.';
 ALTER TABLE public.change_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.change_log_id_seq
     START WITH 1
@@ -334,6 +345,7 @@ CREATE TABLE public.customer (
     CONSTRAINT customer_status_check CHECK ((status = ANY (ARRAY['PROSPECT'::text, 'ACTIVE'::text, 'INACTIVE'::text]))),
     CONSTRAINT customer_type_check CHECK ((type = ANY (ARRAY['HOSPITAL'::text, 'CLINIC'::text, 'LAB'::text, 'DISTRIBUTOR'::text])))
 );
+COMMENT ON TABLE public.customer IS 'Who owns or runs devices.';
 ALTER TABLE public.customer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.customer_id_seq
     START WITH 1
@@ -372,6 +384,10 @@ CREATE TABLE public.device (
     CONSTRAINT device_lifecycle_check CHECK ((lifecycle = ANY (ARRAY['REGISTERED'::text, 'INSTALLED'::text, 'IN_SERVICE'::text, 'UNDER_MAINTENANCE'::text, 'QUARANTINED'::text, 'DECOMMISSIONED'::text]))),
     CONSTRAINT device_serial_check CHECK ((serial ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$'::text))
 );
+COMMENT ON TABLE public.device IS 'The installed base: one row a serial.';
+COMMENT ON COLUMN public.device.connectivity IS 'Apart from lifecycle: from status, will and silence.';
+COMMENT ON COLUMN public.device.last_seen_at IS 'Receiver''s time of its last message, written every few seconds.';
+COMMENT ON COLUMN public.device.shard IS 'Which sequence of blocks carries its readings to scoring.';
 CREATE TABLE public.device_event (
     id bigint NOT NULL,
     device_id bigint NOT NULL,
@@ -382,6 +398,7 @@ CREATE TABLE public.device_event (
     message text DEFAULT ''::text NOT NULL,
     CONSTRAINT device_event_severity_check CHECK ((severity = ANY (ARRAY['INFO'::text, 'MINOR'::text, 'MAJOR'::text, 'CRITICAL'::text])))
 );
+COMMENT ON TABLE public.device_event IS 'The devices'' own alarms, each once.';
 ALTER TABLE public.device_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.device_event_id_seq
     START WITH 1
@@ -399,6 +416,7 @@ CREATE TABLE public.device_history (
     after text,
     source text NOT NULL
 );
+COMMENT ON TABLE public.device_history IS 'What changed about a device and when: firmware by component, site, lifecycle, connectivity.';
 ALTER TABLE public.device_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.device_history_id_seq
     START WITH 1
@@ -426,6 +444,7 @@ CREATE TABLE public.device_model (
     row_version integer DEFAULT 1 NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
+COMMENT ON TABLE public.device_model IS 'A device model; its rules are in the profile of its current version.';
 ALTER TABLE public.device_model ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.device_model_id_seq
     START WITH 1
@@ -443,12 +462,14 @@ CREATE TABLE public.device_model_profile (
     applied_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT device_model_profile_version_check CHECK ((version >= 1))
 );
+COMMENT ON TABLE public.device_model_profile IS 'Every version of a profile that was applied: sensors, units, limits, monitors, ticket policy. Never changed.';
 CREATE TABLE public.evidence (
     breach_id uuid NOT NULL,
     body jsonb NOT NULL,
     sha256 text NOT NULL,
     frozen_at timestamp with time zone DEFAULT now() NOT NULL
 );
+COMMENT ON TABLE public.evidence IS 'What was known when a breach was raised: raw window, limits or band, score, contributions. Written once.';
 CREATE TABLE public.firmware_report (
     id bigint NOT NULL,
     device_id bigint NOT NULL,
@@ -461,6 +482,7 @@ CREATE TABLE public.firmware_report (
     error text,
     CONSTRAINT firmware_report_state_check CHECK ((state = ANY (ARRAY['DOWNLOADING'::text, 'DOWNLOADED'::text, 'VERIFIED'::text, 'UPDATING'::text, 'UPDATED'::text, 'FAILED'::text])))
 );
+COMMENT ON TABLE public.firmware_report IS 'What devices said of their firmware, each report once.';
 ALTER TABLE public.firmware_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.firmware_report_id_seq
     START WITH 1
@@ -475,6 +497,7 @@ CREATE TABLE public.gateway (
     site_id bigint,
     is_simulated boolean DEFAULT false NOT NULL
 );
+COMMENT ON TABLE public.gateway IS 'A gateway that publishes for devices behind it.';
 ALTER TABLE public.gateway ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.gateway_id_seq
     START WITH 1
@@ -490,6 +513,7 @@ CREATE TABLE public.heartbeat (
     started_at timestamp with time zone NOT NULL,
     details jsonb DEFAULT '{}'::jsonb NOT NULL
 );
+COMMENT ON TABLE public.heartbeat IS 'The last sign of life of each program.';
 CREATE TABLE public.idempotency_key (
     key text NOT NULL,
     caller text NOT NULL,
@@ -498,6 +522,7 @@ CREATE TABLE public.idempotency_key (
     response jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+COMMENT ON TABLE public.idempotency_key IS 'Answers to POSTs, so that a repeated one is answered once.';
 CREATE TABLE public.ingest_ledger (
     day date NOT NULL,
     writer text NOT NULL,
@@ -509,6 +534,7 @@ CREATE TABLE public.ingest_ledger (
     late bigint DEFAULT 0 NOT NULL,
     rejected bigint DEFAULT 0 NOT NULL
 );
+COMMENT ON TABLE public.ingest_ledger IS 'Per day and writer: received = stored + duplicates + conflicts + rejected.';
 CREATE TABLE public.installation (
     only_row boolean DEFAULT true NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -520,6 +546,8 @@ CREATE TABLE public.installation (
     CONSTRAINT installation_only_row_check CHECK (only_row),
     CONSTRAINT installation_shard_count_check CHECK (((shard_count >= 1) AND (shard_count <= 256)))
 );
+COMMENT ON TABLE public.installation IS 'One row: what this installation is, its store flavour, its number of shards.';
+COMMENT ON COLUMN public.installation.registry_version IS 'Counts up with every change that ingest and anomaly must know of.';
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
     event_id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -532,6 +560,7 @@ CREATE TABLE public.outbox (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     delivered_at timestamp with time zone
 );
+COMMENT ON TABLE public.outbox IS 'Events for other systems (CloudEvents 1.0), written with the change itself.';
 ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.outbox_id_seq
     START WITH 1
@@ -547,6 +576,8 @@ CREATE TABLE public.reading (
     value double precision NOT NULL
 )
 PARTITION BY RANGE (observed_at);
+COMMENT ON TABLE public.reading IS 'Every accepted reading once: series, device time, value. A hypertable, or partitions by day.';
+COMMENT ON COLUMN public.reading.flags IS 'Bits: 1 time is that of receipt, 2 uncertain, 4 bad (never scored), 8 late.';
 CREATE TABLE public.reading_block (
     shard smallint NOT NULL,
     "position" bigint NOT NULL,
@@ -556,6 +587,7 @@ CREATE TABLE public.reading_block (
     reports jsonb DEFAULT '[]'::jsonb NOT NULL
 );
 ALTER TABLE ONLY public.reading_block ALTER COLUMN payload SET STORAGE EXTERNAL;
+COMMENT ON TABLE public.reading_block IS 'Accepted readings and reports of one shard from one transaction, for scoring; removed when check-pointed.';
 CREATE TABLE public.rejection (
     id bigint NOT NULL,
     received_at timestamp with time zone NOT NULL,
@@ -567,6 +599,7 @@ CREATE TABLE public.rejection (
     payload bytea NOT NULL,
     payload_sha256 bytea GENERATED ALWAYS AS (sha256(payload)) STORED NOT NULL
 );
+COMMENT ON TABLE public.rejection IS 'What arrived and could not be used, with its reason and payload.';
 ALTER TABLE public.rejection ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.rejection_id_seq
     START WITH 1
@@ -581,6 +614,7 @@ CREATE TABLE public.schema_migration (
     sha256 text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
+COMMENT ON TABLE public.schema_migration IS 'Which migrations were applied, with their checksums.';
 CREATE TABLE public.score_rollup (
     series_id integer NOT NULL,
     minute timestamp with time zone NOT NULL,
@@ -589,12 +623,14 @@ CREATE TABLE public.score_rollup (
     mean_score real NOT NULL,
     n integer NOT NULL
 );
+COMMENT ON TABLE public.score_rollup IS 'Highest and mean score of each series by minute and detector.';
 CREATE TABLE public.series (
     id integer NOT NULL,
     device_id bigint NOT NULL,
     sensor text NOT NULL,
     last_observed_at timestamp with time zone
 );
+COMMENT ON TABLE public.series IS 'One signal of one device; readings name it.';
 ALTER TABLE public.series ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.series_id_seq
     START WITH 1
@@ -617,6 +653,7 @@ CREATE TABLE public.service_contract (
     CONSTRAINT service_contract_check CHECK ((ends_on >= starts_on)),
     CONSTRAINT service_contract_status_check CHECK ((status = ANY (ARRAY['DRAFT'::text, 'ACTIVE'::text, 'EXPIRED'::text, 'TERMINATED'::text])))
 );
+COMMENT ON TABLE public.service_contract IS 'What a customer has been promised, from when to when.';
 ALTER TABLE public.service_contract ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.service_contract_id_seq
     START WITH 1
@@ -630,6 +667,7 @@ CREATE TABLE public.shard (
     head bigint DEFAULT 0 NOT NULL,
     consumed bigint DEFAULT 0 NOT NULL
 );
+COMMENT ON TABLE public.shard IS 'Head and consumed position of each sequence of blocks.';
 CREATE TABLE public.shelving (
     id bigint NOT NULL,
     device_id bigint NOT NULL,
@@ -641,6 +679,7 @@ CREATE TABLE public.shelving (
     ended_at timestamp with time zone,
     CONSTRAINT shelving_reason_check CHECK ((reason <> ''::text))
 );
+COMMENT ON TABLE public.shelving IS 'A device, or one fault group of it, set aside by a person: reason and expiry.';
 ALTER TABLE public.shelving ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.shelving_id_seq
     START WITH 1
@@ -660,6 +699,7 @@ CREATE TABLE public.signature (
     meaning text NOT NULL,
     signed_at timestamp with time zone DEFAULT now() NOT NULL
 );
+COMMENT ON TABLE public.signature IS 'Who signed which version of what, and what it means. Written once.';
 ALTER TABLE public.signature ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.signature_id_seq
     START WITH 1
@@ -682,6 +722,7 @@ CREATE TABLE public.site (
     row_version integer DEFAULT 1 NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
+COMMENT ON TABLE public.site IS 'Where devices stand: a department of a customer, with its time zone.';
 ALTER TABLE public.site ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.site_id_seq
     START WITH 1
@@ -698,6 +739,7 @@ CREATE TABLE public.status_report (
     state text NOT NULL,
     CONSTRAINT status_report_state_check CHECK ((state = ANY (ARRAY['online'::text, 'offline'::text])))
 );
+COMMENT ON TABLE public.status_report IS 'Online and offline, said by devices or by their will.';
 ALTER TABLE public.status_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.status_report_id_seq
     START WITH 1
@@ -711,6 +753,7 @@ CREATE TABLE public.technician_certificate (
     device_model_id integer NOT NULL,
     valid_until date NOT NULL
 );
+COMMENT ON TABLE public.technician_certificate IS 'Who may work on which model, until when.';
 CREATE TABLE public.ticket_decision (
     transition_id bigint NOT NULL,
     decided_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -720,6 +763,7 @@ CREATE TABLE public.ticket_decision (
     work_order_id bigint,
     CONSTRAINT ticket_decision_decision_check CHECK ((decision = ANY (ARRAY['NOTHING'::text, 'OPENED'::text, 'JOINED'::text, 'REOPENED'::text, 'ESCALATED'::text, 'QUIET'::text, 'PARENT'::text])))
 );
+COMMENT ON TABLE public.ticket_decision IS 'What became of each breach transition, with the named reason.';
 CREATE TABLE public.work_order (
     id bigint NOT NULL,
     code text NOT NULL,
@@ -773,11 +817,14 @@ CREATE TABLE public.work_order (
     CONSTRAINT work_order_state_check CHECK ((state = ANY (ARRAY['NEW'::text, 'TRIAGED'::text, 'ASSIGNED'::text, 'IN_PROGRESS'::text, 'ON_HOLD'::text, 'WORK_DONE'::text, 'VERIFIED'::text, 'CLOSED'::text, 'CANCELLED'::text]))),
     CONSTRAINT work_order_type_check CHECK ((type = ANY (ARRAY['CORRECTIVE'::text, 'PREDICTIVE'::text, 'PREVENTIVE'::text, 'CALIBRATION'::text, 'INSTALL'::text, 'TRAINING'::text, 'FIRMWARE'::text, 'RECALL'::text])))
 );
+COMMENT ON TABLE public.work_order IS 'Work to be done on a device or gateway.';
+COMMENT ON COLUMN public.work_order.version IS 'Counts up when a closed order is reopened; a signature belongs to a version.';
 CREATE TABLE public.work_order_breach (
     work_order_id bigint NOT NULL,
     breach_id uuid NOT NULL,
     linked_at timestamp with time zone DEFAULT now() NOT NULL
 );
+COMMENT ON TABLE public.work_order_breach IS 'Which breaches an order is about.';
 ALTER TABLE public.work_order ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.work_order_id_seq
     START WITH 1
@@ -794,6 +841,7 @@ CREATE TABLE public.work_order_note (
     body text NOT NULL,
     CONSTRAINT work_order_note_body_check CHECK (((length(body) >= 1) AND (length(body) <= 10000)))
 );
+COMMENT ON TABLE public.work_order_note IS 'What people wrote on an order.';
 ALTER TABLE public.work_order_note ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.work_order_note_id_seq
     START WITH 1

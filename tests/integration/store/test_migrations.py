@@ -6,12 +6,20 @@ import pytest
 from domain.errors import DatabaseNotMigratedError, MigrationChangedError
 from store.migrate import load_flavour, load_migrations, migrate, verify_migrated
 from store.pool import open_connection
+from tests.integration.store.data_dictionary import DICTIONARY, describe_schema
 from tests.integration.store.schema_snapshot import SNAPSHOT, dump_schema
 from tests.support.databases import Database
 
 
 def test_the_migrations_give_the_snapshot(database: Database) -> None:
     assert dump_schema(database) == SNAPSHOT.read_text("utf-8"), "run `make schema` and read the difference"
+
+
+def test_the_data_dictionary_is_that_of_the_schema_and_describes_every_table(database: Database) -> None:
+    described = describe_schema(database)
+    assert described == DICTIONARY.read_text("utf-8"), "run `make schema`"
+    tables = described.split("\n## ")[1:]
+    assert [t.splitlines()[0] for t in tables if not t.splitlines()[2]] == []
 
 
 def test_migrating_again_changes_nothing_and_every_file_is_applied(any_database: Database) -> None:
