@@ -16,7 +16,8 @@ Every table of the store with its columns. Generated from the schema by `make sc
 stands in [ticket rules](ticket-rules.md), [topics](topics.md) and [profile format](profile.md).
 """
 LOAD_COLUMNS = """
-    SELECT c.relname, coalesce(obj_description(c.oid), ''), a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+    SELECT c.relname, coalesce(obj_description(c.oid), ''), a.attname, format_type(a.atttypid, a.atttypmod),
+        a.attnotnull,
         coalesce(col_description(c.oid, a.attnum), '')
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
