@@ -36,6 +36,9 @@ CREATE TABLE work_order (
     resolved_at timestamptz,
     response_breached boolean NOT NULL DEFAULT false,  -- sticky
     resolution_breached boolean NOT NULL DEFAULT false,
+    response_warned boolean NOT NULL DEFAULT false,  -- sla.due_soon was said of this clock
+    resolution_warned boolean NOT NULL DEFAULT false,
+    inbox_reason text CHECK (inbox_reason IN ('NEW', 'REOPENED', 'ESCALATED', 'CAME_BACK')),  -- a person has yet to look; NULL: looked at
     closed_at timestamptz,
     cancel_reason text,
     region text NOT NULL DEFAULT '',
@@ -46,13 +49,17 @@ CREATE TABLE work_order (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CHECK (state <> 'ON_HOLD' OR hold_reason IS NOT NULL),
-    CHECK (num_nonnulls(device_id, gateway_id) >= 1)
+    CHECK (num_nonnulls(device_id, gateway_id, site_id) >= 1)  -- the parent of a storm has a site alone
 );
 -- The arbiter of rule 3: one open automatic order per device and fault group, one per gateway and fault group.
 CREATE UNIQUE INDEX work_order_one_open_per_device ON work_order (device_id, fault_group)
     WHERE source = 'AUTOMATIC' AND device_id IS NOT NULL AND state NOT IN ('CLOSED', 'CANCELLED');
 CREATE UNIQUE INDEX work_order_one_open_per_gateway ON work_order (gateway_id, fault_group)
     WHERE source = 'AUTOMATIC' AND device_id IS NULL AND state NOT IN ('CLOSED', 'CANCELLED');
+CREATE UNIQUE INDEX work_order_one_open_per_site ON work_order (site_id, fault_group)
+    WHERE source = 'AUTOMATIC' AND device_id IS NULL AND gateway_id IS NULL AND state NOT IN ('CLOSED', 'CANCELLED');
+CREATE INDEX work_order_parent ON work_order (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX work_order_open_due ON work_order (least(response_due_at, resolution_due_at)) WHERE state NOT IN ('CLOSED', 'CANCELLED');
 CREATE INDEX work_order_state ON work_order (state, priority, created_at);
 CREATE INDEX work_order_key ON work_order (device_id, fault_group, closed_at DESC);
 CREATE INDEX work_order_customer ON work_order (customer_id);
@@ -105,6 +112,16 @@ CREATE TABLE ticket_decision (
     work_order_id bigint REFERENCES work_order
 );
 CREATE INDEX ticket_decision_order ON ticket_decision (work_order_id) WHERE work_order_id IS NOT NULL;
+
+-- Rule 7: a monitor of one profile version whose orders were closed as false alarms too often.
+CREATE TABLE monitor_flag (
+    device_model_id integer NOT NULL REFERENCES device_model,
+    monitor text NOT NULL,
+    profile_version integer NOT NULL,
+    false_alarms integer NOT NULL,
+    flagged_at timestamptz NOT NULL,
+    PRIMARY KEY (device_model_id, monitor, profile_version)
+);
 
 CREATE SEQUENCE capa_number;
 CREATE TABLE capa (

@@ -10,8 +10,10 @@ GRANT INSERT, DELETE ON reading_block TO forewarn_app;
 GRANT INSERT, UPDATE ON customer, site, device_model, gateway, device, service_contract, series, app_user TO forewarn_app;
 GRANT INSERT ON device_model_profile, device_history TO forewarn_app;
 GRANT INSERT, UPDATE, DELETE ON app_session, anomaly_checkpoint, technician_certificate, idempotency_key TO forewarn_app;
-GRANT INSERT, UPDATE ON api_token, breach, score_rollup, work_order, work_order_breach, shelving, capa, capa_member TO forewarn_app;
+GRANT INSERT, UPDATE ON monitor_flag, api_token, breach, score_rollup, work_order, work_order_breach, shelving, capa, capa_member TO forewarn_app;
 GRANT INSERT ON breach_transition, evidence, work_order_note, ticket_decision, signature, audit_event TO forewarn_app;
+-- What was put off (shelved, under maintenance, triage failed) is decided again; everything else stays as decided.
+GRANT UPDATE (decided_at, decision, reason, params, work_order_id) ON ticket_decision TO forewarn_app;
 GRANT INSERT, UPDATE ON outbox TO forewarn_app;
 GRANT DELETE ON change_log TO forewarn_app;
 REVOKE ALL ON FUNCTION ensure_reading_partitions(date[]), drop_readings_before(date) FROM PUBLIC;
