@@ -1,0 +1,99 @@
+"""What can become of a breach transition, and the named reasons that people are shown.
+
+The values stand in `ticket_decision` and in the console's translations: they never change, new ones may come.
+"""
+
+from enum import StrEnum
+
+from domain.breach import BreachKind, Severity
+
+
+class Priority(StrEnum):
+    """How soon an order must be served; P1 first."""
+
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+    P4 = "P4"
+
+    @property
+    def place(self) -> int:
+        """0 (P1) to 3 (P4): the index into the hours of a ticket policy."""
+        return int(self.value[1]) - 1
+
+    def is_above(self, other: "Priority") -> bool:
+        """Whether this one is served before the other."""
+        return self.place < other.place
+
+
+class DecisionKind(StrEnum):
+    """What was done."""
+
+    NOTHING = "NOTHING"
+    OPENED = "OPENED"
+    JOINED = "JOINED"
+    REOPENED = "REOPENED"
+    ESCALATED = "ESCALATED"
+    QUIET = "QUIET"
+    PARENT = "PARENT"
+
+
+class TicketReason(StrEnum):
+    """Why it was done. One line of docs/reference/ticket-rules.md each."""
+
+    # OPENED
+    OPENED_MAJOR = "opened_major"
+    OPENED_CRITICAL = "opened_critical"
+    THIRD_MINOR = "third_minor"
+    FORECAST_WITHIN_LEAD_TIME = "forecast_within_lead_time"
+    CRITICAL_OVERRIDES_SHELVING = "critical_overrides_shelving"
+    CRITICAL_OVERRIDES_MAINTENANCE = "critical_overrides_maintenance"
+    SHELVING_EXPIRED = "shelving_expired"
+    MAINTENANCE_TIMED_OUT = "maintenance_timed_out"
+    RECURRENCE = "recurrence"
+    CLOSED_AS_FALSE_ALARM = "closed_as_false_alarm"
+    # REOPENED
+    REOPENED_WITHIN_DAYS = "reopened_within_14_days"
+    # JOINED
+    JOINED_OPEN_ORDER = "joined_open_order"
+    JOINED_AND_RAISED_PRIORITY = "joined_and_raised_priority"
+    CAME_BACK_AFTER_WORK = "came_back_after_work"
+    JOINED_GATEWAY_ORDER = "joined_gateway_order"
+    # ESCALATED
+    PRIORITY_RAISED = "priority_raised"
+    # PARENT
+    GATEWAY_OFFLINE = "gateway_offline"
+    SITE_STORM = "site_storm"
+    # QUIET
+    ALL_CLEARED = "all_cleared"
+    # NOTHING
+    BELOW_THRESHOLD = "below_threshold"
+    LATE_NO_LONGER_TRUE = "late_no_longer_true"
+    SHELVED = "shelved"
+    UNDER_MAINTENANCE = "under_maintenance"
+    DECOMMISSIONED = "decommissioned"
+    ALREADY_LINKED = "already_linked"
+    OTHERS_STILL_ACTIVE = "others_still_active"
+    CLEARED_WITHOUT_ORDER = "cleared_without_order"
+    TRIAGE_FAILED = "triage_failed"
+
+
+# Decisions that are taken again: when the shelving or maintenance is over, and when the program that failed starts anew.
+PUT_OFF = (TicketReason.SHELVED, TicketReason.UNDER_MAINTENANCE)
+
+# Fault groups of the orders that belong to no single device.
+GATEWAY_FAULT_GROUP = "gateway_offline"
+STORM_FAULT_GROUP = "site_storm"
+
+# A breach of these kinds says that data are missing, not that the device is worse: it never counts towards a CAPA.
+DATA_QUALITY_KINDS = (BreachKind.OFFLINE, BreachKind.STALE)
+
+
+def find_priority(severity: Severity, *, safety_critical: bool, under_contract: bool) -> Priority:
+    """The priority of a breach: by severity, one lower where nobody is harmed, and one lower again without a contract.
+
+    On a safety-critical model the lack of a contract lowers nothing.
+    """
+    step = (0 if safety_critical else 1) + (0 if safety_critical or under_contract else 1)
+    place = (Severity.CRITICAL.rank - severity.rank) + step
+    return list(Priority)[min(place, Priority.P4.place)]
