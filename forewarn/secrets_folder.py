@@ -23,7 +23,7 @@ def load_or_make_secret(var: Path, name: str) -> str:
 
 def write_private(path: Path, text: str, *, replace: bool = True) -> None:
     """The file holds `text` whole, with mode 0600, or what it held before; without `replace` an existing one stays."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
