@@ -40,27 +40,70 @@ class Place:
 
 PLACES = (
     Place(
-        "C-1001", "North Harbour Hospital", "HOSPITAL", "S-1001-A", "Main building", "Europe/London", "UK",
+        "C-1001",
+        "North Harbour Hospital",
+        "HOSPITAL",
+        "S-1001-A",
+        "Main building",
+        "Europe/London",
+        "UK",
         ("GW-1001-1", "GW-1001-2"),
     ),
-    Place("C-1001", "North Harbour Hospital", "HOSPITAL", "S-1001-B", "Harbour wing", "Europe/London", "UK", ("GW-1001-3",)),
+    Place(
+        "C-1001",
+        "North Harbour Hospital",
+        "HOSPITAL",
+        "S-1001-B",
+        "Harbour wing",
+        "Europe/London",
+        "UK",
+        ("GW-1001-3",),
+    ),
     Place(
         "C-1002", "上海江畔医院", "HOSPITAL", "S-1002-A", "住院部", "Asia/Shanghai", "CN", ("GW-1002-1", "GW-1002-2")
     ),
     Place("C-1002", "上海江畔医院", "HOSPITAL", "S-1002-B", "重症医学科", "Asia/Shanghai", "CN", ("GW-1002-3",)),
     Place(
-        "C-1003", "Klinikum Lindental", "HOSPITAL", "S-1003-A", "Haus 2", "Europe/Berlin", "EU", ("GW-1003-1", "GW-1003-2")
+        "C-1003",
+        "Klinikum Lindental",
+        "HOSPITAL",
+        "S-1003-A",
+        "Haus 2",
+        "Europe/Berlin",
+        "EU",
+        ("GW-1003-1", "GW-1003-2"),
     ),
     Place(
-        "C-1004", "St. Brannoc Medical Center", "HOSPITAL", "S-1004-A", "East campus", "America/New_York", "US",
+        "C-1004",
+        "St. Brannoc Medical Center",
+        "HOSPITAL",
+        "S-1004-A",
+        "East campus",
+        "America/New_York",
+        "US",
         ("GW-1004-1", "GW-1004-2"),
     ),
-    Place("C-1005", "深圳湾儿童医院", "HOSPITAL", "S-1005-A", "新生儿科", "Asia/Shanghai", "CN", ("GW-1005-1", "GW-1005-2")),
     Place(
-        "C-1006", "Lakeside Day Clinic", "CLINIC", "S-1006-A", "Infusion unit", "America/Chicago", "US",
+        "C-1005",
+        "深圳湾儿童医院",
+        "HOSPITAL",
+        "S-1005-A",
+        "新生儿科",
+        "Asia/Shanghai",
+        "CN",
+        ("GW-1005-1", "GW-1005-2"),
+    ),
+    Place(
+        "C-1006",
+        "Lakeside Day Clinic",
+        "CLINIC",
+        "S-1006-A",
+        "Infusion unit",
+        "America/Chicago",
+        "US",
         ("GW-1006-1", "GW-1006-2"),
     ),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +194,7 @@ def _to_cell(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-# model, index of the device, kind, seconds after the live start, growth in seconds, seconds until mended, sensor, shape.
+# model, index of the device, kind, seconds after the live start, growth (s), seconds until mended, sensor, shape.
 # Indices keep clear of the rollout's: one fault a device, so that each ticket has one true cause.
 OPENING: tuple[tuple[str, int, FaultKind, float, float, float, str | None, float], ...] = (
     (InfusionPump.model, 0, FaultKind.OCCLUSION, 8, 15, 420, None, 1.0),

@@ -92,8 +92,6 @@ class Ventilator:
         flow = tidal_ml * rate / 1000.0 + leak
         clean_drop = 0.045 * (0.8 + 0.4 * unit[1]) * np.minimum(flow, 60.0)
         drop = np.minimum(clean_drop * (1.0 + 21.0 * clogging), 30.0)  # the turbine cannot suck harder
-            0.045 * (0.8 + 0.4 * unit[1]) * np.minimum(flow, 60.0) * (1.0 + 21.0 * clogging), 30.0
-        )  # more the turbine cannot suck
         speed = 9000.0 + 2600.0 * np.sqrt(inspiratory + drop + 0.15 * flow)
         vibration = (0.5 + 0.3 * unit[2]) * (speed / 20000.0) * (1.0 + 8.0 * wear)
         vibration = vibration + 0.03 * draw_wander(seeds, t_s, 1200.0, _FRICTION)
