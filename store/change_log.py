@@ -80,20 +80,25 @@ def load_now(conn: Connection) -> Position:
     return Position(int(row[0]) - 1, 2**62)
 
 
-HAS_POSITION = "SELECT EXISTS (SELECT FROM change_log WHERE xid = %s::text::xid8 AND id = %s)"
+# What lies before the oldest row that is kept may have been removed.
+REACHES_BACK = "SELECT EXISTS (SELECT FROM change_log WHERE (xid, id) <= (%s::text::xid8, %s))"
 
 
-def has_position(conn: Connection, position: Position) -> bool:
-    """Whether that row is still kept; if not, what came after it may have been removed as well."""
-    row = conn.execute(HAS_POSITION, (position.xid, position.id)).fetchone()
+def reaches_back(conn: Connection, position: Position) -> bool:
+    """Whether everything after that position is certainly still kept."""
+    row = conn.execute(REACHES_BACK, (position.xid, position.id)).fetchone()
     return row is not None and bool(row[0])
 
 
-REMOVE_CHANGES = "DELETE FROM change_log WHERE at < %s"
+# In the log's own order, up to the newest row of that age: that one stays, so that a position at it still holds.
+REMOVE_CHANGES = """
+    DELETE FROM change_log
+    WHERE (xid, id) < (SELECT xid, id FROM change_log WHERE at < %s ORDER BY xid DESC, id DESC LIMIT 1)
+"""
 
 
 def remove_changes_before(conn: Connection, before: datetime) -> int:
-    """Removes changes logged before that time; says how many."""
+    """Removes changes logged before that time, but the newest of them; says how many."""
     return conn.execute(REMOVE_CHANGES, (before,)).rowcount
 
 
