@@ -1,0 +1,316 @@
+"""The multivariate detector: how far the sensors of a device are, jointly, from their own healthy history.
+
+A unit is one monitor on one device, with several sensors (channels). Readings of one instant make a row. The first
+4/5 of the `warmup` rows give mean, spread and a correlation matrix that is shrunk half-way to independence (few rows,
+strongly autocorrelated, would else promise correlations that do not last); the rest gives the largest distance that is
+still healthy. From then on the baseline is fixed until `relearn`. The statistic is that of a MEWMA chart: the rows,
+standardised and exponentially weighted, and their Mahalanobis distance per sensor; the score is its multiple of the
+largest healthy one. A sensor that is missing is replaced by its conditional mean given the others; one that was mostly
+missing during warm-up is left out.
+
+Sources: Lowry et al. 1992 (MEWMA); Ledoit and Wolf 2004 (shrinkage to a scaled identity); Mason, Young and Tracy 1997
+(contribution of each variable).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.detectors.contract import NEVER, Bools, Detector, Floats, Ints, SlotSettings, StateField
+from anomaly.ranking import iterate_steps
+from domain.profile import MonitorRule
+
+WARMUP = 400
+FIT_SHARE = 0.8
+SMOOTHING = 0.1
+SHRINKAGE = 0.5
+HOLD_S = 120.0  # a sensor's last value stands for it this long
+LEAST_REFERENCE = 0.3
+MOST_Z = 1e3
+IMPUTATION_SWEEPS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """Part of one channel in the distance of its unit: shares sum to 1; `expected` is the healthy mean."""
+
+    channel: int
+    share: float
+    value: float
+    expected: float
+    deviation: float  # of the smoothed value, in healthy standard deviations
+
+
+@dataclass(frozen=True, slots=True)
+class UnitScores:
+    """Scores of one step: each unit at most once; `row` is the reading (its number in the block) that completed it."""
+
+    unit: Ints
+    row: Ints
+    at_us: Ints
+    score: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    unit: Ints
+    at_us: Ints
+    first: Ints  # number in the block of the row's first reading ...
+    last: Ints  # ... and of its last
+    value: Floats  # (rows, width), NaN where there is none
+
+
+def state_fields(width: int) -> tuple[StateField, ...]:
+    """The state of units with up to `width` channels."""
+    return (
+        StateField("channels", np.uint32, kept=False),  # bit mask of the channels that the unit has
+        StateField("warmup", np.int32, kept=False),
+        StateField("resolution", np.float64, width=width, kept=False),
+        StateField("row_us", np.int64, fill=int(NEVER)),
+        StateField("row_mask", np.uint32),
+        StateField("row_scored", np.bool_, fill=True),
+        StateField("value", np.float64, width=width),
+        StateField("value_us", np.int64, fill=int(NEVER), width=width),
+        StateField("rows_seen", np.int32),
+        StateField("active", np.uint32),
+        StateField("counts", np.int32, width=width),
+        StateField("mean", np.float64, width=width),
+        StateField("spread", np.float64, fill=1.0, width=width),
+        StateField("matrix", np.float64, width=width * width),  # while fitting co-moments, then their inverse
+        StateField("smoothed", np.float64, width=width),
+        StateField("reference", np.float64, fill=LEAST_REFERENCE),
+    )
+
+
+class MultivariateDetector(Detector):
+    """Multiple of the largest healthy joint distance; slot = unit * width + channel."""
+
+    RULE = MonitorRule.MULTIVARIATE
+    LEARNS = True
+    FIELDS: ClassVar[tuple[StateField, ...]] = state_fields(8)
+    channels: NDArray[np.uint32]
+    warmup: NDArray[np.int32]
+    resolution: Floats
+    row_us: Ints
+    row_mask: NDArray[np.uint32]
+    row_scored: Bools
+    value: Floats
+    value_us: Ints
+    rows_seen: NDArray[np.int32]
+    active: NDArray[np.uint32]
+    counts: NDArray[np.int32]
+    mean: Floats
+    spread: Floats
+    matrix: Floats
+    smoothed: Floats
+    reference: Floats
+
+    def __init__(self, width: int = 8) -> None:
+        if not 1 <= width <= 32:
+            raise ValueError(f"{width} channels")
+        super().__init__(state_fields(width))
+        self.width = width
+        self._bits = np.uint32(1) << np.arange(width, dtype=np.uint32)
+
+    def add_slots(self, settings: Sequence[SlotSettings]) -> Ints:
+        """Adds one unit, whose channels have these settings, and returns the slots of its channels."""
+        if not 1 <= len(settings) <= self.width:
+            raise ValueError(f"{len(settings)} sensors in a detector for up to {self.width}")
+        unit = int(self._grow(1)[0])
+        self.channels[unit] = (1 << len(settings)) - 1
+        self.active[unit] = self.channels[unit]
+        self.warmup[unit] = max(settings[0].warmup or WARMUP, 2 * self.width)
+        self._of("resolution")[unit, : len(settings)] = [s.resolution for s in settings]
+        return unit * self.width + np.arange(len(settings), dtype=np.int64)
+
+    def relearn(self, slot: Ints) -> None:
+        """Starts the warm-up of the units of these slots anew."""
+        units = np.unique(slot // self.width)
+        self.rows_seen[units] = 0
+        self.active[units] = self.channels[units]
+        for name, start in (("counts", 0), ("mean", 0.0), ("spread", 1.0), ("matrix", 0.0), ("smoothed", 0.0)):
+            self._of(name)[units] = start
+        self.reference[units] = LEAST_REFERENCE
+
+    def reset(self, slot: Ints) -> None:
+        """See `SlotArrays.reset`."""
+        units = np.unique(slot // self.width)
+        super().reset(units)
+        self.active[units] = self.channels[units]
+
+    @property
+    def bytes_per_slot(self) -> int:
+        """Memory of one channel, its share of the unit."""
+        return -(-super().bytes_per_slot // self.width)
+
+    def score_block(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
+        """See `Detector.score_block`; the score stands at the reading that completed a row or began the next one."""
+        score = np.full(slot.shape[0], np.nan)
+        for step in self.iterate_scores(slot, observed_us, value):
+            score[step.row] = step.score
+        return score
+
+    def iterate_scores(self, slot: Ints, observed_us: Ints, value: Floats) -> Iterator[UnitScores]:
+        """The scores of all rows that these readings complete, step by step; silent rows have NaN.
+
+        A row is complete with its last channel, or when a later instant begins. It is scored once.
+        """
+        rows = self._gather_rows(slot, observed_us, value)
+        for r in iterate_steps(rows.unit):
+            unit, at_us = rows.unit[r], rows.at_us[r]
+            newer = at_us > self.row_us[unit]
+            overdue = newer & ~self.row_scored[unit]
+            if overdue.any():
+                yield self._score_rows(unit[overdue], rows.first[r][overdue])
+            begun = unit[newer]
+            self.row_us[begun], self.row_mask[begun], self.row_scored[begun] = at_us[newer], 0, False
+            given = rows.value[r]
+            present = ~np.isnan(given)
+            self._of("value")[unit] = np.where(present, given, self._of("value")[unit])
+            self._of("value_us")[unit] = np.where(present, at_us[:, None], self._of("value_us")[unit])
+            current = at_us == self.row_us[unit]
+            bits = np.bitwise_or.reduce(np.where(present, self._bits, np.uint32(0)), axis=1)
+            self.row_mask[unit] |= np.where(current, bits, np.uint32(0))
+            wanted = self.active[unit]
+            complete = current & ~self.row_scored[unit] & ((self.row_mask[unit] & wanted) == wanted)
+            if complete.any():
+                yield self._score_rows(unit[complete], rows.last[r][complete])
+
+    def _of(self, name: str) -> Floats:
+        """A wide field as a matrix (units, width) that writes through."""
+        matrix: Floats = getattr(self, name).reshape(self.size, -1)
+        return matrix
+
+    def _gather_rows(self, slot: Ints, observed_us: Ints, value: Floats) -> _Rows:
+        n = slot.shape[0]
+        if n == 0:
+            none = np.empty(0, dtype=np.int64)
+            return _Rows(none, none, none, none, np.empty((0, self.width)))
+        # Packed (unit, reading) keys: stable, as in `rank_rows`.
+        packed = np.sort(((slot // self.width) << 32) | np.arange(n, dtype=np.int64))
+        reading, unit = packed & np.int64(0xFFFFFFFF), packed >> 32
+        at_us = observed_us[reading]
+        begins = np.ones(n, dtype=bool)
+        begins[1:] = (unit[1:] != unit[:-1]) | (at_us[1:] != at_us[:-1])
+        start = np.flatnonzero(begins)
+        end = np.append(start[1:], n) - 1
+        matrix = np.full((start.shape[0], self.width), np.nan)
+        given = value[reading]
+        matrix[np.cumsum(begins) - 1, slot[reading] % self.width] = np.where(np.isfinite(given), given, np.nan)
+        return _Rows(unit[start], at_us[start], reading[start], reading[end], matrix)
+
+    def _score_rows(self, unit: Ints, reading: Ints) -> UnitScores:
+        """Scores the current row of each unit, after which it is learnt if the unit still warms up."""
+        self.row_scored[unit] = True
+        at_us = self.row_us[unit]
+        score = np.full(unit.shape[0], np.nan)
+        value, value_us = self._of("value")[unit], self._of("value_us")[unit]
+        age_limit = np.int64(HOLD_S * 1e6)
+        known = value_us >= (at_us - age_limit)[:, None]
+        seen = self.rows_seen[unit]
+        fit_rows = (self.warmup[unit] * FIT_SHARE).astype(np.int32)
+        fitting = seen < fit_rows
+        if fitting.any():
+            self._learn_rows(unit[fitting], value[fitting], known[fitting])
+            for u in unit[fitting & (seen + 1 == fit_rows)].tolist():
+                self._fit(u)
+        judged = ~fitting
+        if judged.any():
+            distance = self._measure(unit[judged], value[judged], known[judged])
+            calibrating = seen[judged] < self.warmup[unit[judged]]
+            slots = unit[judged]
+            reference = self.reference[slots]
+            self.reference[slots] = np.where(calibrating, np.maximum(reference, distance), reference)
+            score[judged] = np.where(calibrating, np.nan, distance / reference)
+        self.rows_seen[unit] = np.minimum(seen, np.iinfo(np.int32).max - 1) + 1
+        return UnitScores(unit, reading, at_us, score)
+
+    def _learn_rows(self, unit: Ints, value: Floats, known: Bools) -> None:
+        counts = self._of("counts")[unit] + known
+        self._of("counts")[unit] = counts
+        mean = self._of("mean")[unit]
+        before = np.where(known, value - mean, 0.0)
+        mean = mean + before / np.maximum(counts, 1)
+        self._of("mean")[unit] = mean
+        after = np.where(known, value - mean, 0.0)
+        products = before[:, :, None] * after[:, None, :]
+        self._of("matrix")[unit] += products.reshape(unit.shape[0], -1)
+
+    def _fit(self, unit: int) -> None:
+        """Turns the co-moments of one unit into the inverse of its shrunk correlation matrix."""
+        p = self.width
+        counts = self._of("counts")[unit].astype(np.float64)
+        present = (self.channels[unit] & self._bits) != 0
+        active = present & (counts >= 0.5 * counts.max(initial=1.0))
+        self.active[unit] = np.bitwise_or.reduce(np.where(active, self._bits, np.uint32(0)))
+        moments = self._of("matrix")[unit].reshape(p, p)
+        sums = np.maximum(np.diagonal(moments), 0.0)
+        deviation = np.sqrt(sums / np.maximum(counts - 1.0, 1.0))
+        self._of("spread")[unit] = np.maximum(deviation, self._of("resolution")[unit] + (~present))
+        scale = np.where(sums > 0.0, 1.0 / np.sqrt(np.where(sums > 0.0, sums, 1.0)), 0.0)
+        correlation = 0.5 * (moments + moments.T) * scale[:, None] * scale[None, :]
+        shrunk = (1.0 - SHRINKAGE) * correlation
+        np.fill_diagonal(shrunk, 1.0)
+        index = np.flatnonzero(active)
+        inverse = np.zeros((p, p))
+        inverse[np.ix_(index, index)] = np.linalg.inv(shrunk[np.ix_(index, index)])
+        self._of("matrix")[unit] = inverse.reshape(-1)
+        self._of("smoothed")[unit] = 0.0
+        self.reference[unit] = LEAST_REFERENCE
+
+    def _measure(self, unit: Ints, value: Floats, known: Bools) -> Floats:
+        active = (self.active[unit][:, None] & self._bits) != 0
+        z = (value - self._of("mean")[unit]) / self._of("spread")[unit]
+        z = np.where(known & active, np.clip(z, -MOST_Z, MOST_Z), 0.0)
+        missing = active & ~known
+        if missing.any():
+            rows = np.flatnonzero(missing.any(axis=1))
+            z[rows] = self._impute(unit[rows], z[rows], missing[rows])
+        smoothed = self._of("smoothed")[unit]
+        smoothed = smoothed + SMOOTHING * (z - smoothed)
+        self._of("smoothed")[unit] = smoothed
+        parts = self._parts(unit, smoothed)
+        total = np.zeros(unit.shape[0])
+        for j in range(self.width):
+            total += parts[:, j]
+        count = np.maximum(np.bitwise_count(self.active[unit]), 1)
+        return np.sqrt(np.maximum(total, 0.0) / count)
+
+    def _parts(self, unit: Ints, smoothed: Floats) -> Floats:
+        """The part of each channel in the squared distance (units, width); added column by column, see `contract`."""
+        matrix = self._of("matrix")[unit].reshape(-1, self.width, self.width)
+        turned = np.zeros_like(smoothed)
+        for j in range(self.width):
+            turned += matrix[:, :, j] * smoothed[:, j, None]
+        return smoothed * turned
+
+    def _impute(self, unit: Ints, z: Floats, missing: Bools) -> Floats:
+        """Conditional means of the missing channels given the others, by Gauss-Seidel on the inverse correlation."""
+        matrix = self._of("matrix")[unit].reshape(-1, self.width, self.width)
+        for _ in range(IMPUTATION_SWEEPS):
+            for j in range(self.width):
+                own = matrix[:, j, j]
+                others = np.zeros(unit.shape[0])
+                for k in range(self.width):
+                    if k != j:
+                        others += matrix[:, j, k] * z[:, k]
+                mean = -others / np.where(own > 0.0, own, 1.0)
+                z[:, j] = np.where(missing[:, j], mean, z[:, j])
+        return z
+
+    def find_contributions(self, unit: int) -> list[Contribution]:
+        """What each active channel has in the unit's distance now, largest share first."""
+        one = np.array([unit], dtype=np.int64)
+        smoothed = self._of("smoothed")[one]
+        parts = np.maximum(self._parts(one, smoothed)[0], 0.0)
+        total = max(float(sum(parts.tolist())), 1e-12)
+        value, mean = self._of("value")[unit], self._of("mean")[unit]
+        found = [
+            Contribution(j, float(parts[j]) / total, float(value[j]), float(mean[j]), float(smoothed[0, j]))
+            for j in range(self.width)
+            if int(self.active[unit]) >> j & 1
+        ]
+        return sorted(found, key=lambda c: (-c.share, c.channel))
