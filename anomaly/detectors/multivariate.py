@@ -117,14 +117,28 @@ class MultivariateDetector(Detector):
 
     def add_slots(self, settings: Sequence[SlotSettings]) -> Ints:
         """Adds one unit, whose channels have these settings, and returns the slots of its channels."""
-        if not 1 <= len(settings) <= self.width:
-            raise ValueError(f"{len(settings)} sensors in a detector for up to {self.width}")
-        unit = int(self._grow(1)[0])
-        self.channels[unit] = (1 << len(settings)) - 1
-        self.active[unit] = self.channels[unit]
-        self.warmup[unit] = max(settings[0].warmup or WARMUP, 2 * self.width)
-        self._of("resolution")[unit, : len(settings)] = [s.resolution for s in settings]
+        unit = int(self.add_units([settings])[0])
         return unit * self.width + np.arange(len(settings), dtype=np.int64)
+
+    def add_units(self, units: Sequence[Sequence[SlotSettings]]) -> Ints:
+        """Adds one unit for each list of channel settings and returns the numbers of the units.
+
+        Raises
+        ------
+        ValueError
+            A unit has no channel or more than `width`.
+        """
+        if any(not 1 <= len(settings) <= self.width for settings in units):
+            raise ValueError(f"a unit has 1 to {self.width} channels")
+        numbers = self._grow(len(units))
+        self.channels[numbers] = [(1 << len(settings)) - 1 for settings in units]
+        self.active[numbers] = self.channels[numbers]
+        self.warmup[numbers] = [max(settings[0].warmup or WARMUP, 2 * self.width) for settings in units]
+        resolution = np.zeros((len(units), self.width))
+        for row, settings in enumerate(units):
+            resolution[row, : len(settings)] = [s.resolution for s in settings]
+        self._of("resolution")[numbers] = resolution
+        return numbers
 
     def relearn(self, slot: Ints) -> None:
         """Starts the warm-up of the units of these slots anew."""

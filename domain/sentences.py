@@ -1,0 +1,159 @@
+"""Whole sentences from reason codes and parameters, in English and Chinese; what is stored is the code, not the text.
+
+A sentence is one template per language with named parameters. Parameters that are quantities carry their own unit and
+decimals, names carry both languages, so that a sentence can be rendered long after the profile moved on.
+"""
+
+from collections.abc import Mapping
+from string import Formatter
+from typing import Any
+
+LANGUAGES = ("en", "zh")
+
+SENTENCES: dict[str, dict[str, str]] = {
+    "limit_high": {
+        "en": "{label} of {serial} rose to {peak}, above its limit of {limit}, for {duration}.",
+        "zh": "{serial} 的{label}升至 {peak}，高于上限 {limit}，持续 {duration}。",
+    },
+    "limit_low": {
+        "en": "{label} of {serial} fell to {peak}, below its limit of {limit}, for {duration}.",
+        "zh": "{serial} 的{label}降至 {peak}，低于下限 {limit}，持续 {duration}。",
+    },
+    "rate_of_change": {
+        "en": "{label} of {serial} changed by {rate} per second to {value}; its limit is {limit} per second.",
+        "zh": "{serial} 的{label}以每秒 {rate} 的速度变化到 {value}；限值为每秒 {limit}。",
+    },
+    "flat_line": {
+        "en": "{label} of {serial} has not moved from {value} for {duration}; the sensor may be stuck.",
+        "zh": "{serial} 的{label}在 {duration} 内一直停留在 {value}；传感器可能卡滞。",
+    },
+    "adaptive_high": {
+        "en": "{label} of {serial} rose to {value}, {score} robust deviations above its own recent level of {expected}, "
+        "for {duration}.",
+        "zh": "{serial} 的{label}升至 {value}，比其自身近期水平 {expected} 高出 {score} 个稳健偏差，持续 {duration}。",
+    },
+    "adaptive_low": {
+        "en": "{label} of {serial} fell to {value}, {score} robust deviations below its own recent level of {expected}, "
+        "for {duration}.",
+        "zh": "{serial} 的{label}降至 {value}，比其自身近期水平 {expected} 低 {score} 个稳健偏差，持续 {duration}。",
+    },
+    "multivariate": {
+        "en": "The sensors of {serial} together are {score} times as far from normal as ever in healthy operation, for "
+        "{duration}; most of it is {label} at {value}, usually {expected}.",
+        "zh": "{serial} 的各传感器整体偏离正常状态，达到健康运行时最大值的 {score} 倍，持续 {duration}；"
+        "其中{label}的影响最大，为 {value}，通常为 {expected}。",
+    },
+    "staleness": {
+        "en": "{serial} has sent no reading of {label} for {duration}.",
+        "zh": "{serial} 已有 {duration} 没有上报{label}。",
+    },
+    "offline": {
+        "en": "{serial} has been offline for {duration}.",
+        "zh": "{serial} 已离线 {duration}。",
+    },
+    "device_code": {
+        "en": "{serial} reported its own alarm {code}: {message}",
+        "zh": "{serial} 上报了设备自身的报警 {code}：{message}",
+    },
+    "critical_reached": {
+        "en": "{label} of {serial} reached {value}, beyond its critical limit of {limit}.",
+        "zh": "{serial} 的{label}达到 {value}，超出临界限值 {limit}。",
+    },
+    "severity_rose": {
+        "en": "{serial} reported its own alarm {code} again, now more severe: {message}",
+        "zh": "{serial} 再次上报了设备自身的报警 {code}，且更为严重：{message}",
+    },
+    "anomaly_critical": {
+        "en": "The deviation of {label} of {serial} grew to {score}, beyond the critical {critical}.",
+        "zh": "{serial} 的{label}偏差增大到 {score}，超出临界值 {critical}。",
+    },
+    "back_to_normal": {
+        "en": "{label} of {serial} is back to normal at {value}, after {duration}.",
+        "zh": "{serial} 的{label}在 {duration} 后恢复正常，为 {value}。",
+    },
+    "reporting_again": {
+        "en": "{serial} reports {label} again, after {duration}.",
+        "zh": "{serial} 在 {duration} 后恢复上报{label}。",
+    },
+    "online_again": {
+        "en": "{serial} is online again, after {duration}.",
+        "zh": "{serial} 在 {duration} 后重新上线。",
+    },
+    "code_quiet": {
+        "en": "{serial} has not repeated its alarm {code} for {duration}.",
+        "zh": "{serial} 已有 {duration} 没有再次上报报警 {code}。",
+    },
+    "monitor_retired": {
+        "en": "The monitor {monitor} of {serial} no longer exists; its open breach was closed.",
+        "zh": "{serial} 的监测规则 {monitor} 已不存在；其未结束的异常已关闭。",
+    },
+}
+
+
+def render(reason_code: str, params: Mapping[str, Any], lang: str) -> str:
+    """The sentence of `reason_code` in `lang` (English where the language is none of ours), never an exception.
+
+    An unknown code or a missing parameter, as of a record older than this program, leaves what is known readable.
+
+    Parameters
+    ----------
+    params
+        Text as it is; names as {"en": ..., "zh": ...}; quantities as {"value": 1.9, "unit": "A", "decimals": 1};
+        durations as {"seconds": 180}.
+    """
+    language = lang if lang in LANGUAGES else "en"
+    templates = SENTENCES.get(reason_code)
+    if templates is None:
+        return f"{reason_code}: {params.get('serial', '')}".rstrip(": ")
+    named = {
+        field: _say(params[field], language) if field in params else "?"
+        for _, field, _, _ in Formatter().parse(templates[language])
+        if field
+    }
+    return templates[language].format_map(named)
+
+
+def quantity(value: float, unit: str, decimals: int) -> dict[str, Any]:
+    """A parameter that is said with its unit and a fixed number of decimals."""
+    return {"value": value, "unit": unit, "decimals": decimals}
+
+
+def duration(seconds: float) -> dict[str, Any]:
+    """A parameter that is said as a time span, in the largest unit that fits."""
+    return {"seconds": seconds}
+
+
+_UNIT_SIGNS = {"Cel": "°C", "1": "", "{1}": "", "[g]": "g", "cm[H2O]": "cmH₂O", "m[H2O]": "mH₂O", "/min": "/min"}
+_SPANS = ((86_400.0, "day", "天"), (3_600.0, "hour", "小时"), (60.0, "minute", "分钟"), (1.0, "second", "秒"))
+
+
+def _say(param: Any, language: str) -> str:
+    if isinstance(param, Mapping):
+        if "seconds" in param:
+            return _say_span(float(param["seconds"]), language)
+        if "unit" in param:
+            return _say_quantity(float(param["value"]), str(param["unit"]), int(param["decimals"]))
+        return str(param.get(language, param.get("en", "?")))
+    if isinstance(param, float):
+        return f"{param:.1f}"
+    return str(param)
+
+
+def _say_quantity(value: float, unit: str, decimals: int) -> str:
+    text = f"{value:.{max(decimals, 0)}f}"
+    if float(text) == 0.0:
+        text = text.removeprefix("-")
+    sign = _UNIT_SIGNS.get(unit, unit)
+    if sign == "%":
+        return f"{text}%"
+    return f"{text} {sign}" if sign else text
+
+
+def _say_span(seconds: float, language: str) -> str:
+    seconds = max(seconds, 0.0)
+    # "90 minutes" says more than "2 hours": a unit is used from two of it on, except the last.
+    size, en, zh = next((s for s in _SPANS if seconds >= 2.0 * s[0]), _SPANS[-1])
+    count = round(seconds / size)
+    if language == "zh":
+        return f"{count} {zh}"
+    return f"{count} {en}" if count == 1 else f"{count} {en}s"
