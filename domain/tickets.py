@@ -78,7 +78,7 @@ class TicketReason(StrEnum):
     TRIAGE_FAILED = "triage_failed"
 
 
-# Decisions that are taken again: when the shelving or maintenance is over, and when the program that failed starts anew.
+# Decisions that are taken again when the shelving or the maintenance is over.
 PUT_OFF = (TicketReason.SHELVED, TicketReason.UNDER_MAINTENANCE)
 
 # Fault groups of the orders that belong to no single device.

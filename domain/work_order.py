@@ -73,6 +73,7 @@ class Guard(StrEnum):
     """The rule that refused a transition; a 409 names it. Values never change."""
 
     NO_SUCH_TRANSITION = "no_such_transition"
+    PERMISSION_MISSING = "permission_missing"
     REASON_MISSING = "reason_missing"
     HOLD_REASON_MISSING = "hold_reason_missing"
     ASSIGNEE_MISSING = "assignee_missing"
@@ -176,7 +177,7 @@ def find_permissions_for(state: WorkOrderState, to: WorkOrderState) -> tuple[Per
     return TRANSITIONS.get((state, to), ())
 
 
-def find_refusal(request: TransitionRequest, facts: TransitionFacts, by: Permission | None = None) -> Refusal | None:
+def find_refusal(request: TransitionRequest, facts: TransitionFacts, by: str) -> Refusal | None:
     """The first guard that refuses the transition, or None.
 
     `by` is the permission that the actor uses; work done by right of WORK_ORDER_WORK is done on one's own orders.
@@ -184,7 +185,9 @@ def find_refusal(request: TransitionRequest, facts: TransitionFacts, by: Permiss
     if (facts.state, request.to) not in TRANSITIONS:
         allowed = ", ".join(find_next_states(facts.state)) or "nothing"
         return Refusal(Guard.NO_SUCH_TRANSITION, f"from {facts.state} an order can become {allowed}; not {request.to}")
-    if by is Permission.WORK_ORDER_WORK and facts.actor_id != facts.assignee_id:
+    if by not in TRANSITIONS[facts.state, request.to]:
+        return Refusal(Guard.PERMISSION_MISSING, f"this needs {' or '.join(TRANSITIONS[facts.state, request.to])}")
+    if by == Permission.WORK_ORDER_WORK and facts.actor_id != facts.assignee_id:
         return Refusal(Guard.NOT_ASSIGNEE, "the order is assigned to somebody else")
     check = _CHECKS.get(request.to)
     return None if check is None else check(request, facts)

@@ -1,0 +1,379 @@
+"""What people do to a work order: record, signature, audit and outbox change in the caller's one transaction."""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from domain.audit import Actor, AuditEntry, Signature, find_content_sha256
+from domain.errors import GuardRefusedError, NotFoundError
+from domain.sla import start_clocks
+from domain.tickets import Priority
+from domain.work_order import (
+    Guard,
+    InboxReason,
+    Outcome,
+    TransitionFacts,
+    TransitionRequest,
+    WorkOrder,
+    WorkOrderSource,
+    WorkOrderState,
+    WorkOrderType,
+    find_refusal,
+)
+from store.audit import record_audit
+from store.monitor_flags import flag_false_alarming_monitors
+from store.outbox import OutboxEvent, record_events
+from store.pool import Connection
+from store.ticket_policies import load_ticket_policy
+from store.work_orders import WorkOrderDraft, find_changes, lock_work_order, open_work_order, update_work_orders
+
+_S = WorkOrderState
+# What other systems are told of; the other steps are theirs to read if they want.
+EVENT_TYPES = {
+    _S.ASSIGNED: "workorder.assigned",
+    _S.ON_HOLD: "workorder.held",
+    _S.WORK_DONE: "workorder.done",
+    _S.CLOSED: "workorder.closed",
+}
+AUDIT_ACTIONS = {
+    _S.TRIAGED: "workorder.triaged",
+    _S.ASSIGNED: "workorder.assigned",
+    _S.IN_PROGRESS: "workorder.started",
+    _S.ON_HOLD: "workorder.held",
+    _S.WORK_DONE: "workorder.done",
+    _S.VERIFIED: "workorder.verified",
+    _S.CLOSED: "workorder.closed",
+    _S.CANCELLED: "workorder.cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What the guards and the events need beside the order itself."""
+
+    serial: str | None
+    device_model_id: int | None
+    safety_critical: bool
+    assignee_known: bool
+    assignee_certified: bool
+    is_quiet: bool
+    has_other_open_order: bool
+
+
+# Quiet is: the quiet period is over, nothing linked is active, and the device has reported since the work was done.
+LOAD_SURROUNDINGS = """
+    SELECT coalesce(d.serial, g.name, s.code) AS serial, d.device_model_id,
+        coalesce(m.safety_critical, false) AS safety_critical,
+        EXISTS (
+            SELECT FROM app_user u
+            WHERE u.id = %(assignee_id)s AND u.status = 'ACTIVE' AND 'technician' = ANY (u.roles)
+        ) AS assignee_known,
+        d.id IS NULL OR EXISTS (
+            SELECT FROM technician_certificate c WHERE c.user_id = %(assignee_id)s AND c.device_model_id = m.id
+                AND c.valid_until >= (%(now)s::timestamptz AT TIME ZONE 'UTC')::date
+        ) AS assignee_certified,
+        w.ready_to_verify_at IS NOT NULL
+            AND NOT EXISTS (
+                SELECT FROM work_order_breach wb JOIN breach b ON b.id = wb.breach_id
+                WHERE wb.work_order_id = w.id AND b.state = 'ACTIVE')
+            AND (d.id IS NULL
+                OR (d.connectivity <> 'OFFLINE' AND d.last_seen_at >= coalesce(w.resolved_at, w.quiet_since)))
+            AS is_quiet,
+        EXISTS (
+            SELECT FROM work_order o WHERE o.id <> w.id AND o.device_id = w.device_id AND o.fault_group = w.fault_group
+                AND o.source = 'AUTOMATIC' AND w.source = 'AUTOMATIC' AND o.state NOT IN ('CLOSED', 'CANCELLED')
+        ) AS has_other_open_order
+    FROM work_order w
+    LEFT JOIN device d ON d.id = w.device_id LEFT JOIN device_model m ON m.id = d.device_model_id
+    LEFT JOIN gateway g ON g.id = w.gateway_id LEFT JOIN site s ON s.id = w.site_id
+    WHERE w.id = %(id)s
+"""
+
+
+def record_transition(
+    conn: Connection,
+    actor: Actor,
+    code: str,
+    request: TransitionRequest,
+    *,
+    expected_row_version: int | None,
+    now: datetime,
+) -> WorkOrder:
+    """The order in its new state; record, signature, audit and outbox are written in the caller's transaction.
+
+    The caller has proved who the actor is and, for a signature, checked the password again just now.
+
+    Raises
+    ------
+    NotFoundError, RowVersionConflictError
+        There is no such order, or it has moved since the caller saw it.
+    GuardRefusedError
+        The life-cycle refuses it; `guard` is a value of `domain.work_order.Guard`.
+    """
+    before = lock_work_order(conn, code, expected_row_version)
+    around = _load_surroundings(conn, before, request, now)
+    refusal = find_refusal(request, _find_facts(before, around, actor), actor.permission)
+    if refusal is not None:
+        raise GuardRefusedError(refusal.guard, refusal.detail)
+    after = _find_next(conn, before, request, around, actor, now)
+    update_work_orders(conn, [after])
+    after = replace(after, row_version=before.row_version + 1)
+    if request.signature is not None:
+        _record_signature(conn, after, request.signature)
+    was, becomes = find_changes(before, after)
+    if request.test_evidence:
+        becomes["test_evidence"] = request.test_evidence
+    reopened = before.state is _S.CLOSED
+    entries = [
+        AuditEntry(
+            "workorder.reopened" if reopened else AUDIT_ACTIONS[request.to],
+            "work_order",
+            code,
+            was,
+            becomes,
+            request.reason,
+        )
+    ]
+    event_type = "workorder.reopened" if reopened else EVENT_TYPES.get(request.to)
+    if event_type is not None:
+        record_events(conn, make_order_event(event_type, after, around.serial, now))
+    if after.state is _S.CLOSED and after.outcome is Outcome.FALSE_ALARM:
+        entries += flag_false_alarming_monitors(conn, after.id, now)
+    record_audit(conn, actor, *entries)
+    return after
+
+
+def make_order_event(event_type: str, order: WorkOrder, subject: str | None, at: datetime, **more: Any) -> OutboxEvent:
+    """The outbox event of one order: its code, state and clocks, no personal data."""
+    data = {
+        "code": order.code,
+        "type": order.type,
+        "state": order.state,
+        "priority": order.priority,
+        "fault_group": order.fault_group,
+        "serial": subject if order.device_id is not None else None,
+        "customer_id": order.customer_id,
+        "response_due_at": order.response_due_at,
+        "resolution_due_at": order.resolution_due_at,
+        "outcome": order.outcome,
+        "failure_code": order.failure_code,
+        "version": order.version,
+        **more,
+    }
+    return OutboxEvent(event_type, subject or order.code, "work_order", order.code, at, data, order.is_simulated)
+
+
+def _load_surroundings(conn: Connection, order: WorkOrder, request: TransitionRequest, now: datetime) -> _Surroundings:
+    assignee_id = request.assignee_id if request.to is _S.ASSIGNED else order.assignee_id
+    with conn.cursor(row_factory=class_row(_Surroundings)) as cursor:
+        found = cursor.execute(LOAD_SURROUNDINGS, {"assignee_id": assignee_id, "id": order.id, "now": now}).fetchone()
+    assert found is not None
+    return found
+
+
+def _find_facts(order: WorkOrder, around: _Surroundings, actor: Actor) -> TransitionFacts:
+    return TransitionFacts(
+        state=order.state,
+        actor_id=actor.user_id,
+        assignee_id=order.assignee_id,
+        safety_critical=around.safety_critical,
+        assignee_known=around.assignee_known,
+        assignee_certified=around.assignee_certified,
+        done_by_id=(order.close_out or {}).get("done_by_id"),
+        is_quiet=around.is_quiet,
+        has_other_open_order=around.has_other_open_order,
+    )
+
+
+def _find_next(
+    conn: Connection,
+    order: WorkOrder,
+    request: TransitionRequest,
+    around: _Surroundings,
+    actor: Actor,
+    now: datetime,
+) -> WorkOrder:
+    """The order after the step. A person has looked at it, so it leaves the inbox."""
+    after = replace(order, state=request.to, hold_reason=None, inbox_reason=None, updated_at=now)
+    if request.to is _S.TRIAGED and order.state is _S.CLOSED:
+        clocks = start_clocks(load_ticket_policy(conn, around.device_model_id), order.priority, now)
+        return reopen(after, clocks.response_due_at, clocks.resolution_due_at)
+    if request.to is _S.TRIAGED:
+        return replace(after, assignee_id=None)
+    if request.to is _S.ASSIGNED:
+        return replace(after, assignee_id=request.assignee_id, responded_at=order.responded_at or now)
+    if request.to is _S.IN_PROGRESS and order.state in (_S.WORK_DONE, _S.VERIFIED):
+        return replace(after, resolved_at=None, outcome=None, failure_code=None)
+    if request.to is _S.ON_HOLD:
+        return replace(after, hold_reason=request.hold_reason)
+    if request.to is _S.WORK_DONE:
+        assert request.close_out is not None
+        record = asdict(request.close_out) | {"done_by_id": actor.user_id, "done_by": actor.name, "done_at": now}
+        failure_code = request.failure_code.strip() or None
+        return replace(after, close_out=record, outcome=request.outcome, failure_code=failure_code, resolved_at=now)
+    if request.to is _S.CLOSED:
+        return replace(after, closed_at=now)
+    if request.to is _S.CANCELLED:
+        return replace(after, cancel_reason=request.reason, closed_at=now)
+    return after
+
+
+def reopen(order: WorkOrder, response_due_at: datetime, resolution_due_at: datetime) -> WorkOrder:
+    """A closed order as it stands when it is opened again: a new version with new clocks, nobody assigned.
+
+    What was recorded and signed of the version before stays in the audit chain and with its signature.
+    """
+    return replace(
+        order,
+        state=_S.TRIAGED,
+        version=order.version + 1,
+        reopen_count=order.reopen_count + 1,
+        assignee_id=None,
+        outcome=None,
+        failure_code=None,
+        close_out=None,
+        closed_at=None,
+        resolved_at=None,
+        responded_at=None,
+        response_due_at=response_due_at,
+        resolution_due_at=resolution_due_at,
+        quiet_since=None,
+        ready_to_verify_at=None,
+    )
+
+
+RECORD_SIGNATURE = """
+    INSERT INTO signature (entity, entity_id, entity_version, content_sha256, signer_id, printed_name, meaning)
+    VALUES ('work_order', %s, %s, %s, %s, %s, %s)
+"""
+
+
+def _record_signature(conn: Connection, order: WorkOrder, signature: Signature) -> None:
+    content = find_content_sha256({**asdict(order), "updated_at": None, "row_version": None})
+    conn.execute(
+        RECORD_SIGNATURE,
+        (order.id, order.version, content, signature.signer_id, signature.printed_name, signature.meaning),
+    )
+
+
+def record_acknowledgement(
+    conn: Connection, actor: Actor, code: str, *, expected_row_version: int | None, now: datetime
+) -> WorkOrder:
+    """The order taken out of the inbox without a step: a person has seen that it was raised or came back.
+
+    Raises
+    ------
+    GuardRefusedError
+        The order is NEW: that one is triaged or cancelled, not acknowledged.
+    """
+    before = lock_work_order(conn, code, expected_row_version)
+    if before.state is _S.NEW:
+        raise GuardRefusedError(Guard.NO_SUCH_TRANSITION, "a new order is triaged or cancelled, not acknowledged")
+    if before.inbox_reason is None:
+        return before
+    after = replace(before, inbox_reason=None, updated_at=now)
+    update_work_orders(conn, [after])
+    record_audit(conn, actor, AuditEntry("workorder.acknowledged", "work_order", code, *find_changes(before, after)))
+    return replace(after, row_version=before.row_version + 1)
+
+
+RECORD_NOTE = "INSERT INTO work_order_note (work_order_id, at, author, body) VALUES (%s, %s, %s, %s) RETURNING id"
+TOUCH_WORK_ORDER = "UPDATE work_order SET updated_at = %s WHERE id = %s"
+
+
+def record_note(conn: Connection, actor: Actor, code: str, body: str, *, now: datetime) -> int:
+    """The id of the note that was added, written once. The order's row_version stays: a note conflicts with nothing.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such order.
+    """
+    order = lock_work_order(conn, code, None)
+    row = conn.execute(RECORD_NOTE, (order.id, now, actor.name, body)).fetchone()
+    assert row is not None
+    conn.execute(TOUCH_WORK_ORDER, (now, order.id))
+    record_audit(conn, actor, AuditEntry("workorder.noted", "work_order", code, None, {"note_id": row[0]}))
+    return int(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _DeviceOfOrder:
+    id: int
+    device_model_id: int
+    site_id: int | None
+    customer_id: int | None
+    contract_id: int | None
+    region: str
+    is_simulated: bool
+
+
+LOAD_DEVICE_OF_ORDER = """
+    SELECT d.id, d.device_model_id, d.site_id, s.customer_id, d.region, d.is_simulated,
+        (SELECT c.id FROM service_contract c WHERE c.customer_id = s.customer_id AND c.status = 'ACTIVE'
+            AND current_date BETWEEN c.starts_on AND c.ends_on ORDER BY c.ends_on DESC LIMIT 1) AS contract_id
+    FROM device d LEFT JOIN site s ON s.id = d.site_id WHERE d.serial = %s
+"""
+
+
+def open_manual_order(
+    conn: Connection,
+    actor: Actor,
+    serial: str,
+    *,
+    type_: WorkOrderType,
+    priority: Priority,
+    fault_group: str,
+    description: str,
+    now: datetime,
+    source: WorkOrderSource = WorkOrderSource.MANUAL,
+) -> WorkOrder:
+    """A new order that a person opened for a device; later breaches of its fault group join it (rule 4).
+
+    Raises
+    ------
+    NotFoundError
+        There is no device of that serial.
+    """
+    with conn.cursor(row_factory=class_row(_DeviceOfOrder)) as cursor:
+        device = cursor.execute(LOAD_DEVICE_OF_ORDER, (serial,)).fetchone()
+    if device is None:
+        raise NotFoundError(serial)
+    draft = WorkOrderDraft(
+        type=type_,
+        source=source,
+        priority=priority,
+        device_id=device.id,
+        gateway_id=None,
+        site_id=device.site_id,
+        customer_id=device.customer_id,
+        contract_id=device.contract_id,
+        fault_group=fault_group,
+        title_code="manual_order",
+        title_params={"serial": serial, "fault_group": fault_group},
+        clocks=start_clocks(load_ticket_policy(conn, device.device_model_id), priority, now),
+        created_by=actor.name,
+        created_at=now,
+        region=device.region,
+        is_simulated=device.is_simulated,
+        description=description,
+    )
+    order = open_work_order(conn, draft)
+    assert order is not None  # the unique indexes are about automatic orders
+    record_events(conn, make_order_event("workorder.opened", order, serial, now))
+    after = {"serial": serial, "type": type_, "priority": priority, "fault_group": fault_group, "state": order.state}
+    record_audit(conn, actor, AuditEntry("workorder.opened", "work_order", order.code, None, after, description))
+    return order
+
+
+def escalate(order: WorkOrder, priority: Priority, response_due_at: datetime, resolution_due_at: datetime) -> WorkOrder:
+    """The order at a higher priority with its new clocks, back in the inbox unless it is new there anyway."""
+    return replace(
+        order,
+        priority=priority,
+        response_due_at=response_due_at,
+        resolution_due_at=resolution_due_at,
+        inbox_reason=order.inbox_reason or InboxReason.ESCALATED,
+    )
