@@ -6,12 +6,17 @@ one after the other: observed_us i8, value f8, series_id i4, flags i2. Widest fi
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
 
 from domain.errors import BlockCorruptError
+from domain.report import Report, report_to_json
+from store.pool import Connection
 
 _MAGIC = b"FWRB"
 _VERSION = 1
@@ -85,3 +90,54 @@ def decode_block(payload: bytes) -> BlockColumns:
     at += 4 * count
     flags = np.frombuffer(payload, dtype="<i2", count=count, offset=at)
     return BlockColumns(series_id=series_id, observed_us=observed_us, value=value, flags=flags)
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlock:
+    """What the next block of a shard will hold."""
+
+    shard: int
+    received_at: datetime
+    reading_count: int
+    payload: bytes  # of `encode_block`
+    reports: Sequence[Report] = ()
+
+
+# Locked in one order by every writer, so that two of them never wait for each other; the rows stay locked until the
+# commit, so that positions appear without gaps and in order.
+RECORD_BLOCKS = """
+    WITH new AS (
+        SELECT * FROM unnest(
+            %(shards)s::smallint[], %(received)s::timestamptz[], %(counts)s::integer[], %(payloads)b::bytea[],
+            %(reports)s::jsonb[]
+        ) AS new (shard, received_at, reading_count, payload, reports)
+    ), locked AS (
+        SELECT shard FROM shard WHERE shard = ANY (%(shards)s::smallint[]) ORDER BY shard FOR UPDATE
+    ), moved AS (
+        UPDATE shard SET head = head + 1 FROM locked WHERE shard.shard = locked.shard RETURNING shard.shard, head
+    ), recorded AS (
+        INSERT INTO reading_block (shard, position, received_at, reading_count, payload, reports)
+        SELECT moved.shard, moved.head, received_at, reading_count, payload, reports FROM moved JOIN new USING (shard)
+        RETURNING shard
+    )
+    SELECT pg_notify('forewarn_block', '') FROM (SELECT count(*) FROM recorded) AS done
+"""
+
+
+def record_blocks(conn: Connection, blocks: Sequence[NewBlock]) -> None:
+    """Appends one block to each of these shards, each shard once, and tells scoring when the transaction commits.
+
+    The shards stay locked until then: call it last.
+    """
+    if not blocks:
+        return
+    conn.execute(
+        RECORD_BLOCKS,
+        {
+            "shards": [block.shard for block in blocks],
+            "received": [block.received_at for block in blocks],
+            "counts": [block.reading_count for block in blocks],
+            "payloads": [block.payload for block in blocks],
+            "reports": [Jsonb([report_to_json(report) for report in block.reports]) for block in blocks],
+        },
+    )

@@ -1,0 +1,116 @@
+"""The installed base, laid out for decoding: what a serial, a sensor and a topic mean, found by one look-up each."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_CACHED = 100_000  # topics, or shapes of one device: caches of what strangers send are bounded
+
+
+class TopicKind(Enum):
+    """What a topic carries."""
+
+    TELEMETRY = "telemetry"
+    FIRMWARE = "firmware"
+    EVENT = "event"
+    STATUS = "status"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SensorEntry:
+    """One series and what its values must be."""
+
+    series_id: int
+    physical_min: float
+    physical_max: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEntry:
+    """One device and its series. `shapes` remembers the series of each set of sensors that came together."""
+
+    device_id: int
+    serial: str
+    shard: int
+    sensors: Mapping[str, SensorEntry]
+    shapes: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a topic means. Through a gateway a payload speaks of many devices, each under its serial."""
+
+    kind: TopicKind
+    by_gateway: bool
+    serial: str | None  # as it stands in the topic
+    device: DeviceEntry | None  # None: a gateway's topic, or a serial that nobody has registered
+
+
+class DeviceTable:
+    """Every device of one registry version; immutable but for its caches.
+
+    The arrays are indexed by series id: physical range, shard, position of the device in `device_ids`.
+    """
+
+    def __init__(self, devices: Iterable[DeviceEntry], *, version: int, shard_count: int) -> None:
+        self.version = version
+        self.shard_count = shard_count
+        self.devices = {device.serial: device for device in devices}
+        entries = [(i, d, s) for i, d in enumerate(self.devices.values()) for s in d.sensors.values()]
+        size = max((s.series_id for _, _, s in entries), default=0) + 1
+        ids = np.fromiter((s.series_id for _, _, s in entries), np.int64, len(entries))
+        self.minimum: NDArray[np.float64] = np.full(size, np.inf)
+        self.minimum[ids] = [s.physical_min for _, _, s in entries]
+        self.maximum: NDArray[np.float64] = np.full(size, -np.inf)
+        self.maximum[ids] = [s.physical_max for _, _, s in entries]
+        self.shard: NDArray[np.int16] = np.full(size, -1, dtype=np.int16)
+        self.shard[ids] = [d.shard for _, d, _ in entries]
+        self.device_index: NDArray[np.int32] = np.full(size, -1, dtype=np.int32)
+        self.device_index[ids] = [i for i, _, _ in entries]
+        self.device_ids: NDArray[np.int64] = np.array([d.device_id for d in self.devices.values()], dtype=np.int64)
+        self.shard_by_device = {d.device_id: d.shard for d in self.devices.values()}
+        self.routes: dict[bytes, Route] = {}
+
+    @property
+    def series_size(self) -> int:
+        """One more than the highest series id."""
+        return int(self.minimum.shape[0])
+
+    def find_route(self, topic: bytes) -> Route:
+        """What this topic means; never fails."""
+        route = self.routes.get(topic)
+        if route is None:
+            route = self._parse_topic(topic.decode("utf-8", "replace").split("/"))
+            if len(self.routes) < MAX_CACHED:
+                self.routes[topic] = route
+        return route
+
+    def _parse_topic(self, parts: list[str]) -> Route:
+        match parts:
+            case ["v1", "gateway", "telemetry"]:
+                return Route(TopicKind.TELEMETRY, True, None, None)
+            case ["forewarn", "v1", "gateway", _, name] if name in _KINDS:
+                return Route(_KINDS[name], True, None, None)
+            case ["forewarn", "v1", serial, name] if name in _KINDS:
+                return Route(_KINDS[name], False, serial, self.devices.get(serial))
+        return Route(TopicKind.UNKNOWN, False, None, None)
+
+    def find_shape(self, device: DeviceEntry, sensors: tuple[str, ...]) -> tuple[int, ...] | None:
+        """The series of these sensors in this order, or None when the device lacks one of them."""
+        shape = device.shapes.get(sensors)
+        if shape is not None:
+            return shape
+        found = tuple(entry.series_id for name in sensors if (entry := device.sensors.get(name)) is not None)
+        if len(found) != len(sensors):
+            return None
+        if len(device.shapes) < 64:
+            device.shapes[sensors] = found
+        return found
+
+
+_KINDS = {kind.value: kind for kind in TopicKind if kind is not TopicKind.UNKNOWN}

@@ -1,0 +1,275 @@
+"""Messages from an MQTT broker over a persistent session, acknowledged only when the caller says so.
+
+One thread owns the socket. It reads while there is room and always keeps the connection alive: while the caller is
+behind (or its database is away) nothing more is read, so the broker holds the rest, and pings still go out.
+"""
+
+import logging
+import random
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from domain.errors import ConfigurationError
+from ingest.mqtt_connection import Connection, ConnectionLostError, find_filters
+from ingest.mqtt_packets import Message, encode_pubacks
+from ingest.settings import MqttSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Messages that were read together. `generation` is the connection they came over: only there can they be
+    acknowledged, because a new connection gives the same packet ids to other messages."""
+
+    generation: int
+    received_us: int
+    messages: list[Message]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """For the heartbeat."""
+
+    connected: bool
+    connections: int  # made since the start
+    waiting_messages: int  # read and not yet acknowledged
+    waiting_bytes: int
+    oldest_us: int | None  # when the oldest of those not yet taken was received
+    problem: str  # why it is not connected
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    username: str | None
+    password: str | None
+
+
+class MqttSource:
+    """A bounded queue of messages that a broker holds for us until they are acknowledged.
+
+    Parameters
+    ----------
+    settings
+        See there.
+    now_us
+        The receiver's clock, microseconds since 1970.
+    """
+
+    def __init__(self, settings: MqttSettings, now_us: Callable[[], int], max_payload: int) -> None:
+        self._settings = settings
+        self._address = _find_address(settings)
+        self._now_us = now_us
+        self._max_payload = max_payload
+        self._changed = threading.Condition()
+        self._chunks: deque[Chunk] = deque()
+        self._held_messages = 0
+        self._held_bytes = 0
+        self._queued_messages = 0
+        self._generation = 0
+        self._connection: Connection | None = None
+        self._problem = "not connected yet"
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+
+    def start(self) -> None:
+        """Connects, and connects again whenever that is needed, until `close`."""
+        self._thread.start()
+
+    def take(self, *, max_messages: int, max_bytes: int, timeout_s: float, linger_s: float) -> list[Chunk]:
+        """The oldest chunks, until one of the two bounds is reached (the last chunk may go beyond it).
+
+        Waits up to `timeout_s` for a first message, then up to `linger_s` for the batch to fill.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._chunks or self._closing.is_set(), timeout_s)
+            if linger_s > 0 and self._chunks:
+                self._changed.wait_for(
+                    lambda: self._queued_messages >= max_messages or self._is_full() or self._closing.is_set(), linger_s
+                )
+            taken: list[Chunk] = []
+            messages = size = 0
+            while self._chunks and messages < max_messages and size < max_bytes:
+                chunk = self._chunks.popleft()
+                taken.append(chunk)
+                messages += len(chunk.messages)
+                size += chunk.size
+            self._queued_messages -= messages
+            return taken
+
+    def acknowledge(self, chunks: Sequence[Chunk]) -> None:
+        """Lets the broker forget these messages. Those of an earlier connection are only counted out: the broker
+        sends them again."""
+        with self._changed:
+            for chunk in chunks:
+                self._held_messages -= len(chunk.messages)
+                self._held_bytes -= chunk.size
+            if self._connection is not None:
+                ids = [
+                    message.packet_id
+                    for chunk in chunks
+                    if chunk.generation == self._generation
+                    for message in chunk.messages
+                    if message.packet_id
+                ]
+                self._connection.out += encode_pubacks(ids)
+        self._wake()
+
+    def find_state(self) -> SourceState:
+        """How things stand now."""
+        with self._changed:
+            return SourceState(
+                connected=self._connection is not None,
+                connections=self._generation,
+                waiting_messages=self._held_messages,
+                waiting_bytes=self._held_bytes,
+                oldest_us=self._chunks[0].received_us if self._chunks else None,
+                problem=self._problem,
+            )
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Sends the acknowledgements that are still to be sent, then disconnects; the broker keeps the session."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        self._wake_in.close()
+        self._wake_out.close()
+
+    def _wake(self) -> None:
+        try:
+            self._wake_in.send(b"w")
+        except (BlockingIOError, OSError):
+            return  # a wake-up is already under way, or nobody is left to be woken
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._closing.is_set():
+            started = time.monotonic()
+            try:
+                self._serve(self._open())
+            except (OSError, ConnectionLostError) as error:
+                with self._changed:
+                    self._problem = str(error) or type(error).__name__
+                if not self._closing.is_set():
+                    log.warning("broker %s:%s: %s", self._address.host, self._address.port, self._problem)
+            failures = 0 if time.monotonic() - started > 10 else failures + 1
+            ceiling = min(self._settings.max_backoff_s, 0.1 * 2 ** min(failures, 20))
+            # Half fixed, half random: a thousand clients do not come back in the same instant.
+            self._closing.wait(ceiling * (0.5 + random.random() / 2))  # noqa: S311
+
+    def _open(self) -> Connection:
+        address = self._address
+        sock = socket.create_connection((address.host, address.port), self._settings.connect_timeout_s)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if address.tls is not None:
+                sock = address.tls.wrap_socket(sock, server_hostname=address.host)
+            connection = Connection(sock, self._max_payload)
+            connection.open_session(
+                self._settings.client_id,
+                find_filters(self._settings.share_group),
+                keepalive_s=self._settings.keepalive_s,
+                username=address.username,
+                password=address.password,
+            )
+            sock.setblocking(False)
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    def _serve(self, connection: Connection) -> None:
+        with self._changed:
+            self._generation += 1
+            self._connection = connection
+            self._problem = ""
+        try:
+            while True:
+                if self._closing.is_set():
+                    connection.finish(timeout_s=2.0)
+                    return
+                self._step(connection)
+        finally:
+            with self._changed:
+                self._connection = None
+                self._forget_queued()
+            connection.close()
+
+    def _step(self, connection: Connection) -> None:
+        with self._changed:
+            room = not self._is_full()
+            connection.keep_alive(self._settings.keepalive_s, time.monotonic(), reading=room)
+            has_output = bool(connection.out)
+        timeout = 0.0 if room and connection.has_buffered_input() else min(1.0, self._settings.keepalive_s / 4)
+        readable, _, _ = select.select(
+            [connection.sock, self._wake_out] if room else [self._wake_out],
+            [connection.sock] if has_output else [],
+            [],
+            timeout,
+        )
+        if self._wake_out in readable:
+            self._wake_out.recv(4096)
+        with self._changed:
+            connection.write()
+        if room and (connection.sock in readable or timeout == 0.0):
+            messages, size = connection.read()
+            if messages:
+                self._put(Chunk(self._generation, self._now_us(), messages, size))
+
+    def _put(self, chunk: Chunk) -> None:
+        with self._changed:
+            self._chunks.append(chunk)
+            self._held_messages += len(chunk.messages)
+            self._held_bytes += chunk.size
+            self._queued_messages += len(chunk.messages)
+            self._changed.notify_all()
+
+    def _is_full(self) -> bool:
+        return (
+            self._held_messages >= self._settings.max_unacknowledged_messages
+            or self._held_bytes >= self._settings.max_unacknowledged_bytes
+        )
+
+    def _forget_queued(self) -> None:
+        """Drops what nobody has taken yet: the broker sends it again over the next connection. QoS 0 it does not."""
+        kept: deque[Chunk] = deque()
+        for chunk in self._chunks:
+            unacknowledgeable = [message for message in chunk.messages if not message.packet_id]
+            size = sum(len(message.payload) + len(message.topic) for message in unacknowledgeable)
+            self._held_messages -= len(chunk.messages) - len(unacknowledgeable)
+            self._held_bytes -= chunk.size - size
+            if unacknowledgeable:
+                kept.append(Chunk(chunk.generation, chunk.received_us, unacknowledgeable, size))
+        self._chunks = kept
+        self._queued_messages = sum(len(chunk.messages) for chunk in kept)
+
+
+def _find_address(settings: MqttSettings) -> _Address:
+    parts = urlsplit(settings.url)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise ConfigurationError(f"the MQTT address must look like mqtt://host:1883, not {parts.scheme}://…")
+    tls = ssl.create_default_context(cafile=settings.ca_file) if parts.scheme == "mqtts" else None
+    return _Address(
+        host=parts.hostname,
+        port=parts.port or (8883 if tls else 1883),
+        tls=tls,
+        username=settings.username or (unquote(parts.username) if parts.username else None),
+        password=settings.password or (unquote(parts.password) if parts.password else None),
+    )

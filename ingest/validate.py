@@ -1,0 +1,178 @@
+"""What a decoded part of a message may say: known device and sensors, a possible time, finite values in range. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from domain.clock import MICROS_PER_DAY, MICROS_PER_SECOND, from_micros
+from domain.reading import ReadingFlag, RejectionReason
+from ingest.decode import Problem, TelemetryPart, count_values, describe, parse_time, shorten
+from ingest.device_table import DeviceEntry, SensorEntry
+
+QUALITY_FLAGS = {"good": ReadingFlag.NONE, "uncertain": ReadingFlag.UNCERTAIN, "bad": ReadingFlag.BAD}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """When something was received, and between which times it may say that it happened."""
+
+    received_us: int
+    oldest_us: int
+    latest_us: int
+
+
+def find_window(received_us: int, *, retention_days: float, max_future_s: float) -> TimeWindow:
+    """The window of what is received at that time."""
+    return TimeWindow(
+        received_us=received_us,
+        oldest_us=received_us - round(retention_days * MICROS_PER_DAY),
+        latest_us=received_us + round(max_future_s * MICROS_PER_SECOND),
+    )
+
+
+@dataclass(slots=True)
+class Judged:
+    """The good readings of one message, column by column, and what is wrong with the rest."""
+
+    series_id: list[int] = field(default_factory=list)
+    observed_us: list[int] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+    flags: list[int] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, series_id: int, observed_us: int, value: float, flags: int) -> None:
+        """One good reading more."""
+        self.series_id.append(series_id)
+        self.observed_us.append(observed_us)
+        self.value.append(value)
+        self.flags.append(flags)
+
+    def extend(self, other: "Judged") -> None:
+        """All that the other holds, after what is here."""
+        self.series_id += other.series_id
+        self.observed_us += other.observed_us
+        self.value += other.value
+        self.flags += other.flags
+        self.problems += other.problems
+
+
+def judge_time(body: Mapping[str, Any], path: str, window: TimeWindow) -> tuple[int, ReadingFlag] | Problem:
+    """When it happened: what `ts` says, or, marked so, when it was received; or why that cannot be."""
+    where = join_path(path, "ts")
+    if "ts" not in body:
+        return window.received_us, ReadingFlag.CLOCK_OF_RECEIPT
+    observed_us = parse_time(body["ts"])
+    if isinstance(observed_us, str):
+        return Problem(RejectionReason.BAD_TIMESTAMP, where, observed_us)
+    if observed_us > window.latest_us:
+        ahead = (observed_us - window.received_us) / MICROS_PER_SECOND
+        detail = f"{_name_time(observed_us)} is {_name_span(ahead)} in the future of its receipt"
+        return Problem(RejectionReason.FROM_THE_FUTURE, where, detail)
+    if observed_us < window.oldest_us:
+        kept = (window.received_us - window.oldest_us) / MICROS_PER_SECOND
+        detail = f"{_name_time(observed_us)} is older than the {_name_span(kept)} that readings are kept"
+        return Problem(RejectionReason.TOO_OLD, where, detail)
+    return observed_us, ReadingFlag.NONE
+
+
+def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: TimeWindow, judged: Judged) -> None:
+    """Adds what is good in this part to `judged`, and a problem for everything that is not."""
+    weight = max(1, count_values(part.body))
+
+    def refuse(reason: RejectionReason, name: str, detail: str, lost: int = 1) -> None:
+        judged.problems.append(Problem(reason, join_path(part.path, name), detail, part.serial, lost))
+
+    if device is None:
+        detail = f"no device has the serial {shorten(part.serial)!r}"
+        refuse(RejectionReason.UNKNOWN_SERIAL, "", detail, weight)
+        return
+    if not isinstance(part.body, dict):
+        detail = f'must be an object {{"ts": …, "values": {{…}}}}, not {describe(part.body)}'
+        refuse(RejectionReason.WRONG_SHAPE, "", detail, weight)
+        return
+    values = part.body.get("values")
+    if not isinstance(values, dict):
+        detail = f"must be an object of numbers, not {describe(values)}" if "values" in part.body else "is missing"
+        refuse(RejectionReason.WRONG_SHAPE, "values", detail, weight)
+        return
+    if not values:
+        refuse(RejectionReason.EMPTY, "values", "holds no value")
+        return
+    time = judge_time(part.body, part.path, window)
+    if isinstance(time, Problem):
+        judged.problems.append(Problem(time.reason, time.field, time.detail, part.serial, weight))
+        return
+    observed_us, clock_flag = time
+    seq = part.body.get("seq", 0)
+    if isinstance(seq, bool) or not isinstance(seq, int) or seq < 0:
+        refuse(RejectionReason.WRONG_SHAPE, "seq", f"must be a whole number from 0, not {describe(seq)}", 0)
+    remarks = {}
+    for name in ("quality", "units"):
+        remarks[name] = part.body.get(name, {})
+        if not isinstance(remarks[name], dict):
+            detail = f"must be an object with a text for each value, not {describe(remarks[name])}"
+            refuse(RejectionReason.WRONG_SHAPE, name, detail, weight)
+            return
+    for name, value in values.items():
+        sensor = device.sensors.get(name)
+        flag = judge_quality(remarks["quality"].get(name, "good"))
+        if sensor is None:
+            refuse(RejectionReason.UNKNOWN_SENSOR, f"values.{shorten(name)}", _name_unknown_sensor(name, device))
+        elif flag is None:
+            detail = f"must be good, uncertain or bad, not {describe(remarks['quality'][name])}"
+            refuse(RejectionReason.WRONG_SHAPE, f"quality.{name}", detail)
+        elif (unit := remarks["units"].get(name, sensor.unit)) != sensor.unit:
+            detail = f"came in {describe(unit)}, the profile's unit is {sensor.unit!r}"
+            refuse(RejectionReason.UNIT_MISMATCH, f"units.{name}", detail)
+        elif isinstance(number := judge_value(value, sensor), Problem):
+            refuse(number.reason, f"values.{name}", number.detail)
+        else:
+            judged.add(sensor.series_id, observed_us, number, clock_flag | flag)
+
+
+def judge_quality(quality: Any) -> ReadingFlag | None:
+    """The mark that this quality makes, or None when it is no quality."""
+    return QUALITY_FLAGS.get(quality) if isinstance(quality, str) else None
+
+
+def judge_value(value: Any, sensor: SensorEntry) -> float | Problem:
+    """The value as a finite float in the physical range of its sensor, or why it is none."""
+    if not isinstance(value, int | float):  # a boolean is an int: 0 or 1
+        return Problem(RejectionReason.NOT_A_NUMBER, None, f"must be a number or a boolean, not {describe(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if number != number:
+        return Problem(RejectionReason.NOT_A_NUMBER, None, "is NaN")
+    if not sensor.physical_min <= number <= sensor.physical_max:
+        detail = (
+            f"{number:g} {sensor.unit} is outside the physical range {sensor.physical_min:g} to {sensor.physical_max:g}"
+        )
+        return Problem(RejectionReason.OUT_OF_PHYSICAL_RANGE, None, detail)
+    return number
+
+
+def join_path(path: str, name: str) -> str | None:
+    """The path of `name` below `path`; None for the whole message."""
+    return f"{path}.{name}" if path and name else path or name or None
+
+
+def _name_unknown_sensor(name: str, device: DeviceEntry) -> str:
+    near = get_close_matches(name[:100], list(device.sensors), n=1, cutoff=0.75)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"the device's model has no sensor {shorten(name)!r}{hint}"
+
+
+def _name_time(micros: int) -> str:
+    try:
+        return from_micros(micros).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except OverflowError:
+        return f"{micros // 1000} ms since 1970"
+
+
+def _name_span(seconds: float) -> str:
+    if seconds >= 2 * 86_400:
+        return f"{seconds / 86_400:,.0f} days"
+    return f"{seconds:,.0f} s" if seconds < 7200 else f"{seconds / 3600:.1f} h"
