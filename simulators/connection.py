@@ -47,6 +47,9 @@ class Connection:
         self.client_id = client_id
         self.published = 0
         self.acknowledged = 0
+        self.acknowledged_weight = 0  # sum over the acknowledged messages of what `publish` was told they weigh
+        self._weights: dict[int, int] = {}  # by paho's message number, of messages in flight
+        self._early: set[int] = set()  # acknowledged before `publish` came to know their number
         self._address = address
         self._window = window
         self._on_connected = on_connected
@@ -71,12 +74,6 @@ class Connection:
     def is_connected(self) -> bool:
         """Whether the broker has accepted the connection and it still stands."""
         return self._client.is_connected()
-
-    @property
-    def unacknowledged(self) -> int:
-        """Messages that were taken and not yet acknowledged."""
-        with self._changed:
-            return self.published - self.acknowledged
 
     def start(self) -> None:
         """Begins to connect, in a thread of its own, and goes on trying until `close` or `cut`."""
@@ -104,13 +101,22 @@ class Connection:
             self._client.loop_stop()
             self._running = False
 
-    def publish(self, topic: str, payload: bytes, retain: bool = False, timeout_s: float = 10.0) -> bool:
+    def publish(
+        self, topic: str, payload: bytes, retain: bool = False, timeout_s: float = 10.0, weight: int = 1
+    ) -> bool:
         """Takes the message for delivery at least once; False: the window stayed full, and nothing was taken."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.published - self.acknowledged < self._window, timeout_s):
                 return False
             self.published += 1
-        self._client.publish(topic, payload, qos=1, retain=retain)
+        # Not under the lock: paho calls `_note_acknowledged` while it holds the lock that its `publish` needs.
+        number = self._client.publish(topic, payload, qos=1, retain=retain).mid
+        with self._changed:
+            if number in self._early:
+                self._early.remove(number)
+                self.acknowledged_weight += weight
+            else:
+                self._weights[number] = weight
         return True
 
     def wait_connected(self, stop: threading.Event, timeout_s: float) -> bool:
@@ -142,4 +148,8 @@ class Connection:
     def _note_acknowledged(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
         with self._changed:
             self.acknowledged += 1
+            if mid in self._weights:
+                self.acknowledged_weight += self._weights.pop(mid)
+            else:
+                self._early.add(mid)
             self._changed.notify_all()

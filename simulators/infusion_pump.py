@@ -32,8 +32,8 @@ _MOVEMENT, _FRICTION, _GAUGE = 130, 131, 132
 class InfusionPump:
     """The device kind; see `simulators.device_kind.DeviceKind`."""
 
-    model = "INF-200"
-    sensors = (
+    model: str = "INF-200"
+    sensors: tuple[str, ...] = (
         "flow",
         "flow_error",
         "pressure",
@@ -43,8 +43,8 @@ class InfusionPump:
         "battery_health",
         "temperature",
     )
-    decimals = (2, 2, 2, 4, 1, 3, 1, 3)
-    faults = {  # noqa: RUF012 - the Protocol's attribute; never changed
+    decimals: tuple[int, ...] = (2, 2, 2, 4, 1, 3, 1, 3)
+    faults: dict[FaultKind, str] = {  # noqa: RUF012 - an attribute of the Protocol; never changed
         FaultKind.OCCLUSION: "occlusion",
         FaultKind.MOTOR_WEAR: "motor_drive",
         FaultKind.FIRMWARE_OSCILLATION: "motor_drive",
@@ -54,7 +54,7 @@ class InfusionPump:
         FaultKind.SILENT_SENSOR: "data_quality",
         FaultKind.OFFLINE: "connectivity",
     }
-    alarms = (
+    alarms: tuple[DeviceAlarm, ...] = (
         DeviceAlarm("E1042", "pressure", True, 80.0, 50.0, Severity.MAJOR, "occlusion downstream"),
         DeviceAlarm("E2001", "motor_current", True, 0.70, 0.50, Severity.MAJOR, "drive current too high"),
         DeviceAlarm("E3001", "battery_health", False, 60.0, 75.0, Severity.MINOR, "battery due for replacement"),

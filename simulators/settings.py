@@ -34,7 +34,6 @@ class ReplaySettings:
     speed: float | None = 1.0  # times faster than recorded; None: as fast as it is acknowledged
     start: str = "now"  # "now": the last reading is of the end of the replay; "original"; or RFC 3339 for the first
     delimiter: str | None = None
-    batch: int = 1  # rows in one message; 100 without waiting
     window: int = 50
 
 

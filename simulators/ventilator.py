@@ -24,8 +24,8 @@ _LEAK, _FRICTION = 130, 131
 class Ventilator:
     """The device kind; see `simulators.device_kind.DeviceKind`."""
 
-    model = "VEN-500"
-    sensors = (
+    model: str = "VEN-500"
+    sensors: tuple[str, ...] = (
         "turbine_speed",
         "turbine_vibration",
         "turbine_temperature",
@@ -38,8 +38,8 @@ class Ventilator:
         "fio2_error",
         "filter_drop",
     )
-    decimals = (0, 3, 2, 2, 2, 1, 2, 2, 2, 2, 3)
-    faults = {  # noqa: RUF012 - the Protocol's attribute; never changed
+    decimals: tuple[int, ...] = (0, 3, 2, 2, 2, 1, 2, 2, 2, 2, 3)
+    faults: dict[FaultKind, str] = {  # noqa: RUF012 - an attribute of the Protocol; never changed
         FaultKind.BEARING_WEAR: "turbine_bearing",
         FaultKind.FILTER_CLOGGING: "inlet_filter",
         FaultKind.CIRCUIT_LEAK: "circuit_leak",
@@ -48,7 +48,7 @@ class Ventilator:
         FaultKind.SILENT_SENSOR: "data_quality",
         FaultKind.OFFLINE: "connectivity",
     }
-    alarms = (
+    alarms: tuple[DeviceAlarm, ...] = (
         DeviceAlarm("V1007", "leak", True, 38.0, 22.0, Severity.MAJOR, "large leak"),
         DeviceAlarm("V2010", "turbine_vibration", True, 4.0, 2.5, Severity.MAJOR, "turbine vibration"),
     )
