@@ -129,6 +129,15 @@ def load_customer_id(conn: Connection, code: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+LOAD_CUSTOMER_CODE = "SELECT code FROM customer WHERE id = %s"
+
+
+def load_customer_code(conn: Connection, customer_id: int) -> str | None:
+    """The code of the customer of that id."""
+    row = conn.execute(LOAD_CUSTOMER_CODE, (customer_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 LOAD_SITES = """
     SELECT s.id, s.code, s.name, s.department, s.address, s.time_zone, s.region,
         (SELECT count(*) FROM device d WHERE d.site_id = s.id) AS device_count

@@ -1,0 +1,119 @@
+"""The HTTP application: every route under one edge, one error map, one table of who may come in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
+
+from api.attempts import AttemptLedger
+from api.auth import Requirement
+from api.console.routes import build_router, mount_static, render_problem_page
+from api.docs_page import build_docs_router
+from api.edge import Edge
+from api.metrics import Metrics
+from api.openapi import describe
+from api.problem_map import map_problems
+from api.public_routes import PUBLIC_ROUTES
+from api.routes import (
+    account,
+    audit,
+    breaches,
+    capas,
+    customers,
+    device_models,
+    devices,
+    events,
+    health,
+    readings,
+    rejections,
+    tokens,
+    users,
+    work_orders,
+)
+from api.settings import ApiSettings
+from api.state import ApiState, now
+from api.stream_hub import StreamHub
+from store.pool import open_pool
+
+PREFIX = "/api/v1"
+ROUTERS = (
+    health.router,
+    account.router,
+    customers.router,
+    device_models.router,
+    devices.router,
+    readings.router,
+    breaches.router,
+    work_orders.router,
+    capas.router,
+    rejections.router,
+    audit.router,
+    users.router,
+    tokens.router,
+    events.router,
+)
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """The application; it reaches the database as long as its lifespan runs.
+
+    Raises
+    ------
+    RuntimeError
+        A route names neither a permission nor itself in `api.public_routes`.
+    """
+    metrics = Metrics()
+    hub = StreamHub(settings.database_url, metrics, limit=settings.stream_clients, queue=settings.stream_queue)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = open_pool(settings.database_url, application="api", size=settings.pool_size)
+        app.state.forewarn = ApiState(settings, pool, AttemptLedger(), hub, metrics, now())
+        try:
+            async with hub.running():
+                yield
+        finally:
+            pool.close(timeout=5)
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.hub = hub
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(build_docs_router(app))
+    app.include_router(build_router())
+    mount_static(app)
+    describe(app)
+    map_problems(app, render_problem_page)
+    verify_routes_guarded(app)
+    app.add_middleware(Edge, settings=settings, metrics=metrics)
+    return app
+
+
+def verify_routes_guarded(app: FastAPI) -> None:
+    """Returns when every route asks for a permission or is listed as public.
+
+    Raises
+    ------
+    RuntimeError
+        One does neither.
+    """
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.route, Mount):
+            names = {("MOUNT", route.route.path)}
+        else:
+            names = {(method, route.path or "") for method in (route.methods or set()) - {"HEAD"}}
+        for name in names - PUBLIC_ROUTES:
+            if find_permission(route) is None:
+                raise RuntimeError(f"{' '.join(name)} names no permission and is not in api.public_routes")
+
+
+def find_permission(route: Any) -> str | None:
+    """The permission that a route asks for."""
+    dependant = getattr(route, "dependant", None)
+    for dependency in dependant.dependencies if dependant is not None else ():
+        if isinstance(dependency.call, Requirement):
+            return dependency.call.permission.value
+    return None

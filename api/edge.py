@@ -1,0 +1,136 @@
+"""What holds for every request before and after its handler: its id, its size, its headers, its line in the log."""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from api.problems import TOO_LARGE, ProblemError, render_problem
+from api.settings import ApiSettings
+
+log = logging.getLogger("forewarn.api.request")
+request_id_of_context: ContextVar[str] = ContextVar("request_id", default="")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+}
+_TOKEN_IN_PATH = re.compile(r"fw_[A-Za-z0-9_-]{20,}")
+
+
+class RequestIdFilter(logging.Filter):
+    """Puts the request's id on every log record, whoever writes it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id_of_context.get()
+        return True
+
+
+class TooLargeError(Exception):
+    """The body went past the limit while it was read."""
+
+
+class Edge:
+    """Pure ASGI, so that streams pass through unbuffered."""
+
+    def __init__(self, app: ASGIApp, *, settings: ApiSettings, metrics: Metrics) -> None:
+        self._app = app
+        self._settings = settings
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        state: MutableMapping[str, Any] = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        # The handler's context is a copy of this one, so the id also stands in what its thread logs.
+        token = request_id_of_context.set(request_id)
+        exchange = _Exchange(scope, receive, send, request_id, self._settings)
+        started = time.perf_counter()
+        try:
+            await exchange.run(self._app)
+        finally:
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path_format", None) or "(none)"
+            self._metrics.record_request(scope["method"], route, exchange.status, seconds)
+            log.info(
+                "%s %s %d %.1f ms %s",
+                scope["method"],
+                _TOKEN_IN_PATH.sub("fw_…", scope["path"]),
+                exchange.status,
+                seconds * 1000,
+                state.get("caller", "-"),
+                extra={"route": route, "status": exchange.status},
+            )
+            request_id_of_context.reset(token)
+
+
+class _Exchange:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, settings: ApiSettings) -> None:
+        self.status = 500
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id
+        self._settings = settings
+        self._read = 0
+        self._started = False
+
+    async def run(self, app: ASGIApp) -> None:
+        declared = dict(self._scope["headers"]).get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._settings.max_body_bytes:
+            await self._refuse()
+            return
+        try:
+            await app(self._scope, self._receive_counted, self._send_marked)
+        except TooLargeError:
+            if self._started:
+                raise
+            await self._refuse()
+
+    async def _refuse(self) -> None:
+        problem = ProblemError(
+            TOO_LARGE, f"At most {self._settings.max_body_bytes} bytes.", headers={"Connection": "close"}
+        )
+        await render_problem(problem, self._request_id)(self._scope, self._receive, self._send_marked)
+
+    async def _receive_counted(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._read += len(message.get("body", b""))
+            if self._read > self._settings.max_body_bytes:
+                raise TooLargeError
+        return message
+
+    async def _send_marked(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._started = True
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self._request_id
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+            if not self._scope["path"].startswith("/static/"):
+                headers.setdefault("cache-control", "no-store")
+            if self._settings.is_https:
+                headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
+        await self._send(message)

@@ -1,0 +1,78 @@
+"""Whatever a handler raises, as the problem that the caller reads."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.problems import (
+    GUARD_REFUSED,
+    INTERNAL,
+    INVALID,
+    NOT_FOUND,
+    ROW_VERSION_CONFLICT,
+    UNAVAILABLE,
+    FieldError,
+    ProblemError,
+    find_kind,
+    render_problem,
+)
+from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
+from store.pool import DATABASE_GONE
+
+log = logging.getLogger("forewarn.api")
+RenderPage = Callable[[Request, ProblemError], Response]
+
+
+def map_problems(app: FastAPI, render_page: RenderPage | None) -> None:
+    """Every error of this application becomes a problem; outside of /api/ a page, by `render_page`."""
+
+    def answer(request: Request, problem: ProblemError) -> Response:
+        if render_page is not None and not request.url.path.startswith("/api/"):
+            return render_page(request, problem)
+        return render_problem(problem, request.state.request_id)
+
+    def handle(translate: Callable[[Any], ProblemError]) -> Callable[[Request, Exception], Response]:
+        return lambda request, error: answer(request, translate(error))
+
+    app.add_exception_handler(ProblemError, handle(lambda error: error))
+    app.add_exception_handler(RequestValidationError, handle(_from_validation))
+    app.add_exception_handler(HTTPException, handle(_from_http))
+    app.add_exception_handler(NotFoundError, handle(lambda error: ProblemError(NOT_FOUND, str(error))))
+    app.add_exception_handler(
+        GuardRefusedError, handle(lambda error: ProblemError(GUARD_REFUSED, str(error), guard=error.guard))
+    )
+    app.add_exception_handler(
+        RowVersionConflictError, handle(lambda error: ProblemError(ROW_VERSION_CONFLICT, str(error)))
+    )
+    for gone in DATABASE_GONE:
+        app.add_exception_handler(gone, handle(_from_database_gone))
+    app.add_exception_handler(Exception, handle(lambda error: ProblemError(INTERNAL)))
+
+
+def _from_validation(error: RequestValidationError) -> ProblemError:
+    problem = ProblemError(INVALID)
+    problem.errors = [FieldError(field=_name_field(e["loc"]), detail=str(e["msg"])) for e in error.errors()]
+    problem.detail = "; ".join(f"{e.field}: {e.detail}" for e in problem.errors)
+    return problem
+
+
+def _name_field(location: Sequence[str | int]) -> str:
+    """`body.lines[2].serial` as `lines[2].serial`: the caller knows where his body is."""
+    name = ""
+    for part in location[1:] if len(location) > 1 else location:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
+    return name
+
+
+def _from_http(error: HTTPException) -> ProblemError:
+    return ProblemError(find_kind(error.status_code), headers=dict(error.headers or {}))
+
+
+def _from_database_gone(error: Exception) -> ProblemError:
+    log.error("the database could not answer: %s", error)
+    return ProblemError(UNAVAILABLE, headers={"Retry-After": "2"})

@@ -1,0 +1,18 @@
+"""Every address that answers without an account. A new one is a decision, and stands here."""
+
+PUBLIC_ROUTES: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("GET", "/api/v1/health"),  # says less to strangers
+        ("GET", "/api/v1/health/live"),
+        ("GET", "/api/v1/health/ready"),
+        ("GET", "/api/v1/metrics"),  # asks for a token itself, unless the scraper is on this machine
+        ("GET", "/api/v1/openapi.json"),
+        ("GET", "/docs"),
+        ("GET", "/docs/reference.css"),
+        ("GET", "/sign-in"),
+        ("POST", "/sign-in"),
+        ("POST", "/sign-out"),
+        ("MOUNT", "/static"),
+        ("GET", "/favicon.ico"),
+    }
+)

@@ -1,0 +1,63 @@
+"""What /health says."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from api.shapes.pages import Shape
+
+
+class ProgramHealth(Shape):
+    """One program. `silent`: it said that it lives and never that it stopped; `absent`: none is running."""
+
+    program: str = Field(examples=["ingest"])
+    status: Literal["alive", "silent", "absent"]
+    age_s: float | None = Field(description="Seconds since its last sign of life.", examples=[1.2])
+    instance: str | None = Field(None, description="Only for callers with `health.read`.")
+    started_at: datetime | None = None
+    details: dict[str, Any] | None = Field(None, description="Only for callers with `health.read`.")
+
+
+class FlowHealth(Shape):
+    """What flows and what waits."""
+
+    devices: int
+    devices_online: int
+    last_message_at: datetime | None = Field(description="When the last message came, our time.")
+    last_message_age_s: float | None
+    last_observed_at: datetime | None = Field(description="Device time of the newest reading.")
+    blocks_waiting: int = Field(description="Blocks of readings that are stored and not scored.")
+    transitions_waiting: int = Field(description="Breach transitions that are not decided.")
+    oldest_waiting_age_s: float | None
+    outbox_waiting: int
+
+
+class LedgerHealth(Shape):
+    """What ingestion counted today (UTC)."""
+
+    messages: int
+    values_received: int
+    stored: int
+    duplicates: int
+    conflicts: int
+    late: int
+    rejected: int
+
+
+class Health(Shape):
+    """How this installation is."""
+
+    status: Literal["ok", "degraded"] = Field(description="`degraded`: a program is silent or absent.")
+    version: str = Field(examples=["0.1.0"])
+    at: datetime
+    store: str = Field(examples=["postgresql"], description="postgresql, timescaledb-apache or timescaledb-community.")
+    programs: list[ProgramHealth]
+    flow: FlowHealth
+    ledger: LedgerHealth | None = Field(None, description="Only for callers with `health.read`.")
+
+
+class Alive(Shape):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"

@@ -1,0 +1,44 @@
+"""What the handlers of one API process share, and how they reach it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from api.attempts import AttemptLedger
+from api.metrics import Metrics
+from api.settings import ApiSettings
+from api.stream_hub import StreamHub
+from store.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiState:
+    """One per process, at `app.state.forewarn`."""
+
+    settings: ApiSettings
+    pool: Pool
+    attempts: AttemptLedger
+    hub: StreamHub
+    metrics: Metrics
+    started_at: datetime
+
+
+def find_state(request: Request) -> ApiState:
+    """The state of the process that answers this request."""
+    return cast(ApiState, request.app.state.forewarn)
+
+
+def find_pool(request: Request) -> Pool:
+    """The pool of database connections: `with pool.connection() as conn` is one transaction."""
+    return find_state(request).pool
+
+
+State = Annotated[ApiState, Depends(find_state)]
+Database = Annotated[Pool, Depends(find_pool)]
+
+
+def now() -> datetime:
+    """The time of this process, for expiries and locks; what is recorded has the database's."""
+    return datetime.now(UTC)

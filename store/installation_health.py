@@ -1,0 +1,81 @@
+"""How the whole installation is: what waits to be scored, what waits to be decided, whether data flow at all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Figures of this moment. Times are those of the database."""
+
+    at: datetime
+    flavour: str
+    devices: int
+    devices_online: int
+    last_message_at: datetime | None  # receiver's time; brought up to date every few seconds
+    last_observed_at: datetime | None  # device time of the newest reading
+    blocks_waiting: int  # stored and not scored
+    transitions_waiting: int  # found by scoring and not yet decided
+    oldest_waiting_at: datetime | None
+    outbox_waiting: int
+
+
+LOAD_FLOW = """
+    SELECT now() AS at, i.flavour, d.devices, d.devices_online, d.last_message_at,
+        (SELECT max(last_observed_at) FROM series) AS last_observed_at,
+        (SELECT coalesce(sum(head - consumed), 0)::bigint FROM shard) AS blocks_waiting,
+        t.waiting AS transitions_waiting, t.oldest AS oldest_waiting_at,
+        (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND NOT is_simulated) AS outbox_waiting
+    FROM installation i
+    CROSS JOIN (
+        SELECT count(*) AS devices, count(*) FILTER (WHERE connectivity = 'ONLINE') AS devices_online,
+            max(last_seen_at) AS last_message_at
+        FROM device WHERE lifecycle <> 'DECOMMISSIONED'
+    ) d
+    CROSS JOIN (
+        SELECT count(*) AS waiting, min(recorded_at) AS oldest FROM breach_transition b
+        WHERE NOT EXISTS (SELECT FROM ticket_decision WHERE transition_id = b.id)
+    ) t
+"""
+
+
+def load_flow(conn: Connection) -> Flow:
+    """What flows and what waits, in one snapshot."""
+    with conn.cursor(row_factory=class_row(Flow)) as cursor:
+        row = cursor.execute(LOAD_FLOW).fetchone()
+    assert row is not None
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDay:
+    """What ingestion counted on one day: values_received = stored + duplicates + conflicts + rejected."""
+
+    messages: int
+    values_received: int
+    stored: int
+    duplicates: int
+    conflicts: int
+    late: int
+    rejected: int
+
+
+LOAD_LEDGER_TODAY = """
+    SELECT coalesce(sum(messages), 0)::bigint AS messages, coalesce(sum(values_received), 0)::bigint AS values_received,
+        coalesce(sum(stored), 0)::bigint AS stored, coalesce(sum(duplicates), 0)::bigint AS duplicates,
+        coalesce(sum(conflicts), 0)::bigint AS conflicts, coalesce(sum(late), 0)::bigint AS late,
+        coalesce(sum(rejected), 0)::bigint AS rejected
+    FROM ingest_ledger WHERE day = (now() AT TIME ZONE 'UTC')::date
+"""
+
+
+def load_ledger_today(conn: Connection) -> LedgerDay:
+    """Today's figures (UTC), all writers together."""
+    with conn.cursor(row_factory=class_row(LedgerDay)) as cursor:
+        row = cursor.execute(LOAD_LEDGER_TODAY).fetchone()
+    assert row is not None
+    return row
