@@ -22,7 +22,7 @@ from ingest.decode import (
     split_telemetry,
 )
 from ingest.device_table import DeviceEntry, DeviceTable, Route, TopicKind
-from ingest.mqtt_packets import Message
+from ingest.message import Message
 from ingest.validate import Judged, TimeWindow, join_path, judge_telemetry, judge_time
 
 MAX_REJECTIONS = 20  # of one message; the rest is summed up in one more

@@ -16,7 +16,7 @@ from domain.report import Report
 from ingest.careful import ReceivedReport, read_carefully
 from ingest.decode import QUICK_ERRORS, is_plain, load_quickly
 from ingest.device_table import DeviceTable, TopicKind
-from ingest.mqtt_packets import Message
+from ingest.message import Message
 from ingest.validate import Judged, TimeWindow
 
 __all__ = ["Columns", "Limits", "Report", "decode_messages"]

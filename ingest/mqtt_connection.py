@@ -1,30 +1,25 @@
-"""One connection to an MQTT broker: handshake, keep-alive, reading in bulk, writing what is due."""
+"""One connection to an MQTT broker through paho, driven by the caller's own loop: read in bulk, acknowledge in bulk.
 
-import select
-import socket
+paho's own loops select once for every packet; here its public calls for an external loop (`loop_read`, `loop_write`,
+`loop_misc`) run as long as there is something to read, which halves what a message costs. One thread makes all calls.
+"""
+
+import logging
 import ssl
-import time
 from collections.abc import Sequence
+from typing import Any
 
-from ingest.mqtt_packets import (
-    CONNACK,
-    CONNACK_REASONS,
-    DISCONNECT_BYTES,
-    PINGREQ_BYTES,
-    PUBLISH,
-    SUBACK,
-    ControlPacket,
-    MalformedPacketError,
-    Message,
-    encode_connect,
-    encode_subscribe,
-    find_remaining_length,
-    parse_packets,
-)
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
-READ_BYTES = 1 << 18
+from ingest.message import Message
+
+log = logging.getLogger(__name__)
+
 KEPT_OF_OVERSIZED = 1 << 16  # what is kept of a message that is too large: enough to see what it was
-SUBSCRIBE_ID = 1
+READ_AT_MOST = 512  # messages of one read, so that acknowledgements and pings get their turn
 
 # All of forewarn/v1 but what goes down to devices (forewarn/v1/{serial}/down/...): that is ours, not theirs.
 TOPIC_FILTERS = ("forewarn/v1/+", "forewarn/v1/+/+", "forewarn/v1/gateway/+/+", "v1/gateway/telemetry")
@@ -40,48 +35,62 @@ def find_filters(share_group: str | None) -> list[str]:
 
 
 class Connection:
-    """A socket with a session on it. `out` holds bytes to be written; the owner guards it."""
+    """A persistent session (clean session off) with QoS 1 and acknowledgement by hand.
 
-    def __init__(self, sock: socket.socket, max_payload: int) -> None:
-        self.sock = sock
-        self.out = bytearray()
-        self.session_present = False
-        self._max_packet = max_payload + 65_535 + 16
-        self._rest = b""
-        self._skipping = 0  # bytes of an oversized message that are still to come
-        self._oversized: Message | None = None
-        now = time.monotonic()
-        self._sent_at = now
-        self._heard_at = now
+    Raises
+    ------
+    OSError
+        The broker cannot be reached.
+    """
 
-    def open_session(
-        self, client_id: str, filters: Sequence[str], *, keepalive_s: int, username: str | None, password: str | None
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        client_id: str,
+        filters: Sequence[str],
+        keepalive_s: int,
+        connect_timeout_s: float,
+        max_payload: int,
+        tls: ssl.SSLContext | None,
+        username: str | None,
+        password: str | None,
     ) -> None:
-        """Connects and subscribes, on a socket that still blocks.
+        self._filters = filters
+        self._max_payload = max_payload
+        self._inbox: list[Message] = []
+        self._inbox_bytes = 0
+        self._lost = ""
+        self.session_present = False
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=False,
+            manual_ack=True,
+            reconnect_on_failure=False,  # the source connects again, with a back-off and a new generation
+        )
+        client.connect_timeout = connect_timeout_s
+        if tls is not None:
+            client.tls_set_context(tls)
+        if username is not None:
+            client.username_pw_set(username, password)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        # With it, paho leaves writing to this loop instead of writing each acknowledgement when it is made.
+        client.on_socket_register_write = _leave_to_the_loop
+        self._client = client
+        client.connect(host, port, keepalive=keepalive_s)
+        found = client.socket()
+        if found is None:
+            raise ConnectionLostError("the broker closed the connection")
+        self.sock = found
 
-        Raises
-        ------
-        ConnectionLostError
-            The broker refuses, or talks something else.
-        """
-        connect = encode_connect(client_id, keepalive_s=keepalive_s, username=username, password=password)
-        self.sock.sendall(connect)
-        answer = self._receive_exactly(4)
-        if answer[0] >> 4 != CONNACK or answer[1] != 2:
-            raise ConnectionLostError("what answers there does not speak MQTT")
-        if answer[3] != 0:
-            raise ConnectionLostError(CONNACK_REASONS.get(answer[3], f"the broker refuses with code {answer[3]}"))
-        self.session_present = bool(answer[2] & 1)
-        self.sock.sendall(encode_subscribe(SUBSCRIBE_ID, filters))
-
-    def _receive_exactly(self, count: int) -> bytes:
-        received = b""
-        while len(received) < count:
-            data = self.sock.recv(count - len(received))
-            if not data:
-                raise ConnectionLostError("the broker closed the connection")
-            received += data
-        return received
+    def wants_write(self) -> bool:
+        """Something waits to be written."""
+        return self._client.want_write()
 
     def has_buffered_input(self) -> bool:
         """TLS holds decrypted bytes that `select` does not see."""
@@ -93,102 +102,101 @@ class Connection:
         Raises
         ------
         ConnectionLostError
-            The broker closed the connection, or sent what is not MQTT.
+            The broker closed or refused the connection.
         """
-        try:
-            data = self.sock.recv(READ_BYTES)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return [], 0
-        if not data:
-            raise ConnectionLostError("the broker closed the connection")
-        self._heard_at = time.monotonic()
-        ended: list[Message] = []
-        if self._skipping:
-            skipped = min(self._skipping, len(data))
-            self._skipping -= skipped
-            data = data[skipped:]
-            if not self._skipping and self._oversized is not None:
-                ended.append(self._oversized)
-                self._oversized = None
-        buffer = self._rest + data if self._rest else data
-        try:
-            parsed = parse_packets(buffer)
-            self._rest = buffer[parsed.consumed :]
-            if len(self._rest) > KEPT_OF_OVERSIZED:
-                self._begin_oversized()
-        except MalformedPacketError as error:
-            raise ConnectionLostError(str(error)) from error
-        for packet in parsed.controls:
-            _check_control(packet)
-        return ended + parsed.messages, len(data) + KEPT_OF_OVERSIZED * len(ended)
+        before = -1
+        while before < len(self._inbox) < READ_AT_MOST:
+            before = len(self._inbox)
+            self._check(self._client.loop_read())
+        messages, size = self._inbox, self._inbox_bytes
+        self._inbox, self._inbox_bytes = [], 0
+        return messages, size
 
-    def _begin_oversized(self) -> None:
-        head = find_remaining_length(self._rest, 1)
-        if head is None or head[0] <= self._max_packet:
-            return
-        length, start = head
-        header = self._rest[0]
-        topic_end = start + 2 + int.from_bytes(self._rest[start : start + 2], "big")
-        id_end = topic_end + 2 if header & 6 else topic_end
-        if header >> 4 != PUBLISH or id_end > len(self._rest):
-            raise MalformedPacketError("a packet is larger than any that we asked for")
-        packet_id = int.from_bytes(self._rest[topic_end:id_end], "big")
-        kept = self._rest[id_end : id_end + KEPT_OF_OVERSIZED]
-        size = length - (id_end - start)
-        self._oversized = Message(self._rest[start + 2 : topic_end], kept, packet_id, header, size)
-        self._skipping = start + length - len(self._rest)
-        self._rest = b""
+    def acknowledge(self, packet_ids: Sequence[int]) -> None:
+        """One PUBACK for each id, in the order given (MQTT-4.6.0-2 wants the order of receipt)."""
+        for packet_id in packet_ids:
+            self._client.ack(packet_id, 1)
 
     def write(self) -> None:
-        """Writes as much of `out` as the socket takes now."""
-        if not self.out:
-            return
-        try:
-            sent = self.sock.send(self.out)
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            return
-        del self.out[:sent]
-        self._sent_at = time.monotonic()
-
-    def keep_alive(self, keepalive_s: int, now: float, *, reading: bool) -> None:
-        """Pings in time, whether or not anything is read meanwhile.
+        """Writes as much as the socket takes now.
 
         Raises
         ------
         ConnectionLostError
-            We are reading, and nothing was heard for one and a half keep-alive times.
+            The connection is gone.
         """
-        if not reading:
-            self._heard_at = now  # the answer to a ping waits behind the messages that we leave with the broker
-        elif now - self._heard_at > 1.5 * keepalive_s:
-            raise ConnectionLostError(f"nothing heard from the broker for {now - self._heard_at:.0f} s")
-        if now - self._sent_at > keepalive_s / 2 and not self.out:
-            self.out += PINGREQ_BYTES
-            self._sent_at = now
+        if self._client.want_write():
+            self._check(self._client.loop_write())
 
-    def finish(self, timeout_s: float) -> None:
-        """Writes all that is due, says goodbye and waits until the broker has taken both; the session stays there."""
-        self.out += DISCONNECT_BYTES
-        deadline = time.monotonic() + timeout_s
-        while self.out and (left := deadline - time.monotonic()) > 0:
-            if select.select([], [self.sock], [], left)[1]:
-                self.write()
-        if not self.out:
-            # Closing with unread input would reset the connection and could take our last bytes with it.
-            self.sock.shutdown(socket.SHUT_WR)
-            while (left := deadline - time.monotonic()) > 0 and select.select([self.sock], [], [], left)[0]:
-                try:
-                    if not self.sock.recv(READ_BYTES):
-                        break
-                except (BlockingIOError, ssl.SSLWantReadError):
-                    continue
+    def keep_alive(self) -> None:
+        """Pings when it is time to.
+
+        Raises
+        ------
+        ConnectionLostError
+            No ping was answered for two keep-alive times.
+        """
+        self._check(self._client.loop_misc())
 
     def close(self) -> None:
-        """Closes the socket, without a word."""
+        """Says goodbye if it still can; the broker keeps the session."""
+        self._client.on_disconnect = None
+        if self._client.is_connected():
+            self._client.disconnect()
+            self._client.loop_write()
         self.sock.close()
 
+    def _check(self, code: MQTTErrorCode) -> None:
+        if self._lost:
+            raise ConnectionLostError(self._lost)
+        if code not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_AGAIN):
+            raise ConnectionLostError(mqtt.error_string(code))
 
-def _check_control(packet: ControlPacket) -> None:
-    if packet.kind == SUBACK and 0x80 in packet.body[2:]:
-        refused = [TOPIC_FILTERS[i] for i, code in enumerate(packet.body[2:]) if code == 0x80]
-        raise ConnectionLostError(f"the broker does not let this user subscribe to {', '.join(refused)}")
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        userdata: Any,
+        flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._lost = f"the broker refuses the connection: {reason}"
+            return
+        self.session_present = flags.session_present
+        client.subscribe([(f, 1) for f in self._filters])
+
+    def _on_subscribe(
+        self, client: mqtt.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        refused = [f for f, reason in zip(self._filters, reasons, strict=True) if reason.is_failure]
+        if refused:
+            self._lost = f"the broker does not let this user subscribe to {', '.join(refused)}"
+
+    def _on_disconnect(
+        self,
+        client: mqtt.Client,
+        userdata: Any,
+        flags: mqtt.DisconnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        self._lost = self._lost or f"the connection ended: {reason}"
+
+    def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
+        payload = bytes(message.payload)  # no copy: paho has bytes already
+        size = len(payload)
+        if size > self._max_payload:
+            payload = payload[:KEPT_OF_OVERSIZED]
+        header = message.dup << 3 | message.qos << 1 | message.retain
+        # paho hands over a topic that is no UTF-8 as bytes it cannot decode; the contract has none of that kind.
+        try:
+            topic = message.topic.encode()
+        except UnicodeDecodeError:
+            topic = b"\xff"
+        self._inbox.append(Message(topic, payload, message.mid if message.qos else 0, header, size))
+        self._inbox_bytes += len(payload)
+
+
+def _leave_to_the_loop(client: mqtt.Client, userdata: Any, sock: Any) -> None:
+    return None

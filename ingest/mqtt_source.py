@@ -1,7 +1,9 @@
 """Messages from an MQTT broker over a persistent session, acknowledged only when the caller says so.
 
-One thread owns the socket. It reads while there is room and always keeps the connection alive: while the caller is
-behind (or its database is away) nothing more is read, so the broker holds the rest, and pings still go out.
+One thread owns the connection and reads while there is room. While the caller is behind, or its database is away,
+nothing more is read, so the broker holds the rest. That can last longer than two keep-alive times; then paho, which
+does not see the answer to its ping behind the unread messages, connects anew, and the broker, which has kept the
+session, sends again what was not acknowledged.
 """
 
 import logging
@@ -17,11 +19,14 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from domain.errors import ConfigurationError
+from ingest.message import Message
 from ingest.mqtt_connection import Connection, ConnectionLostError, find_filters
-from ingest.mqtt_packets import Message, encode_pubacks
 from ingest.settings import MqttSettings
 
 log = logging.getLogger(__name__)
+
+# rumqttd sends up to its window of 100 again without the DUP mark that MQTT-3.3.1-1 asks for.
+UNMARKED_REPEATS = 100
 
 
 @dataclass(slots=True)
@@ -33,6 +38,7 @@ class Chunk:
     received_us: int
     messages: list[Message]
     size: int
+    may_repeat: bool = False  # the first of a resumed session: a broker may send again without saying so
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class MqttSource:
         self._held_bytes = 0
         self._queued_messages = 0
         self._generation = 0
+        self._received = 0  # messages, over this connection
+        self._to_acknowledge: list[int] = []  # of the present connection, in order of receipt
         self._connection: Connection | None = None
         self._problem = "not connected yet"
         self._closing = threading.Event()
@@ -118,15 +126,8 @@ class MqttSource:
             for chunk in chunks:
                 self._held_messages -= len(chunk.messages)
                 self._held_bytes -= chunk.size
-            if self._connection is not None:
-                ids = [
-                    message.packet_id
-                    for chunk in chunks
-                    if chunk.generation == self._generation
-                    for message in chunk.messages
-                    if message.packet_id
-                ]
-                self._connection.out += encode_pubacks(ids)
+                if chunk.generation == self._generation:
+                    self._to_acknowledge.extend(m.packet_id for m in chunk.messages if m.packet_id)
         self._wake()
 
     def find_state(self) -> SourceState:
@@ -176,62 +177,66 @@ class MqttSource:
 
     def _open(self) -> Connection:
         address = self._address
-        sock = socket.create_connection((address.host, address.port), self._settings.connect_timeout_s)
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if address.tls is not None:
-                sock = address.tls.wrap_socket(sock, server_hostname=address.host)
-            connection = Connection(sock, self._max_payload)
-            connection.open_session(
-                self._settings.client_id,
-                find_filters(self._settings.share_group),
-                keepalive_s=self._settings.keepalive_s,
-                username=address.username,
-                password=address.password,
-            )
-            sock.setblocking(False)
-        except BaseException:
-            sock.close()
-            raise
-        return connection
+        return Connection(
+            address.host,
+            address.port,
+            client_id=self._settings.client_id,
+            filters=find_filters(self._settings.share_group),
+            keepalive_s=self._settings.keepalive_s,
+            connect_timeout_s=self._settings.connect_timeout_s,
+            max_payload=self._max_payload,
+            tls=address.tls,
+            username=address.username,
+            password=address.password,
+        )
 
     def _serve(self, connection: Connection) -> None:
         with self._changed:
             self._generation += 1
+            self._received = 0
+            self._to_acknowledge = []
             self._connection = connection
             self._problem = ""
         try:
-            while True:
-                if self._closing.is_set():
-                    connection.finish(timeout_s=2.0)
-                    return
+            while not self._closing.is_set():
                 self._step(connection)
+            self._send_acknowledgements(connection)
+            deadline = time.monotonic() + 2.0
+            while connection.wants_write() and time.monotonic() < deadline:
+                select.select([], [connection.sock], [], 0.1)
+                connection.write()
         finally:
             with self._changed:
                 self._connection = None
                 self._forget_queued()
             connection.close()
 
+    def _send_acknowledgements(self, connection: Connection) -> None:
+        with self._changed:
+            packet_ids, self._to_acknowledge = self._to_acknowledge, []
+        connection.acknowledge(packet_ids)
+        connection.write()
+
     def _step(self, connection: Connection) -> None:
         with self._changed:
             room = not self._is_full()
-            connection.keep_alive(self._settings.keepalive_s, time.monotonic(), reading=room)
-            has_output = bool(connection.out)
+        connection.keep_alive()
         timeout = 0.0 if room and connection.has_buffered_input() else min(1.0, self._settings.keepalive_s / 4)
         readable, _, _ = select.select(
             [connection.sock, self._wake_out] if room else [self._wake_out],
-            [connection.sock] if has_output else [],
+            [connection.sock] if connection.wants_write() else [],
             [],
             timeout,
         )
         if self._wake_out in readable:
             self._wake_out.recv(4096)
-        with self._changed:
-            connection.write()
+        self._send_acknowledgements(connection)
         if room and (connection.sock in readable or timeout == 0.0):
             messages, size = connection.read()
             if messages:
-                self._put(Chunk(self._generation, self._now_us(), messages, size))
+                may_repeat = connection.session_present and self._received < UNMARKED_REPEATS
+                self._received += len(messages)
+                self._put(Chunk(self._generation, self._now_us(), messages, size, may_repeat))
 
     def _put(self, chunk: Chunk) -> None:
         with self._changed:

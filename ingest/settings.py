@@ -15,7 +15,7 @@ class MqttSettings:
     password: str | None = field(default=None, repr=False)
     ca_file: str | None = None  # mqtts: whom to trust; None: the system's list
     share_group: str | None = None  # several processes: the broker divides the messages among those of one group
-    keepalive_s: int = 30
+    keepalive_s: int = 60
     connect_timeout_s: float = 5.0
     max_backoff_s: float = 30.0
     max_unacknowledged_messages: int = 40_000  # beyond either, the broker holds the rest; packet ids end at 65,535
