@@ -4,12 +4,13 @@ A setting is about where things are and how they are reached. What is judged, an
 """
 
 import os
+import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from domain.errors import ConfigurationError
 
@@ -17,6 +18,7 @@ PREFIX = "FOREWARN_"
 FILE_VARIABLE = "FOREWARN_CONFIG"
 DEFAULT_FILE = Path("forewarn.toml")
 OTHER_VARIABLES = frozenset({FILE_VARIABLE, "FOREWARN_DATA"})  # known, and no settings
+SECTIONS = ("ingest", "anomaly", "service_link", "api")  # tables of the file, each for one program
 MASK = "***"
 
 
@@ -24,8 +26,6 @@ class Settings(BaseSettings):
     """All settings, checked. Unknown keys in the file are refused."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
-    file: ClassVar[Path | None] = None
-
     var: Path = Field(Path("var"), description="Folder of the embedded database and broker, secrets and logs")
     http_host: str = Field("127.0.0.1", description="Address that the console and the API listen on")
     http_port: int = Field(8000, ge=1, le=65535, description="Port of the console and the API")
@@ -58,10 +58,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line, then environment, then file."""
-        file = find_file()
-        if file is None:
-            return init_settings, env_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        own = {name: value for name, value in load_file().items() if name not in SECTIONS}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=own)
 
     def environment(self) -> dict[str, str]:
         """This process' environment with every setting spelled out: what a child is started with."""
@@ -70,8 +68,7 @@ class Settings(BaseSettings):
             for name in type(self).model_fields
             if (value := getattr(self, name)) is not None
         }
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX) or key == "FOREWARN_DATA"}
-        return kept | own
+        return dict(os.environ) | own
 
 
 def load_settings(**command_line: Any) -> Settings:
@@ -92,8 +89,23 @@ def load_settings(**command_line: Any) -> Settings:
             where = variable_of(name) if name in Settings.model_fields else f"{name!r} in {find_file()}"
             lines.append(f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}")
         raise ConfigurationError("; ".join(lines)) from None
+
+
+def load_file() -> dict[str, Any]:
+    """The settings file's content; empty without one.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be read or is no TOML.
+    """
+    file = find_file()
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise ConfigurationError(f"{find_file()} cannot be read: {problem}") from problem
+        raise ConfigurationError(f"{file} cannot be read: {problem}") from problem
 
 
 def find_file() -> Path | None:
@@ -123,15 +135,7 @@ def find_source(settings: Settings, name: str) -> str:
         return "default"
     if os.environ.get(variable_of(name)):
         return f"environment {variable_of(name)}"
-    file = find_file()
-    in_file = TomlConfigSettingsSource(Settings, toml_file=file)() if file is not None else {}
-    return f"file {file}" if name in in_file else "command line"
-
-
-def find_unknown_variables() -> list[str]:
-    """Variables that look like settings and are none; most often a slip of the pen."""
-    known = {variable_of(name) for name in Settings.model_fields} | OTHER_VARIABLES
-    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known and "_TEST_" not in name)
+    return f"file {find_file()}" if name in load_file() else "command line"
 
 
 def mask_secrets(value: object) -> str:

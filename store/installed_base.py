@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from domain.audit import Actor, AuditEntry
 from domain.installed_base import InstalledDevice, LineProblem
 from store.audit import record_audit
 from store.pool import Connection
@@ -118,15 +119,12 @@ def record_installed_base(
             report.changed += 1
     if touched:
         conn.execute(RECORD_SERIES_OF_DEVICES, (touched,))
+        summary = {"created": report.created, "changed": report.changed, "serials": [d.serial for d in usable][:1000]}
+        entity_id = "*" if len(touched) > 1 else usable[0].serial
         record_audit(
             conn,
-            actor=actor,
-            role=role,
-            permission="installed_base.import",
-            action="import",
-            entity="device",
-            entity_id="*" if len(touched) > 1 else usable[0].serial,
-            after={"created": report.created, "changed": report.changed, "serials": [d.serial for d in usable][:1000]},
+            Actor(actor, role, "device.register"),
+            AuditEntry("device.imported", "device", entity_id, before=None, after=summary),
         )
     return report
 

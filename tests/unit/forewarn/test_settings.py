@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from domain.errors import ConfigurationError
+from forewarn.program_settings import find_unknown_variables
 from forewarn.settings import (
     find_host,
     find_source,
-    find_unknown_variables,
     load_settings,
     mask_secrets,
 )
@@ -103,12 +103,12 @@ def test_no_password_is_shown(text: str, masked: str) -> None:
 
 
 def test_children_get_every_setting_spelled_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FOREWARN_HTPP_PORT", "1")
     monkeypatch.setenv("FOREWARN_MQTT_PORT", "1999")
+    monkeypatch.setenv("FOREWARN_INGEST_BATCH_MESSAGES", "7")
     environment = load_settings(var=Path("here")).environment()
     assert environment["FOREWARN_VAR"] == str(Path("here").resolve())
     assert environment["FOREWARN_MQTT_PORT"] == "1999"
-    assert "FOREWARN_HTPP_PORT" not in environment
+    assert environment["FOREWARN_INGEST_BATCH_MESSAGES"] == "7"
     assert "FOREWARN_DATABASE_URL" not in environment
 
 

@@ -1,0 +1,124 @@
+"""`forewarn users add|list|password`."""
+
+from typing import Annotated
+
+import typer
+
+from api.passwords import find_password_weakness, hash_password, make_password
+from domain.audit import Actor, AuditEntry
+from domain.errors import NotFoundError
+from domain.roles import Permission, Role
+from forewarn.commands.options import Json
+from forewarn.connections import find_database_url
+from forewarn.settings import load_settings
+from forewarn.terminal import ExitCode, out, print_json, print_table, say
+from store.audit import record_audit
+from store.customers import load_customer_id
+from store.pool import Connection, open_connection
+from store.users import load_user, load_users, record_password, record_user
+
+app = typer.Typer(help="People who sign in to the console.", no_args_is_help=True)
+ACTOR = Actor("cli", "admin", Permission.USER_MANAGE.value)
+
+Ask = Annotated[bool, typer.Option("--ask", help="Type the password instead of having one made.")]
+
+
+@app.command("add", epilog="Example: `forewarn users add mwang --role technician --full-name 'Wang Min'`")
+def add(
+    name: Annotated[str, typer.Argument(help="Name to sign in with.")],
+    role: Annotated[list[Role], typer.Option(help="May be given several times.")],
+    full_name: Annotated[str, typer.Option(help="As people call them.")] = "",
+    customer: Annotated[str | None, typer.Option(help="Code of the customer whose records a `customer` sees.")] = None,
+    ask: Ask = False,
+    as_json: Json = False,
+) -> None:
+    """Make an account. Its password is printed once and has to be changed at the first sign-in."""
+    password = _find_password(name, ask)
+    with open_connection(find_database_url(load_settings()), application="users") as conn:
+        if Role.CUSTOMER in role and customer is None:
+            raise typer.BadParameter("a customer's account needs --customer")
+        made = add_user(conn, name, full_name, password, [item.value for item in role], customer_code=customer)
+    if not made:
+        say(f"There is an account {name!r} already; nothing was changed.")
+        raise typer.Exit(ExitCode.FAILED)
+    _print_password(name, password, ask, as_json)
+
+
+@app.command("list", epilog="Example: `forewarn users list --json`")
+def list_users(as_json: Json = False) -> None:
+    """List the accounts."""
+    with open_connection(find_database_url(load_settings()), application="users") as conn:
+        users = load_users(conn)
+    if as_json:
+        print_json(users)
+        return
+    print_table(
+        ["name", "full name", "roles", "customer", "status"],
+        [(user.name, user.full_name, user.roles, user.customer_code, user.status) for user in users],
+        empty="There is no account yet: `forewarn users add NAME --role ROLE`.",
+    )
+
+
+@app.command("password", epilog="Example: `forewarn users password mwang`")
+def set_password(name: str, ask: Ask = False, as_json: Json = False) -> None:
+    """Set a new password and unlock the account. It has to be changed at the next sign-in."""
+    password = _find_password(name, ask)
+    with open_connection(find_database_url(load_settings()), application="users") as conn:
+        user = load_user(conn, name)
+        if user is None:
+            raise NotFoundError(f"(account {name!r})")
+        record_password(conn, user.id, hash_password(password), must_change_password=True)
+        record_audit(conn, ACTOR, AuditEntry("user.password_reset", "user", name, None, None))
+    _print_password(name, password, ask, as_json)
+
+
+def add_user(
+    conn: Connection,
+    name: str,
+    full_name: str,
+    password: str,
+    roles: list[str],
+    *,
+    must_change_password: bool = True,
+    customer_code: str | None = None,
+) -> bool:
+    """Makes the account and its audit event; False, and nothing changed, when the name is taken."""
+    customer_id = None
+    if customer_code is not None:
+        customer_id = load_customer_id(conn, customer_code)
+        if customer_id is None:
+            raise NotFoundError(f"(customer {customer_code!r})")
+    made = record_user(
+        conn,
+        name=name,
+        full_name=full_name,
+        password_hash=hash_password(password),
+        roles=roles,
+        must_change_password=must_change_password,
+        customer_id=customer_id,
+    )
+    if made is None:
+        return False
+    record_audit(conn, ACTOR, AuditEntry("user.created", "user", name, None, {"roles": roles, "full_name": full_name}))
+    return True
+
+
+def _find_password(name: str, ask: bool) -> str:
+    if not ask:
+        return make_password()
+    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    weakness = find_password_weakness(password, name=name)
+    if weakness is not None:
+        say(f"The password {weakness}.")
+        raise typer.Exit(ExitCode.FAILED)
+    return password
+
+
+def _print_password(name: str, password: str, asked: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"name": name} if asked else {"name": name, "password": password})
+    elif asked:
+        say(f"{name}: the password is set.")
+    else:
+        out.print(f"{name}: {password}", markup=False)
+        say("This is shown once.")
