@@ -75,6 +75,17 @@ OFFLINE = Monitor(
     fault_group=CONNECTIVITY.key,
     duration_s=1.0,
 )
+FLOW_LOW = Monitor(
+    key="flow_low",
+    rule=MonitorRule.LIMIT,
+    kind=BreachKind.LIMIT,
+    severity=Severity.MINOR,
+    fault_group=LINE.key,
+    sensors=("flow",),
+    direction=Direction.LOW,
+    raise_at=10.0,
+    clear_at=20.0,
+)
 DEVICE_CODE = Monitor(
     key="device_code",
     rule=MonitorRule.DEVICE_CODE,
@@ -115,21 +126,21 @@ PROBE_PROFILE = replace(
     monitors=(OFFLINE,),
 )
 
-
-def make_profile(*monitors: Monitor, tickets: TicketPolicy = NO_STORM) -> Profile:
-    """The test device model with these monitors alone."""
-    return replace(PROFILE, monitors=monitors, tickets=tickets)
+# Without the adaptive monitor: a scenario's outcome then follows from limits alone, whatever the other readings are.
+SCENARIO_PROFILE = replace(PROFILE, monitors=(LEVEL_HIGH, FLOW_LOW, OFFLINE, DEVICE_CODE))
+SCENARIO_DEVICES = 40
+SCENARIO_GATEWAY = "GW-TEST"
 
 
 def make_devices(
-    count: int, *, prefix: str = "T", customers: int = 4, firmware: str = "1.0.0", lot: str = "L1", gateway: str = ""
+    count: int, *, prefix: str = "T", customers: int = 4, firmware: str = "1.0.0", gateway: str = ""
 ) -> list[InstalledDevice]:
     """Devices `T-0000`, `T-0001`, …, one after the other at `customers` customers with one site each."""
     return [
         InstalledDevice(
             serial=f"{prefix}-{i:04d}",
             model=MODEL,
-            lot=lot,
+            lot="L1",
             firmware=firmware,
             gateway=gateway,
             installed_on=date(2025, 1, 15),
@@ -140,6 +151,11 @@ def make_devices(
         )
         for i in range(count)
     ]
+
+
+def make_scenario_devices() -> list[InstalledDevice]:
+    """Forty devices `T-0000` … for one test each, and three of `G-0000` … behind the gateway."""
+    return make_devices(SCENARIO_DEVICES) + make_devices(3, prefix="G", customers=1, gateway=SCENARIO_GATEWAY)
 
 
 def register(database_url: str, profile: Profile, devices: Sequence[InstalledDevice]) -> None:
