@@ -1,0 +1,51 @@
+# make run          start everything with a simulated fleet; the console is at http://127.0.0.1:8000
+# make test         everything that must hold: style, types, import contract, all tests
+# make bench        the benchmarks, each prints its figures as JSON
+# make screenshots  pictures of every page, in docs/screenshots
+# make clean        remove data, virtual environment and caches
+.PHONY: run test install screenshots bench clean
+.DEFAULT_GOAL := run
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+run: $(INSTALLED)
+	@exec $(BIN)/forewarn demo
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@sh deploy/make-venv.sh $(VENV)
+	@echo "Installing Forewarn and its pinned dependencies (a minute or two the first time) ..."
+	@$(PIP) install --no-input -c constraints.txt -e .
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml constraints.txt
+	@sh deploy/make-venv.sh $(VENV)
+	@echo "Installing Forewarn, its pinned dependencies and the tools of its tests ..."
+	@$(PIP) install --no-input -c constraints.txt -e '.[dev]'
+	@touch $(INSTALLED) $@
+
+test: $(INSTALLED_DEV)
+	@sh deploy/name-missing-services.sh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+bench: $(INSTALLED_DEV)
+	@set -e; for file in benchmarks/*.py; do \
+		name=$$(basename "$$file" .py); \
+		grep -q '__main__' "$$file" || continue; \
+		echo "== benchmarks.$$name"; $(BIN)/python -m "benchmarks.$$name" --json; \
+	done
+
+screenshots: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.support.screenshots docs/screenshots
+
+clean:
+	@sh deploy/clean.sh
