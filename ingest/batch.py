@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.reading import ReadingFlag, Rejection
+from domain.clock import from_micros
+from domain.reading import ReadingFlag, Rejection, RejectionReason
 from ingest.careful import ReceivedReport
 from ingest.columns import Limits, decode_messages
+from ingest.decode import clean_text
 from ingest.device_table import DeviceTable
-from ingest.mqtt_packets import Message
+from ingest.message import Message
 from ingest.mqtt_source import Chunk
 from ingest.settings import IngestSettings
 from ingest.validate import find_window
@@ -35,6 +37,49 @@ class Batch:
     reports: list[ReceivedReport]
     rejected: int
     skipped: int  # messages that had been taken before
+
+    @property
+    def names_unknown(self) -> bool:
+        """A serial or a sensor in it is none that the table knows."""
+        unknown = (RejectionReason.UNKNOWN_SERIAL, RejectionReason.UNKNOWN_SENSOR)
+        return any(rejection.reason in unknown for _, rejection in self.rejections)
+
+    def halve(self) -> "tuple[Batch, Batch]":
+        """The messages of the first and of the second half."""
+        middle = len(self.messages) // 2
+        return self._select(0, middle), self._select(middle, len(self.messages))
+
+    def _select(self, first: int, end: int) -> "Batch":
+        rows = (self.message_no >= first) & (self.message_no < end)
+        rejections = [(number - first, rejection) for number, rejection in self.rejections if first <= number < end]
+        return replace(
+            self,
+            messages=self.messages[first:end],
+            series_id=self.series_id[rows],
+            observed_us=self.observed_us[rows],
+            value=self.value[rows],
+            flags=self.flags[rows],
+            message_no=self.message_no[rows] - first,
+            rejections=rejections,
+            reports=[replace(r, message_no=r.message_no - first) for r in self.reports if first <= r.message_no < end],
+            rejected=self.rejected if first == 0 else 0,
+            skipped=0,
+        )
+
+    def as_unstorable(self, problem: str) -> "Batch":
+        """The one message of this batch as refused by the database."""
+        message = self.messages[0]
+        rejection = Rejection(
+            received_at=from_micros(self.received_us),
+            topic=clean_text(message.topic.decode("utf-8", "replace"), 1_000),
+            serial=None,
+            reason=RejectionReason.WRONG_SHAPE,
+            field=None,
+            detail=f"the database refuses it: {problem}",
+            payload=message.payload,
+        )
+        emptied = self._select(1, 1)
+        return replace(emptied, messages=self.messages, rejections=[(0, rejection)], rejected=1)
 
 
 def read_batch(
@@ -61,7 +106,11 @@ def read_batch(
         flags=np.concatenate([columns.flags for _, columns in parts]),
         message_no=np.concatenate([columns.message_no + base for base, columns in parts]),
         rejections=[(base + number, rejection) for base, columns in parts for number, rejection in columns.rejections],
-        reports=[report for _, columns in parts for report in columns.reports],
+        reports=[
+            replace(report, message_no=base + report.message_no, may_repeat=report.may_repeat or chunk.may_repeat)
+            for chunk, (base, columns) in zip(chunks, parts, strict=True)
+            for report in columns.reports
+        ],
         rejected=sum(columns.rejected for _, columns in parts),
         skipped=sum(len(chunk.messages) for chunk in chunks) - len(messages),
     )

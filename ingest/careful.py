@@ -29,7 +29,7 @@ MAX_REJECTIONS = 20  # of one message; the rest is summed up in one more
 WHOLE_PAYLOAD = 16_384  # a larger one is kept whole with the first rejection of a message only
 EXCERPT = 1_024
 KEPT_OVERSIZED = 65_536
-RETAIN = 1
+RETAIN_OR_DUP = 1 | 8
 
 _Parser: TypeAlias = Callable[[Any, int, int, int], Report | tuple[str, str]]
 _PARSERS: dict[TopicKind, _Parser] = {
@@ -41,12 +41,13 @@ _PARSERS: dict[TopicKind, _Parser] = {
 
 @dataclass(frozen=True, slots=True)
 class ReceivedReport:
-    """A report and how it came: a retained one may be old news, one without a time says when we heard of it."""
+    """A report and how it came. A repeated one (retained, or sent again) may be old news; one without a time of its
+    own has that of its receipt."""
 
     report: Report
     has_time: bool
-    is_retained: bool
-    by_gateway: bool
+    may_repeat: bool
+    message_no: int = 0
 
 
 @dataclass(slots=True)
@@ -110,12 +111,14 @@ def _read_reports(
 ) -> None:
     for serial, path, body in _split_reports(document, route, found.judged.problems):
         device = table.devices.get(serial)
-        report = _read_report(body, path, serial, device, route.kind, window)
+        # The will of a device was written when it connected: what its own status says of time is of no use.
+        has_own_time = route.kind is not TopicKind.STATUS or route.by_gateway
+        report = _read_report(body, path, serial, device, route.kind, window, has_own_time)
         if isinstance(report, Problem):
             found.judged.problems.append(report)
         else:
-            is_retained = bool(message.header & RETAIN)
-            found.reports.append(ReceivedReport(report, "ts" in body, is_retained, route.by_gateway))
+            has_time = "ts" in body or not has_own_time
+            found.reports.append(ReceivedReport(report, has_time, bool(message.header & RETAIN_OR_DUP)))
 
 
 def _split_reports(document: Any, route: Route, problems: list[Problem]) -> Iterator[tuple[str, str, Any]]:
@@ -132,14 +135,20 @@ def _split_reports(document: Any, route: Route, problems: list[Problem]) -> Iter
 
 
 def _read_report(
-    body: Any, path: str, serial: str, device: DeviceEntry | None, kind: TopicKind, window: TimeWindow
+    body: Any,
+    path: str,
+    serial: str,
+    device: DeviceEntry | None,
+    kind: TopicKind,
+    window: TimeWindow,
+    has_own_time: bool,
 ) -> Report | Problem:
     if device is None:
         detail = f"no device has the serial {shorten(serial)!r}"
         return Problem(RejectionReason.UNKNOWN_SERIAL, path or None, detail, serial)
     if not isinstance(body, dict):
         return Problem(RejectionReason.WRONG_SHAPE, path or None, f"must be an object, not {describe(body)}", serial)
-    time = judge_time(body, path, window)
+    time = judge_time(body, path, window) if has_own_time else (window.received_us, 0)
     if isinstance(time, Problem):
         return Problem(time.reason, time.field, time.detail, serial)
     report = _PARSERS[kind](body, device.device_id, time[0], window.received_us)

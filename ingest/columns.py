@@ -6,20 +6,17 @@ whole and goes through `ingest.careful`, so there is one author of rejections an
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.reading import Rejection
-from domain.report import Report
 from ingest.careful import ReceivedReport, read_carefully
 from ingest.decode import QUICK_ERRORS, is_plain, load_quickly
 from ingest.device_table import DeviceTable, TopicKind
 from ingest.message import Message
 from ingest.validate import Judged, TimeWindow
-
-__all__ = ["Columns", "Limits", "Report", "decode_messages"]
 
 _QUICK_KEYS = ({"ts", "values"}, {"ts", "values", "seq"})
 
@@ -71,7 +68,7 @@ def decode_messages(messages: Sequence[Message], table: DeviceTable, window: Tim
     for number in sorted(careful):
         found = read_carefully(messages[number], table, window, limits.max_payload, limits.max_values)
         rejections += [(number, rejection) for rejection in found.rejections]
-        reports += found.reports
+        reports += [replace(report, message_no=number) for report in found.reports]
         rejected += found.rejected
         judged.extend(found.judged)
         numbers += [number] * len(found.judged.series_id)

@@ -100,6 +100,12 @@ class DeviceTable:
                 return Route(_KINDS[name], False, serial, self.devices.get(serial))
         return Route(TopicKind.UNKNOWN, False, None, None)
 
+    def find_series(self, series_id: int) -> tuple[DeviceEntry, str]:
+        """The device of a series of this table, and the sensor's key."""
+        serial = list(self.devices)[int(self.device_index[series_id])]
+        device = self.devices[serial]
+        return device, next(key for key, entry in device.sensors.items() if entry.series_id == series_id)
+
     def find_shape(self, device: DeviceEntry, sensors: tuple[str, ...]) -> tuple[int, ...] | None:
         """The series of these sensors in this order, or None when the device lacks one of them."""
         shape = device.shapes.get(sensors)

@@ -22,9 +22,7 @@ class Resolved:
     is_late: NDArray[np.bool_]  # by row: older than what the series already had when it arrived
 
 
-def resolve(
-    series_id: NDArray[np.int32], observed_us: NDArray[np.int64], high_water_us: NDArray[np.int64]
-) -> Resolved:
+def resolve(series_id: NDArray[np.int32], observed_us: NDArray[np.int64], high_water_us: NDArray[np.int64]) -> Resolved:
     """Resolves a batch in the order of arrival against the newest stored time of each series.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from psycopg.rows import class_row
 
@@ -70,30 +70,34 @@ def load_ledger(conn: Connection, first: date, last: date) -> LedgerEntry:
         return cursor.execute(LOAD_LEDGER, (first, last)).fetchone() or LedgerEntry()
 
 
-RECORD_RECEIPTS = "INSERT INTO ingest_receipt (writer, received_at, digests) VALUES (%s, %s, %s)"
+RECORD_RECEIPTS = """
+    INSERT INTO ingest_receipt (writer, digests) VALUES (%s, %s)
+    ON CONFLICT (writer) DO UPDATE SET digests = excluded.digests
+"""
 
 
-def record_receipts(conn: Connection, writer: str, received_at: datetime, digests: Sequence[bytes]) -> None:
-    """Notes which messages of this transaction could not be known again by what is stored of them (8 bytes each)."""
-    conn.execute(RECORD_RECEIPTS, (writer, received_at, b"".join(digests)))
+def record_receipts(conn: Connection, writer: str, digests: Sequence[bytes]) -> None:
+    """Keeps these digests (8 bytes each) as the writer's last, in place of those before."""
+    conn.execute(RECORD_RECEIPTS, (writer, b"".join(digests)))
 
 
-LOAD_RECEIPTS = "SELECT digests FROM ingest_receipt WHERE received_at >= %s"
+LOAD_RECEIPTS = "SELECT digests FROM ingest_receipt WHERE writer = %s"
 
 
-def load_receipts(conn: Connection, since: datetime) -> set[bytes]:
-    """The digests of every writer's messages that were received since then."""
-    return {
-        digests[at : at + 8] for (digests,) in conn.execute(LOAD_RECEIPTS, (since,)) for at in range(0, len(digests), 8)
-    }
+def load_receipts(conn: Connection, writer: str) -> list[bytes]:
+    """What `record_receipts` kept last for this writer."""
+    row = conn.execute(LOAD_RECEIPTS, (writer,)).fetchone()
+    return [row[0][at : at + 8] for at in range(0, len(row[0]), 8)] if row else []
 
 
-DELETE_RECEIPTS = "DELETE FROM ingest_receipt WHERE received_at < %s"
+LOAD_TRANSACTION_ID = "SELECT pg_current_xact_id()::text"
 
 
-def delete_receipts(conn: Connection, before: datetime) -> None:
-    """Forgets messages that no broker will send again."""
-    conn.execute(DELETE_RECEIPTS, (before,))
+def load_transaction_id(conn: Connection) -> str:
+    """The number of the transaction under way, by which `load_is_committed` finds out what became of it."""
+    row = conn.execute(LOAD_TRANSACTION_ID).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 LOAD_TRANSACTION_STATUS = "SELECT pg_xact_status(%s::xid8)"

@@ -14,6 +14,8 @@ from store.pool import Connection
 # What the quick path meets when its readings were not new after all, or their day's partition has gone.
 ALREADY_STORED = psycopg.errors.UniqueViolation
 PARTITION_MISSING = psycopg.errors.CheckViolation
+# What the database will never take, however often it is tried: decoding lets nothing of the kind through, we believe.
+UNSTORABLE = (psycopg.DataError, psycopg.IntegrityError)
 
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)

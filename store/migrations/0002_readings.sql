@@ -157,6 +157,13 @@ CREATE TABLE ingest_ledger (
     PRIMARY KEY (day, writer)
 );
 
+-- The last messages of a writer that cannot be known again by what is stored of them: refused ones, and those without a
+-- time of their own. A broker that sends them again after a crash finds them here.
+CREATE TABLE ingest_receipt (
+    writer text PRIMARY KEY,
+    digests bytea NOT NULL  -- 8 bytes each, oldest first
+);
+
 -- What each running program says of itself; /health reads it.
 CREATE TABLE heartbeat (
     program text NOT NULL,

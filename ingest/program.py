@@ -1,0 +1,219 @@
+"""The program `ingest`: from the broker into the store, acknowledged when it is on disk, until told to stop."""
+
+import logging
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.errors import DatabaseNotMigratedError
+from ingest.batch import Batch, read_batch
+from ingest.device_table import DeviceTable
+from ingest.mqtt_source import Chunk, MqttSource
+from ingest.recorder import Outcome, Recorder, find_coming_days
+from ingest.registry_table import build_table
+from ingest.settings import IngestSettings
+from ingest.sightings import Sightings
+from store.heartbeats import record_heartbeat, remove_heartbeat
+from store.ledger import LedgerEntry
+from store.migrate import verify_migrated
+from store.pool import DATABASE_GONE, RETRYABLE, Connection, open_connection
+from store.readings import UNSTORABLE, ensure_partitions
+from store.registry import load_registry, load_registry_version
+
+log = logging.getLogger(__name__)
+
+MAKE_DAYS_EVERY_S = 3600.0
+
+
+def run(settings: IngestSettings, stop: threading.Event) -> None:
+    """Stores what arrives until `stop`; then finishes the batch in hand, acknowledges it and leaves the session to the
+    broker. A database or a broker that is away is waited for.
+
+    Raises
+    ------
+    ConfigurationError
+        The broker's address cannot be understood.
+    DatabaseNotMigratedError
+        The database has no schema of this version.
+    """
+    _Ingest(settings, stop).run()
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class _Ingest:
+    """The loop and what it holds. One thread; the source has its own."""
+
+    def __init__(self, settings: IngestSettings, stop: threading.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._source = MqttSource(settings.mqtt, _now_us, settings.max_payload)
+        self._instance = settings.instance or f"{socket.gethostname()}/{settings.mqtt.client_id}"
+        self._sightings = Sightings()
+        self._recorder = Recorder(settings.mqtt.client_id, self._sightings)
+        self._conn: Connection | None = None
+        self._table: DeviceTable | None = None
+        self._generation = 0
+        self._started_at = datetime.now(UTC)
+        self._due: dict[str, float] = {}
+        self._totals = LedgerEntry()
+        self._batches = 0
+        self._largest_batch = 0
+        self._failures = 0
+
+    def run(self) -> None:
+        try:
+            if not self._persist(self._prepare):
+                return
+            self._source.start()
+            while not self._stop.is_set():
+                chunks = self._source.take(
+                    max_messages=self._settings.batch_messages,
+                    max_bytes=self._settings.batch_bytes,
+                    timeout_s=0.25,
+                    linger_s=self._settings.linger_s,
+                )
+                if chunks:
+                    self._store(chunks)
+                self._attend()
+        finally:
+            self._source.close()
+            self._leave()
+
+    def _prepare(self, conn: Connection) -> None:
+        verify_migrated(conn)
+        self._recorder.resume(conn)
+        self._refresh(conn)
+
+    def _persist(self, action: Any) -> bool:
+        """Does it, however often the database goes away meanwhile; False when told to stop before it was done."""
+        while True:
+            try:
+                action(self._connect())
+            except DatabaseNotMigratedError:
+                raise
+            except (*DATABASE_GONE, *RETRYABLE, TimeoutError) as problem:
+                if not self._back_off(problem):
+                    return False
+            else:
+                self._failures = 0
+                return True
+
+    def _connect(self) -> Connection:
+        if self._conn is None:
+            self._conn = open_connection(self._settings.database_url, application="ingest", autocommit=True)
+        return self._conn
+
+    def _back_off(self, problem: BaseException) -> bool:
+        log.warning("database: %s", str(problem).strip() or type(problem).__name__)
+        if self._conn is not None and (self._conn.closed or not isinstance(problem, RETRYABLE)):
+            with suppress(*DATABASE_GONE):
+                self._conn.close()
+            self._conn = None
+        self._failures += 1
+        wait_s = min(self._settings.max_backoff_s, 0.05 * 2 ** min(self._failures, 16))
+        return not self._stop.wait(wait_s)
+
+    def _store(self, chunks: list[Chunk]) -> None:
+        """All of it, then the acknowledgements; when told to stop while the database is away, neither."""
+        assert self._table is not None
+        if chunks[-1].generation != self._generation:
+            self._generation = chunks[-1].generation
+            self._recorder.forget_used_receipts()
+        receipts = self._recorder.receipts.copy()
+        batch = read_batch(chunks, self._table, self._settings, receipts)
+        if batch.names_unknown and self._persist(self._refresh_if_moved):
+            # Somebody may have registered it a moment ago.
+            receipts = self._recorder.receipts.copy()
+            batch = read_batch(chunks, self._table, self._settings, receipts)
+        if self._record(batch, self._table):
+            self._recorder.receipts = receipts
+            self._source.acknowledge(chunks)
+
+    def _record(self, batch: Batch, table: DeviceTable) -> bool:
+        done: list[Outcome] = []
+
+        def record(conn: Connection) -> None:
+            done.append(self._recorder.settle(conn) or self._recorder.record(conn, batch, table))
+
+        try:
+            if not self._persist(record):
+                return False
+        except UNSTORABLE as problem:
+            return self._record_in_parts(batch, table, problem)
+        entry = done[-1].entry
+        self._totals = LedgerEntry(**{k: v + getattr(entry, k) for k, v in asdict(self._totals).items()})
+        self._batches += 1
+        self._largest_batch = max(self._largest_batch, len(batch.messages))
+        return True
+
+    def _record_in_parts(self, batch: Batch, table: DeviceTable, problem: Exception) -> bool:
+        """Halves until what the database will not have is alone: that is kept as a rejection, the rest is stored."""
+        if len(batch.messages) <= 1:
+            log.error("a message cannot be stored: %s", str(problem).strip())
+            return self._record(batch.as_unstorable(type(problem).__name__), table)
+        first, second = batch.halve()
+        return self._record(first, table) and self._record(second, table)
+
+    def _attend(self) -> None:
+        """What is due between batches. None of it may hold up or lose a message: the next time will do."""
+        try:
+            if self._is_due("registry", self._settings.registry_poll_s):
+                self._refresh_if_moved(self._connect())
+            if self._is_due("sightings", self._settings.last_seen_s):
+                self._sightings.write(self._connect())
+            if self._is_due("days", MAKE_DAYS_EVERY_S):
+                ensure_partitions(self._connect(), find_coming_days(_now_us()))
+            if self._is_due("heartbeat", self._settings.heartbeat_s):
+                record_heartbeat(self._connect(), "ingest", self._instance, self._started_at, self._describe())
+        except (*DATABASE_GONE, *RETRYABLE) as problem:
+            self._back_off(problem)
+
+    def _is_due(self, name: str, every_s: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(name, 0.0):
+            return False
+        self._due[name] = now + every_s
+        return True
+
+    def _refresh_if_moved(self, conn: Connection) -> None:
+        if self._table is None or load_registry_version(conn) != self._table.version:
+            self._refresh(conn)
+
+    def _refresh(self, conn: Connection) -> None:
+        registry = load_registry(conn)
+        table = build_table(registry)
+        self._sightings.write(conn)  # with the table that they were noted by
+        self._sightings.adopt(registry, table)
+        self._table = table
+
+    def _describe(self) -> dict[str, Any]:
+        state = self._source.find_state()
+        return {
+            **asdict(self._totals),
+            "batches": self._batches,
+            "largest_batch": self._largest_batch,
+            "lag_s": 0.0 if state.oldest_us is None else round((_now_us() - state.oldest_us) / 1e6, 3),
+            "waiting_messages": state.waiting_messages,
+            "waiting_bytes": state.waiting_bytes,
+            "broker_connected": state.connected,
+            "broker_connections": state.connections,
+            "broker_problem": state.problem,
+            "registry_version": 0 if self._table is None else self._table.version,
+            "devices": 0 if self._table is None else len(self._table.devices),
+        }
+
+    def _leave(self) -> None:
+        if self._conn is None:
+            return
+        with suppress(*DATABASE_GONE, *RETRYABLE):
+            self._sightings.write(self._conn)
+            remove_heartbeat(self._conn, "ingest", self._instance)
+        with suppress(*DATABASE_GONE):
+            self._conn.close()

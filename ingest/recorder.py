@@ -1,0 +1,237 @@
+"""A batch into the store, in one transaction: all of it or nothing, each reading and each report once."""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.clock import MICROS_PER_SECOND, from_micros
+from domain.reading import ReadingFlag, Rejection, RejectionReason
+from domain.report import EventReport, FirmwareReport, Report, StatusReport
+from ingest.batch import Batch, find_unrecognisable
+from ingest.careful import KEPT_OVERSIZED, ReceivedReport
+from ingest.decode import clean_text
+from ingest.device_table import DeviceTable
+from ingest.resolve import Resolved, resolve
+from ingest.sightings import Sightings
+from store.blocks import NewBlock, encode_block, record_blocks
+from store.ledger import (
+    LedgerEntry,
+    load_is_committed,
+    load_receipts,
+    load_transaction_id,
+    record_ledger,
+    record_receipts,
+)
+from store.pool import Connection
+from store.readings import (
+    ALREADY_STORED,
+    PARTITION_MISSING,
+    ReadingColumns,
+    ensure_partitions,
+    find_days,
+    record_new_readings,
+    record_possible_repeats,
+)
+from store.rejections import record_rejections
+from store.reports import record_event, record_firmware_report, record_status
+
+KEPT_RECEIPTS = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch."""
+
+    entry: LedgerEntry
+    digests: list[bytes]  # of messages that could not be known again otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    new_rows: NDArray[np.intp]  # in the order of arrival
+    duplicates: int
+    conflicts: list[tuple[int, float]]  # row, and the value that stays
+
+
+class Recorder:
+    """Stores batches, one after the other, and remembers what that needs: newest times, days, receipts.
+
+    Parameters
+    ----------
+    writer
+        Names this process in the ledger; the same after a restart.
+    """
+
+    def __init__(self, writer: str, sightings: Sightings) -> None:
+        self._writer = writer
+        self._sightings = sightings
+        self._days: set[date] = set()
+        self._recent: deque[bytes] = deque(maxlen=KEPT_RECEIPTS)
+        self.receipts: Counter[bytes] = Counter()
+        self._in_doubt: tuple[str, Outcome, Batch, DeviceTable] | None = None
+
+    def resume(self, conn: Connection) -> None:
+        """Takes up what this writer left behind. To be called before the first message is read."""
+        self._recent.clear()
+        self._recent.extend(load_receipts(conn, self._writer))
+        self.forget_used_receipts()
+
+    def forget_used_receipts(self) -> None:
+        """From now on every message of the last transactions may come again (once): a connection is new."""
+        self.receipts = Counter(self._recent)
+
+    def record(self, conn: Connection, batch: Batch, table: DeviceTable) -> Outcome:
+        """Stores all of the batch and commits.
+
+        Raises
+        ------
+        store.pool.DATABASE_GONE
+            The connection was lost. `settle`, with a new one, says whether the batch has to be recorded again.
+        """
+        resolved = resolve(batch.series_id, batch.observed_us, self._sightings.high_water_us)
+        self._ensure_days(conn, batch.observed_us)
+        try:
+            return self._commit(conn, batch, table, resolved)
+        except ALREADY_STORED:
+            # Another process stored one of them, or we did before a crash: nothing is certain, all goes the other way.
+            everything = np.concatenate((resolved.certain, resolved.uncertain))
+            doubtful = Resolved(everything[:0], everything, resolved.repeats, resolved.repeated, resolved.is_late)
+            return self._commit(conn, batch, table, doubtful)
+        except PARTITION_MISSING:
+            self._days.clear()  # retention dropped a day that we had made
+            self._ensure_days(conn, batch.observed_us)
+            return self._commit(conn, batch, table, resolved)
+
+    def settle(self, conn: Connection) -> Outcome | None:
+        """What became of the batch whose commit was not answered: its outcome if it was committed, None if it was not
+        or none is in doubt.
+
+        Raises
+        ------
+        TimeoutError
+            The old transaction is still under way: ask again.
+        """
+        if self._in_doubt is None:
+            return None
+        transaction_id, outcome, batch, table = self._in_doubt
+        is_committed = load_is_committed(conn, transaction_id)
+        if is_committed is None:
+            raise TimeoutError("the last transaction is still under way")
+        self._in_doubt = None
+        if is_committed:
+            self._take_note(batch, table, outcome)
+            return outcome
+        return None
+
+    def _ensure_days(self, conn: Connection, observed_us: NDArray[np.int64]) -> None:
+        if not len(observed_us):
+            return
+        days = find_days(observed_us) - self._days
+        if days:
+            with conn.transaction():
+                ensure_partitions(conn, days)
+            self._days |= days
+
+    def _commit(self, conn: Connection, batch: Batch, table: DeviceTable, resolved: Resolved) -> Outcome:
+        self._in_doubt = None
+        with conn.transaction():
+            outcome = self._store(conn, batch, table, resolved)
+            self._in_doubt = (load_transaction_id(conn), outcome, batch, table)
+        self._in_doubt = None
+        self._take_note(batch, table, outcome)
+        return outcome
+
+    def _take_note(self, batch: Batch, table: DeviceTable, outcome: Outcome) -> None:
+        self._recent.extend(outcome.digests)
+        self._sightings.note(batch, table)
+
+    def _store(self, conn: Connection, batch: Batch, table: DeviceTable, resolved: Resolved) -> Outcome:
+        flags = batch.flags | (resolved.is_late * np.int16(ReadingFlag.LATE))
+        readings = ReadingColumns(batch.series_id, batch.observed_us, batch.value, flags)
+        stored = _store_readings(conn, readings, resolved)
+        conflicts = [_to_conflict(batch, table, row, kept) for row, kept in stored.conflicts]
+        record_rejections(conn, [rejection for _, rejection in batch.rejections] + conflicts)
+        reports = [received.report for received in batch.reports if _record_report(conn, received)]
+        entry = LedgerEntry(
+            messages=len(batch.messages),
+            values_received=len(batch.value) + batch.rejected,
+            stored=len(stored.new_rows),
+            duplicates=stored.duplicates,
+            conflicts=len(conflicts),
+            late=int(np.count_nonzero(resolved.is_late[stored.new_rows])),
+            rejected=batch.rejected,
+        )
+        received_at = from_micros(batch.received_us)
+        record_ledger(conn, received_at.date(), self._writer, entry)
+        digests = find_unrecognisable(batch, [int(batch.message_no[row]) for row, _ in stored.conflicts])
+        if digests:
+            record_receipts(conn, self._writer, [*self._recent, *digests][-KEPT_RECEIPTS:])
+        # Last, because from here to the commit other writers of these shards wait.
+        record_blocks(conn, build_blocks(readings.select(stored.new_rows), reports, table, received_at))
+        return Outcome(entry, digests)
+
+
+def _store_readings(conn: Connection, readings: ReadingColumns, resolved: Resolved) -> _Stored:
+    record_new_readings(conn, readings.select(resolved.certain))
+    found = record_possible_repeats(conn, readings.select(resolved.uncertain))
+    stays = readings.value.copy()
+    stays[resolved.uncertain] = found.stored_value
+    # Rows of one key agree or disagree with what stays under it: an earlier row, or one that was stored before.
+    repeated = np.concatenate((resolved.uncertain[~found.is_new], resolved.repeats))
+    kept = np.concatenate((stays[resolved.uncertain[~found.is_new]], stays[resolved.repeated]))
+    differs = readings.value[repeated] != kept
+    new_rows = np.sort(np.concatenate((resolved.certain, resolved.uncertain[found.is_new])))
+    conflicts = list(zip(repeated[differs].tolist(), kept[differs].tolist(), strict=True))
+    return _Stored(new_rows, int(np.count_nonzero(~differs)), conflicts)
+
+
+def _to_conflict(batch: Batch, table: DeviceTable, row: int, kept: float) -> Rejection:
+    series_id = int(batch.series_id[row])
+    device, sensor = table.find_series(series_id)
+    message = batch.messages[int(batch.message_no[row])]
+    at = from_micros(int(batch.observed_us[row])).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Rejection(
+        received_at=from_micros(batch.received_us),
+        topic=clean_text(message.topic.decode("utf-8", "replace"), 1_000),
+        serial=device.serial,
+        reason=RejectionReason.CONFLICT,
+        field=f"values.{sensor}",
+        detail=f"{float(batch.value[row])!r} at {at}, for which {kept!r} is stored already and stays",
+        payload=message.payload[:KEPT_OVERSIZED],
+    )
+
+
+def _record_report(conn: Connection, received: ReceivedReport) -> bool:
+    match received.report:
+        case FirmwareReport() as firmware:
+            return record_firmware_report(conn, firmware)
+        case EventReport() as event:
+            return record_event(conn, event)
+        case StatusReport() as status:
+            return record_status(conn, status, unless_known=received.may_repeat)
+
+
+def build_blocks(
+    readings: ReadingColumns, reports: Sequence[Report], table: DeviceTable, received_at: datetime
+) -> list[NewBlock]:
+    """One block for each shard that has readings or reports, these in their order."""
+    shard_of = table.shard[readings.series_id]
+    reports_of: dict[int, list[Report]] = {}
+    for report in reports:
+        reports_of.setdefault(table.shard_by_device[report.device_id], []).append(report)
+    blocks = []
+    for shard in sorted({int(s) for s in np.unique(shard_of)} | reports_of.keys()):
+        own = readings.select(shard_of == shard)
+        payload = encode_block(own.series_id, own.observed_us, own.value, own.flags)
+        blocks.append(NewBlock(shard, received_at, len(own), payload, reports_of.get(shard, ())))
+    return blocks
+
+
+def find_coming_days(now_us: int) -> set[date]:
+    """Today and tomorrow: their partitions are made before the first reading needs them."""
+    now = datetime.fromtimestamp(now_us / MICROS_PER_SECOND, UTC)
+    return {now.date(), from_micros(now_us + 86_400 * MICROS_PER_SECOND).date()}
