@@ -4,7 +4,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO forewarn_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO forewarn_app;
 
 GRANT INSERT ON reading, firmware_report, device_event, status_report, rejection TO forewarn_app;
-GRANT INSERT, UPDATE ON ingest_ledger, heartbeat, shard TO forewarn_app;
+GRANT INSERT, UPDATE ON ingest_ledger, ingest_receipt, heartbeat, shard TO forewarn_app;
 GRANT DELETE ON heartbeat TO forewarn_app;
 GRANT INSERT, DELETE ON reading_block TO forewarn_app;
 GRANT INSERT, UPDATE ON customer, site, device_model, gateway, device, service_contract, series, app_user TO forewarn_app;

@@ -25,6 +25,7 @@ COMMENT ON TABLE device_event IS 'The devices'' own alarms, each once.';
 COMMENT ON TABLE status_report IS 'Online and offline, said by devices or by their will.';
 COMMENT ON TABLE rejection IS 'What arrived and could not be used, with its reason and payload.';
 COMMENT ON TABLE ingest_ledger IS 'Per day and writer: received = stored + duplicates + conflicts + rejected.';
+COMMENT ON TABLE ingest_receipt IS 'Digests of the last messages that could not be known again otherwise, per writer.';
 COMMENT ON TABLE heartbeat IS 'The last sign of life of each program.';
 COMMENT ON TABLE breach IS 'One episode of a monitor being violated on one device.';
 COMMENT ON TABLE breach_transition IS 'Steps of breaches: raised, escalated, cleared. Each is triaged once.';
