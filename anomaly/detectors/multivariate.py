@@ -195,8 +195,8 @@ class MultivariateDetector(Detector):
 
     def _of(self, name: str) -> Floats:
         """A wide field as a matrix (units, width) that writes through."""
-        matrix: Floats = getattr(self, name).reshape(self.size, -1)
-        return matrix
+        flat: Floats = getattr(self, name)
+        return flat.reshape(self.size, flat.shape[0] // max(self.size, 1))
 
     def _gather_rows(self, slot: Ints, observed_us: Ints, value: Floats) -> _Rows:
         n = slot.shape[0]
