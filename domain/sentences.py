@@ -28,13 +28,13 @@ SENTENCES: dict[str, dict[str, str]] = {
         "zh": "{serial} 的{label}在 {duration} 内一直停留在 {value}；传感器可能卡滞。",
     },
     "adaptive_high": {
-        "en": "{label} of {serial} rose to {value}, {score} robust deviations above its own recent level of {expected}, "
-        "for {duration}.",
+        "en": "{label} of {serial} rose to {value}, {score} robust deviations above its own recent level of "
+        "{expected}, for {duration}.",
         "zh": "{serial} 的{label}升至 {value}，比其自身近期水平 {expected} 高出 {score} 个稳健偏差，持续 {duration}。",
     },
     "adaptive_low": {
-        "en": "{label} of {serial} fell to {value}, {score} robust deviations below its own recent level of {expected}, "
-        "for {duration}.",
+        "en": "{label} of {serial} fell to {value}, {score} robust deviations below its own recent level of "
+        "{expected}, for {duration}.",
         "zh": "{serial} 的{label}降至 {value}，比其自身近期水平 {expected} 低 {score} 个稳健偏差，持续 {duration}。",
     },
     "multivariate": {
@@ -83,6 +83,18 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "{serial} has not repeated its alarm {code} for {duration}.",
         "zh": "{serial} 已有 {duration} 没有再次上报报警 {code}。",
     },
+    "manual_order": {
+        "en": "Service was asked for {serial}: {fault_group}.",
+        "zh": "{serial} 申请了服务：{fault_group}。",
+    },
+    "gateway_offline": {
+        "en": "Gateway {gateway} is silent: {devices} devices behind it went offline.",
+        "zh": "网关 {gateway} 无响应：其下 {devices} 台设备离线。",
+    },
+    "site_storm": {
+        "en": "{devices} devices at {site} went wrong within minutes; look for a common cause first.",
+        "zh": "{site} 有 {devices} 台设备在几分钟内相继异常；请先查找共同原因。",
+    },
     "monitor_retired": {
         "en": "The monitor {monitor} of {serial} no longer exists; its open breach was closed.",
         "zh": "{serial} 的监测规则 {monitor} 已不存在；其未结束的异常已关闭。",
@@ -105,12 +117,18 @@ def render(reason_code: str, params: Mapping[str, Any], lang: str) -> str:
     templates = SENTENCES.get(reason_code)
     if templates is None:
         return f"{reason_code}: {params.get('serial', '')}".rstrip(": ")
+    return fill(templates[language], params, language)
+
+
+def fill(template: str, params: Mapping[str, Any], lang: str) -> str:
+    """The template with its parameters said in `lang`; one that is missing becomes "?"."""
+    language = lang if lang in LANGUAGES else "en"
     named = {
         field: _say(params[field], language) if field in params else "?"
-        for _, field, _, _ in Formatter().parse(templates[language])
+        for _, field, _, _ in Formatter().parse(template)
         if field
     }
-    return templates[language].format_map(named)
+    return template.format_map(named)
 
 
 def quantity(value: float, unit: str, decimals: int) -> dict[str, Any]:
@@ -125,6 +143,11 @@ def duration(seconds: float) -> dict[str, Any]:
 
 _UNIT_SIGNS = {"Cel": "°C", "1": "", "{1}": "", "[g]": "g", "cm[H2O]": "cmH₂O", "m[H2O]": "mH₂O", "/min": "/min"}
 _SPANS = ((86_400.0, "day", "天"), (3_600.0, "hour", "小时"), (60.0, "minute", "分钟"), (1.0, "second", "秒"))
+
+
+def find_unit_sign(unit: str) -> str:
+    """How a UCUM unit is written for people: "Cel" as "°C"; one that needs no other sign as it is."""
+    return _UNIT_SIGNS.get(unit, unit)
 
 
 def _say(param: Any, language: str) -> str:

@@ -3,9 +3,13 @@
 The values stand in `ticket_decision` and in the console's translations: they never change, new ones may come.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
+from uuid import UUID
 
-from domain.breach import BreachKind, Severity
+from domain.breach import BreachKind, BreachState, Severity, TransitionKind
 
 
 class Priority(StrEnum):
@@ -87,6 +91,41 @@ STORM_FAULT_GROUP = "site_storm"
 
 # A breach of these kinds says that data are missing, not that the device is worse: it never counts towards a CAPA.
 DATA_QUALITY_KINDS = (BreachKind.OFFLINE, BreachKind.STALE)
+
+
+@dataclass(frozen=True, slots=True)
+class UndecidedTransition:
+    """One undecided breach transition with what is known of its breach and device at this moment."""
+
+    id: int
+    breach_id: UUID
+    kind: TransitionKind
+    severity: Severity
+    at: datetime  # event time
+    received_at: datetime
+    recorded_at: datetime
+    reason_code: str
+    params: dict[str, Any]
+    breach_kind: BreachKind
+    breach_state: BreachState  # now, not at the transition
+    monitor: str
+    fault_group: str
+    firmware: str
+    device_id: int
+    serial: str
+    device_model_id: int
+    safety_critical: bool
+    lifecycle: str
+    lifecycle_since: datetime
+    gateway_id: int | None
+    gateway: str | None
+    site_id: int | None
+    site_code: str | None
+    customer_id: int | None
+    contract_id: int | None
+    region: str
+    is_simulated: bool
+    earlier_reason: TicketReason | None = None  # it was put off for this reason, and is decided again
 
 
 def find_priority(severity: Severity, *, safety_critical: bool, under_contract: bool) -> Priority:

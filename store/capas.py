@@ -50,8 +50,8 @@ class Capa:
 _SELECT = """
     SELECT q.id, q.code, q.kind, q.state, q.device_model_id, m.key AS model, m.name AS model_name, m.safety_critical,
         q.scope_kind, q.scope_value, q.fault_group, q.trigger, q.statistics, q.decision_reason, q.decided_by,
-        q.decided_at, f.code AS ineffective_of_code, n.member_count, n.device_count, n.customer_count, q.is_simulated, q.region,
-        q.row_version, q.created_at, q.updated_at, q.closed_at
+        q.decided_at, f.code AS ineffective_of_code, n.member_count, n.device_count, n.customer_count,
+        q.is_simulated, q.region, q.row_version, q.created_at, q.updated_at, q.closed_at
     FROM capa q JOIN device_model m ON m.id = q.device_model_id LEFT JOIN capa f ON f.id = q.ineffective_of
     CROSS JOIN LATERAL (
         SELECT count(*)::integer AS member_count, count(DISTINCT w.device_id)::integer AS device_count,

@@ -111,6 +111,9 @@ CREATE TABLE ticket_decision (
     params jsonb NOT NULL DEFAULT '{}',
     work_order_id bigint REFERENCES work_order
 );
+-- What is decided again later: when a shelving or maintenance is over, or when the program that failed starts anew.
+CREATE INDEX ticket_decision_put_off ON ticket_decision (transition_id)
+    WHERE reason IN ('shelved', 'under_maintenance', 'triage_failed');
 CREATE INDEX ticket_decision_order ON ticket_decision (work_order_id) WHERE work_order_id IS NOT NULL;
 
 -- Rule 7: a monitor of one profile version whose orders were closed as false alarms too often.
