@@ -44,7 +44,10 @@ def compose_document(text: str, source: str) -> yaml.MappingNode | list[ProfileP
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        reason = ", ".join(part for part in (error.context, error.problem) if part)
+        context = error.context
+        if context and error.context_mark:
+            context = f"{context} that begins in line {error.context_mark.line + 1}"
+        reason = ", ".join(part for part in (context, error.problem) if part)
         return [ProfileProblem(source, line, column, "", f"not YAML: {reason}")]
     except yaml.reader.ReaderError as error:
         before = text[: error.position]

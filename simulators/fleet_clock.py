@@ -100,11 +100,11 @@ class FleetClock:
     def _spoil_sensors(self, faults: list[Fault], step: Step) -> None:
         stuck = {}
         for fault in faults:
-            if fault.sensor is None or fault.serial not in step.entries:
+            if fault.sensor is None or fault.sensor not in step.entries.get(fault.serial, {}).get("values", ()):
                 continue
             values = step.entries[fault.serial]["values"]
             if fault.kind is FaultKind.SILENT_SENSOR:
-                del values[fault.sensor]
+                values.pop(fault.sensor, None)
             elif fault.kind is FaultKind.STUCK_SENSOR:
                 name = f"{fault.serial}/{fault.sensor}"
                 stuck[name] = self.state.held.get(name, values[fault.sensor])
