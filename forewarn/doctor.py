@@ -61,6 +61,19 @@ def examine(settings: Settings) -> list[Finding]:
     return findings + list(_check_database(settings, running))
 
 
+def examine_program(settings: Settings, name: str) -> list[Finding]:
+    """Whether that program said within seconds that it lives: what a container's health check asks.
+
+    Raises
+    ------
+    ConfigurationError
+        No database is known. A database that is away is an exception too: the program cannot be well.
+    """
+    with open_connection(find_database_url(settings), application="doctor", autocommit=True) as conn:
+        findings = check_heartbeats(load_heartbeats(conn), running=True)
+        return [finding for finding in findings if finding.subject == f"Program {name}"]
+
+
 def check_python(version: tuple[int, int, int]) -> Finding:
     """The interpreter is one that Forewarn supports."""
     shown = ".".join(map(str, version))

@@ -1,9 +1,12 @@
 """`forewarn doctor`."""
 
+from typing import Annotated
+
 import typer
 
 from forewarn.commands.options import DatabaseUrl, Json, MqttUrl
-from forewarn.doctor import Finding, State, examine
+from forewarn.doctor import Finding, State, examine, examine_program
+from forewarn.program_settings import PROGRAMS
 from forewarn.settings import load_settings
 from forewarn.terminal import ExitCode, err, print_json
 
@@ -15,9 +18,17 @@ def register(app: typer.Typer) -> None:
     app.command("doctor", epilog="Example: `forewarn doctor --json`")(run_doctor)
 
 
-def run_doctor(database_url: DatabaseUrl = None, mqtt_url: MqttUrl = None, as_json: Json = False) -> None:
+def run_doctor(
+    program: Annotated[str | None, typer.Option(help="Look at this program's sign of life alone, quickly.")] = None,
+    database_url: DatabaseUrl = None,
+    mqtt_url: MqttUrl = None,
+    as_json: Json = False,
+) -> None:
     """Say in plain words what is wrong with this installation, and what to do. Exit code 1 if anything is."""
-    findings = examine(load_settings(database_url=database_url, mqtt_url=mqtt_url))
+    settings = load_settings(database_url=database_url, mqtt_url=mqtt_url)
+    if program is not None and program not in PROGRAMS:
+        raise typer.BadParameter(f"there is no program {program!r}: {', '.join(PROGRAMS)}")
+    findings = examine(settings) if program is None else examine_program(settings, program)
     if as_json:
         print_json({"healthy": not _has_bad(findings), "findings": findings})
     else:

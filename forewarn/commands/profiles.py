@@ -22,20 +22,25 @@ app = typer.Typer(
 
 @app.command("apply", epilog="Example: `forewarn profiles apply my-pump.yaml --dry-run`")
 def apply(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Profile files (YAML).")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="Profile files (YAML).")
+    ] = None,
+    bundled: Annotated[bool, typer.Option("--bundled", help="Those that come with Forewarn.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check profile files and make them the current ones. All of them, or none."""
-    parsed = {file: parse_profile(file.read_text(encoding="utf-8", errors="replace"), str(file)) for file in files}
-    problems = [problem for result in parsed.values() if isinstance(result, list) for problem in result]
+    if not files and not bundled:
+        raise typer.BadParameter("name a profile file, or say --bundled")
+    parsed = [parse_profile(file.read_text(encoding="utf-8", errors="replace"), str(file)) for file in files or []]
+    problems = [problem for result in parsed if isinstance(result, list) for problem in result]
     if problems:
         if as_json:
             print_json({"applied": [], "problems": problems})
         for problem in problems:
             say(str(problem))
         raise typer.Exit(ExitCode.FAILED)
-    good = [result for result in parsed.values() if isinstance(result, Profile)]
+    good = (load_bundled_profiles() if bundled else []) + [item for item in parsed if isinstance(item, Profile)]
     if dry_run:
         outcome = [{"model": profile.model, "version": profile.version, "outcome": "valid"} for profile in good]
     else:
