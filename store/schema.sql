@@ -535,6 +535,11 @@ CREATE TABLE public.ingest_ledger (
     rejected bigint DEFAULT 0 NOT NULL
 );
 COMMENT ON TABLE public.ingest_ledger IS 'Per day and writer: received = stored + duplicates + conflicts + rejected.';
+CREATE TABLE public.ingest_receipt (
+    writer text NOT NULL,
+    digests bytea NOT NULL
+);
+COMMENT ON TABLE public.ingest_receipt IS 'Digests of the last messages that could not be known again otherwise, per writer.';
 CREATE TABLE public.installation (
     only_row boolean DEFAULT true NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -548,6 +553,13 @@ CREATE TABLE public.installation (
 );
 COMMENT ON TABLE public.installation IS 'One row: what this installation is, its store flavour, its number of shards.';
 COMMENT ON COLUMN public.installation.registry_version IS 'Counts up with every change that ingest and anomaly must know of.';
+CREATE TABLE public.monitor_flag (
+    device_model_id integer NOT NULL,
+    monitor text NOT NULL,
+    profile_version integer NOT NULL,
+    false_alarms integer NOT NULL,
+    flagged_at timestamp with time zone NOT NULL
+);
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
     event_id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -799,6 +811,9 @@ CREATE TABLE public.work_order (
     resolved_at timestamp with time zone,
     response_breached boolean DEFAULT false NOT NULL,
     resolution_breached boolean DEFAULT false NOT NULL,
+    response_warned boolean DEFAULT false NOT NULL,
+    resolution_warned boolean DEFAULT false NOT NULL,
+    inbox_reason text,
     closed_at timestamp with time zone,
     cancel_reason text,
     region text DEFAULT ''::text NOT NULL,
@@ -809,8 +824,9 @@ CREATE TABLE public.work_order (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT work_order_check CHECK (((state <> 'ON_HOLD'::text) OR (hold_reason IS NOT NULL))),
-    CONSTRAINT work_order_check1 CHECK ((num_nonnulls(device_id, gateway_id) >= 1)),
+    CONSTRAINT work_order_check1 CHECK ((num_nonnulls(device_id, gateway_id, site_id) >= 1)),
     CONSTRAINT work_order_hold_reason_check CHECK ((hold_reason = ANY (ARRAY['PARTS'::text, 'CUSTOMER'::text, 'ACCESS'::text, 'VENDOR'::text]))),
+    CONSTRAINT work_order_inbox_reason_check CHECK ((inbox_reason = ANY (ARRAY['NEW'::text, 'REOPENED'::text, 'ESCALATED'::text, 'CAME_BACK'::text]))),
     CONSTRAINT work_order_outcome_check CHECK ((outcome = ANY (ARRAY['CONFIRMED'::text, 'NO_FAULT_FOUND'::text, 'SENSOR_FAULT'::text, 'FALSE_ALARM'::text]))),
     CONSTRAINT work_order_priority_check CHECK ((priority = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
     CONSTRAINT work_order_source_check CHECK ((source = ANY (ARRAY['AUTOMATIC'::text, 'MANUAL'::text, 'COMPLAINT'::text, 'PLAN'::text]))),
@@ -924,8 +940,12 @@ ALTER TABLE ONLY public.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (caller, key);
 ALTER TABLE ONLY public.ingest_ledger
     ADD CONSTRAINT ingest_ledger_pkey PRIMARY KEY (day, writer);
+ALTER TABLE ONLY public.ingest_receipt
+    ADD CONSTRAINT ingest_receipt_pkey PRIMARY KEY (writer);
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.monitor_flag
+    ADD CONSTRAINT monitor_flag_pkey PRIMARY KEY (device_model_id, monitor, profile_version);
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_event_id_key UNIQUE (event_id);
 ALTER TABLE ONLY public.outbox
@@ -997,6 +1017,7 @@ CREATE INDEX shelving_device ON public.shelving USING btree (device_id) WHERE (e
 CREATE INDEX signature_entity ON public.signature USING btree (entity, entity_id);
 CREATE INDEX site_customer ON public.site USING btree (customer_id);
 CREATE INDEX ticket_decision_order ON public.ticket_decision USING btree (work_order_id) WHERE (work_order_id IS NOT NULL);
+CREATE INDEX ticket_decision_put_off ON public.ticket_decision USING btree (transition_id) WHERE (reason = ANY (ARRAY['shelved'::text, 'under_maintenance'::text, 'triage_failed'::text]));
 CREATE INDEX work_order_assignee ON public.work_order USING btree (assignee_id) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
 CREATE INDEX work_order_breach_breach ON public.work_order_breach USING btree (breach_id);
 CREATE INDEX work_order_customer ON public.work_order USING btree (customer_id);
@@ -1004,6 +1025,9 @@ CREATE INDEX work_order_key ON public.work_order USING btree (device_id, fault_g
 CREATE INDEX work_order_note_order ON public.work_order_note USING btree (work_order_id, at);
 CREATE UNIQUE INDEX work_order_one_open_per_device ON public.work_order USING btree (device_id, fault_group) WHERE ((source = 'AUTOMATIC'::text) AND (device_id IS NOT NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
 CREATE UNIQUE INDEX work_order_one_open_per_gateway ON public.work_order USING btree (gateway_id, fault_group) WHERE ((source = 'AUTOMATIC'::text) AND (device_id IS NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
+CREATE UNIQUE INDEX work_order_one_open_per_site ON public.work_order USING btree (site_id, fault_group) WHERE ((source = 'AUTOMATIC'::text) AND (device_id IS NULL) AND (gateway_id IS NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
+CREATE INDEX work_order_open_due ON public.work_order USING btree (LEAST(response_due_at, resolution_due_at)) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
+CREATE INDEX work_order_parent ON public.work_order USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX work_order_state ON public.work_order USING btree (state, priority, created_at);
 CREATE TRIGGER audit_event_chain BEFORE INSERT ON public.audit_event FOR EACH ROW EXECUTE FUNCTION public.chain_audit_event();
 CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON public.audit_event FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1061,6 +1085,8 @@ ALTER TABLE ONLY public.firmware_report
     ADD CONSTRAINT firmware_report_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
+ALTER TABLE ONLY public.monitor_flag
+    ADD CONSTRAINT monitor_flag_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.score_rollup
     ADD CONSTRAINT score_rollup_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.series(id);
 ALTER TABLE ONLY public.series
@@ -1146,7 +1172,9 @@ GRANT USAGE ON SEQUENCE public.gateway_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.heartbeat TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_ledger TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_receipt TO forewarn_app;
 GRANT SELECT ON TABLE public.installation TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.monitor_flag TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.outbox TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.outbox_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.reading TO forewarn_app;
@@ -1170,6 +1198,11 @@ GRANT SELECT,INSERT ON TABLE public.status_report TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.status_report_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.technician_certificate TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.ticket_decision TO forewarn_app;
+GRANT UPDATE(decided_at) ON TABLE public.ticket_decision TO forewarn_app;
+GRANT UPDATE(decision) ON TABLE public.ticket_decision TO forewarn_app;
+GRANT UPDATE(reason) ON TABLE public.ticket_decision TO forewarn_app;
+GRANT UPDATE(params) ON TABLE public.ticket_decision TO forewarn_app;
+GRANT UPDATE(work_order_id) ON TABLE public.ticket_decision TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order_breach TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_id_seq TO forewarn_app;
