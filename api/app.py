@@ -10,12 +10,14 @@ from starlette.routing import Mount
 
 from api.attempts import AttemptLedger
 from api.auth import Requirement
-from api.console.routes import build_router, mount_static, render_problem_page
+from api.console.problem_page import render_problem_page
+from api.console.routes import build_router
+from api.console.static_files import STATIC_PATH, ConsoleStaticFiles
 from api.docs_page import build_docs_router
 from api.edge import Edge
 from api.metrics import Metrics
 from api.openapi import describe
-from api.problem_map import map_problems
+from api.problem_map import find_renderer, map_problems
 from api.public_routes import PUBLIC_ROUTES
 from api.routes import (
     account,
@@ -84,11 +86,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     app.include_router(build_docs_router(app))
     app.include_router(build_router())
-    mount_static(app)
+    app.mount(STATIC_PATH, ConsoleStaticFiles(), name="static")
     describe(app)
-    map_problems(app, render_problem_page)
+    render = find_renderer(render_problem_page)
+    map_problems(app, render)
     verify_routes_guarded(app)
-    app.add_middleware(Edge, settings=settings, metrics=metrics)
+    app.add_middleware(Edge, settings=settings, metrics=metrics, render=render)
     return app
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 import orjson
@@ -35,5 +36,27 @@ def read_cursor(cursor: str | None, kinds: Sequence[type]) -> list[str | int] | 
     except (binascii.Error, ValueError):
         keys = None
     if not isinstance(keys, list) or [type(key) for key in keys] != list(kinds):
-        raise ProblemError(INVALID, fields={"cursor": "is not a cursor of this list"})
+        raise not_ours()
     return keys
+
+
+def read_instant(key: str | int) -> datetime:
+    """The instant that a cursor holds as text.
+
+    Raises
+    ------
+    ProblemError
+        422: it holds none.
+    """
+    try:
+        at = datetime.fromisoformat(str(key))
+    except ValueError:
+        raise not_ours() from None
+    if at.tzinfo is None:
+        raise not_ours()
+    return at
+
+
+def not_ours() -> ProblemError:
+    """422: the cursor was not given by this list."""
+    return ProblemError(INVALID, fields={"cursor": "is not a cursor of this list"})

@@ -4,18 +4,22 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
-from api.problems import TOO_LARGE, ProblemError, render_problem
+from api.problems import INTERNAL, TOO_LARGE, ProblemError
 from api.settings import ApiSettings
 
 log = logging.getLogger("forewarn.api.request")
+Render = Callable[[Request, ProblemError], Response]
 request_id_of_context: ContextVar[str] = ContextVar("request_id", default="")
 
 CONTENT_SECURITY_POLICY = (
@@ -49,10 +53,11 @@ class TooLargeError(Exception):
 class Edge:
     """Pure ASGI, so that streams pass through unbuffered."""
 
-    def __init__(self, app: ASGIApp, *, settings: ApiSettings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, settings: ApiSettings, metrics: Metrics, render: Render) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics
+        self._render = render
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on."""
@@ -64,7 +69,7 @@ class Edge:
         state["request_id"] = request_id
         # The handler's context is a copy of this one, so the id also stands in what its thread logs.
         token = request_id_of_context.set(request_id)
-        exchange = _Exchange(scope, receive, send, request_id, self._settings)
+        exchange = _Exchange(scope, receive, send, request_id, self._settings, self._render)
         started = time.perf_counter()
         try:
             await exchange.run(self._app)
@@ -85,33 +90,44 @@ class Edge:
 
 
 class _Exchange:
-    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, settings: ApiSettings) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, settings: ApiSettings, render: Render
+    ) -> None:
         self.status = 500
         self._scope = scope
         self._receive = receive
         self._send = send
         self._request_id = request_id
         self._settings = settings
+        self._render = render
         self._read = 0
         self._started = False
 
     async def run(self, app: ASGIApp) -> None:
         declared = dict(self._scope["headers"]).get(b"content-length", b"")
         if declared.isdigit() and int(declared) > self._settings.max_body_bytes:
-            await self._refuse()
+            await self._answer(self._too_large())
             return
         try:
             await app(self._scope, self._receive_counted, self._send_marked)
         except TooLargeError:
             if self._started:
                 raise
-            await self._refuse()
+            await self._answer(self._too_large())
+        except Exception:
+            # The last edge: whatever a handler did not foresee is logged here, once, and told without its cause.
+            log.exception("%s %s failed", self._scope["method"], self._scope["path"])
+            if self._started:
+                raise
+            await self._answer(ProblemError(INTERNAL))
 
-    async def _refuse(self) -> None:
-        problem = ProblemError(
-            TOO_LARGE, f"At most {self._settings.max_body_bytes} bytes.", headers={"Connection": "close"}
-        )
-        await render_problem(problem, self._request_id)(self._scope, self._receive, self._send_marked)
+    def _too_large(self) -> ProblemError:
+        detail = f"At most {self._settings.max_body_bytes} bytes."
+        return ProblemError(TOO_LARGE, detail, headers={"Connection": "close"})
+
+    async def _answer(self, problem: ProblemError) -> None:
+        response = await run_in_threadpool(self._render, Request(self._scope), problem)
+        await response(self._scope, self._receive, self._send_marked)
 
     async def _receive_counted(self) -> Message:
         message = await self._receive()

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from api.problems import (
     GUARD_REFUSED,
-    INTERNAL,
     INVALID,
     NOT_FOUND,
     ROW_VERSION_CONFLICT,
@@ -25,19 +24,28 @@ from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictEr
 from store.pool import DATABASE_GONE
 
 log = logging.getLogger("forewarn.api")
-RenderPage = Callable[[Request, ProblemError], Response]
+Render = Callable[[Request, ProblemError], Response]
 
 
-def map_problems(app: FastAPI, render_page: RenderPage | None) -> None:
-    """Every error of this application becomes a problem; outside of /api/ a page, by `render_page`."""
+def find_renderer(render_page: Render) -> Render:
+    """What answers with a problem: as JSON below /api/, elsewhere as a page by `render_page`."""
 
-    def answer(request: Request, problem: ProblemError) -> Response:
-        if render_page is not None and not request.url.path.startswith("/api/"):
-            return render_page(request, problem)
-        return render_problem(problem, request.state.request_id)
+    def render(request: Request, problem: ProblemError) -> Response:
+        if request.url.path.startswith("/api/"):
+            return render_problem(problem, request.state.request_id)
+        response = render_page(request, problem)
+        for name, value in problem.headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return render
+
+
+def map_problems(app: FastAPI, render: Render) -> None:
+    """Every error of this application that is foreseen becomes a problem; the rest is `api.edge`'s."""
 
     def handle(translate: Callable[[Any], ProblemError]) -> Callable[[Request, Exception], Response]:
-        return lambda request, error: answer(request, translate(error))
+        return lambda request, error: render(request, translate(error))
 
     app.add_exception_handler(ProblemError, handle(lambda error: error))
     app.add_exception_handler(RequestValidationError, handle(_from_validation))
@@ -51,7 +59,6 @@ def map_problems(app: FastAPI, render_page: RenderPage | None) -> None:
     )
     for gone in DATABASE_GONE:
         app.add_exception_handler(gone, handle(_from_database_gone))
-    app.add_exception_handler(Exception, handle(lambda error: ProblemError(INTERNAL)))
 
 
 def _from_validation(error: RequestValidationError) -> ProblemError:

@@ -140,15 +140,16 @@ _DESCRIPTIONS = {
 }
 
 
-def declare(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these problems."""
-    return {
+def declare(*statuses: int, ok: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these problems; `ok` adds to what is said of 200."""
+    declared: dict[int | str, dict[str, Any]] = {
         status: {
             "description": _DESCRIPTIONS[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemShape"}}},
         }
         for status in statuses
     }
+    return declared if ok is None else {200: ok, **declared}
 
 
 def find_kind(status: int) -> Kind:

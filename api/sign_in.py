@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from starlette.responses import Response
-from domain.audit import Actor, AuditEntry
-from store.audit import record_audit
 
 from api.attempts import AttemptLedger, find_lock_seconds
 from api.passwords import hash_password, hash_secret, make_session_token, matches_password, needs_rehash
 from api.settings import ApiSettings
+from domain.audit import Actor, AuditEntry
+from store.audit import record_audit
 from store.pool import Connection, Pool
 from store.sessions import record_session, remove_session
 from store.users import User, load_password_hash, load_user, record_attempts, record_rehash
@@ -136,8 +136,6 @@ def _check(conn: Connection, user: User, password: str, at: datetime, request_id
     return SignInRefused("wrong")
 
 
-def _audit(
-    conn: Connection, user: User, action: str, request_id: str, after: dict[str, object] | None = None
-) -> None:
+def _audit(conn: Connection, user: User, action: str, request_id: str, after: dict[str, object] | None = None) -> None:
     actor = Actor(user.name, "", "account.use", user.id, request_id)
     record_audit(conn, actor, AuditEntry(action, "user", user.name, None, after))

@@ -34,6 +34,8 @@ class WorkOrderFilter:
     assignee: str = ""  # user name
     assignee_id: int | None = None
     parent: str = ""  # code: the children of this order
+    code: str = ""  # this one alone
+    q: str = ""  # in code, serial, site and customer
     open_only: bool = False
     inbox_only: bool = False  # a person has yet to look; children of a parent are folded into it
     is_simulated: bool | None = None
@@ -139,6 +141,9 @@ _TABLES = """
         AND (%(assignee)s = '' OR a.name = %(assignee)s)
         AND (%(assignee_id)s::bigint IS NULL OR w.assignee_id = %(assignee_id)s)
         AND (%(parent)s = '' OR p.code = %(parent)s)
+        AND (%(code)s = '' OR w.code = %(code)s)
+        AND (%(q)s = ''
+            OR strpos(lower(concat_ws(' ', w.code, d.serial, g.name, s.name, c.code, c.name)), lower(%(q)s)) > 0)
         AND (NOT %(open_only)s OR w.state NOT IN ('CLOSED', 'CANCELLED'))
         AND (NOT %(inbox_only)s OR (w.inbox_reason IS NOT NULL AND w.state NOT IN ('CLOSED', 'CANCELLED')
             AND (w.parent_id IS NULL OR p.state IN ('CLOSED', 'CANCELLED'))))

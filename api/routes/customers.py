@@ -49,9 +49,7 @@ def list_customers(
             after=str(keys[0]) if keys else "",
             limit=limit + 1,
         )
-        count = (
-            count_customers(conn, customer_id=caller.customer_id, type_=type, region=region, q=q) if total else None
-        )
+        count = count_customers(conn, customer_id=caller.customer_id, type_=type, region=region, q=q) if total else None
     items = [CustomerShape.model_validate(mask_contacts(customer, caller)) for customer in found[:limit]]
     return Page(items=items, next_cursor=make_cursor([items[-1].code]) if len(found) > limit else None, total=count)
 

@@ -1,7 +1,6 @@
 """Devices: the list, the first look, what happened to one, and registering a new one."""
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
-from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor
+from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor, read_instant
 from api.once import IdempotencyKey, change_once
 from api.preconditions import make_etag
 from api.problems import ALREADY_EXISTS, FORBIDDEN, INVALID, ProblemError, declare, not_found
@@ -27,6 +26,8 @@ from domain.installed_base import InstalledDevice
 from domain.profile import Profile
 from domain.roles import Permission
 from store.customers import load_contracts
+from store.device_registration import RegistrationRefusal
+from store.device_registration import register_device as record_registration
 from store.devices import (
     Device,
     DeviceFilters,
@@ -37,8 +38,6 @@ from store.devices import (
     load_history,
     load_latest,
 )
-from store.device_registration import RegistrationRefusal
-from store.device_registration import register_device as record_registration
 from store.pool import Connection
 from store.profiles import load_profile
 
@@ -88,7 +87,7 @@ def read_history(
 ) -> Page[HistoryShape]:
     """Changes of master data, firmware and status reports and the device's own alarms, newest first."""
     keys = read_cursor(cursor, [str, str])
-    before = (_read_instant(str(keys[0])), str(keys[1])) if keys else None
+    before = (read_instant(keys[0]), str(keys[1])) if keys else None
     with pool.connection() as conn:
         device = find_device(conn, serial, caller)
         found = load_history(conn, device.id, before=before, limit=limit + 1)
@@ -101,7 +100,7 @@ def read_history(
 def register_device(
     caller: Registrar, pool: Database, request: Request, body: NewDevice, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Makes the device, its series, and its site and customer where they are new; its readings are taken from now on."""
+    """Makes the device and its series, and site and customer where they are new; readings are taken from now on."""
     if caller.customer_id is not None:
         raise ProblemError(FORBIDDEN, "A customer's account registers no devices.")
     verify_place(body)
@@ -141,7 +140,9 @@ _REFUSALS = {
     RegistrationRefusal.SERIAL_TAKEN: lambda: ProblemError(
         ALREADY_EXISTS, fields={"serial": "is registered already"}, guard="serial_taken"
     ),
-    RegistrationRefusal.MODEL_UNKNOWN: lambda: ProblemError(INVALID, fields={"model": "is not known; apply its profile"}),
+    RegistrationRefusal.MODEL_UNKNOWN: lambda: ProblemError(
+        INVALID, fields={"model": "is not known; apply its profile"}
+    ),
     RegistrationRefusal.SITE_OF_ANOTHER: lambda: ProblemError(INVALID, fields={"site": "belongs to another customer"}),
 }
 
@@ -194,13 +195,3 @@ def _shape_latest(value: LatestValue, profile: Profile | None) -> LatestShape:
         value=value.value,
         flags=value.flags,
     )
-
-
-def _read_instant(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = datetime.min
-    if at.tzinfo is None:
-        raise ProblemError(INVALID, fields={"cursor": "is not a cursor of this list"})
-    return at

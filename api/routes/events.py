@@ -20,6 +20,7 @@ from store.change_log import BATCH, Change, Position, load_changes, load_now, re
 router = APIRouter(prefix="/events", tags=["events"])
 Follower = Annotated[Caller, require(Permission.DEVICE_READ)]
 _EVENT_ID = re.compile(r"(\d{1,19})-(\d{1,19})")
+EXAMPLE = 'id: 7421-15\nevent: work_order\ndata: {"id":"WO-2026-000123","version":3}\n\n'
 # Which right one needs to hear of a change; a change of anything else is told to nobody.
 RIGHTS = {
     "work_order": Permission.WORK_ORDER_READ,
@@ -33,18 +34,13 @@ RIGHTS = {
     "/stream",
     summary="Follow changes",
     response_class=StreamingResponse,
-    responses={
-        200: {
+    responses=declare(
+        422,
+        ok={
             "description": "An endless stream.",
-            "content": {
-                "text/event-stream": {
-                    "schema": {"type": "string"},
-                    "example": 'id: 7421-15\nevent: work_order\ndata: {"id":"WO-2026-000123","version":3,"at":"..."}\n\n',
-                }
-            },
-        }
-    }
-    | declare(422),
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+        },
+    ),
 )
 async def follow_events(
     caller: Follower,
@@ -103,13 +99,13 @@ async def make_stream(state: ApiState, caller: Caller, after: Position | None) -
                 if len(missed) < BATCH:
                     break
             yield b": caught up\n\n"
-        async for change in _drain(subscription, state.settings.stream_heartbeat_s):
-            if change is None:
+        async for news in _drain(subscription, state.settings.stream_heartbeat_s):
+            if news is None:
                 yield b": still here\n\n"
-            elif change.position > after:
-                after = change.position
-                if may_hear(caller, change):
-                    yield write_change(change)
+            elif news.position > after:
+                after = news.position
+                if may_hear(caller, news):
+                    yield write_change(news)
 
 
 def may_hear(caller: Caller, change: Change) -> bool:

@@ -126,8 +126,11 @@ def read_ready(pool: Database) -> Alive:
     "/metrics",
     summary="Prometheus",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Exposition text."}}
-    | declare(401, 403),
+    responses=declare(
+        401,
+        403,
+        ok={"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Exposition text."},
+    ),
 )
 def read_metrics(
     request: Request, state: State, caller: Annotated[Caller | None, Depends(identify_stranger)]
@@ -165,7 +168,9 @@ def make_families(flow: Flow, ledger: LedgerDay, heartbeats: list[Heartbeat]) ->
     today = GaugeMetricFamily("forewarn_ingest_today", "What ingestion counted today (UTC)", labels=["what"])
     for what, count in asdict(ledger).items():
         today.add_metric([what], count)
-    ages = GaugeMetricFamily("forewarn_program_age_seconds", "Since the last sign of life", labels=["program", "instance"])
+    ages = GaugeMetricFamily(
+        "forewarn_program_age_seconds", "Since the last sign of life", labels=["program", "instance"]
+    )
     for beat in heartbeats:
         ages.add_metric([beat.program, beat.instance], beat.age_s)
     return [*families, today, ages]

@@ -26,7 +26,9 @@ from store.reading_queries import Readings, load_readings, load_scores, load_ser
 router = APIRouter(prefix="/devices", tags=["readings"])
 Reader = Annotated[Caller, require(Permission.READING_READ)]
 MAX_POINTS = 10_000
-Sensor = Annotated[str, Query(min_length=1, max_length=100, description="The sensor's key.", examples=["motor_current"])]
+Sensor = Annotated[
+    str, Query(min_length=1, max_length=100, description="The sensor's key.", examples=["motor_current"])
+]
 From = Annotated[AwareDatetime | None, Query(alias="from", description="With offset; default: 24 hours before `to`.")]
 To = Annotated[AwareDatetime | None, Query(alias="to", description="With offset, not included; default: now.")]
 Points = Annotated[int, Query(ge=1, le=MAX_POINTS, description="Never more points than this.")]
@@ -38,7 +40,7 @@ LONGEST = timedelta(days=3660)
     "/{serial}/readings",
     summary="Readings of one sensor",
     response_model=BucketedReadings,
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}} | declare(404),
+    responses=declare(404, ok={"content": {"text/csv": {"schema": {"type": "string"}}}}),
 )
 def read_readings(
     serial: str,

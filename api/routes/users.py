@@ -27,7 +27,9 @@ Admin = Annotated[Caller, require(Permission.USER_MANAGE)]
 
 
 @router.get("", summary="List accounts")
-def list_users(caller: Admin, pool: Database, q: str = "", limit: Limit = 100, cursor: Cursor = None) -> Page[UserShape]:
+def list_users(
+    caller: Admin, pool: Database, q: str = "", limit: Limit = 100, cursor: Cursor = None
+) -> Page[UserShape]:
     """Accounts by name."""
     keys = read_cursor(cursor, [str])
     with pool.connection() as conn:
@@ -94,12 +96,14 @@ def change_user(
 
     def work(conn: Connection) -> User:
         before = find_user(conn, name)
-        roles = sorted(body.roles) if body.roles is not None else before.roles
+        roles = sorted(role.value for role in body.roles) if body.roles is not None else before.roles
         code = body.customer if "customer" in body.model_fields_set else before.customer_code
         status = body.status or before.status
         if name == caller.name and (status != "ACTIVE" or Role.ADMIN not in roles):
             raise ProblemError(
-                GUARD_REFUSED, "Nobody takes his own administration away: another administrator must.", guard="own_account"
+                GUARD_REFUSED,
+                "Nobody takes his own administration away: another administrator must.",
+                guard="own_account",
             )
         done = record_account(
             conn,

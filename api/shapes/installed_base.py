@@ -191,7 +191,9 @@ class BucketedReadings(Shape):
     max: list[float | None]
     mean: list[float | None]
     count: list[int] = Field(description="Readings in the bucket that are not bad.")
-    flags: list[int] = Field(description="Every mark of the bucket's readings: 1 time of receipt, 2 uncertain, 4 bad, 8 late.")
+    flags: list[int] = Field(
+        description="Every mark of the bucket's readings: 1 time of receipt, 2 uncertain, 4 bad, 8 late."
+    )
 
 
 class ScoreColumns(Shape):

@@ -1,0 +1,283 @@
+"""Work orders: lists, one with why it opened, and the steps that people take."""
+
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api.auth import Caller, missing_permission, require
+from api.cursors import Cursor, Limit, WantsTotal
+from api.once import IdempotencyKey, change_once
+from api.preconditions import IfMatch, conflict, make_etag
+from api.problems import INVALID, TOO_MANY_ATTEMPTS, ProblemError, declare, not_found
+from api.routes.breaches import shape_decisions
+from api.routes.devices import find_device
+from api.routes.users import find_last_change
+from api.shapes.breaches import BreachShape
+from api.shapes.pages import Page
+from api.shapes.service import (
+    NewNote,
+    NewWorkOrder,
+    NextStep,
+    NoteMade,
+    TimelineShape,
+    Transition,
+    WorkOrderDetail,
+    WorkOrderShape,
+)
+from api.sign_in import check_password
+from api.state import Database, now
+from domain.audit import Signature
+from domain.errors import RowVersionConflictError
+from domain.roles import Permission
+from domain.tickets import Priority
+from domain.work_order import (
+    CloseOut,
+    TransitionRequest,
+    WorkOrderSource,
+    WorkOrderState,
+    WorkOrderType,
+    find_next_states,
+    find_permissions_for,
+)
+from store.breach_queries import load_order_breaches
+from store.pool import Connection, Pool
+from store.profiles import load_profile
+from store.users import load_user
+from store.work_order_lists import WorkOrderFilter, WorkOrderRow, load_work_order_page
+from store.work_order_pages import load_order_decisions, load_timeline
+from store.work_order_transitions import open_manual_order, record_note, record_transition
+from store.work_orders import load_work_order
+
+router = APIRouter(prefix="/work-orders", tags=["service"])
+Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
+Creator = Annotated[Caller, require(Permission.WORK_ORDER_CREATE)]
+Noter = Annotated[Caller, require(Permission.WORK_ORDER_NOTE)]
+
+
+@router.get("", summary="List work orders")
+def list_work_orders(
+    caller: Reader,
+    pool: Database,
+    state: Annotated[list[WorkOrderState], Query(description="One or several.")] = [],  # noqa: B006 - FastAPI copies it
+    priority: Annotated[list[Priority], Query()] = [],  # noqa: B006
+    type: Annotated[list[WorkOrderType], Query()] = [],  # noqa: A002, B006
+    source: Annotated[list[WorkOrderSource], Query()] = [],  # noqa: B006
+    model: Annotated[list[str], Query()] = [],  # noqa: B006
+    firmware: Annotated[list[str], Query()] = [],  # noqa: B006
+    fault_group: Annotated[list[str], Query()] = [],  # noqa: B006
+    customer: Annotated[list[str], Query(description="Codes.")] = [],  # noqa: B006
+    device: Annotated[str, Query(description="Serial.")] = "",
+    assignee: Annotated[str, Query(description="Name of the account.")] = "",
+    region: str = "",
+    open_only: Annotated[bool, Query(alias="open")] = False,
+    inbox: Annotated[bool, Query(description="Those that a person has yet to look at.")] = False,
+    q: Annotated[str, Query(description="In code, serial, gateway, site and customer.")] = "",
+    sort: Literal["due", "priority", "last_seen", "created", "updated"] = "due",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    total: WantsTotal = False,
+) -> Page[WorkOrderShape]:
+    """Work orders, by default the one that is due first at the top. A filter given twice means either."""
+    wanted = WorkOrderFilter(
+        states=tuple(state),
+        priorities=tuple(priority),
+        types=tuple(type),
+        sources=tuple(source),
+        models=tuple(model),
+        firmwares=tuple(firmware),
+        fault_groups=tuple(fault_group),
+        customer_codes=tuple(customer),
+        customer_id=caller.customer_id,
+        serial=device,
+        assignee=assignee,
+        region=region,
+        open_only=open_only,
+        inbox_only=inbox,
+        q=q,
+    )
+    with pool.connection() as conn:
+        try:
+            page = load_work_order_page(conn, wanted, sort=sort, cursor=cursor, limit=limit, with_total=total)
+        except ValueError as error:
+            raise ProblemError(INVALID, fields={"cursor": str(error)}) from error
+    return Page(items=[shape_row(row, caller) for row in page.rows], next_cursor=page.next_cursor, total=page.total)
+
+
+@router.get("/{code}", summary="One work order", responses=declare(404))
+def read_work_order(code: str, caller: Reader, pool: Database, response: Response) -> WorkOrderDetail:
+    """The order with its breaches, the decisions on them, its timeline and the steps that are possible."""
+    with pool.connection() as conn:
+        detail = describe_order(conn, code, caller)
+    response.headers["ETag"] = make_etag(detail.row_version)
+    return detail
+
+
+@router.post("", summary="Open a work order", status_code=201, response_model=WorkOrderDetail, responses=declare(404))
+def open_work_order(
+    caller: Creator, pool: Database, request: Request, body: NewWorkOrder, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Opens an order by hand; breaches of its fault group join it from now on."""
+
+    def work(conn: Connection) -> tuple[WorkOrderDetail, dict[str, str]]:
+        device = find_device(conn, body.serial, caller)
+        profile = load_profile(conn, device.model)
+        known = sorted(group.key for group in profile.fault_groups) if profile is not None else []
+        if body.fault_group not in known:
+            raise ProblemError(INVALID, fields={"fault_group": f"must be one of {', '.join(known)}"})
+        order = open_manual_order(
+            conn,
+            caller.actor,
+            body.serial,
+            type_=body.type,
+            priority=body.priority,
+            fault_group=body.fault_group,
+            description=body.description,
+            now=now(),
+        )
+        detail = describe_order(conn, order.code, caller)
+        headers = {"Location": f"/api/v1/work-orders/{order.code}", "ETag": make_etag(order.row_version)}
+        return detail, headers
+
+    return change_once(pool, caller, request, idempotency_key, body, work)
+
+
+@router.post(
+    "/{code}/transitions",
+    summary="Take a step",
+    response_model=WorkOrderDetail,
+    responses=declare(404, 409, 412, 428, 429),
+)
+def take_step(
+    code: str,
+    caller: Reader,
+    pool: Database,
+    request: Request,
+    body: Transition,
+    version: IfMatch,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Brings the order into another state, if the caller may and no guard refuses: 409 names the guard."""
+    with pool.connection() as conn:
+        row = find_row(conn, code, caller)
+    needed = find_permissions_for(WorkOrderState(row.state), body.to)
+    held = [permission for permission in needed if caller.may(permission)]
+    if needed and not held:
+        raise missing_permission(needed[0])
+    # A step that does not exist is the life-cycle's to refuse, whoever asks.
+    acting = caller.acting_by(held[0]) if held else caller
+    signature = sign(pool, caller, body)
+
+    def work(conn: Connection) -> tuple[WorkOrderDetail, dict[str, str]]:
+        wanted = TransitionRequest(
+            to=body.to,
+            reason=body.reason,
+            assignee_id=_find_assignee(conn, body.assignee),
+            hold_reason=body.hold_reason,
+            outcome=body.outcome,
+            failure_code=body.failure_code,
+            close_out=None if body.close_out is None else CloseOut(**body.close_out.model_dump()),
+            test_evidence=body.test_evidence,
+            signature=signature,
+        )
+        order = record_transition(conn, acting.actor, code, wanted, expected_row_version=version, now=now())
+        return describe_order(conn, code, caller), {"ETag": make_etag(order.row_version)}
+
+    try:
+        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
+    except RowVersionConflictError:
+        with pool.connection() as conn:
+            current = find_row(conn, code, caller)
+            raise conflict(current.row_version, **find_last_change(conn, "work_order", code)) from None
+
+
+@router.post("/{code}/notes", summary="Add a note", status_code=201, response_model=NoteMade, responses=declare(404))
+def add_note(
+    code: str, caller: Noter, pool: Database, request: Request, body: NewNote, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Adds a note, written once. It conflicts with nothing and needs no If-Match."""
+
+    def work(conn: Connection) -> tuple[NoteMade, dict[str, str]]:
+        find_row(conn, code, caller)
+        return NoteMade(id=record_note(conn, caller.actor, code, body.body, now=now())), {}
+
+    return change_once(pool, caller, request, idempotency_key, body, work)
+
+
+def find_row(conn: Connection, code: str, caller: Caller) -> WorkOrderRow:
+    """The order of that code if the caller may see it, or a 404."""
+    rows = load_work_order_page(conn, WorkOrderFilter(code=code, customer_id=caller.customer_id), limit=1).rows
+    if not rows or not code:
+        raise not_found("work order", code, "code")
+    return rows[0]
+
+
+def shape_row(row: WorkOrderRow, caller: Caller) -> WorkOrderShape:
+    """The row as the contract has it; a customer's account reads no names of ours and nothing of CAPAs."""
+    shape = WorkOrderShape.model_validate(row)
+    if caller.customer_id is not None:
+        shape = shape.model_copy(update={"assignee": None, "assignee_name": None})
+    if not caller.may(Permission.CAPA_READ):
+        shape = shape.model_copy(update={"capas": []})
+    return shape
+
+
+def describe_order(conn: Connection, code: str, caller: Caller) -> WorkOrderDetail:
+    """The order with everything that its page shows."""
+    row = find_row(conn, code, caller)
+    order = load_work_order(conn, code)
+    assert order is not None
+    is_insider = caller.customer_id is None
+    timeline = load_timeline(conn, order.id, code) if is_insider else []
+    breaches = load_order_breaches(conn, order.id, customer_id=caller.customer_id)
+    close_out = dict(order.close_out) if order.close_out is not None else None
+    if close_out is not None and not is_insider:
+        close_out = {k: v for k, v in close_out.items() if k not in ("serviced_by", "done_by", "done_by_id")}
+    more = {
+        "description": order.description,
+        "cancel_reason": order.cancel_reason,
+        "failure_code": order.failure_code,
+        "close_out": close_out,
+        "created_by": order.created_by if is_insider else "",
+        "breaches": [BreachShape.model_validate(b).model_dump() for b in breaches],
+        "decisions": shape_decisions([*load_order_decisions(conn, order.id)]) if is_insider else [],
+        "timeline": [TimelineShape.model_validate(asdict(entry)) for entry in timeline],
+        "next_steps": [
+            NextStep(
+                to=to,
+                allowed=any(caller.may(p) for p in find_permissions_for(order.state, to)),
+                permissions=[p.value for p in find_permissions_for(order.state, to)],
+            )
+            for to in find_next_states(order.state)
+        ],
+    }
+    return WorkOrderDetail.model_validate(shape_row(row, caller).model_dump() | more, by_name=True)
+
+
+def sign(pool: Pool, caller: Caller, body: Transition) -> Signature | None:
+    """The caller's signature where the step is signed and the password is right.
+
+    Raises
+    ------
+    ProblemError
+        422: the password is wrong, or a token calls. 429: locked after too many wrong ones.
+    """
+    if body.to is not WorkOrderState.CLOSED or body.password is None:
+        return None
+    if caller.user_id is None or caller.session is None:
+        raise ProblemError(INVALID, fields={"password": "a token cannot sign; a person must, signed in"})
+    refused = check_password(pool, caller.name, body.password, at=now(), request_id=caller.request_id)
+    if refused is not None and refused.reason == "locked":
+        raise ProblemError(TOO_MANY_ATTEMPTS, headers={"Retry-After": str(int(refused.wait_s) + 1)})
+    if refused is not None:
+        raise ProblemError(INVALID, fields={"password": "is not your password"})
+    return Signature(caller.user_id, caller.full_name, body.meaning)
+
+
+def _find_assignee(conn: Connection, name: str | None) -> int | None:
+    if not name:
+        return None
+    user = load_user(conn, name)
+    # An unknown name is the guard's to refuse, as is an account that is no technician's.
+    return -1 if user is None else user.id

@@ -1,0 +1,174 @@
+"""Breaches as people see them, with evidence and what became of them; a customer's user sees its own devices' only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from domain.audit import Actor, AuditEntry
+from store.audit import record_audit
+from store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One episode of a monitor being violated on one device."""
+
+    id: UUID
+    serial: str
+    model: str
+    sensor: str | None
+    monitor: str
+    profile_version: int
+    kind: str
+    severity: str
+    fault_group: str
+    state: str
+    first_seen: datetime
+    raised_at: datetime
+    last_seen: datetime
+    cleared_at: datetime | None
+    count: int
+    peak: float
+    score: float
+    firmware: str
+    reason_code: str
+    params: dict[str, Any]
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    customer_code: str | None
+    customer_name: str | None
+    work_order_codes: list[str]
+    is_simulated: bool
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BreachFilters:
+    """What a list of breaches is narrowed to. `customer_id` is the caller's own; the rest is what was asked for."""
+
+    customer_id: int | None = None
+    serial: str | None = None
+    state: str | None = None
+    severity: str | None = None
+    kind: str | None = None
+    monitor: str | None = None
+    fault_group: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_COLUMNS = """
+    b.id, d.serial, m.key AS model, r.sensor, b.monitor, b.profile_version, b.kind, b.severity, b.fault_group, b.state,
+    b.first_seen, b.raised_at, b.last_seen, b.cleared_at, b.count, b.peak, b.score, b.firmware, b.reason_code, b.params,
+    b.acknowledged_by, b.acknowledged_at, c.code AS customer_code, c.name AS customer_name,
+    ARRAY(SELECT w.code FROM work_order_breach wb JOIN work_order w ON w.id = wb.work_order_id
+        WHERE wb.breach_id = b.id ORDER BY w.id) AS work_order_codes,
+    b.is_simulated, b.recorded_at
+"""
+_FROM = """
+    FROM breach b
+    JOIN device d ON d.id = b.device_id
+    JOIN device_model m ON m.id = d.device_model_id
+    LEFT JOIN series r ON r.id = b.series_id
+    LEFT JOIN site s ON s.id = d.site_id
+    LEFT JOIN customer c ON c.id = s.customer_id
+"""
+_WHERE = """
+    (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
+    AND (%(serial)s::text IS NULL OR d.serial = %(serial)s)
+    AND (%(state)s::text IS NULL OR b.state = %(state)s)
+    AND (%(severity)s::text IS NULL OR b.severity = %(severity)s)
+    AND (%(kind)s::text IS NULL OR b.kind = %(kind)s)
+    AND (%(monitor)s::text IS NULL OR b.monitor = %(monitor)s)
+    AND (%(fault_group)s::text IS NULL OR b.fault_group = %(fault_group)s)
+    AND (%(since)s::timestamptz IS NULL OR b.raised_at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR b.raised_at < %(until)s)
+"""
+LOAD_BREACHES = f"""
+    SELECT {_COLUMNS} {_FROM}
+    WHERE {_WHERE}
+        AND (%(before_at)s::timestamptz IS NULL OR (b.recorded_at, b.id) < (%(before_at)s, %(before_id)s::uuid))
+    ORDER BY b.recorded_at DESC, b.id DESC LIMIT %(limit)s
+"""
+COUNT_BREACHES = f"SELECT count(*) {_FROM} WHERE {_WHERE}"
+
+
+def _parameters(filters: BreachFilters) -> dict[str, Any]:
+    return {name: getattr(filters, name) for name in BreachFilters.__slots__}
+
+
+def load_breaches(
+    conn: Connection, filters: BreachFilters, *, before: tuple[datetime, UUID] | None = None, limit: int = 100
+) -> list[Breach]:
+    """Breaches in the order in which they were found, newest first, those before `before` (when recorded, and id)."""
+    at, breach_id = before or (None, None)
+    parameters = _parameters(filters) | {"before_at": at, "before_id": breach_id, "limit": limit}
+    with conn.cursor(row_factory=class_row(Breach)) as cursor:
+        return cursor.execute(LOAD_BREACHES, parameters).fetchall()
+
+
+def count_breaches(conn: Connection, filters: BreachFilters) -> int:
+    """How many breaches the filters match."""
+    row = conn.execute(COUNT_BREACHES, _parameters(filters)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+LOAD_BREACH = f"""
+    SELECT {_COLUMNS} {_FROM}
+    WHERE b.id = %(id)s AND (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
+"""
+
+
+def load_breach(conn: Connection, breach_id: UUID, *, customer_id: int | None) -> Breach | None:
+    """The breach of that id if the caller may see it."""
+    with conn.cursor(row_factory=class_row(Breach)) as cursor:
+        return cursor.execute(LOAD_BREACH, {"id": breach_id, "customer_id": customer_id}).fetchone()
+
+
+LOAD_ORDER_BREACHES = f"""
+    SELECT {_COLUMNS} {_FROM} JOIN work_order_breach link ON link.breach_id = b.id
+    WHERE link.work_order_id = %(order_id)s AND (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
+    ORDER BY b.raised_at DESC, b.id LIMIT %(limit)s
+"""
+
+
+def load_order_breaches(conn: Connection, order_id: int, *, customer_id: int | None, limit: int = 100) -> list[Breach]:
+    """The breaches linked to the work order, newest first."""
+    parameters = {"order_id": order_id, "customer_id": customer_id, "limit": limit}
+    with conn.cursor(row_factory=class_row(Breach)) as cursor:
+        return cursor.execute(LOAD_ORDER_BREACHES, parameters).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was frozen when the breach was raised; `sha256` is over the body."""
+
+    body: dict[str, Any]
+    sha256: str
+    frozen_at: datetime
+
+
+LOAD_EVIDENCE = "SELECT body, sha256, frozen_at FROM evidence WHERE breach_id = %s"
+
+
+def load_evidence(conn: Connection, breach_id: UUID) -> Evidence | None:
+    """The breach's frozen evidence, or None where none was stored."""
+    with conn.cursor(row_factory=class_row(Evidence)) as cursor:
+        return cursor.execute(LOAD_EVIDENCE, (breach_id,)).fetchone()
+
+
+RECORD_ACKNOWLEDGEMENT = """
+    UPDATE breach SET acknowledged_by = %s, acknowledged_at = now() WHERE id = %s AND acknowledged_at IS NULL
+"""
+
+
+def record_breach_acknowledgement(conn: Connection, actor: Actor, breach_id: UUID) -> bool:
+    """Notes who has seen the breach; False when somebody had before, whose name stays."""
+    if conn.execute(RECORD_ACKNOWLEDGEMENT, (actor.name, breach_id)).rowcount == 0:
+        return False
+    record_audit(conn, actor, AuditEntry("breach.acknowledged", "breach", str(breach_id), None, None))
+    return True
