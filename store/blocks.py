@@ -12,10 +12,11 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from domain.errors import BlockCorruptError
-from domain.report import Report, report_to_json
+from domain.report import Report, report_from_json, report_to_json
 from store.pool import Connection
 
 _MAGIC = b"FWRB"
@@ -141,3 +142,80 @@ def record_blocks(conn: Connection, blocks: Sequence[NewBlock]) -> None:
             "reports": [Jsonb([report_to_json(report) for report in block.reports]) for block in blocks],
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """One row of `reading_block`, its payload still encoded."""
+
+    shard: int
+    position: int
+    received_at: datetime
+    payload: bytes
+    reports: Sequence[Report]
+
+
+LOAD_BLOCKS = """
+    SELECT shard, position, received_at, payload, reports FROM reading_block
+    WHERE shard = %(shard)s AND position > %(after)s AND position <= %(last)s ORDER BY position LIMIT %(most)s
+"""
+
+
+def load_blocks(conn: Connection, shard: int, after: int, last: int, most: int) -> list[StoredBlock]:
+    """The next blocks of a shard in order: positions in (after, last], at most `most` of them."""
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(LOAD_BLOCKS, {"shard": shard, "after": after, "last": last, "most": most}).fetchall()
+    return [
+        StoredBlock(shard, position, received_at, bytes(payload), [report_from_json(r) for r in reports])
+        for shard, position, received_at, payload, reports in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOffset:
+    """How far a shard was written and how far it was scored."""
+
+    shard: int
+    head: int
+    consumed: int
+
+
+LOAD_OFFSETS = "SELECT shard, head, consumed FROM shard ORDER BY shard"
+
+
+def load_offsets(conn: Connection) -> list[ShardOffset]:
+    """Head and offset of every shard."""
+    with conn.cursor(row_factory=class_row(ShardOffset)) as cursor:
+        return cursor.execute(LOAD_OFFSETS).fetchall()
+
+
+RECORD_CONSUMED = "UPDATE shard SET consumed = %(to)s WHERE shard = %(shard)s AND consumed = %(from)s"
+
+
+def record_consumed(conn: Connection, shard: int, before: int, after: int) -> bool:
+    """Moves the offset of a shard from `before` to `after`; False when another process moved it meanwhile.
+
+    The row is locked until the transaction ends, and writers wait for it: call it last.
+    """
+    return conn.execute(RECORD_CONSUMED, {"shard": shard, "from": before, "to": after}).rowcount == 1
+
+
+DELETE_BLOCKS = "DELETE FROM reading_block WHERE shard = %s AND position <= %s"
+
+
+def delete_blocks(conn: Connection, shard: int, up_to: int) -> None:
+    """Removes the blocks that a check-point has made superfluous."""
+    conn.execute(DELETE_BLOCKS, (shard, up_to))
+
+
+LISTEN = "LISTEN forewarn_block; LISTEN forewarn_registry"
+
+
+def listen_for_blocks(conn: Connection) -> None:
+    """Makes this session, which has to be in autocommit, hear of new blocks and of changes of the registry."""
+    conn.execute(LISTEN)
+
+
+def wait_for_blocks(conn: Connection, timeout_s: float) -> bool:
+    """True as soon as a block was committed or the registry changed, False after `timeout_s` without."""
+    return any(True for _ in conn.notifies(timeout=timeout_s, stop_after=1))

@@ -1,0 +1,221 @@
+"""One shard that this process owns: state from the check-point, replay, rounds of scoring, check-points."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from anomaly.bank import WatchedDevice
+from anomaly.evidence import build_evidence, find_windows
+from anomaly.presence import OpenBreach
+from anomaly.shard_scorer import ShardOutput, ShardScorer
+from anomaly.snapshot import adopt_bytes, code_version, scorer_to_bytes
+from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind
+from domain.clock import to_micros
+from domain.errors import BlockCorruptError
+from domain.profile import Profile
+from store.blocks import StoredBlock, decode_block, delete_blocks, load_blocks, record_consumed
+from store.breaches import (
+    load_active_breaches,
+    load_raw_windows,
+    record_evidence,
+    record_transitions,
+)
+from store.checkpoints import Checkpoint, load_checkpoint, record_checkpoint
+from store.pool import Connection, transaction
+from store.registry import Registry
+from store.scores import MinuteScore, record_scores
+
+log = logging.getLogger(__name__)
+
+
+class OffsetMovedError(Exception):
+    """Another process scored this shard meanwhile: the ownership was lost and what is in memory is worthless."""
+
+
+class OwnedShard:
+    """The scorer of one shard and how far it is."""
+
+    def __init__(self, shard: int, registry: Registry) -> None:
+        self.shard = shard
+        self.position = 0
+        self.saved_position = 0
+        self.scored = 0
+        self.late = 0
+        self.corrupt = 0
+        self.must_save = False
+        self._devices, self._profiles = find_watched(registry, shard)
+        self.scorer = ShardScorer(self._devices, self._profiles)
+
+    def resume(self, conn: Connection, consumed: int, blocks_at_once: int, beat: Callable[[], None]) -> None:
+        """Brings the state to where the shard was last committed: check-point, then replay without output."""
+        saved = load_checkpoint(conn, self.shard)
+        if saved is not None:
+            self.position = self.saved_position = saved.position
+            if saved.code_version == code_version(self.scorer):
+                adopt_bytes(self.scorer, saved.state)
+            else:
+                log.warning("shard %d: the check-point is of another version; detectors warm up anew", self.shard)
+        while self.position < consumed:
+            blocks = load_blocks(conn, self.shard, self.position, consumed, blocks_at_once)
+            if not blocks:
+                break
+            for block in blocks:
+                self._score(block)
+            self.position = blocks[-1].position
+            beat()
+        self.position = max(self.position, consumed)
+        self._adopt_open(conn)
+
+    def follow_registry(self, conn: Connection, registry: Registry) -> None:
+        """Builds the scorer anew when devices or profiles of the shard changed; equal keys keep their state."""
+        devices, profiles = find_watched(registry, self.shard)
+        if devices == self._devices and profiles == self._profiles:
+            return
+        state = scorer_to_bytes(self.scorer)
+        self._devices, self._profiles = devices, profiles
+        self.scorer = ShardScorer(devices, profiles)
+        adopt_bytes(self.scorer, state)
+        self._adopt_open(conn)
+        # A replay has to judge by the registry that judged first: the fewer blocks before the change, the better.
+        self.must_save = True
+
+    def run_round(self, conn: Connection, head: int, most: int) -> int:
+        """Scores the next blocks and commits what they led to with the offset, in one transaction; how many it were.
+
+        Raises
+        ------
+        OffsetMovedError
+            Nothing was committed; the state must be dropped.
+        """
+        blocks = load_blocks(conn, self.shard, self.position, head, most)
+        if not blocks:
+            return 0
+        outputs = [self._score(block) for block in blocks]
+        before, after = self.position, blocks[-1].position
+        with transaction(conn):
+            self._record(conn, outputs)
+            if not record_consumed(conn, self.shard, before, after):
+                raise OffsetMovedError(f"shard {self.shard} is not at {before}")
+        self.position = after
+        self.scored += sum(out.scored for out in outputs)
+        self.late += sum(out.late for out in outputs)
+        return len(blocks)
+
+    def tick(self, conn: Connection, now: datetime, watching_since: datetime) -> None:
+        """Raises and clears what the passing of time alone decides; call it only when no block is waiting."""
+        out = self.scorer.tick(to_micros(now), to_micros(watching_since))
+        if out.transitions:
+            with transaction(conn):
+                self._record(conn, [out])
+
+    def save(self, conn: Connection) -> None:
+        """Writes a check-point at the present position and removes the blocks that it makes superfluous.
+
+        Raises
+        ------
+        OffsetMovedError
+            Another process is further already.
+        """
+        self.must_save = False
+        checkpoint = Checkpoint(self.shard, self.position, code_version(self.scorer), scorer_to_bytes(self.scorer))
+        with transaction(conn):
+            if not record_checkpoint(conn, checkpoint):
+                raise OffsetMovedError(f"shard {self.shard} has a newer check-point than {self.position}")
+            delete_blocks(conn, self.shard, self.position)
+        self.saved_position = self.position
+
+    def _score(self, block: StoredBlock) -> ShardOutput:
+        try:
+            columns = decode_block(block.payload)
+        except BlockCorruptError:
+            # The readings themselves are stored; a block that cannot be read must not stop all that come after it.
+            log.exception("shard %d: block %d is skipped", self.shard, block.position)
+            self.corrupt += 1
+            return ShardOutput()
+        return self.scorer.score(columns, block.reports, to_micros(block.received_at))
+
+    def _record(self, conn: Connection, outputs: Sequence[ShardOutput]) -> None:
+        transitions = [t for out in outputs for t in out.transitions]
+        if transitions:
+            record_transitions(conn, transitions, self._firmware_of(transitions))
+            self._freeze_evidence(conn, [t for t in transitions if t.kind is TransitionKind.RAISED])
+        record_scores(
+            conn,
+            [
+                MinuteScore(series, minute, detector, largest, mean, n)
+                for out in outputs
+                for m in out.minutes
+                for series, minute, detector, largest, mean, n in zip(
+                    m.series_id.tolist(),
+                    m.minutes.minute_us.tolist(),
+                    m.detector.tolist(),
+                    m.minutes.max_score.tolist(),
+                    m.minutes.mean_score.tolist(),
+                    m.minutes.n.tolist(),
+                    strict=True,
+                )
+            ],
+        )
+
+    def _freeze_evidence(self, conn: Connection, raised: Sequence[BreachTransition]) -> None:
+        known = [(t, slot) for t in raised if (slot := self.scorer.find_slot(t.device_id, t.series_id, t.monitor))]
+        windows = load_raw_windows(conn, [w for t, slot in known for w in find_windows(t, slot)])
+        firmware = self._firmware_of(raised)
+        record_evidence(
+            conn,
+            [
+                build_evidence(
+                    t,
+                    slot,
+                    self.scorer.banks.get(slot.monitor.rule),
+                    firmware.get(t.device_id, slot.device.firmware),
+                    {i: windows[t.breach_id, i] for i in slot.series_ids},
+                )
+                for t, slot in known
+            ],
+        )
+
+    def _firmware_of(self, transitions: Sequence[BreachTransition]) -> dict[int, str]:
+        wanted = {t.device_id for t in transitions}
+        return {
+            device: version
+            for (device, component), version in self.scorer.firmware.items()
+            if device in wanted and component == "main"
+        }
+
+    def _adopt_open(self, conn: Connection) -> None:
+        breaches = [
+            OpenBreach(
+                device_id=b.device_id,
+                series_id=b.series_id,
+                monitor=b.monitor,
+                kind=BreachKind(b.kind),
+                profile_version=b.profile_version,
+                severity=Severity(b.severity),
+                fault_group=b.fault_group,
+                first_seen_us=to_micros(b.first_seen),
+                last_seen_us=to_micros(b.last_seen),
+                count=b.count,
+                peak=b.peak,
+                params=b.params,
+            )
+            for b in load_active_breaches(conn, self.shard)
+        ]
+        out = self.scorer.adopt_open(breaches)
+        if out.transitions:
+            with transaction(conn):
+                self._record(conn, [out])
+
+
+def find_watched(registry: Registry, shard: int) -> tuple[list[WatchedDevice], Mapping[str, Profile]]:
+    """The devices of a shard that are scored, by id, and the profiles of their models."""
+    devices = sorted(
+        (
+            WatchedDevice(d.id, d.serial, d.model, d.firmware, dict(d.series))
+            for d in registry.devices.values()
+            if d.shard == shard and d.lifecycle != "DECOMMISSIONED"
+        ),
+        key=lambda d: d.id,
+    )
+    models = {d.model for d in devices}
+    return devices, {model: p for model, p in registry.profiles.items() if model in models}

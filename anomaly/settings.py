@@ -1,0 +1,18 @@
+"""What can be set about scoring. Times in seconds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalySettings:
+    """Settings of `anomaly.program`."""
+
+    database_url: str
+    instance: str = ""  # names the heartbeat; empty: host and process id
+    poll_s: float = 1.0  # blocks announce themselves; this is how often they are looked for anyway
+    blocks_per_round: int = 32  # of one shard, scored and committed together
+    checkpoint_s: float = 30.0  # a restart replays at most about this much
+    heartbeat_s: float = 2.0
+    peer_timeout_s: float = 8.0  # a process that was silent for longer has its shards taken over
+    tick_s: float = 1.0  # how often silence is looked for
+    max_backoff_s: float = 10.0  # between attempts at a database that is away

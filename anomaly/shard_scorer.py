@@ -1,0 +1,323 @@
+"""The scoring of one shard: blocks in, breach transitions and score roll-ups out; pure state, no clock, no I/O.
+
+The k-th reading of every series of a block is one vector step through all detectors, so that a breach that opens at
+that reading freezes learning from the next one on, however the readings were cut into blocks.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.bank import (
+    ROLLED_UP,
+    STEP_DETECTORS,
+    Bank,
+    MonitorSlot,
+    WatchedDevice,
+    compile_bank,
+    find_slots,
+    orientation,
+)
+from anomaly.breach_rules import SlotTransition
+from anomaly.detectors.contract import NEVER, Bools, Floats, Ints, StepDetector
+from anomaly.detectors.multivariate import MultivariateDetector
+from anomaly.presence import PRESENCE_RULES, OpenBreach, PresenceWatch
+from anomaly.ranking import rank_rows
+from anomaly.rollup import MinuteScores, ScoreRollup
+from anomaly.transitions import describe_transition
+from domain.breach import BreachTransition, TransitionKind, breach_id_of
+from domain.clock import from_micros
+from domain.profile import MonitorRule, Profile
+from domain.reading import ReadingFlag
+from domain.report import EventReport, FirmwareReport, FirmwareState, Report, StatusReport
+from domain.sentences import duration
+from store.blocks import BlockColumns
+
+NOT_SCORED = int(ReadingFlag.BAD | ReadingFlag.LATE)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesMinutes:
+    """Finished minutes of one detector by series id."""
+
+    detector: NDArray[np.object_]  # monitor key of each row
+    series_id: Ints
+    minutes: MinuteScores
+
+
+@dataclass(slots=True)
+class ShardOutput:
+    """What one block (or tick) led to."""
+
+    transitions: list[BreachTransition] = field(default_factory=list)
+    minutes: list[SeriesMinutes] = field(default_factory=list)
+    readings: int = 0
+    scored: int = 0
+    late: int = 0
+    bad: int = 0
+    unknown: int = 0
+
+
+@dataclass(slots=True)
+class _Plan:
+    """The rows of one bank in one block, ordered into steps."""
+
+    bank: Bank
+    slot: Ints
+    row: Ints
+    order: Ints
+    bounds: Ints
+
+    def rows_of_step(self, k: int) -> Ints:
+        if k + 1 >= self.bounds.shape[0]:
+            return self.order[:0]
+        return self.order[self.bounds[k] : self.bounds[k + 1]]
+
+
+class ShardScorer:
+    """State and rules of all devices of one shard."""
+
+    def __init__(self, devices: Iterable[WatchedDevice], profiles: Mapping[str, Profile]) -> None:
+        known = list(devices)
+        self.devices = {d.id: d for d in known}
+        self.slots = find_slots(known, profiles)
+        self._slot_of_key = {(s.device.id, s.breach_series_id, s.monitor.key): s for s in self.slots}
+        self.series_ids = np.array(sorted({i for d in known for i in d.series.values()}), dtype=np.int64)
+        index = {int(series_id): n for n, series_id in enumerate(self.series_ids)}
+        self._index_of = np.full(int(self.series_ids[-1]) + 1 if index else 0, -1, dtype=np.int64)
+        self._index_of[self.series_ids] = np.arange(len(index))
+        self._device_of_series = np.zeros(len(index), dtype=np.int64)
+        for device in known:
+            for series_id in device.series.values():
+                self._device_of_series[index[series_id]] = device.id
+        self.banks = {
+            rule: compile_bank(rule, self.slots, index) for rule in (*STEP_DETECTORS, MonitorRule.MULTIVARIATE)
+        }
+        self.rollups = {rule: ScoreRollup() for rule in ROLLED_UP}
+        self._keys: dict[MonitorRule, NDArray[np.object_]] = {}
+        for rule, rollup in self.rollups.items():
+            rollup.add_slots(len(self.banks[rule].slots))
+            self._keys[rule] = np.array([s.monitor.key for s in self.banks[rule].slots], dtype=object)
+        self.presence = PresenceWatch([s for s in self.slots if s.monitor.rule in PRESENCE_RULES])
+        self.last_received_us = np.full(len(index), NEVER, dtype=np.int64)
+        self.firmware: dict[tuple[int, str], str] = {}  # by device and component, from reports alone
+        self.unscored: dict[str, str] = {}  # rules whose detector failed, and how
+        self._open_of_series = np.zeros(len(index), dtype=np.int32)
+        self._stale_slot = np.array([s[0] for s in self.presence.stale_slots], dtype=np.int64)
+        self._stale_series = np.array([index[s[1]] for s in self.presence.stale_slots], dtype=np.int64)
+        self._series_of_stale = {s[0]: index[s[1]] for s in self.presence.stale_slots}
+        self._stale_window = np.array([s[2] for s in self.presence.stale_slots], dtype=np.int64)
+
+    def score(self, block: BlockColumns, reports: Sequence[Report], received_us: int) -> ShardOutput:
+        """Scores one block after the reports that came with it; late and bad readings are counted, never scored."""
+        out = ShardOutput(readings=len(block))
+        for report in reports:
+            self._hear(report, received_us, out)
+        series_id = block.series_id.astype(np.int64)
+        known = (series_id >= 0) & (series_id < self._index_of.shape[0])
+        index = np.full(len(block), -1, dtype=np.int64)
+        index[known] = self._index_of[series_id[known]]
+        late = (block.flags & int(ReadingFlag.LATE)) != 0
+        unknown = index < 0
+        out.unknown = int(np.count_nonzero(unknown))
+        out.late = int(np.count_nonzero(late & ~unknown))
+        out.bad = int(np.count_nonzero(((block.flags & int(ReadingFlag.BAD)) != 0) & ~unknown & ~late))
+        chosen = np.flatnonzero(~unknown & ((block.flags & NOT_SCORED) == 0))
+        out.scored = chosen.shape[0]
+        self._hear_series(index[~unknown & ~late], block.observed_us[~unknown & ~late], received_us, out)
+        if out.scored:
+            series, at_us, value = index[chosen], block.observed_us[chosen], block.value[chosen]
+            self._step_through(series, at_us, value, received_us, out)
+            self._score_multivariate(series, at_us, value, received_us, out)
+        return out
+
+    def tick(self, now_us: int, watching_us: int) -> ShardOutput:
+        """What follows from silence at `now_us` of the receiver; call it only when no block is waiting.
+
+        Only silence since `watching_us` counts: what nobody listened to is not silence.
+        """
+        out = ShardOutput(transitions=self.presence.tick(now_us, watching_us))
+        if self._stale_slot.shape[0]:
+            last = self.last_received_us[self._stale_series]
+            heard = last != NEVER
+            silent = heard & (now_us - np.maximum(np.where(heard, last, now_us), watching_us) >= self._stale_window)
+            for i in np.flatnonzero(silent).tolist():
+                step = self.presence.raise_stale(int(self._stale_slot[i]), int(last[i]), now_us)
+                if step is not None:
+                    out.transitions.append(step)
+        return out
+
+    def _hear(self, report: Report, received_us: int, out: ShardOutput) -> None:
+        if isinstance(report, StatusReport):
+            out.transitions += self.presence.hear_status(report, received_us)
+        elif isinstance(report, EventReport):
+            out.transitions += self.presence.hear_event(report, received_us)
+        elif isinstance(report, FirmwareReport) and report.state is FirmwareState.UPDATED:
+            key = (report.device_id, report.component)
+            before = self.firmware.get(key, report.previous)
+            self.firmware[key] = report.version
+            if before is not None and before != report.version:
+                self._relearn(report.device_id)
+
+    def _relearn(self, device_id: int) -> None:
+        """A new firmware may change what is normal: the learning detectors of the device start a new baseline."""
+        for bank in self.banks.values():
+            if not bank.detector.LEARNS:
+                continue
+            own = np.array([n for n, s in enumerate(bank.slots) if s.device.id == device_id], dtype=np.int64)
+            if isinstance(bank.detector, MultivariateDetector):
+                own = own * bank.detector.width
+            bank.detector.relearn(own)
+
+    def _hear_series(self, index: Ints, at_us: Ints, received_us: int, out: ShardOutput) -> None:
+        self.last_received_us[index] = received_us
+        for slot in sorted(self.presence.open_slots & self._series_of_stale.keys()):
+            own = index == self._series_of_stale[slot]
+            if own.any():
+                step = self.presence.hear_series(slot, int(at_us[own].max()), received_us)
+                out.transitions += [step] if step is not None else []
+        if self.presence.has_offline and index.shape[0]:
+            owner = self._device_of_series[index]
+            for device in np.unique(owner).tolist():
+                if self.presence.is_waiting_for(device):
+                    newest = int(at_us[owner == device].max())
+                    out.transitions += self.presence.hear_readings((device,), newest, received_us)
+
+    def _step_through(self, series: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput) -> None:
+        plans = [plan for rule in STEP_DETECTORS if (plan := self._plan(self.banks[rule], series)) is not None]
+        for k in range(max((plan.bounds.shape[0] - 1 for plan in plans), default=0)):
+            for plan in plans:
+                chosen = plan.rows_of_step(k)
+                if chosen.shape[0] and plan.bank.rule.value not in self.unscored:
+                    row = plan.row[chosen]
+                    self._step(plan.bank, plan.slot[chosen], row, at_us[row], value[row], received_us, out)
+
+    def _plan(self, bank: Bank, series: Ints) -> _Plan | None:
+        slots, rows = [], []
+        for layer in bank.layers:
+            slot = layer[series]
+            row = np.flatnonzero(slot >= 0)
+            slots.append(slot[row])
+            rows.append(row)
+        if not slots or bank.rule.value in self.unscored:
+            return None
+        slot, row = np.concatenate(slots), np.concatenate(rows)
+        # Rows of one slot lie in one layer, so that they are still in order of arrival.
+        order, bounds = rank_rows(slot)
+        return _Plan(bank, slot, row, order, bounds)
+
+    def _step(
+        self, bank: Bank, slot: Ints, row: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput
+    ) -> None:
+        detector = bank.detector
+        assert isinstance(detector, StepDetector)
+        frozen: Bools | None = None
+        if detector.LEARNS:
+            frozen = self._open_of_series[bank.series_of_slot[slot]] > 0
+        try:
+            score = detector.step(slot, at_us, value, frozen)
+        except Exception as error:  # noqa: BLE001  a fault in one detector must not stop the others
+            self._give_up(bank, error)
+            return
+        found = bank.rules.judge(slot, row, at_us, score)
+        self._record(bank, found, value, row, received_us, out)
+        if bank.rule in self.rollups:
+            self._roll_up(bank, self.rollups[bank.rule].add_scores(slot, at_us, score), out)
+
+    def _score_multivariate(self, series: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput) -> None:
+        bank = self.banks[MonitorRule.MULTIVARIATE]
+        if not bank.layers or bank.rule.value in self.unscored:
+            return
+        assert isinstance(bank.detector, MultivariateDetector)
+        pairs = [(layer[series], np.arange(series.shape[0], dtype=np.int64)) for layer in bank.layers]
+        slot = np.concatenate([s[s >= 0] for s, _ in pairs])
+        row = np.concatenate([r[s >= 0] for s, r in pairs])
+        by_arrival = np.argsort(row, kind="stable")
+        slot, row = slot[by_arrival], row[by_arrival]
+        try:
+            for step in bank.detector.iterate_scores(slot, at_us[row], value[row]):
+                found = bank.rules.judge(step.unit, row[step.row], step.at_us, step.score)
+                self._record(bank, found, value, None, received_us, out)
+                minutes = self.rollups[bank.rule].add_scores(step.unit, step.at_us, step.score)
+                self._roll_up(bank, minutes, out)
+        except Exception as error:  # noqa: BLE001  see `_step`
+            self._give_up(bank, error)
+
+    def _record(
+        self,
+        bank: Bank,
+        found: list[SlotTransition],
+        value: Floats,
+        row: Ints | None,
+        received_us: int,
+        out: ShardOutput,
+    ) -> None:
+        for step in found:
+            at = step.row if row is None else int(np.flatnonzero(row == step.row)[0])
+            out.transitions.append(describe_transition(bank, step, float(value[at]), received_us))
+            if bank.rule is not MonitorRule.MULTIVARIATE and step.kind is not TransitionKind.ESCALATED:
+                change = 1 if step.kind is TransitionKind.RAISED else -1
+                self._open_of_series[bank.series_of_slot[step.slot]] += change
+
+    def _roll_up(self, bank: Bank, minutes: MinuteScores | None, out: ShardOutput) -> None:
+        if minutes is not None:
+            series_id = self.series_ids[bank.series_of_slot[minutes.slot]]
+            out.minutes.append(SeriesMinutes(self._keys[bank.rule][minutes.slot], series_id, minutes))
+
+    def _give_up(self, bank: Bank, error: Exception) -> None:
+        self.unscored[bank.rule.value] = f"{type(error).__name__}: {error}"
+
+    def adopt_open(self, breaches: Sequence[OpenBreach]) -> ShardOutput:
+        """Takes the database's word for which breaches are open; gives back the closing of those without a monitor."""
+        out = ShardOutput()
+        by_key = {(b.device_id, b.series_id, b.monitor): b for b in breaches}
+        self._open_of_series[:] = 0
+        for bank in self.banks.values():
+            for number, slot in enumerate(bank.slots):
+                b = by_key.get((slot.device.id, slot.breach_series_id, slot.monitor.key))
+                is_open = bool(bank.rules.is_open[number])
+                if b is None and is_open:
+                    bank.rules.close_slot(number)
+                elif b is not None and not (is_open and int(bank.rules.first[number]) == b.first_seen_us):
+                    critical = b.severity is not slot.monitor.severity
+                    peak = orientation(slot.monitor) * b.peak
+                    bank.rules.open_slot(number, b.first_seen_us, b.count, peak, critical)
+                if b is not None and bank.rule is not MonitorRule.MULTIVARIATE:
+                    self._open_of_series[bank.series_of_slot[number]] += 1
+        self.presence.adopt_open(breaches)
+        for key, b in sorted(by_key.items(), key=lambda item: item[1].first_seen_us):
+            if key not in self._slot_of_key and b.device_id in self.devices:
+                out.transitions.append(self._retire(b))
+        return out
+
+    def _retire(self, b: OpenBreach) -> BreachTransition:
+        at_us = max(b.last_seen_us, b.first_seen_us)
+        return BreachTransition(
+            breach_id=breach_id_of(b.device_id, b.monitor, b.series_id, b.first_seen_us),
+            kind=TransitionKind.CLEARED,
+            device_id=b.device_id,
+            series_id=b.series_id,
+            monitor=b.monitor,
+            profile_version=b.profile_version,
+            breach_kind=b.kind,
+            severity=b.severity,
+            fault_group=b.fault_group,
+            first_seen=from_micros(b.first_seen_us),
+            at=from_micros(at_us),
+            received_at=from_micros(at_us),
+            count=b.count,
+            peak=b.peak,
+            score=0.0,
+            reason_code="monitor_retired",
+            params={
+                "serial": self.devices[b.device_id].serial,
+                "monitor": b.monitor,
+                "duration": duration((at_us - b.first_seen_us) / 1e6),
+            },
+        )
+
+    def find_slot(self, device_id: int, series_id: int | None, monitor: str) -> MonitorSlot | None:
+        """The slot that a breach of this key belongs to."""
+        return self._slot_of_key.get((device_id, series_id, monitor))

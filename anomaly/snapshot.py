@@ -1,0 +1,138 @@
+"""The state of a shard as bytes: named arrays in an npz file, no pickles, keyed by device, series and monitor.
+
+State is found again by its key, not by its place, so that devices and monitors may come and go between saving and
+loading. What has no key in the new registry is left behind, what is new starts from nothing.
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.bank import Bank, MonitorSlot
+from anomaly.detectors.contract import Ints, SlotArrays
+from anomaly.detectors.multivariate import MultivariateDetector
+from anomaly.shard_scorer import ShardScorer
+from domain.profile import MonitorRule
+
+FORMAT = 1
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def code_version(scorer: ShardScorer) -> str:
+    """What has to be equal for a check-point to be used: the format and the version of every detector."""
+    detectors = ",".join(f"{rule.value}={bank.detector.VERSION}" for rule, bank in scorer.banks.items())
+    return f"{FORMAT};{detectors}"
+
+
+def scorer_to_bytes(scorer: ShardScorer) -> bytes:
+    """All that scoring knows of a shard; `adopt_bytes` of an equal scorer makes it go on bit for bit."""
+    arrays: Arrays = {}
+    names: dict[str, int] = {}
+    for rule, bank in scorer.banks.items():
+        prefix = rule.value
+        arrays[f"{prefix}/device"] = np.array([s.device.id for s in bank.slots], dtype=np.int64)
+        arrays[f"{prefix}/series"] = np.array([s.series_ids[0] for s in bank.slots], dtype=np.int64)
+        arrays[f"{prefix}/name"] = np.array(
+            [names.setdefault(_name_of(s), len(names)) for s in bank.slots], dtype=np.int32
+        )
+        parts = _parts_of(scorer, rule, bank)
+        for part, state in parts.items():
+            arrays |= {f"{prefix}/{part}/{name}": array for name, array in state.state_to_arrays().items()}
+    arrays["series/id"] = scorer.series_ids
+    arrays["series/last_received_us"] = scorer.last_received_us
+    rest = {
+        "names": list(names),
+        "firmware": [[device, component, version] for (device, component), version in sorted(scorer.firmware.items())],
+        "presence": scorer.presence.state_to_json(),
+    }
+    arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), dtype=np.uint8)
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
+    """Puts the saved state into the slots of `scorer` that have the same key.
+
+    Raises
+    ------
+    KeyError, ValueError
+        The payload is of another version, see `code_version`.
+    """
+    with np.load(io.BytesIO(payload), allow_pickle=False) as file:
+        arrays: Arrays = dict(file)
+    rest = json.loads(arrays["rest"].tobytes())
+    names: list[str] = rest["names"]
+    for rule, bank in scorer.banks.items():
+        prefix = rule.value
+        saved = zip(
+            arrays[f"{prefix}/device"].tolist(),
+            arrays[f"{prefix}/series"].tolist(),
+            arrays[f"{prefix}/name"].tolist(),
+            strict=True,
+        )
+        place = {(device, series, names[name]): n for n, (device, series, name) in enumerate(saved)}
+        wanted = [place.get((s.device.id, s.series_ids[0], _name_of(s)), -1) for s in bank.slots]
+        source = np.array(wanted, dtype=np.int64)
+        target = np.flatnonzero(source >= 0)
+        source = source[target]
+        for part, state in _parts_of(scorer, rule, bank).items():
+            if isinstance(state, MultivariateDetector):
+                _adopt_multivariate(state, arrays, f"{prefix}/{part}", source, target)
+            else:
+                _adopt(state, arrays, f"{prefix}/{part}", source, target)
+    scorer.firmware = {(int(device), component): version for device, component, version in rest["firmware"]}
+    scorer.presence.adopt_json(rest["presence"])
+    _, own, saved_at = np.intersect1d(scorer.series_ids, arrays["series/id"], return_indices=True)
+    scorer.last_received_us[own] = arrays["series/last_received_us"][saved_at]
+
+
+def _parts_of(scorer: ShardScorer, rule: MonitorRule, bank: Bank) -> dict[str, SlotArrays]:
+    parts: dict[str, SlotArrays] = {"detector": bank.detector, "rules": bank.rules}
+    if rule in scorer.rollups:
+        parts["rollup"] = scorer.rollups[rule]
+    return parts
+
+
+def _name_of(slot: MonitorSlot) -> str:
+    """The monitor's key; of a multivariate one with its sensors, since its state is one of just these."""
+    return slot.monitor.key if len(slot.sensors) == 1 else f"{slot.monitor.key}:{','.join(slot.monitor.sensors)}"
+
+
+def _adopt(state: SlotArrays, arrays: Mapping[str, NDArray[Any]], prefix: str, source: Ints, target: Ints) -> None:
+    own = {name.removeprefix(f"{prefix}/"): array for name, array in arrays.items() if name.startswith(f"{prefix}/")}
+    state.adopt_arrays(own, source, target)
+
+
+def _adopt_multivariate(
+    state: MultivariateDetector, arrays: Mapping[str, NDArray[Any]], prefix: str, source: Ints, target: Ints
+) -> None:
+    """Widens or narrows the saved units first: the widest monitor of the shard decides how wide all are."""
+    units = arrays[f"{prefix}/row_us"].shape[0]
+    width = arrays[f"{prefix}/value"].shape[0] // units if units else state.width
+    if width == state.width:
+        _adopt(state, arrays, prefix, source, target)
+        return
+    resized: Arrays = {}
+    both = min(width, state.width)
+    for field in state.fields:
+        if not field.kept:
+            continue
+        old = arrays[f"{prefix}/{field.name}"]
+        if field.width == 1:
+            resized[f"{prefix}/{field.name}"] = old
+            continue
+        square = field.width == state.width * state.width
+        shape = (units, state.width, state.width) if square else (units, state.width)
+        new: NDArray[Any] = np.full(shape, field.fill, dtype=field.dtype)
+        if square:
+            new[:, :both, :both] = old.reshape(units, width, width)[:, :both, :both]
+        else:
+            new[:, :both] = old.reshape(units, width)[:, :both]
+        resized[f"{prefix}/{field.name}"] = new.reshape(-1)
+    _adopt(state, resized, prefix, source, target)
