@@ -35,7 +35,8 @@ class LimitDetector(StepDetector):
 
     def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
         """See `StepDetector.step`."""
-        return np.where(np.isfinite(value), orient(value, self.sign[slot]), np.nan)
+        finite = np.isfinite(value)
+        return np.where(finite, orient(np.where(finite, value, 0.0), self.sign[slot]), np.nan)
 
 
 class RateOfChangeDetector(StepDetector):
