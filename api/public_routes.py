@@ -12,6 +12,7 @@ PUBLIC_ROUTES: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/sign-in"),
         ("POST", "/sign-in"),
         ("POST", "/sign-out"),
+        ("POST", "/preferences"),  # cookies of this browser alone: language, zone, theme, keys
         ("MOUNT", "/static"),
         ("GET", "/favicon.ico"),
     }

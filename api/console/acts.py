@@ -1,0 +1,33 @@
+"""What can be done with a record: a form for whoever may, the reason for whoever may not."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a form; `value` is what stands in it, typed or suggested."""
+
+    name: str
+    label: str
+    kind: str = "text"  # text, textarea, select, date, password
+    value: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    required: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One step. With `refusal` it is shown and cannot be taken."""
+
+    name: str
+    label: str
+    submit: str = ""
+    key: str = ""
+    action: str = ""
+    to: str = ""
+    row_version: int = 0
+    explain: str = ""
+    fields: tuple[Field, ...] = field(default=())
+    refusal: str = ""
+    open: bool = False

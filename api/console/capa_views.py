@@ -1,0 +1,180 @@
+"""CAPA notices in words and figures: the trigger as a sentence, the cohort as a table, the ratio as a drawing."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from api.console.instants import Instant
+from api.console.order_rows import find_fault
+from api.console.page import View
+from domain.capa import CapaState, CapaTrigger
+from domain.profile import Profile
+from store.capas import Capa, load_capas
+from store.pool import Connection
+
+# The drawing of the interval: logarithmic, as a ratio of 1/4 lies as far from 1 as one of 4.
+LEFT, RIGHT = 10.0, 630.0
+STAGES = (
+    CapaState.PROPOSED,
+    CapaState.OPEN,
+    CapaState.INVESTIGATION,
+    CapaState.ACTION_PLAN,
+    CapaState.IMPLEMENTATION,
+    CapaState.VERIFICATION,
+    CapaState.EFFECTIVENESS,
+    CapaState.CLOSED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CapaLine:
+    """One CAPA of a list."""
+
+    code: str
+    state: str
+    scope: str
+    fault: str
+    trigger: str
+    sentence: str
+    devices: int
+    at: Instant | None
+    flags: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A ratio with its interval, in the coordinates of the drawing."""
+
+    low: float
+    ratio: float
+    high: float
+    one: float
+    ticks: list[dict[str, Any]]
+    caption: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The table of the cohort; `interval` None where there is no baseline."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    explain: str
+    interval: Interval | None
+
+
+def find_scope(view: View, capa: Capa) -> str:
+    """What the CAPA is about, beside model and fault."""
+    return view.t(f"capa.scope_{capa.scope_kind}", value=capa.scope_value)
+
+
+def find_trigger(view: View, capa: Capa, profiles: Mapping[str, Profile]) -> str:
+    """Why the machine proposed it, in one sentence with its figures."""
+    figures = capa.statistics
+    return view.t(
+        f"capa.trigger_{capa.trigger}",
+        model=capa.model,
+        scope=find_scope(view, capa),
+        fault=find_fault(view, profiles, capa.model, capa.fault_group),
+        events=figures.get("events", capa.member_count),
+        devices=figures.get("devices", capa.device_count),
+        customers=figures.get("customers", capa.customer_count),
+        ratio=_say(figures.get("ratio"), 1),
+    )
+
+
+def find_line(view: View, capa: Capa, profiles: Mapping[str, Profile]) -> CapaLine:
+    """The line of that CAPA for this reader."""
+    return CapaLine(
+        code=capa.code,
+        state=capa.state,
+        scope=f"{capa.model} · {find_scope(view, capa)}",
+        fault=find_fault(view, profiles, capa.model, capa.fault_group),
+        trigger=view.name("trigger", capa.trigger),
+        sentence=find_trigger(view, capa, profiles),
+        devices=capa.device_count,
+        at=view.when(capa.created_at),
+        flags=["SIM"] if capa.is_simulated else [],
+    )
+
+
+def find_proposals(view: View, conn: Connection, profiles: Mapping[str, Profile]) -> list[CapaLine]:
+    """The CAPAs that wait for a decision, newest first."""
+    return [find_line(view, capa, profiles) for capa in load_capas(conn, states=(CapaState.PROPOSED,), limit=20)]
+
+
+def find_cohort(view: View, capa: Capa) -> Cohort:
+    """The figures behind the proposal. Without a baseline there are counts, and no ratio is made up."""
+    figures = capa.statistics
+    has_test = figures.get("ratio") is not None and figures.get("baseline_rate") is not None
+    names = ["devices", "customers", "device_days", "events", "rate", "baseline", "ratio", "interval", "p", "q"]
+    low, high = _find_bounds(figures)
+    values = {
+        "devices": _say(figures.get("devices", capa.device_count), 0),
+        "customers": _say(figures.get("customers", capa.customer_count), 0),
+        "device_days": _say(figures.get("device_days"), 0),
+        "events": _say(figures.get("events", capa.member_count), 0),
+        "rate": _say_rate(figures.get("rate")),
+        "baseline": _say_rate(figures.get("baseline_rate")) if has_test else view.t("capa.no_baseline"),
+        "ratio": _say(figures.get("ratio"), 1),
+        "interval": f"{_say(low, 1)} – {_say(high, 1)}" if has_test and low is not None else "–",
+        "p": _say_probability(figures.get("p")),
+        "q": _say_probability(figures.get("q")),
+    }
+    if not has_test and capa.trigger == CapaTrigger.COHORT_NO_BASELINE:
+        names = names[:6]
+    return Cohort(
+        columns=[view.t("capa.col_scope"), *(view.t(f"capa.col_{name}") for name in names)],
+        rows=[[f"{capa.model}, {find_scope(view, capa)}", *(values[name] for name in names)]],
+        explain=view.t("capa.explain" if has_test else "capa.explain_counts"),
+        interval=_find_interval(view, figures, low, high) if has_test else None,
+    )
+
+
+def _find_bounds(figures: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    interval = figures.get("interval")
+    if isinstance(interval, list) and len(interval) == 2:
+        return interval[0], interval[1]
+    return None, None
+
+
+def _find_interval(view: View, figures: Mapping[str, Any], low: Any, high: Any) -> Interval | None:
+    ratio = figures.get("ratio")
+    if not ratio or low is None:
+        return None
+    top = high if high is not None and math.isfinite(high) else ratio * 4
+    bottom = max(float(low), 0.05)
+    reach = max(math.log10(top), abs(math.log10(bottom)), math.log10(2)) * 1.1
+    first = -0.15 * reach if bottom >= 1 else min(math.log10(bottom) * 1.1, -0.15 * reach)
+
+    def place(value: float) -> float:
+        return round(LEFT + (math.log10(value) - first) / (reach - first) * (RIGHT - LEFT), 1)
+
+    steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+    ticks = [{"x": place(s), "label": f"{s:g}"} for s in steps if first <= math.log10(s) <= reach]
+    return Interval(
+        low=place(bottom),
+        ratio=place(float(ratio)),
+        high=place(top),
+        one=place(1.0),
+        ticks=ticks,
+        caption=view.t("capa.interval_caption"),
+        label=view.t("capa.interval_label", ratio=_say(ratio, 1), low=_say(low, 1), high=_say(high, 1)),
+    )
+
+
+def _say(value: Any, decimals: int) -> str:
+    return "–" if value is None else f"{float(value):,.{decimals}f}"
+
+
+def _say_rate(value: Any) -> str:
+    """Per 1,000 device-days, from a rate per device-day."""
+    return "–" if value is None else f"{float(value) * 1000:,.2f}"
+
+
+def _say_probability(value: Any) -> str:
+    if value is None:
+        return "–"
+    return "< 0.0001" if float(value) < 0.0001 else f"{float(value):.4f}"

@@ -1,0 +1,120 @@
+"""What a chart is given: times, values with holes where data are missing, limits, band, marks; and the same as a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from statistics import median
+from typing import Any
+
+from api.console.instants import name_offset
+from domain.clock import from_micros
+
+MAX_POINTS = 2_000
+TABLE_ROWS = 200
+GAP_FACTOR = 3.0  # a pause longer than so many usual intervals is a gap, and is never bridged
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A horizontal line. `kind` is raise, clear or critical."""
+
+    kind: str
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One signal in one panel. `data` is what charts.js reads; `table` the same for people who do not see it."""
+
+    key: str
+    label: str
+    unit: str
+    data: dict[str, Any]
+    table: list[dict[str, Any]]
+    limits: list[Limit] = field(default_factory=list)
+    has_breach: bool = False
+    has_band: bool = False
+    window: bool = False
+    gaps: bool = False
+    marks: bool = False
+    has_points: bool = True
+    latest: str = ""
+    diagnostic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Points of one signal with a None between those that are separated by a gap. Times in seconds since 1970."""
+
+    x: list[float]
+    y: list[float | None]
+    gaps: list[tuple[float, float]]
+    places: list[int]  # where the given points stand in x
+
+
+def find_gap_limit(x: Sequence[float], usual: float | None = None) -> float:
+    """From which pause on, in seconds, there is a gap; infinite where two points cannot tell."""
+    if usual is not None:
+        return usual * GAP_FACTOR
+    steps = [b - a for a, b in zip(x, x[1:], strict=False) if b > a]
+    return median(steps) * GAP_FACTOR if steps else float("inf")
+
+
+def find_line(x: Sequence[float], y: Sequence[float | None], usual: float | None = None) -> Line:
+    """The points with their gaps opened: no line is drawn where nothing was measured."""
+    limit = find_gap_limit(x, usual)
+    line = Line([], [], [], [])
+    for place, (at, value) in enumerate(zip(x, y, strict=True)):
+        if place and at - x[place - 1] > limit:
+            line.gaps.append((x[place - 1], at))
+            line.x.append((x[place - 1] + at) / 2)
+            line.y.append(None)
+        line.places.append(len(line.x))
+        line.x.append(at)
+        line.y.append(value)
+    return line
+
+
+def find_range(values: Sequence[float | None], lines: Sequence[float], *, reach: float | None) -> tuple[float, float]:
+    """The values that the axis shows: all points, and those lines that lie within `reach` times their span (None: all)."""
+    there = [value for value in values if value is not None]
+    low, high = (min(there), max(there)) if there else (0.0, 1.0)
+    span = (high - low) or abs(high) * 0.1 or 1.0
+    for line in lines:
+        if reach is None or low - reach * span <= line <= high + reach * span:
+            low, high = min(low, line), max(high, line)
+    room = (high - low) * 0.08 or span * 0.5
+    return low - room, high + room
+
+
+def find_breaches(y: Sequence[float | None], is_beyond: Sequence[bool]) -> list[float | None]:
+    """The values of the points beyond; None elsewhere, so that only their segments are drawn in red."""
+    return [value if beyond else None for value, beyond in zip(y, is_beyond, strict=True)]
+
+
+def find_table(
+    x: Sequence[float], y: Sequence[float | None], beyond: Sequence[bool], decimals: int, zone: tzinfo
+) -> list[dict[str, Any]]:
+    """At most `TABLE_ROWS` rows, newest first; every point beyond the limit is among the first to be kept."""
+    chosen = [place for place, value in enumerate(y) if value is not None]
+    if len(chosen) > TABLE_ROWS:
+        step = len(chosen) / TABLE_ROWS
+        chosen = sorted({chosen[int(k * step)] for k in range(TABLE_ROWS)} | {p for p in chosen if beyond[p]})[
+            -TABLE_ROWS:
+        ]
+    return [
+        {"at": name_second(x[place], zone), "value": f"{y[place]:.{decimals}f}", "breach": beyond[place]}
+        for place in reversed(chosen)
+    ]
+
+
+def name_second(at: float, zone: tzinfo) -> str:
+    """A time to the second, with its offset."""
+    local: datetime = from_micros(round(at * 1_000_000)).astimezone(zone)
+    return f"{local:%m-%d %H:%M:%S} {name_offset(local)}"
+
+
+def name_zone(zone: tzinfo) -> str:
+    """The IANA name for the browser."""
+    return getattr(zone, "key", "UTC")

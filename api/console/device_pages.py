@@ -1,0 +1,222 @@
+"""Devices: the list, and the page that tells whether one is healthy and how we know."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from api.auth import Caller, require
+from api.console.charts import Chart
+from api.console.device_signals import SPANS, load_charts
+from api.console.facts import Fact, say_day
+from api.console.filters import Filter, find_choice
+from api.console.order_rows import find_row
+from api.console.page import View, find_view
+from api.problems import not_found
+from api.state import Database
+from domain.profile import Profile
+from domain.roles import Permission
+from store.devices import Device, DeviceFilters, HistoryEntry, count_devices, load_device, load_devices, load_history
+from store.pool import Connection
+from store.profiles import load_profiles
+from store.work_order_lists import WorkOrderFilter, load_work_order_page
+
+router = APIRouter(include_in_schema=False)
+ROWS = 100
+DEFAULT_SPAN = "1h"
+CONNECTIVITY = ("ONLINE", "STALE", "OFFLINE", "UNKNOWN")
+LIFECYCLE = ("REGISTERED", "INSTALLED", "IN_SERVICE", "UNDER_MAINTENANCE", "QUARANTINED", "DECOMMISSIONED")
+
+
+@router.get("/devices")
+def show_devices(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.DEVICE_READ)],
+    q: str = "",
+    model: str = "",
+    connectivity: str = "",
+    lifecycle: str = "",
+    after: str = "",
+) -> Response:
+    """The list; an exact serial or work order code goes straight to its page."""
+    view = find_view(request, caller)
+    q = q.strip()[:100]
+    if q.upper().startswith("WO-"):
+        return RedirectResponse(f"/work-orders/{q.upper()}", 303)
+    with pool.connection() as conn:
+        profiles = load_profiles(conn)
+        if q and load_device(conn, q, customer_id=caller.customer_id) is not None:
+            return RedirectResponse(f"/devices/{q}", 303)
+        model = find_choice(model, profiles)
+        connectivity = find_choice(connectivity, CONNECTIVITY)
+        lifecycle = find_choice(lifecycle, LIFECYCLE)
+        wanted = DeviceFilters(
+            customer_id=caller.customer_id,
+            model=model or None,
+            connectivity=connectivity or None,
+            lifecycle=lifecycle or None,
+            q=q or None,
+        )
+        devices = load_devices(conn, wanted, after=after, limit=ROWS + 1)
+        total = count_devices(conn, wanted)
+    chosen = {"q": q, "model": model, "connectivity": connectivity, "lifecycle": lifecycle}
+    return view.render(
+        "devices.html",
+        q=q,
+        rows=[
+            {
+                "serial": d.serial,
+                "model": _name_model(view, d),
+                "customer": " · ".join(part for part in (d.customer_name, d.site_name) if part),
+                "connectivity": d.connectivity,
+                "lifecycle": d.lifecycle,
+                "firmware": d.firmware,
+                "open_orders": d.open_work_orders,
+                "seen": view.when(d.last_seen_at, d.site_time_zone),
+            }
+            for d in devices[:ROWS]
+        ],
+        total=total,
+        filters=[
+            Filter("model", view.t("column.model"), model, [(key, key) for key in sorted(profiles)]),
+            Filter(
+                "connectivity",
+                view.t("column.connectivity"),
+                connectivity,
+                [(code, view.name("connectivity", code)) for code in CONNECTIVITY],
+            ),
+            Filter(
+                "lifecycle",
+                view.t("column.lifecycle"),
+                lifecycle,
+                [(code, view.name("lifecycle", code)) for code in LIFECYCLE],
+            ),
+        ],
+        filtered=any(chosen.values()),
+        older=view.link("/devices", after=devices[ROWS - 1].serial, **chosen) if len(devices) > ROWS else None,
+        proof=view.t("devices.proof"),
+    )
+
+
+def _name_model(view: View, device: Device) -> str:
+    return device.model_name.get(view.language) or device.model
+
+
+def _load_own_device(conn: Connection, caller: Caller, serial: str) -> Device:
+    device = load_device(conn, serial, customer_id=caller.customer_id)
+    if device is None:
+        raise not_found("device", serial, "serial")
+    return device
+
+
+@router.get("/devices/{serial}")
+def show_device(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.DEVICE_READ)],
+    serial: str,
+    span: str = DEFAULT_SPAN,
+) -> Response:
+    """One device with its signals, live."""
+    view = find_view(request, caller)
+    span = span if span in SPANS else DEFAULT_SPAN
+    with pool.connection() as conn:
+        device = _load_own_device(conn, caller, serial)
+        profiles = load_profiles(conn)
+        profile = profiles.get(device.model)
+        history = load_history(conn, device.id, limit=200)
+        shown = profile is not None and device.last_seen_at is not None and view.may(Permission.READING_READ)
+        charts = load_charts(view, conn, device, profile, SPANS[span], history) if shown and profile else []
+        wanted = WorkOrderFilter(serial=serial, customer_id=caller.customer_id)
+        tickets = load_work_order_page(conn, wanted, sort="created", limit=20).rows
+    zone = device.site_time_zone
+    rows = [(ticket, find_row(view, ticket, profiles, zone)) for ticket in tickets]
+    return view.render(
+        "device.html",
+        device={
+            "serial": device.serial,
+            "model": _name_model(view, device),
+            "connectivity": device.connectivity,
+            "lifecycle": device.lifecycle,
+            "flags": ["SIM"] if device.is_simulated else [],
+            "where": _say_where(view, device),
+            "seen": view.when(device.last_seen_at, zone),
+            "example": _find_example(profile),
+        },
+        never_reported=device.last_seen_at is None,
+        open_orders=[row for ticket, row in rows if ticket.state not in ("CLOSED", "CANCELLED")],
+        tickets=[row for _, row in rows],
+        charts=charts,
+        signals=_find_payload(charts),
+        spans=[{"code": code, "label": view.t(f"device.span_{code}"), "current": code == span} for code in SPANS],
+        span_code=span,
+        facts=_find_facts(view, device),
+        firmware=_find_firmware(view, history, zone),
+    )
+
+
+@router.get("/devices/{serial}/signals")
+def show_signals(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.READING_READ)],
+    serial: str,
+    span: str = DEFAULT_SPAN,
+) -> Response:
+    """What the charts of the page are renewed with every few seconds."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        device = _load_own_device(conn, caller, serial)
+        profile = load_profiles(conn).get(device.model)
+        if profile is None:
+            raise not_found("profile", device.model, "model")
+        history = load_history(conn, device.id, limit=50)
+        charts = load_charts(view, conn, device, profile, SPANS.get(span, SPANS[DEFAULT_SPAN]), history)
+    return JSONResponse(_find_payload(charts))
+
+
+def _find_payload(charts: list[Chart]) -> dict[str, object]:
+    return {"signals": {chart.key: chart.data for chart in charts}}
+
+
+def _say_where(view: View, device: Device) -> str:
+    if not device.site_name:
+        return view.t("device.at_nowhere")
+    site = " · ".join(part for part in (device.site_name, device.site_department) if part)
+    return view.t("device.at_site", site=site, customer=device.customer_name or "")
+
+
+def _find_example(profile: Profile | None) -> str:
+    sensor = profile.sensors[0] if profile and profile.sensors else None
+    key = sensor.key if sensor else "temperature"
+    value = round((sensor.physical_min + min(sensor.physical_max, 100.0)) / 2, 1) if sensor else 36.6
+    return f'{{"ts": {int(datetime.now(UTC).timestamp() * 1000)}, "values": {{"{key}": {value}}}}}'
+
+
+def _find_facts(view: View, device: Device) -> list[Fact]:
+    t = view.t
+    unknown = t("fact.unknown")
+    return [
+        Fact(t("fact.model"), f"{device.model} · {device.manufacturer}"),
+        Fact(t("fact.udi"), device.udi or device.udi_di or unknown),
+        Fact(t("fact.lot"), device.lot or unknown),
+        Fact(t("fact.firmware"), device.firmware or unknown),
+        Fact(t("fact.gateway"), device.gateway or "–"),
+        Fact(t("fact.installed"), say_day(view, device.installed_on)),
+        Fact(t("fact.warranty"), say_day(view, device.warranty_end)),
+        Fact(t("fact.calibration"), say_day(view, device.calibration_due)),
+        Fact(t("fact.region"), device.region or unknown),
+    ]
+
+
+def _find_firmware(view: View, history: list[HistoryEntry], zone: str | None) -> list[dict[str, object]]:
+    changes = [entry for entry in history if entry.kind == "change" and entry.field.startswith("firmware")]
+    lines: list[dict[str, object]] = []
+    for entry in changes[:20]:
+        component = entry.field.partition(":")[2] or "main"
+        key = "device.firmware_from" if entry.before else "device.firmware_first"
+        text = view.t(key, component=component, before=entry.before or "", after=entry.after or "")
+        lines.append({"text": text, "at": view.when(entry.at, zone)})
+    return lines

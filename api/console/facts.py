@@ -1,0 +1,85 @@
+"""Cards: what is known of a device, a customer, a finding, as label and value; what is not known says so."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from api.console.evidence_view import EvidenceView
+from api.console.instants import name_duration
+from api.console.page import View
+from domain.roles import Permission
+from store.work_order_pages import LinkedBreach, OrderCards
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a card. `code`: a text for machines, set in a fixed-width face."""
+
+    label: str
+    value: str
+    code: bool = False
+
+
+def say_day(view: View, day: date | None) -> str:
+    """The day as ISO 8601, or that it is not known."""
+    return view.t("fact.unknown") if day is None else day.isoformat()
+
+
+def find_device_facts(view: View, cards: OrderCards) -> list[Fact]:
+    """The device card of a work order."""
+    t = view.t
+    model = (cards.model_name or {}).get(view.language) or cards.model or ""
+    return [
+        Fact(t("fact.model"), model),
+        Fact(t("fact.udi"), cards.udi or t("fact.unknown")),
+        Fact(t("fact.lot"), cards.lot or t("fact.unknown")),
+        Fact(t("fact.firmware"), cards.firmware or t("fact.unknown")),
+        Fact(t("fact.installed"), say_day(view, cards.installed_on)),
+        Fact(t("fact.warranty"), say_day(view, cards.warranty_end)),
+        Fact(t("fact.calibration"), say_day(view, cards.calibration_due)),
+        *([Fact(t("fact.gateway"), cards.gateway)] if cards.gateway else []),
+        Fact(t("fact.open_work"), str(cards.open_orders_of_device)),
+    ]
+
+
+def find_customer_facts(view: View, cards: OrderCards, region: str) -> list[Fact]:
+    """The customer card; people's names stand only for those whose work needs them."""
+    t = view.t
+    until = cards.contract_ends_on.isoformat() if cards.contract_ends_on else ""
+    contract = (
+        t("fact.contract_until", code=cards.contract_code, date=until) if cards.contract_code else t("fact.no_contract")
+    )
+    contacts = t("fact.hidden")
+    if view.may(Permission.CUSTOMER_READ_CONTACTS):
+        people = [
+            " ".join(str(part) for part in (c.get("name"), c.get("phone"), c.get("email")) if part)
+            for c in cards.contacts or []
+        ]
+        contacts = t("list.comma").join(person for person in people if person) or t("fact.unknown")
+    site = " · ".join(part for part in (cards.site_name, cards.department) if part)
+    return [
+        *([Fact(t("fact.site"), site)] if site else []),
+        Fact(t("fact.contract"), contract),
+        *([Fact(t("fact.region"), region)] if region else []),
+        Fact(t("fact.contacts"), contacts),
+        Fact(t("fact.open_work"), str(cards.open_orders_of_customer)),
+    ]
+
+
+def find_trust_facts(view: View, breach: LinkedBreach, evidence: EvidenceView | None, zone: str | None) -> list[Fact]:
+    """How far a finding may be trusted: which rule, on what data, and what proves that it was not touched."""
+    t = view.t
+    unknown = t("trust.not_known")
+    facts = [
+        Fact(t("trust.rule"), t("trust.rule_value", monitor=breach.monitor, version=breach.profile_version)),
+        Fact(t("trust.firmware"), breach.firmware or unknown),
+        Fact(t("trust.score"), f"{breach.score:.1f}"),
+    ]
+    if evidence is not None:
+        if evidence.detector:
+            facts.append(Fact(t("trust.model"), evidence.detector))
+        facts.append(Fact(t("trust.samples"), f"{evidence.sample_count:,}"))
+        facts.append(Fact(t("trust.gaps"), str(evidence.gap_count) if evidence.gap_count else t("trust.no_gaps")))
+        if evidence.delay is not None:
+            facts.append(Fact(t("trust.received"), name_duration(evidence.delay, view.language)))
+    facts.append(Fact(t("trust.hash"), breach.evidence_sha256 or unknown, code=True))
+    return facts

@@ -1,0 +1,205 @@
+"""What every page of the console has: who looks, in which language, zone and theme, and the way to render a template."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from api.auth import Caller
+from api.console.instants import SITE_ZONE, Instant, find_zone, name_offset, render_instant
+from api.console.language import (
+    LANGUAGE_NAMES,
+    LANGUAGE_TAGS,
+    LANGUAGES,
+    choose_language,
+    find_name,
+    load_catalogue,
+    translate,
+)
+from api.console.static_files import asset_url
+from api.state import now
+from domain.roles import Permission
+
+TEMPLATE_FOLDER = Path(__file__).parent / "templates"
+LANGUAGE_COOKIE = "forewarn_language"
+THEME_COOKIE = "forewarn_theme"
+ZONE_COOKIE = "forewarn_zone"
+KEYS_COOKIE = "forewarn_keys"
+THEMES = ("light", "dark")
+
+# What console.js says by itself.
+SCRIPT_WORDS = (
+    "duration.s", "duration.min", "duration.h", "duration.d", "duration.d_h", "ago.now", "ago.past", "ago.future",
+    "live.on", "live.paused", "live.stale", "live.pause", "live.go_on", "live.new", "live.changed", "live.show",
+    "live.this_changed", "live.dirty", "list.comma", "inbox.selected", "device.stale", "chart.firmware",
+)  # fmt: skip
+NAVIGATION = (
+    ("/inbox", "nav.inbox", "i", Permission.WORK_ORDER_READ),
+    ("/work-orders", "nav.work_orders", "w", Permission.WORK_ORDER_READ),
+    ("/capa", "nav.capa", "c", Permission.CAPA_READ),
+    ("/devices", "nav.devices", "d", Permission.DEVICE_READ),
+    ("/data-quality", "nav.data_quality", "q", Permission.REJECTION_READ),
+    ("/audit", "nav.audit", "a", Permission.AUDIT_READ),
+)
+KEY_HELP = (
+    ("j k", "keys.step"),
+    ("x", "keys.pick"),
+    ("Enter", "keys.open"),
+    ("1", "keys.accept"),
+    ("3", "keys.false_alarm"),
+    ("H", "keys.shelve"),
+    ("A S O D V C", "keys.order"),
+    (".", "keys.show_changes"),
+    ("/", "keys.find"),
+    ("g i w c d", "keys.go"),
+    ("?", "keys.help"),
+)
+
+
+@cache
+def load_templates() -> Environment:
+    """The templates: everything is escaped, and a name that was not given is an error, never an empty place."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = asset_url
+    return environment
+
+
+def _flatten_words(language: str) -> dict[str, str]:
+    words: dict[str, str] = {}
+    catalogue = load_catalogue(language)
+    for key in SCRIPT_WORDS:
+        message = catalogue[key]
+        if isinstance(message, str):
+            words[key] = message
+        else:
+            words[key] = message["other"]
+            if "one" in message:
+                words[f"{key}.one"] = message["one"]
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One request for a page. `t` gives a message, `name` the name of a code, `when` a time as people read it."""
+
+    request: Request
+    caller: Caller | None
+    language: str
+    now: datetime
+    zone_choice: str
+
+    @property
+    def person(self) -> Caller:
+        """Who looks; pages behind a sign-in have somebody."""
+        assert self.caller is not None
+        return self.caller
+
+    @property
+    def t(self) -> Callable[..., str]:
+        """`t("key", count=3)`."""
+        return partial(translate, self.language)
+
+    def name(self, group: str, code: str | None) -> str:
+        """The name of a code in this language."""
+        return find_name(self.language, group, code)
+
+    def find_zone(self, site_zone: str | None = None) -> tzinfo:
+        """The zone that times of a record are shown in: the person's choice, else that of its site."""
+        return find_zone(site_zone if self.zone_choice == SITE_ZONE else self.zone_choice)
+
+    def when(self, at: datetime | None, site_zone: str | None = None) -> Instant | None:
+        """That time as this person reads it."""
+        return None if at is None else render_instant(at, self.now, self.find_zone(site_zone), self.language)
+
+    def may(self, permission: Permission) -> bool:
+        """Whether who looks has this right."""
+        return self.caller is not None and self.caller.may(permission)
+
+    def link(self, path: str, **query: str | int | None) -> str:
+        """An address with the parts of the query that are there."""
+        kept = {key: value for key, value in query.items() if value not in (None, "")}
+        return f"{path}?{urlencode(kept)}" if kept else path
+
+    def render(self, template: str, status: int = 200, /, **context: Any) -> HTMLResponse:
+        """The page."""
+        text = (
+            load_templates()
+            .get_template(template)
+            .render(page=self._find_page(), t=self.t, name=self.name, **{"inbox_count": None, **context})
+        )
+        headers = {"Content-Language": LANGUAGE_TAGS[self.language], "Vary": "Cookie, Accept-Language"}
+        return HTMLResponse(text, status_code=status, headers=headers)
+
+    def _find_page(self) -> dict[str, Any]:
+        path = self.request.url.path
+        cookies = self.request.cookies
+        theme = cookies.get(THEME_COOKIE)
+        done = self.request.query_params.get("done", "")
+        done_key = f"done.{done}"
+        local_now = self.now.astimezone(self.find_zone())
+        session = self.caller.session if self.caller else None
+        query = self.request.url.query
+        return {
+            "caller": self.caller,
+            "language": self.language,
+            "tag": LANGUAGE_TAGS[self.language],
+            "tags": LANGUAGE_TAGS,
+            "languages": [(code, LANGUAGE_NAMES[code]) for code in LANGUAGES],
+            "theme": theme if theme in THEMES else None,
+            "keys": cookies.get(KEYS_COOKIE) != "off",
+            "zone_choice": self.zone_choice,
+            "zone_label": self.t("foot.zone_site") if self.zone_choice == SITE_ZONE else self.zone_choice,
+            "csrf": session.csrf_token if session else "",
+            "path": path + (f"?{query}" if query and self.request.method == "GET" else ""),
+            "now_iso": self.now.isoformat(timespec="seconds"),
+            "now_at": f"{local_now:%H:%M:%S} {name_offset(local_now)}",
+            "flash": self.t(done_key, n=self._done_count()) if done_key in load_catalogue(self.language) else None,
+            "role_names": self.t("list.comma").join(self.name("role", role) for role in self.caller.roles)
+            if self.caller
+            else "",
+            "navigation": [
+                {
+                    "href": href,
+                    "label": label,
+                    "key": key,
+                    "current": path == href or path.startswith(f"{href}/"),
+                    "count": None,
+                }
+                for href, label, key, permission in NAVIGATION
+                if self.may(permission)
+            ],
+            "key_help": [{"key": key, "label": label} for key, label in KEY_HELP],
+            "words": _flatten_words(self.language),
+        }
+
+    def _done_count(self) -> int:
+        count = self.request.query_params.get("n", "")
+        return int(count) if count.isascii() and count.isdigit() and len(count) < 7 else 1
+
+
+def find_view(request: Request, caller: Caller | None) -> View:
+    """The view of this request for that person, or for nobody yet."""
+    language = choose_language(
+        caller.language if caller else "",
+        request.cookies.get(LANGUAGE_COOKIE),
+        request.headers.get("accept-language"),
+    )
+    zone_choice = request.cookies.get(ZONE_COOKIE, SITE_ZONE)
+    return View(request, caller, language, now(), zone_choice if _is_zone(zone_choice) else SITE_ZONE)
+
+
+def _is_zone(name: str) -> bool:
+    return name in (SITE_ZONE, "UTC") or (0 < len(name) < 64 and name.replace("/", "").replace("_", "").isascii())

@@ -1,0 +1,40 @@
+"""The console's pages under one router, its static files, and its answer to problems."""
+
+from fastapi import APIRouter, FastAPI
+
+from api.console import (
+    audit_page,
+    capa_pages,
+    data_quality_page,
+    device_pages,
+    door_pages,
+    inbox_page,
+    work_order_list_page,
+    work_order_page,
+)
+from api.console.problem_page import render_problem_page
+from api.console.static_files import STATIC_PATH, ConsoleStaticFiles
+
+__all__ = ["build_router", "mount_static", "render_problem_page"]
+
+
+def build_router() -> APIRouter:
+    """Every page; each route names its permission or stands in api.public_routes."""
+    router = APIRouter(include_in_schema=False)
+    for page in (
+        door_pages,
+        inbox_page,
+        work_order_list_page,
+        work_order_page,
+        capa_pages,
+        device_pages,
+        data_quality_page,
+        audit_page,
+    ):
+        router.include_router(page.router)
+    return router
+
+
+def mount_static(app: FastAPI) -> None:
+    """The style sheet, the scripts and the icon, below /static."""
+    app.mount(STATIC_PATH, ConsoleStaticFiles(), name="static")

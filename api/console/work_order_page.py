@@ -1,0 +1,361 @@
+"""One work order: why it opened, what shows it, how far to trust that, what to do; and the steps a person takes."""
+
+from collections import Counter
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import Caller, require
+from api.console.acting import find_actor
+from api.console.evidence_view import find_evidence
+from api.console.facts import find_customer_facts, find_device_facts, find_trust_facts
+from api.console.instants import name_age, name_duration
+from api.console.order_rows import find_clock, find_fault, find_sentence
+from api.console.page import View, find_view
+from api.console.timeline import find_timeline, find_who
+from api.console.work_order_acts import Typed, find_acts
+from api.problems import not_found
+from api.sign_in import check_password
+from api.state import Database
+from domain.audit import Signature
+from domain.errors import GuardRefusedError, RowVersionConflictError
+from domain.profile import Profile
+from domain.roles import Permission
+from domain.work_order import (
+    CloseOut,
+    HoldReason,
+    Outcome,
+    TransitionRequest,
+    WorkOrder,
+    WorkOrderState,
+    find_permissions_for,
+)
+from store.pool import Pool
+from store.profiles import load_profiles
+from store.technicians import load_technicians
+from store.work_order_pages import (
+    OrderCards,
+    SimilarOrder,
+    load_linked_breaches,
+    load_order_cards,
+    load_order_decisions,
+    load_similar_orders,
+    load_timeline,
+)
+from store.work_order_transitions import record_note, record_transition
+from store.work_orders import load_work_order
+
+router = APIRouter(include_in_schema=False)
+
+
+def load_own_order(pool: Pool, caller: Caller, code: str) -> WorkOrder:
+    """The order of that code.
+
+    Raises
+    ------
+    ProblemError
+        404: there is none, or it is another customer's.
+    """
+    with pool.connection() as conn:
+        order = load_work_order(conn, code)
+    if order is None or (caller.customer_id is not None and order.customer_id != caller.customer_id):
+        raise not_found("work order", code, "code")
+    return order
+
+
+@router.get("/work-orders/{code}")
+def show_work_order(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.WORK_ORDER_READ)],
+    code: str,
+    breach: str = "",
+) -> Response:
+    """The page of one order."""
+    return render_order(find_view(request, caller), pool, code, breach=breach)
+
+
+def render_order(
+    view: View,
+    pool: Pool,
+    code: str,
+    *,
+    breach: str = "",
+    problem: str | None = None,
+    typed: Typed | None = None,
+    typed_note: str = "",
+    status: int = 200,
+) -> Response:
+    """The page; with a problem, what was typed stands where it was typed."""
+    order = load_own_order(pool, view.person, code)
+    with pool.connection() as conn:
+        profiles = load_profiles(conn)
+        cards = load_order_cards(conn, order.id)
+        breaches = load_linked_breaches(conn, order.id)
+        decisions = load_order_decisions(conn, order.id)
+        entries = load_timeline(conn, order.id, code)
+        similar = load_similar_orders(conn, order.id, now=view.now)
+        technicians = load_technicians(conn, view.now.date())
+    if cards is None:
+        raise not_found("work order", code, "code")
+    zone = cards.site_time_zone
+    profile = profiles.get(cards.model or "")
+    # The breach that opened the order is the one to look at first; the others are a click away.
+    shown = next((b for b in breaches if str(b.id) == breach), breaches[-1] if breaches else None)
+    evidence = find_evidence(view, shown, profile, zone) if shown is not None else None
+    close_out = _find_close_out(view, order) if order.close_out else []
+    return view.render(
+        "work_order.html",
+        status,
+        problem=problem,
+        order=_find_head(view, order, cards, profiles, zone),
+        acts=find_acts(view, order, cards, technicians, typed),
+        decisions=[
+            {
+                "what": view.name("decision", d.decision),
+                "sentence": view.name("reason", d.reason),
+                "at": view.when(d.decided_at, zone),
+            }
+            for d in reversed(decisions)
+            if d.decision != "NOTHING" and d.work_order_code == code
+        ],
+        breaches=[
+            {
+                "id": b.id,
+                "label": f"{len(breaches) - place} {_name_sensor(view, profile, b.sensor) or b.monitor}",
+                "shown": shown is not None and b.id == shown.id,
+            }
+            for place, b in list(enumerate(breaches))[::-1]
+        ][-12:],
+        breach_sentence=find_sentence(view, shown.reason_code, shown.params) if shown and len(breaches) > 1 else None,
+        evidence=evidence,
+        charts=evidence.charts if evidence else [],
+        contributions=evidence.contributions if evidence else [],
+        trust=find_trust_facts(view, shown, evidence, zone) if shown else [],
+        similar=_find_similar(view, similar),
+        device={
+            "serial": cards.serial,
+            "connectivity": cards.connectivity,
+            "lifecycle": cards.lifecycle,
+            "facts": find_device_facts(view, cards),
+        }
+        if cards.serial
+        else None,
+        customer={"name": cards.customer_name, "facts": find_customer_facts(view, cards, order.region)}
+        if cards.customer_name
+        else None,
+        close_out=close_out,
+        timeline=find_timeline(view, entries, zone),
+        may_note=view.may(Permission.WORK_ORDER_NOTE),
+        typed_note=typed_note,
+    )
+
+
+def _find_head(
+    view: View, order: WorkOrder, cards: OrderCards, profiles: dict[str, Profile], zone: str | None
+) -> dict[str, Any]:
+    profile = profiles.get(cards.model or "")
+    group = profile.find_fault_group(order.fault_group) if profile else None
+    advice = ""
+    if group is not None:
+        is_zh = view.language == "zh"
+        advice = view.t(
+            "work_order.advice",
+            consequence=group.consequence.zh if is_zh else group.consequence.en,
+            part=group.suspected_part.zh if is_zh else group.suspected_part.en,
+            action=group.action.zh if is_zh else group.action.en,
+        )
+    is_over = order.state in (WorkOrderState.CANCELLED,)
+    flags = {
+        order.inbox_reason or "": order.inbox_reason not in (None, "NEW"),
+        "RECURRENCE": cards.recurrence_of_code is not None or order.reopen_count > 0,
+        "CAPA": bool(cards.capa_codes),
+        "DATA_GAP": cards.connectivity in ("STALE", "OFFLINE", "UNKNOWN"),
+        "SIM": order.is_simulated,
+    }
+    fault = find_fault(view, profiles, cards.model, order.fault_group)
+    return {
+        "code": order.code,
+        "row_version": order.row_version,
+        "priority": order.priority,
+        "state": order.state,
+        "hold_reason": order.hold_reason,
+        "owner": cards.assignee_name,
+        "flags": [flag for flag, is_shown in flags.items() if is_shown],
+        "fault": fault,
+        "response": None
+        if is_over
+        else find_clock(
+            view,
+            "response",
+            order.response_due_at,
+            started=order.created_at,
+            met_at=order.responded_at,
+            was_late=order.response_breached,
+            zone=zone,
+        ),
+        "resolution": None
+        if is_over
+        else find_clock(
+            view,
+            "resolution",
+            order.resolution_due_at,
+            started=order.created_at,
+            met_at=order.resolved_at,
+            was_late=order.resolution_breached,
+            zone=zone,
+        ),
+        "sentence": find_sentence(view, order.title_code, order.title_params),
+        "advice": advice,
+        "description": order.description,
+        "created_by": find_who(view, order.created_by),
+        "created": view.when(order.created_at, zone),
+    }
+
+
+def _name_sensor(view: View, profile: Profile | None, sensor: str | None) -> str:
+    found = profile.find_sensor(sensor) if profile and sensor else None
+    if found is None:
+        return sensor or ""
+    return found.label.zh if view.language == "zh" else found.label.en
+
+
+def _find_similar(view: View, similar: list[SimilarOrder]) -> dict[str, Any]:
+    def name_end(order: SimilarOrder) -> str:
+        return view.name("outcome", order.outcome) if order.outcome else view.t("work_order.still_open")
+
+    counts = Counter(name_end(order) for order in similar)
+    said = view.t("list.comma").join(
+        view.t("work_order.similar_outcome", count=count, outcome=end) for end, count in counts.most_common()
+    )
+    none = view.t("work_order.similar_none")
+    return {
+        "sentence": view.t("work_order.similar_some", count=len(similar), outcomes=said) if similar else none,
+        "orders": [
+            {"code": o.code, "serial": o.serial, "outcome": name_end(o), "fix": o.work_performed or ""}
+            for o in similar[:5]
+        ],
+    }
+
+
+def _find_close_out(view: View, order: WorkOrder) -> list[dict[str, str]]:
+    record = order.close_out or {}
+    lines = [{"label": view.t(f"field.{name}"), "value": str(record.get(name) or "–")} for name in asdict(CloseOut())]
+    lines.append({"label": view.t("field.outcome"), "value": view.name("outcome", order.outcome)})
+    if order.failure_code:
+        lines.append({"label": view.t("field.failure_code"), "value": order.failure_code})
+    return lines
+
+
+@router.post("/work-orders/{code}/transitions")
+def take_transition(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.WORK_ORDER_READ)],
+    code: str,
+    to: Annotated[WorkOrderState, Form()],
+    row_version: Annotated[int, Form(ge=0)],
+    assignee: Annotated[str, Form(max_length=64)] = "",
+    hold_reason: Annotated[str, Form(max_length=20)] = "",
+    reason: Annotated[str, Form(max_length=10_000)] = "",
+    test_evidence: Annotated[str, Form(max_length=10_000)] = "",
+    meaning: Annotated[str, Form(max_length=500)] = "",
+    password: Annotated[str, Form(max_length=1000)] = "",
+    device_name: Annotated[str, Form(max_length=500)] = "",
+    device_identification: Annotated[str, Form(max_length=500)] = "",
+    serviced_on: Annotated[str, Form(max_length=10)] = "",
+    serviced_by: Annotated[str, Form(max_length=200)] = "",
+    work_performed: Annotated[str, Form(max_length=10_000)] = "",
+    test_data: Annotated[str, Form(max_length=10_000)] = "",
+    outcome: Annotated[str, Form(max_length=20)] = "",
+    failure_code: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Takes one step; when a guard refuses or the record has moved, the form comes back with what was typed."""
+    view = find_view(request, caller)
+    order = load_own_order(pool, caller, code)
+    close_out = CloseOut(
+        device_name.strip(), device_identification.strip(), _read_day(serviced_on), serviced_by.strip(),
+        work_performed.strip(), test_data.strip(),
+    )  # fmt: skip
+    values = {
+        "assignee": assignee, "hold_reason": hold_reason, "reason": reason, "test_evidence": test_evidence,
+        "meaning": meaning, "serviced_on": serviced_on, "outcome": outcome, "failure_code": failure_code,
+        **{name: str(value or "") for name, value in asdict(close_out).items() if name != "serviced_on"},
+    }  # fmt: skip
+    typed = Typed(to.value, values)
+    signature = None
+    if to is WorkOrderState.CLOSED and caller.user_id is not None:
+        refused = check_password(pool, caller.name, password, at=view.now, request_id=caller.request_id)
+        if refused is not None:
+            span = name_duration(timedelta(seconds=max(refused.wait_s, 1)), view.language)
+            is_locked = refused.reason == "locked"
+            problem = view.t("work_order.locked", span=span) if is_locked else view.t("work_order.wrong_password")
+            return render_order(view, pool, code, problem=problem, typed=typed, status=422)
+        signature = Signature(caller.user_id, caller.full_name, meaning.strip())
+    try:
+        with pool.connection() as conn:
+            technicians = load_technicians(conn, view.now.date())
+            chosen = next((one for one in technicians if one.name == assignee), None)
+            wish = TransitionRequest(
+                to,
+                reason=reason.strip(),
+                assignee_id=chosen.id if chosen else None,
+                hold_reason=HoldReason(hold_reason) if hold_reason in set(HoldReason) else None,
+                outcome=Outcome(outcome) if outcome in set(Outcome) else None,
+                failure_code=failure_code,
+                close_out=close_out if to is WorkOrderState.WORK_DONE else None,
+                test_evidence=test_evidence.strip(),
+                signature=signature,
+            )
+            needed = find_permissions_for(order.state, to)
+            if not needed:
+                raise GuardRefusedError("no_such_transition", code)
+            actor = find_actor(caller, needed)
+            record_transition(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
+    except GuardRefusedError as refused_by:
+        problem = view.name("guard", refused_by.guard)
+        if refused_by.guard == "close_out_incomplete":
+            missing = view.t("list.comma").join(view.t(f"field.{name}") for name in close_out.find_missing())
+            problem = f"{problem} {missing}"
+        return render_order(view, pool, code, problem=problem, typed=typed, status=409)
+    except RowVersionConflictError:
+        problem = find_conflict(view, pool, code)
+        return render_order(view, pool, code, problem=problem, typed=typed, status=412)
+    return RedirectResponse(view.link(f"/work-orders/{code}", done="saved"), 303)
+
+
+def _read_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def find_conflict(view: View, pool: Pool, code: str) -> str:
+    """Who changed the order meanwhile, and when."""
+    order = load_own_order(pool, view.person, code)
+    with pool.connection() as conn:
+        entries = [e for e in load_timeline(conn, order.id, code) if e.kind == "audit"]
+    who = find_who(view, entries[0].actor) if entries else view.t("work_order.changed_by")
+    return view.t("work_order.conflict", who=who, ago=name_age(order.updated_at, view.now, view.language))
+
+
+@router.post("/work-orders/{code}/notes")
+def take_note(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.WORK_ORDER_NOTE)],
+    code: str,
+    body: Annotated[str, Form(max_length=10_000)] = "",
+) -> Response:
+    """Adds a note; it conflicts with nothing."""
+    view = find_view(request, caller)
+    load_own_order(pool, caller, code)
+    if not body.strip():
+        return render_order(view, pool, code, problem=view.t("guard.reason_missing"), status=422)
+    with pool.connection() as conn:
+        record_note(conn, find_actor(caller, (Permission.WORK_ORDER_NOTE,)), code, body.strip(), now=view.now)
+    return RedirectResponse(view.link(f"/work-orders/{code}", done="note"), 303)
