@@ -23,8 +23,8 @@ LOAD_TECHNICIANS = """
     SELECT u.id, u.name, u.full_name,
         ARRAY(SELECT m.key FROM technician_certificate t JOIN device_model m ON m.id = t.device_model_id
             WHERE t.user_id = u.id AND t.valid_until >= %(day)s ORDER BY m.key) AS models,
-        (SELECT count(*)::integer FROM work_order w WHERE w.assignee_id = u.id AND w.state NOT IN ('CLOSED', 'CANCELLED'))
-            AS open_orders
+        (SELECT count(*)::integer FROM work_order w
+            WHERE w.assignee_id = u.id AND w.state NOT IN ('CLOSED', 'CANCELLED')) AS open_orders
     FROM app_user u WHERE u.status = 'ACTIVE' AND 'technician' = ANY (u.roles) ORDER BY u.full_name, u.name
 """
 

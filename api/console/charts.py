@@ -1,8 +1,9 @@
-"""What a chart is given: times, values with holes where data are missing, limits, band, marks; and the same as a table."""
+"""What a chart is given: values with holes where data are missing, limits, band, marks; and the same as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -57,7 +58,7 @@ def find_gap_limit(x: Sequence[float], usual: float | None = None) -> float:
     """From which pause on, in seconds, there is a gap; infinite where two points cannot tell."""
     if usual is not None:
         return usual * GAP_FACTOR
-    steps = [b - a for a, b in zip(x, x[1:], strict=False) if b > a]
+    steps = [b - a for a, b in pairwise(x) if b > a]
     return median(steps) * GAP_FACTOR if steps else float("inf")
 
 
@@ -77,7 +78,7 @@ def find_line(x: Sequence[float], y: Sequence[float | None], usual: float | None
 
 
 def find_range(values: Sequence[float | None], lines: Sequence[float], *, reach: float | None) -> tuple[float, float]:
-    """The values that the axis shows: all points, and those lines that lie within `reach` times their span (None: all)."""
+    """What the axis shows: all points, and those lines that lie within `reach` times their span (None: all)."""
     there = [value for value in values if value is not None]
     low, high = (min(there), max(there)) if there else (0.0, 1.0)
     span = (high - low) or abs(high) * 0.1 or 1.0

@@ -40,7 +40,7 @@ HOME = "/inbox"
 
 
 def find_local(address: str) -> str:
-    """The address if it is a page of this console, else the inbox: a link that came from elsewhere leads nowhere else."""
+    """The address if it is a page of this console, else the inbox: no link leads to another site."""
     parts = urlsplit(address)
     is_local = (
         not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))

@@ -51,7 +51,7 @@ class EvidenceView:
 
 
 def find_evidence(view: View, breach: LinkedBreach, profile: Profile | None, zone: str | None) -> EvidenceView | None:
-    """The evidence, or None where none was stored. Raw points that were not stored give no chart, never an empty one."""
+    """The evidence, or None where none was stored. Raw points that were not stored give no chart at all."""
     body = breach.evidence
     if body is None:
         return None
@@ -145,7 +145,7 @@ def _find_beyond(
     band: Mapping[str, float] | None,
     trigger: tuple[float, float] | None,
 ) -> list[bool]:
-    """Which points are abnormal: beyond the raise limit or outside the band; for other rules those of the trigger window."""
+    """Which points are abnormal: beyond the limit or outside the band; by other rules those of the trigger window."""
     raise_at = (body.get("limits") or {}).get("raise")
     direction = monitor.get("direction", "high")
 

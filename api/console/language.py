@@ -1,4 +1,4 @@
-"""The console's words: one catalogue per language, whole sentences with named parameters, loaded once and never half translated."""
+"""The console's words: one catalogue per language, whole sentences with named parameters, never half translated."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What every page of the console has: who looks, in which language, zone and theme, and the way to render a template."""
+"""What every page of the console has: who looks, in which language, zone and theme; and how it is rendered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A problem as a page in the person's language: what is wrong, what to do, the request's id; or the way to the sign-in."""
+"""A problem as a page in the person's language: what is wrong, what to do; or the way to the sign-in."""
 
 from typing import Any
 
