@@ -45,7 +45,7 @@ bench: $(INSTALLED_DEV)
 	done
 
 screenshots: $(INSTALLED_DEV)
-	$(BIN)/python -m tests.support.screenshots docs/screenshots
+	$(BIN)/python -m tests.e2e.screenshots
 
 clean:
 	@sh deploy/clean.sh
