@@ -1,6 +1,6 @@
 """Monitors compiled to vectors: for each rule, one detector and one set of breach rules over the slots of a shard."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,22 +110,26 @@ def settings_of(monitor: Monitor, sensor: Sensor) -> SlotSettings:
 def find_slots(devices: Iterable[WatchedDevice], profiles: Mapping[str, Profile]) -> list[MonitorSlot]:
     """Every monitor of every device whose sensors the device has, ordered by device id and place in the profile."""
     slots: list[MonitorSlot] = []
+    groups = {model: list(_find_groups(profile)) for model, profile in profiles.items()}
     for device in sorted(devices, key=lambda d: d.id):
         profile = profiles.get(device.model)
         if profile is None:
             continue
-        sensors = {s.key: s for s in profile.sensors}
-        for monitor in profile.monitors:
-            if not all(key in sensors and key in device.series for key in monitor.sensors):
-                continue
-            if monitor.rule is MonitorRule.MULTIVARIATE or not monitor.sensors:
-                groups: list[tuple[str, ...]] = [monitor.sensors]
-            else:
-                groups = [(key,) for key in monitor.sensors]
-            for group in groups:
-                known = tuple(sensors[key] for key in group)
-                slots.append(MonitorSlot(device, profile, monitor, known, tuple(device.series[k] for k in group)))
+        for monitor, sensors in groups[device.model]:
+            if all(s.key in device.series for s in sensors):
+                series_ids = tuple(device.series[s.key] for s in sensors)
+                slots.append(MonitorSlot(device, profile, monitor, sensors, series_ids))
     return slots
+
+
+def _find_groups(profile: Profile) -> Iterator[tuple[Monitor, tuple[Sensor, ...]]]:
+    """Each monitor with the sensors that share one slot: all of a MULTIVARIATE one, else one at a time."""
+    for monitor in profile.monitors:
+        sensors = tuple(s for key in monitor.sensors if (s := profile.find_sensor(key)) is not None)
+        if monitor.rule is MonitorRule.MULTIVARIATE or not sensors:
+            yield monitor, sensors
+        else:
+            yield from ((monitor, (sensor,)) for sensor in sensors)
 
 
 def compile_bank(rule: MonitorRule, slots: Sequence[MonitorSlot], series_index: Mapping[int, int]) -> Bank:

@@ -83,7 +83,9 @@ class ShardScorer:
         known = list(devices)
         self.devices = {d.id: d for d in known}
         self.slots = find_slots(known, profiles)
-        self._slot_of_key = {(s.device.id, s.breach_series_id, s.monitor.key): s for s in self.slots}
+        self._slots_of_device: dict[int, list[MonitorSlot]] = {d.id: [] for d in known}
+        for slot in self.slots:
+            self._slots_of_device[slot.device.id].append(slot)
         self.series_ids = np.array(sorted({i for d in known for i in d.series.values()}), dtype=np.int64)
         index = {int(series_id): n for n, series_id in enumerate(self.series_ids)}
         self._index_of = np.full(int(self.series_ids[-1]) + 1 if index else 0, -1, dtype=np.int64)
@@ -287,8 +289,8 @@ class ShardScorer:
                 if b is not None and bank.rule is not MonitorRule.MULTIVARIATE:
                     self._open_of_series[bank.series_of_slot[number]] += 1
         self.presence.adopt_open(breaches)
-        for key, b in sorted(by_key.items(), key=lambda item: item[1].first_seen_us):
-            if key not in self._slot_of_key and b.device_id in self.devices:
+        for b in sorted(breaches, key=lambda b: b.first_seen_us):
+            if b.device_id in self.devices and self.find_slot(b.device_id, b.series_id, b.monitor) is None:
                 out.transitions.append(self._retire(b))
         return out
 
@@ -320,4 +322,7 @@ class ShardScorer:
 
     def find_slot(self, device_id: int, series_id: int | None, monitor: str) -> MonitorSlot | None:
         """The slot that a breach of this key belongs to."""
-        return self._slot_of_key.get((device_id, series_id, monitor))
+        for slot in self._slots_of_device.get(device_id, ()):
+            if slot.monitor.key == monitor and slot.breach_series_id == series_id:
+                return slot
+        return None
