@@ -92,6 +92,10 @@ class Connection:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
                 sock.close()
+            # paho makes another pair at every `loop_start` and forgets to close the last one.
+            for name in ("_sockpairR", "_sockpairW"):
+                if (half := getattr(self._client, name, None)) is not None:
+                    half.close()
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Waits for open acknowledgements up to `timeout_s`, then says farewell."""

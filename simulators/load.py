@@ -16,7 +16,7 @@ from signal import SIGINT, SIGTERM, signal
 
 import numpy as np
 
-from domain.errors import ConfigurationError
+from domain.errors import ConfigurationError, ForewarnError
 from simulators.broker_address import parse_broker_address
 from simulators.load_messages import LoadMessages
 from simulators.puback_socket import MAX_WINDOW, PubackSocket
@@ -48,7 +48,7 @@ def run_load(settings: LoadSettings, stop: threading.Event) -> LoadReport:
     Raises
     ------
     ConfigurationError
-        The load has no bound, or its settings do not fit together.
+        The load has no bound, its settings do not fit together, or no broker answered in all its time.
     """
     return _Load(settings, stop).run()
 
@@ -109,6 +109,8 @@ class _Load:
                 self._stop.wait(RETRY_S)
         if socket is not None:
             socket.close()
+        if self._connections == 0 and not self._stop.is_set():
+            raise ConfigurationError(f"No broker answers at {self._address.host}:{self._address.port}.")
         report = self._report(begin)
         if self._settings.acknowledged_file is not None:
             self._write_acknowledged(self._settings.acknowledged_file)
@@ -232,27 +234,29 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (SIGINT, SIGTERM):
         signal(number, lambda *_: stop.set())
-    report = run_load(
-        LoadSettings(
-            mqtt_url=given.mqtt_url,
-            rate=given.rate,
-            messages=given.messages,
-            seconds=seconds,
-            devices=given.devices,
-            serial_format=given.serial_format,
-            sensors=tuple(given.sensors.split(",")),
-            centre=tuple(float(text) for text in given.centre.split(",")),
-            spread=tuple(float(text) for text in given.spread.split(",")),
-            gateways=given.gateways,
-            devices_per_message=given.devices_per_message,
-            window=given.window,
-            client_id=given.client_id,
-            seed=given.seed,
-            acknowledged_file=given.acknowledged,
-            drain_s=given.drain,
-        ),
-        stop,
+    settings = LoadSettings(
+        mqtt_url=given.mqtt_url,
+        rate=given.rate,
+        messages=given.messages,
+        seconds=seconds,
+        devices=given.devices,
+        serial_format=given.serial_format,
+        sensors=tuple(given.sensors.split(",")),
+        centre=tuple(float(text) for text in given.centre.split(",")),
+        spread=tuple(float(text) for text in given.spread.split(",")),
+        gateways=given.gateways,
+        devices_per_message=given.devices_per_message,
+        window=given.window,
+        client_id=given.client_id,
+        seed=given.seed,
+        acknowledged_file=given.acknowledged,
+        drain_s=given.drain,
     )
+    try:
+        report = run_load(settings, stop)
+    except ForewarnError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     sys.stdout.write(json.dumps(asdict(report)) + "\n")
     return 0 if report.acknowledged == report.messages else 1
 

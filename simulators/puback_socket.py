@@ -19,6 +19,7 @@ from simulators.broker_address import BrokerAddress
 
 MAX_WINDOW = 60_000
 CONNECT_TIMEOUT_S = 5.0
+KEEP_ALIVE_S = 0xFFFF  # 0 would be none, but rumqttd refuses it
 
 
 class BrokerRefusedError(ConnectionError):
@@ -36,7 +37,7 @@ def encode_remaining_length(length: int) -> bytes:
 
 
 def encode_connect(address: BrokerAddress, client_id: str) -> bytes:
-    """A CONNECT packet with a clean session and no keep-alive: a paused load must not be thrown out."""
+    """A CONNECT packet with a clean session and the longest keep-alive, so that a paused load is not thrown out."""
     flags = 0x02
     payload = _encode_text(client_id)
     if address.username is not None:
@@ -45,7 +46,7 @@ def encode_connect(address: BrokerAddress, client_id: str) -> bytes:
         if address.password is not None:
             flags |= 0x40
             payload += _encode_text(address.password)
-    body = _encode_text("MQTT") + bytes((4, flags)) + struct.pack(">H", 0) + payload
+    body = _encode_text("MQTT") + bytes((4, flags)) + struct.pack(">H", KEEP_ALIVE_S) + payload
     return b"\x10" + encode_remaining_length(len(body)) + body
 
 

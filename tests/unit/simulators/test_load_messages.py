@@ -81,9 +81,9 @@ def test_remaining_length(length: int, encoded: bytes) -> None:
 
 
 def test_packets_have_the_bytes_of_the_standard() -> None:
-    assert encode_connect(BrokerAddress("h", 1), "c") == b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01c"
+    assert encode_connect(BrokerAddress("h", 1), "c") == b"\x10\x0d\x00\x04MQTT\x04\x02\xff\xff\x00\x01c"
     with_account = encode_connect(BrokerAddress("h", 1, username="u", password="p"), "c")
-    assert with_account == b"\x10\x13\x00\x04MQTT\x04\xc2\x00\x00\x00\x01c\x00\x01u\x00\x01p"
+    assert with_account == b"\x10\x13\x00\x04MQTT\x04\xc2\xff\xff\x00\x01c\x00\x01u\x00\x01p"
     assert encode_publish_head("a/b", 10) == b"\x32\x11\x00\x03a/b"
 
 
