@@ -13,6 +13,7 @@ from domain.profile import TicketPolicy
 from domain.sla import Clocks, restart_clocks, start_clocks
 from domain.tickets import (
     GATEWAY_FAULT_GROUP,
+    PUT_OFF,
     STORM_FAULT_GROUP,
     DecisionKind,
     Priority,
@@ -99,7 +100,7 @@ class _Batch:
         order_id = None if order is None else order.id
         params = decision.params if order is None else decision.params | {"order": order.code}
         self._plan.decisions.append(RecordedDecision(transition.id, decision.kind, decision.reason, params, order_id))
-        if transition.earlier_reason is None:
+        if transition.earlier_reason not in PUT_OFF:
             self._plan.events.append(_make_breach_event(transition))
 
     def _carry_out(self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy) -> WorkOrder | None:
@@ -246,7 +247,7 @@ class _Batch:
         *,
         gateway_id: int | None,
     ) -> WorkOrder | None:
-        """An order for a gateway or a site with all these breaches; open orders of single devices become its children."""
+        """An order for a gateway or site with all these breaches; open orders of single devices become its children."""
         draft = self._draft(
             transition,
             WorkOrderType.CORRECTIVE,

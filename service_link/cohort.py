@@ -210,7 +210,7 @@ def _explain(cohort: Cohort, adjusted: dict[CapaScope, float | None]) -> list[Fi
 
 
 def find_contrast(scope: CapaScope, cases: Iterable[Case], exposures: Iterable[Exposure]) -> float | None:
-    """How many times the rest's rate the scope's rate is, half an event added to the rest; None where there is no rest."""
+    """The scope's rate over the rest's, half an event added to the rest; None where there is no rest."""
     belongs = _find_membership(scope)
     events, days = {True: 0, False: 0}, {True: 0.0, False: 0.0}
     for case in cases:
@@ -241,7 +241,7 @@ def _test(cohort: Cohort, scope: CapaScope, cases: Iterable[Case], exposures: It
 
 
 def _judge(finding: Finding, q: float | None, policy: TicketPolicy) -> Finding:
-    """The finding with its q-value and whether rule 9 is met; on what is left of a cohort the larger of p and q speaks."""
+    """The finding with its q-value and whether rule 9 is met; on what is left of a cohort the larger of p and q."""
     enough = finding.devices >= policy.capa_devices and finding.customers >= policy.capa_customers
     if finding.p is None:
         return replace(finding, q=None, qualifies=enough)
@@ -261,15 +261,15 @@ def _describe_groups(cohort: Cohort) -> list[dict[str, Any]]:
     """Devices, device-days, events and rate with interval per firmware and per lot: the console's interval plot."""
     groups = []
     for kind in (ScopeKind.FIRMWARE, ScopeKind.LOT):
-        of = (lambda x: x.firmware) if kind is ScopeKind.FIRMWARE else (lambda x: x.lot)
+        name = "firmware" if kind is ScopeKind.FIRMWARE else "lot"
         days: dict[str, float] = defaultdict(float)
         devices: dict[str, int] = defaultdict(int)
         events: dict[str, int] = defaultdict(int)
         for exposure in cohort.exposures:
-            days[of(exposure)] += exposure.device_days
-            devices[of(exposure)] += exposure.devices
+            days[getattr(exposure, name)] += exposure.device_days
+            devices[getattr(exposure, name)] += exposure.devices
         for case in cohort.cases:
-            events[of(case)] += 1
+            events[getattr(case, name)] += 1
         for value in sorted(days.keys() | events.keys()):
             exposure_days = max(days[value], 1e-9)
             interval = find_rate_interval(events[value], exposure_days)

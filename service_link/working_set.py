@@ -96,7 +96,7 @@ class WorkingSet:
         )
 
     def find_storm(self, transition: UndecidedTransition, policy: TicketPolicy) -> Sequence[tuple[int, UUID, bool]]:
-        """(device, breach, whether it is active) of what was raised at the transition's site in the policy's window up to it."""
+        """(device, breach, whether active) of what was raised at the transition's site in the policy's window."""
         if transition.site_id is None or transition.site_id not in self.site_times:
             return []
         times = self.site_times[transition.site_id]

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 
 from domain.breach import BreachKind, BreachState, Severity, TransitionKind
 from domain.tickets import DecisionKind, TicketReason, UndecidedTransition
 from store.audit import to_jsonb
 from store.pool import Connection
+
+# Somebody else inserted the same key at this moment: what was rolled back is decided again from what stands now.
+RACED = (UniqueViolation,)
 
 # Any number will do, as long as every triaging process takes the same one.
 TRIAGE_LOCK = 4_660_117

@@ -1,0 +1,147 @@
+"""The program: one triages, others stand by; what is decided is committed, so any of them may die at any moment."""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+from domain.tickets import DecisionKind
+from service_link.quality import QualityWatch, propose_capas
+from service_link.queue import TriageQueue
+from service_link.settings import ServiceLinkSettings
+from service_link.ticks import keep_house, tick
+from store.decisions import try_lock_triage
+from store.heartbeats import record_heartbeat, remove_heartbeat
+from store.listening import listen, wait_for_notice
+from store.migrate import verify_migrated
+from store.pool import DATABASE_GONE, RETRYABLE, Connection, open_connection
+from store.ticket_policies import load_ticket_policies
+
+log = logging.getLogger("forewarn.service_link")
+PROGRAM = "service-link"
+OPENING = (DecisionKind.OPENED, DecisionKind.REOPENED, DecisionKind.PARENT)
+# The statistic is asked at once after an opening, but not more often than this in a flood of them.
+MIN_COHORT_S = 2.0
+
+
+def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
+    """Decides every breach transition, once, until `stop`; ends between two batches.
+
+    Raises
+    ------
+    DatabaseNotMigratedError
+        The database has no schema of this version.
+    """
+    instance = settings.instance or f"{socket.gethostname()}:{os.getpid()}"
+    started_at = _now()
+    backoff = 0.2
+    while not stop.is_set():
+        try:
+            # One connection for lock, notices and work: when it is lost, so is the lock, and nothing is half done.
+            with open_connection(settings.database_url, application=PROGRAM, autocommit=True) as conn:
+                verify_migrated(conn)
+                backoff = 0.2
+                _Service(conn, settings, instance, started_at).serve(stop)
+        except DATABASE_GONE as error:
+            log.warning("the database is away, trying again in %.1f s: %s", backoff, error)
+            stop.wait(backoff)
+            backoff = min(2 * backoff, settings.max_backoff_s)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Service:
+    """The program on one connection."""
+
+    def __init__(self, conn: Connection, settings: ServiceLinkSettings, instance: str, started_at: datetime) -> None:
+        self._conn = conn
+        self._settings = settings
+        self._instance = instance
+        self._started_at = started_at
+        self._is_active = False
+        self._queue = TriageQueue(settings.batch_size, timedelta(seconds=settings.late_grace_s))
+        self._watch = QualityWatch()
+        self._next: dict[str, float] = {}
+        self._last_cohort = 0.0
+
+    def serve(self, stop: threading.Event) -> None:
+        listen(self._conn, "forewarn_transition")
+        while not stop.is_set():
+            if not self._is_active:
+                self._take_over()
+            self._beat()
+            if self._is_active:
+                self._work(stop)
+            if not stop.is_set():
+                wait_for_notice(self._conn, self._settings.poll_s)
+        remove_heartbeat(self._conn, PROGRAM, self._instance)
+
+    def _take_over(self) -> None:
+        self._is_active = try_lock_triage(self._conn)
+        if self._is_active:
+            log.info("this process triages now")
+            keep_house(self._conn, _now(), self._settings.reading_days)
+            self._queue.start(self._conn, _now())
+            self._next["house"] = monotonic() + self._settings.housekeeping_s
+
+    def _work(self, stop: threading.Event) -> None:
+        def keep_on() -> bool:
+            self._beat()
+            return not stop.is_set()
+
+        taken = self._queue.drain(self._conn, _now, keep_on)
+        if any(d.decision in OPENING for d in taken):
+            self._hurry_cohorts()
+        if self._is_time("tick", self._settings.tick_s):
+            self._try(lambda: tick(self._conn, _now()))
+            taken = self._queue.decide_put_off(self._conn, _now())
+            if any(d.decision in OPENING for d in taken):
+                self._hurry_cohorts()
+        if self._is_time("cohort", self._settings.cohort_s):
+            self._last_cohort = monotonic()
+            self._try(self._propose)
+        if self._is_time("house", self._settings.housekeeping_s):
+            self._try(lambda: keep_house(self._conn, _now(), self._settings.reading_days))
+            self._queue.retry_failed(self._conn, _now())
+
+    def _propose(self) -> None:
+        for code in propose_capas(self._conn, self._watch, load_ticket_policies(self._conn), _now()):
+            log.info("proposed %s", code)
+
+    def _try(self, work: Callable[[], object]) -> None:
+        """Runs a round that comes again anyway: what must be retried, or is broken in it, waits for the next."""
+        try:
+            work()
+        except RETRYABLE as error:
+            log.info("a round is left to the next: %s", error)
+        except DATABASE_GONE:
+            raise
+        except Exception:
+            # Triage goes on whatever is wrong with a statistic or a clock; the log and `failed_rounds` say that it is.
+            log.exception("a round failed")
+            self._queue.failed += 1
+
+    def _hurry_cohorts(self) -> None:
+        self._next["cohort"] = min(self._next.get("cohort", 0.0), self._last_cohort + MIN_COHORT_S)
+
+    def _is_time(self, what: str, every_s: float) -> bool:
+        if monotonic() < self._next.get(what, 0.0):
+            return False
+        self._next[what] = monotonic() + every_s
+        return True
+
+    def _beat(self) -> None:
+        if not self._is_time("heartbeat", self._settings.heartbeat_s):
+            return
+        details = {
+            "role": "active" if self._is_active else "standby",
+            "decided": self._queue.decided,
+            "awaited": len(self._queue.awaited),
+            "failed": self._queue.failed,
+        }
+        record_heartbeat(self._conn, PROGRAM, self._instance, self._started_at, details)

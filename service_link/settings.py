@@ -1,0 +1,20 @@
+"""What can be set about triage. Rules are profile data, not settings."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLinkSettings:
+    """Settings of `service_link.program`."""
+
+    database_url: str
+    instance: str = ""  # names the heartbeat; empty: host and process id
+    poll_s: float = 1.0  # transitions announce themselves; this is how often they are looked for anyway
+    batch_size: int = 250  # transitions decided and committed together
+    late_grace_s: float = 20.0  # a late transition waits so long for the rest of its backlog
+    tick_s: float = 5.0  # quiet periods, clocks, shelvings that end
+    cohort_s: float = 10.0  # how often the cohort statistic looks, and at once after an order opened
+    heartbeat_s: float = 2.0
+    max_backoff_s: float = 10.0  # between attempts at a database that is away
+    reading_days: int = 400  # readings are kept so long; 0: for ever
+    housekeeping_s: float = 3600.0
