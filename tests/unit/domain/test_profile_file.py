@@ -8,7 +8,7 @@ import pytest
 
 from domain.breach import BreachKind, Severity
 from domain.errors import ProfileError
-from domain.profile import Direction, MonitorRule, Profile
+from domain.profile import Direction, FaultGroup, Monitor, MonitorRule, Profile, Sensor, TicketPolicy
 from domain.profile_checks import find_gtin_check_digit
 from domain.profile_file import (
     ProfileProblem,
@@ -236,3 +236,16 @@ def test_a_document_that_is_no_profile_breaks_a_promise(path: str, value: object
     document[path] = value
     with pytest.raises(ProfileError):
         profile_from_json(document)
+
+
+def test_the_example_in_the_documentation_is_a_profile() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "profile.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    assert parse_good(example).model == "THERM-1"
+
+
+def test_the_documentation_names_every_field() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "profile.md").read_text(encoding="utf-8")
+    for record in (Profile, Sensor, FaultGroup, Monitor, TicketPolicy):
+        for name in record.__dataclass_fields__:
+            assert f"`{name}`" in page, f"{record.__name__}.{name}"
