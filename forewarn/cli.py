@@ -1,9 +1,7 @@
 """The command `forewarn`: every command with its group, and the one place where an error becomes an exit code."""
 
 import sys
-import time
 
-import click
 import typer
 
 from domain.errors import ForewarnError
@@ -55,21 +53,11 @@ def main() -> None:
     # Names of devices and people may hold any character; a machine with LANG=C must not stop at them.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    started = time.monotonic()
     try:
-        code = app(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        code = stop.exit_code
-    except click.ClickException as problem:
-        problem.show()
-        code = ExitCode.USAGE
-    except (KeyboardInterrupt, click.Abort):
-        say("interrupted" if time.monotonic() - started > 1 else "")
-        code = ExitCode.INTERRUPTED
+        app()
     except BrokenPipeError:
-        code = ExitCode.DONE  # the reader of our output, such as `head`, has what it wanted
-        sys.stderr.close()
+        sys.stderr.close()  # the reader of our output, such as `head`, has what it wanted
+        sys.exit(ExitCode.DONE)
     except (ForewarnError, OSError, *DATABASE_GONE) as problem:
         say(f"forewarn: {describe_error(problem)}")
-        code = find_exit_code(problem)
-    sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+        sys.exit(find_exit_code(problem))

@@ -58,7 +58,8 @@ def plan_broker(settings: Settings) -> Plan:
 
 
 def plan_program(settings: Settings, name: str) -> Plan:
-    """One of the programs: ready when its heartbeat of this start is in the database, and, for `api`, it answers."""
+    """One of the programs: ready when its heartbeat of this start is in the database, and besides that `api`
+    answers and `ingest` is connected to its broker."""
     log = find_log(settings, name)
     since = datetime.now(UTC) - timedelta(seconds=1)
     url = find_database_url(settings)
@@ -72,7 +73,11 @@ def plan_program(settings: Settings, name: str) -> Plan:
                 beats = load_heartbeats(conn)
         except DATABASE_GONE:
             return False
-        return any(beat.program in names and beat.started_at >= since for beat in beats)
+        # A message that is published before ingest has its session at the broker would be nobody's.
+        return any(
+            beat.program in names and beat.started_at >= since and beat.details.get("broker_connected", True)
+            for beat in beats
+        )
 
     return Plan(name, lambda: _spawn_command(settings, [name], log), is_ready, log, stop_timeout_s=PROGRAM_STOP_S)
 

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from api.passwords import find_password_weakness, hash_password, make_password
 from domain.audit import Actor, AuditEntry
 from domain.errors import NotFoundError
 from domain.roles import Permission, Role
@@ -62,12 +61,14 @@ def list_users(as_json: Json = False) -> None:
 @app.command("password", epilog="Example: `forewarn users password mwang`")
 def set_password(name: str, ask: Ask = False, as_json: Json = False) -> None:
     """Set a new password and unlock the account. It has to be changed at the next sign-in."""
+    from api import passwords
+
     password = _find_password(name, ask)
     with open_connection(find_database_url(load_settings()), application="users") as conn:
         user = load_user(conn, name)
         if user is None:
             raise NotFoundError(f"(account {name!r})")
-        record_password(conn, user.id, hash_password(password), must_change_password=True)
+        record_password(conn, user.id, passwords.hash_password(password), must_change_password=True)
         record_audit(conn, ACTOR, AuditEntry("user.password_reset", "user", name, None, None))
     _print_password(name, password, ask, as_json)
 
@@ -83,6 +84,9 @@ def add_user(
     customer_code: str | None = None,
 ) -> bool:
     """Makes the account and its audit event; False, and nothing changed, when the name is taken."""
+    # Imported where it is used: it hashes once when it is imported, and every command would wait for that.
+    from api import passwords
+
     customer_id = None
     if customer_code is not None:
         customer_id = load_customer_id(conn, customer_code)
@@ -92,7 +96,7 @@ def add_user(
         conn,
         name=name,
         full_name=full_name,
-        password_hash=hash_password(password),
+        password_hash=passwords.hash_password(password),
         roles=roles,
         must_change_password=must_change_password,
         customer_id=customer_id,
@@ -104,10 +108,12 @@ def add_user(
 
 
 def _find_password(name: str, ask: bool) -> str:
+    from api import passwords
+
     if not ask:
-        return make_password()
+        return passwords.make_password()
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    weakness = find_password_weakness(password, name=name)
+    weakness = passwords.find_password_weakness(password, name=name)
     if weakness is not None:
         say(f"The password {weakness}.")
         raise typer.Exit(ExitCode.FAILED)

@@ -1,9 +1,9 @@
 """`forewarn devices import|list`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from domain.installed_base import parse_installed_base
@@ -38,8 +38,8 @@ def import_devices(
     customer_ref, customer_name, customer_type, site_ref, site_name, site_time_zone, region, is_simulated.
     Lines with a problem are left out and reported; the exit code is then 1.
     """
-    with click.open_file(str(file), encoding="utf-8-sig", errors="replace") as source:
-        devices, problems = parse_installed_base(source.read())
+    content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    devices, problems = parse_installed_base(content.decode("utf-8-sig", "replace"))
     with open_connection(find_database_url(load_settings()), application="devices") as conn:
         report = record_installed_base(conn, devices, actor="cli", role="admin")
         if dry_run:

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,10 @@ from forewarn.commands.options import DatabaseUrl, MqttUrl
 from forewarn.connections import find_mqtt_url
 from forewarn.plans import find_address
 from forewarn.settings import Settings, load_settings, mask_secrets
-from forewarn.sign_ins import SignIn
 from forewarn.terminal import out, say
+
+if TYPE_CHECKING:
+    from forewarn.sign_ins import SignIn
 
 OWN_SERIAL = "MY-0001"
 OWN_MODEL = "INF-200"
@@ -48,7 +50,7 @@ def run_up(database_url: DatabaseUrl = None, mqtt_url: MqttUrl = None) -> None:
     run_installation(settings, fleet_devices=None, welcome=lambda sign_ins: welcome_up(settings, sign_ins))
 
 
-def welcome_to_demo(settings: Settings, sign_ins: list[SignIn]) -> None:
+def welcome_to_demo(settings: Settings, sign_ins: list["SignIn"]) -> None:
     """Prints the address, the sign-ins, and how to send a first reading."""
     out.print()
     out.print(f"  Console   [bold]{find_address(settings)}[/bold]")
@@ -64,7 +66,7 @@ def welcome_to_demo(settings: Settings, sign_ins: list[SignIn]) -> None:
     out.file.flush()
 
 
-def welcome_up(settings: Settings, sign_ins: list[SignIn]) -> None:
+def welcome_up(settings: Settings, sign_ins: list["SignIn"]) -> None:
     """Prints the address, the first administrator's sign-in (once), and how to send a first reading."""
     out.print()
     out.print(f"  Console   [bold]{find_address(settings)}[/bold]")

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from api.passwords import hash_secret, make_api_token
 from domain.audit import Actor, AuditEntry
 from domain.errors import NotFoundError
 from domain.roles import Permission, Role
@@ -31,6 +30,9 @@ def create(
     """Make a token. It is printed once, alone on standard output."""
     if role is Role.CUSTOMER:
         raise typer.BadParameter("a customer's token is made by the API, which knows its customer")
+    # Imported where it is used: it hashes once when it is imported, and every command would wait for that.
+    from api.passwords import hash_secret, make_api_token
+
     token = make_api_token()
     expires_at = datetime.now(UTC) + timedelta(days=days) if days is not None else None
     with open_connection(find_database_url(load_settings()), application="tokens") as conn:

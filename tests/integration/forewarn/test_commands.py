@@ -1,0 +1,214 @@
+"""The command line on a real database: what it prints, what it changes, what it exits with."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from api.passwords import hash_secret, matches_password
+from tests.support.databases import Database
+from tests.support.services import find_free_port
+
+Run = Callable[..., "Answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def forewarn(database: Database, tmp_path: Path) -> Run:
+    """Runs `forewarn` as a person would, on a fresh database."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FOREWARN_")}
+    own = {
+        "FOREWARN_DATABASE_URL": database.url,
+        "FOREWARN_DATABASE_OWNER_URL": database.owner_url,
+        "FOREWARN_VAR": str(tmp_path / "var"),
+    }
+
+    def run(*arguments: str, stdin: str = "", **environment: str) -> Answer:
+        done = subprocess.run(
+            [sys.executable, "-m", "forewarn", *arguments],
+            input=stdin,
+            env=kept | own | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def test_migrate_says_what_it_did(forewarn: Run) -> None:
+    answer = forewarn("migrate", "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out) == {"applied": [], "flavour": "postgresql"}
+
+
+def test_bundled_profiles_are_applied_once(forewarn: Run) -> None:
+    first = json.loads(forewarn("profiles", "apply", "--bundled", "--json").out)["applied"]
+    again = json.loads(forewarn("profiles", "apply", "--bundled", "--json").out)["applied"]
+    assert {row["outcome"] for row in first} == {"new"}
+    assert {row["outcome"] for row in again} == {"unchanged"}
+    listed = json.loads(forewarn("profiles", "list", "--json").out)
+    assert {row["model"] for row in listed if row["is_current"]} == {row["model"] for row in first}
+
+
+def test_a_wrong_profile_is_reported_with_its_line_and_nothing_is_applied(forewarn: Run, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("model: X-1\nversion: none\n")
+    answer = forewarn("profiles", "apply", str(file), "--bundled")
+    assert answer.code == 1
+    assert "wrong.yaml:2" in answer.err
+    assert json.loads(forewarn("profiles", "list", "--json").out) == []
+
+
+def test_devices_come_in_from_a_pipe(forewarn: Run) -> None:
+    forewarn("profiles", "apply", "--bundled")
+    csv = "serial,model,customer_ref,customer_name\nMY-0001,INF-200,C-1,上海医院\nMY-0002,NONE-1,,\n"
+    dry = forewarn("devices", "import", "-", "--dry-run", "--json", stdin=csv)
+    assert json.loads(dry.out)["created"] == 1
+    assert json.loads(forewarn("devices", "list", "--json").out) == []
+    answer = forewarn("devices", "import", "-", stdin=csv)
+    assert answer.code == 1, "a line was left out"
+    assert "line 3, model: 'NONE-1' is not known" in answer.err
+    assert "1 created" in answer.err
+    (device,) = json.loads(forewarn("devices", "list", "--json").out)
+    assert device["serial"] == "MY-0001"
+    assert "temperature" in device["sensors"]
+
+
+def test_an_account_is_made_once_and_its_password_works(forewarn: Run, database: Database) -> None:
+    made = json.loads(forewarn("users", "add", "mwang", "--role", "technician", "--role", "auditor", "--json").out)
+    with psycopg.connect(database.url) as conn:
+        row = conn.execute("SELECT password_hash, roles, must_change_password FROM app_user").fetchone()
+    assert row is not None
+    assert matches_password(row[0], made["password"])
+    assert row[1:] == (["technician", "auditor"], True)
+    again = forewarn("users", "add", "mwang", "--role", "admin")
+    assert again.code == 1
+    assert "already" in again.err
+    renewed = json.loads(forewarn("users", "password", "mwang", "--json").out)["password"]
+    assert renewed != made["password"]
+    assert forewarn("users", "password", "nobody").code == 1
+    assert [user["name"] for user in json.loads(forewarn("users", "list", "--json").out)] == ["mwang"]
+    assert json.loads(forewarn("audit", "verify", "--json").out)["checked"] == 2
+
+
+def test_a_token_is_printed_once_and_kept_hashed(forewarn: Run, database: Database) -> None:
+    answer = forewarn("tokens", "create", "--role", "integrator", "--name", "erp")
+    token = answer.out.strip()
+    with psycopg.connect(database.url) as conn:
+        assert conn.execute("SELECT token_hash, role FROM api_token").fetchone() == (hash_secret(token), "integrator")
+    listed = forewarn("tokens", "list", "--json").out
+    assert token not in listed
+    assert forewarn("tokens", "create", "--role", "auditor", "--name", "erp").code == 1
+    assert forewarn("tokens", "revoke", "erp").code == 0
+    assert json.loads(forewarn("tokens", "list", "--json").out)[0]["revoked_at"] is not None
+    assert forewarn("tokens", "revoke", "other").code == 1
+
+
+def test_a_broken_audit_chain_is_found(forewarn: Run, database: Database) -> None:
+    forewarn("users", "add", "one", "--role", "auditor")
+    forewarn("users", "add", "two", "--role", "auditor")
+    assert forewarn("audit", "verify").code == 0
+    with psycopg.connect(database.owner_url) as conn:
+        conn.execute("ALTER TABLE audit_event DISABLE TRIGGER audit_event_write_once")
+        conn.execute("UPDATE audit_event SET entity_id = 'three' WHERE seq = 2")
+    answer = forewarn("audit", "verify")
+    assert answer.code == 1
+    assert "event 2: changed" in answer.err
+    assert "THE CHAIN IS BROKEN" in answer.err
+
+
+def test_config_shows_no_password(forewarn: Run) -> None:
+    answer = forewarn(
+        "config", "--json", "--all", FOREWARN_MQTT_URL="mqtt://u:geheim@b", FOREWARN_INGEST_MQTT_PASSWORD="geheim",
+        FOREWARN_HTPP_PORT="1",
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    assert "geheim" not in answer.out + answer.err
+    shown = json.loads(answer.out)
+    rows = {row["variable"]: row for row in shown["settings"]}
+    assert rows["FOREWARN_MQTT_URL"]["value"] == "mqtt://u:***@b"
+    assert rows["FOREWARN_MQTT_URL"]["source"] == "environment FOREWARN_MQTT_URL"
+    assert rows["FOREWARN_INGEST_MQTT_PASSWORD"]["value"] == "***"
+    assert rows["FOREWARN_HTTP_PORT"] == {
+        "variable": "FOREWARN_HTTP_PORT", "value": "8000", "source": "default",
+        "meaning": rows["FOREWARN_HTTP_PORT"]["meaning"],
+    }  # fmt: skip
+    assert shown["unknown_variables"] == ["FOREWARN_HTPP_PORT"]
+
+
+def test_errors_are_one_message_with_an_exit_code_and_no_trace(forewarn: Run, tmp_path: Path) -> None:
+    cases = {
+        3: forewarn("migrate", FOREWARN_HTTP_PORT="many"),
+        4: forewarn("users", "list", FOREWARN_DATABASE_URL=f"postgresql://u:geheim@127.0.0.1:{find_free_port()}/f"),
+        2: forewarn("tokens", "create", "--role", "king", "--name", "x"),
+        1: forewarn("tokens", "revoke", "nobody"),
+    }
+    for code, answer in cases.items():
+        assert answer.code == code, answer.err
+        assert answer.err.strip()
+        assert "Traceback" not in answer.err
+        assert "geheim" not in answer.err
+    nowhere = forewarn("users", "list", FOREWARN_DATABASE_URL="", FOREWARN_VAR=str(tmp_path / "none"))
+    assert nowhere.code == 3
+    assert "forewarn up" in nowhere.err
+
+
+def test_every_command_has_help_with_an_example(forewarn: Run) -> None:
+    from typer.main import get_command
+
+    from forewarn.cli import app
+
+    def walk(command: object, path: list[str]) -> list[tuple[str, str]]:
+        commands = getattr(command, "commands", None)
+        if commands is None:
+            return [(" ".join(path), f"{getattr(command, 'epilog', '')}")]
+        return [item for name, sub in commands.items() for item in walk(sub, [*path, name])]
+
+    found = walk(get_command(app), [])
+    assert len(found) >= 25 - 3
+    assert [path for path, epilog in found if "Example:" not in epilog] == []
+    assert forewarn("demo", "--help").code == 0
+
+
+def test_doctor_names_what_is_wrong_and_what_to_do(forewarn: Run, database: Database) -> None:
+    answer = forewarn("doctor", "--json", FOREWARN_MQTT_URL=f"mqtt://127.0.0.1:{find_free_port()}")
+    found = {finding["subject"]: finding for finding in json.loads(answer.out)["findings"]}
+    assert answer.code == 1
+    assert found["Database"]["state"] == "good"
+    assert "up to date, postgresql" in found["Database"]["detail"]
+    assert found["Broker"]["state"] == "bad"
+    assert found["Program ingest"]["state"] == "note"
+    with psycopg.connect(database.url) as conn:
+        conn.execute(
+            "INSERT INTO heartbeat (program, instance, at, started_at) VALUES "
+            "('ingest', 'a', now(), now()), ('anomaly', 'a', now() - interval '1 hour', now() - interval '2 hours')"
+        )
+    assert forewarn("doctor", "--program", "ingest").code == 0
+    silent = forewarn("doctor", "--program", "anomaly")
+    assert silent.code == 1
+    assert "silent for 1:00:00" in silent.err
+    assert forewarn("doctor", "--program", "cooking").code == 2
+
+
+def test_doctor_tells_an_empty_database_from_a_migrated_one(forewarn: Run, database: Database) -> None:
+    with psycopg.connect(database.owner_url) as conn:
+        conn.execute("DELETE FROM schema_migration WHERE number = (SELECT max(number) FROM schema_migration)")
+    answer = forewarn("doctor", "--json")
+    found = {finding["subject"]: finding for finding in json.loads(answer.out)["findings"]}
+    assert found["Database"]["state"] == "bad"
+    assert found["Database"]["advice"] == "Run `forewarn migrate`."
