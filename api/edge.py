@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,10 +45,6 @@ class RequestIdFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id_of_context.get()
         return True
-
-
-class TooLargeError(Exception):
-    """The body went past the limit while it was read."""
 
 
 class Edge:
@@ -106,14 +103,10 @@ class _Exchange:
     async def run(self, app: ASGIApp) -> None:
         declared = dict(self._scope["headers"]).get(b"content-length", b"")
         if declared.isdigit() and int(declared) > self._settings.max_body_bytes:
-            await self._answer(self._too_large())
+            await self._answer(ProblemError(TOO_LARGE, self._find_limit(), headers={"Connection": "close"}))
             return
         try:
             await app(self._scope, self._receive_counted, self._send_marked)
-        except TooLargeError:
-            if self._started:
-                raise
-            await self._answer(self._too_large())
         except Exception:
             # The last edge: whatever a handler did not foresee is logged here, once, and told without its cause.
             log.exception("%s %s failed", self._scope["method"], self._scope["path"])
@@ -121,9 +114,8 @@ class _Exchange:
                 raise
             await self._answer(ProblemError(INTERNAL))
 
-    def _too_large(self) -> ProblemError:
-        detail = f"At most {self._settings.max_body_bytes} bytes."
-        return ProblemError(TOO_LARGE, detail, headers={"Connection": "close"})
+    def _find_limit(self) -> str:
+        return f"At most {self._settings.max_body_bytes} bytes."
 
     async def _answer(self, problem: ProblemError) -> None:
         response = await run_in_threadpool(self._render, Request(self._scope), problem)
@@ -134,7 +126,8 @@ class _Exchange:
         if message["type"] == "http.request":
             self._read += len(message.get("body", b""))
             if self._read > self._settings.max_body_bytes:
-                raise TooLargeError
+                # An HTTPException, because FastAPI takes any other error while a body is read for a malformed body.
+                raise HTTPException(413, self._find_limit(), {"Connection": "close"})
         return message
 
     async def _send_marked(self, message: Message) -> None:

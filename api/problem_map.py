@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,7 +22,7 @@ from api.problems import (
     render_problem,
 )
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
-from store.pool import DATABASE_GONE
+from store.pool import DATABASE_GONE, UNUSABLE_VALUE
 
 log = logging.getLogger("forewarn.api")
 Render = Callable[[Request, ProblemError], Response]
@@ -57,6 +58,8 @@ def map_problems(app: FastAPI, render: Render) -> None:
     app.add_exception_handler(
         RowVersionConflictError, handle(lambda error: ProblemError(ROW_VERSION_CONFLICT, str(error)))
     )
+    for unusable in UNUSABLE_VALUE:
+        app.add_exception_handler(unusable, handle(_from_unusable))
     for gone in DATABASE_GONE:
         app.add_exception_handler(gone, handle(_from_database_gone))
 
@@ -77,9 +80,16 @@ def _name_field(location: Sequence[str | int]) -> str:
 
 
 def _from_http(error: HTTPException) -> ProblemError:
-    return ProblemError(find_kind(error.status_code), headers=dict(error.headers or {}))
+    kind = find_kind(error.status_code)
+    detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else ""
+    return ProblemError(kind, detail, headers=dict(error.headers or {}))
 
 
 def _from_database_gone(error: Exception) -> ProblemError:
     log.error("the database could not answer: %s", error)
     return ProblemError(UNAVAILABLE, headers={"Retry-After": "2"})
+
+
+def _from_unusable(error: Exception) -> ProblemError:
+    log.warning("a value of the request cannot be used", exc_info=error)
+    return ProblemError(INVALID, "A value holds a NUL character, half a character, or a number out of range.")

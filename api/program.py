@@ -14,6 +14,7 @@ from api.edge import RequestIdFilter
 from api.housekeeping import keep_house
 from api.settings import ApiSettings
 from api.state import now
+from api.stream_hub import StreamHub
 from domain.errors import ConfigurationError
 from store.heartbeats import record_heartbeat, remove_heartbeat
 from store.migrate import verify_migrated
@@ -64,20 +65,19 @@ def run(settings: ApiSettings, stop: threading.Event) -> None:
         for thread in threads:
             thread.start()
         try:
-            asyncio.run(_serve(server, listener, app.state.hub.close, stop))
+            asyncio.run(_serve(server, listener, app.state.hub, stop))
         finally:
             ended.set()
             for thread in threads:
                 thread.join()
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, close_streams: object, stop: threading.Event) -> None:
-    assert callable(close_streams)
+async def _serve(server: uvicorn.Server, listener: socket.socket, hub: StreamHub, stop: threading.Event) -> None:
     # `_serve` and not `serve`: signals belong to the command, which sets `stop`.
     serving = asyncio.create_task(server._serve([listener]))
     while not stop.is_set() and not serving.done():
         await asyncio.wait([serving], timeout=0.1)
-    close_streams()
+    hub.close()
     server.should_exit = True
     await serving
 

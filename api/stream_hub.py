@@ -51,10 +51,12 @@ class StreamHub:
         self._subscriptions: set[Subscription] = set()
         self._listening = asyncio.Event()
         self._is_closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listens as long as the block runs, and ends all streams after it."""
+        self._loop = asyncio.get_running_loop()
         task = asyncio.create_task(self._follow(), name="change listener")
         try:
             yield
@@ -94,6 +96,11 @@ class StreamHub:
         self._is_closed = True
         for subscription in list(self._subscriptions):
             subscription.end()
+
+    def close_soon(self) -> None:
+        """`close`, from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.close)
 
     async def _follow(self) -> None:
         wait_s = 0.5

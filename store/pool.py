@@ -14,6 +14,8 @@ Pool: TypeAlias = ConnectionPool[Connection]
 # What a loop catches: the server went away (back off, connect again); the transaction must be retried.
 DATABASE_GONE = (psycopg.OperationalError, psycopg.InterfaceError)
 RETRYABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+# A value that no column can hold or be compared with: a NUL character, a lone surrogate, a number out of range.
+UNUSABLE_VALUE = (psycopg.DataError, UnicodeEncodeError)
 
 
 def _connection_arguments(application: str) -> dict[str, object]:

@@ -55,7 +55,7 @@ def identify_stranger(request: Request, csrf: Annotated[str | None, Depends(read
     return identify(request, Permission.HEALTH_READ, csrf)
 
 
-@router.get("/health", summary="How this installation is")
+@router.get("/health", summary="How this installation is", responses=declare(403))
 def read_health(pool: Database, caller: Annotated[Caller | None, Depends(identify_stranger)]) -> Health:
     """Store flavour, every program's sign of life, what waits to be scored and decided, and whether data flow.
 

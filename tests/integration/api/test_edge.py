@@ -1,0 +1,120 @@
+"""What holds for every answer: headers, problems, request ids, sizes."""
+
+import re
+
+from domain.roles import Role
+from tests.support.http_api import Api, find_errors
+
+
+def test_every_answer_has_the_security_headers_and_an_id_of_its_own(api: Api) -> None:
+    first, second = api.get("/health/live"), api.get("/health/live")
+    assert first.headers["content-security-policy"].startswith(
+        "default-src 'none'; script-src 'self'; style-src 'self'"
+    )
+    assert "unsafe" not in first.headers["content-security-policy"]
+    assert first.headers["x-content-type-options"] == "nosniff"
+    assert first.headers["cache-control"] == "no-store"
+    assert "strict-transport-security" not in first.headers
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+def test_without_credentials_the_problem_says_so(api: Api) -> None:
+    response = api.get("/devices")
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == 'Bearer realm="forewarn"'
+    problem = response.json()
+    assert problem["type"] == "urn:forewarn:problem:unauthenticated"
+    assert problem["instance"] == f"urn:forewarn:request:{response.headers['x-request-id']}"
+
+
+def test_a_wrong_token_is_no_token(api: Api) -> None:
+    for header in ("Bearer fw_nonsense", "Bearer", "Basic YTpi", "Bearer " + "x" * 5000):
+        assert api.get("/devices", headers={"Authorization": header}).status_code == 401
+
+
+def test_a_missing_permission_is_named(api: Api) -> None:
+    response = api.get("/audit", headers=api.token(Role.TECHNICIAN))
+    assert response.status_code == 403
+    assert response.json()["permission"] == "audit.read"
+
+
+def test_an_unknown_path_and_method_are_problems(api: Api) -> None:
+    missing = api.get("/nothing-here")
+    assert missing.status_code == 404
+    assert missing.json()["type"] == "urn:forewarn:problem:no-such-path"
+    wrong = api.request("PUT", "/api/v1/health/live")
+    assert wrong.status_code == 405
+    assert wrong.headers["content-type"] == "application/problem+json"
+    assert "GET" in wrong.headers["allow"]
+
+
+def test_validation_names_query_and_body_fields(api: Api) -> None:
+    headers = api.token(Role.ENGINEER)
+    assert "limit" in find_errors(api.get("/devices?limit=0", headers=headers))
+    response = api.post("/devices", headers=headers, json={"serial": "bad serial!", "model": "TEST-100", "colour": 1})
+    assert response.status_code == 422
+    assert set(find_errors(response)) == {"serial", "colour"}
+
+
+def test_a_body_that_is_no_json_is_a_problem(api: Api) -> None:
+    headers = {**api.token(Role.ENGINEER), "Content-Type": "application/json"}
+    response = api.post("/devices", headers=headers, content=b"{not json")
+    assert response.status_code == 422
+    assert response.json()["errors"]
+
+
+def test_a_large_body_is_refused_by_its_length_and_while_it_comes(api: Api) -> None:
+    headers = api.token(Role.ENGINEER)
+    big = b"x" * (api.settings.max_body_bytes + 1)
+    declared = api.post("/devices", headers=headers, content=big)
+    assert declared.status_code == 413
+    streamed = api.post("/devices", headers=headers, content=iter([big[: len(big) // 2], big[len(big) // 2 :]]))
+    assert streamed.status_code == 413
+    assert streamed.json()["type"] == "urn:forewarn:problem:too-large"
+
+
+def test_nul_and_odd_unicode_in_filters_are_no_failures(api: Api) -> None:
+    headers = api.token(Role.ENGINEER)
+    for text in ("%00", "%27%3B--", "%F0%9F%A9%BA", "%25"):
+        assert api.get(f"/devices?q={text}", headers=headers).status_code in (200, 422)
+        assert api.get(f"/devices/{text}", headers=headers).status_code in (404, 422)
+
+
+def test_the_reference_is_one_page_without_script(api: Api) -> None:
+    page = api.client.get("/docs")
+    assert page.status_code == 200
+    assert "/api/v1/work-orders/{code}/transitions" in page.text
+    assert not re.search(r"<script|https?://|style=", page.text)
+    style = api.client.get("/docs/reference.css")
+    assert style.headers["content-type"].startswith("text/css")
+
+
+def test_https_makes_cookies_and_transport_strict(api: Api) -> None:
+    from dataclasses import replace
+
+    from starlette.responses import Response
+
+    from api.sign_in import find_cookie_name, set_session_cookie, sign_in
+    from api.state import now
+    from tests.support.http_api import PASSWORD
+
+    api.add_user("anna", Role.AUDITOR)
+    https = replace(api.settings, public_url="https://forewarn.example")
+    outcome = sign_in(
+        api.state.pool,
+        https,
+        api.state.attempts,
+        name="anna",
+        password=PASSWORD,
+        address="192.0.2.1",
+        at=now(),
+        request_id="test",
+    )
+    response = Response()
+    set_session_cookie(response, https, outcome)  # type: ignore[arg-type]
+    cookie = response.headers["set-cookie"]
+    assert cookie.startswith("__Host-forewarn_session=")
+    assert find_cookie_name(https) == "__Host-forewarn_session"
+    assert "Secure" in cookie
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie

@@ -1,0 +1,116 @@
+"""Every route asks for a permission, every role gets exactly what its table says, and a customer sees its own alone."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from api.app import PREFIX, create_app, find_permission, verify_routes_guarded
+from api.public_routes import PUBLIC_ROUTES
+from api.settings import ApiSettings
+from domain.roles import ROLE_PERMISSIONS, Permission, Role
+from tests.support.http_api import Api
+
+SETTINGS = ApiSettings(database_url="postgresql://nobody@127.0.0.1:1/none")
+# Enough of a body for each change to get past its shape; what it names does not exist.
+BODIES = {
+    "/account/password": {"current": "x", "new": "y"},
+    "/devices": {"serial": "NEW-1", "model": "no such model"},
+    "/devices/{serial}/shelvings": {"reason": "test", "until": "2099-01-01T00:00:00Z"},
+    "/work-orders": {"serial": "nobody", "fault_group": "tank", "description": "test"},
+    "/work-orders/{code}/transitions": {"to": "TRIAGED"},
+    "/work-orders/{code}/notes": {"body": "test"},
+    "/capas/{code}/transitions": {"to": "OPEN", "reason": "test"},
+    "/users": {"name": "x", "full_name": "X", "roles": ["customer"]},
+    "/users/{name}": {"reason": "test"},
+    "/users/{name}/password-reset": {"reason": "test"},
+    "/tokens": {"name": "x", "role": "customer"},
+}
+VALUES = {"breach_id": "00000000-0000-0000-0000-000000000000", "rejection_id": "1", "token_id": "1"}
+QUERIES = {"/devices/{serial}/readings": "?sensor=level", "/devices/{serial}/scores": "?sensor=level"}
+QUERIES |= {"/rejections/reasons": "?from=2026-01-01T00:00:00Z"}
+
+
+def find_operations() -> Iterator[tuple[str, str, Permission]]:
+    for route in iter_route_contexts(create_app(SETTINGS).routes):
+        path = route.path or ""
+        permission = find_permission(route)
+        if path.startswith(PREFIX) and permission is not None and not path.endswith("/events/stream"):
+            for method in sorted((route.methods or set()) - {"HEAD"}):
+                yield method, path.removeprefix(PREFIX), Permission(permission)
+
+
+OPERATIONS = sorted(find_operations())
+
+
+def test_an_unguarded_route_is_refused_at_start() -> None:
+    app = create_app(SETTINGS)
+    app.add_api_route("/api/v1/secret", lambda: "x")
+    with pytest.raises(RuntimeError, match="GET /api/v1/secret"):
+        verify_routes_guarded(app)
+
+
+def test_public_routes_exist() -> None:
+    found = set()
+    for route in iter_route_contexts(create_app(SETTINGS).routes):
+        found |= {(method, route.path) for method in getattr(route, "methods", None) or ()}
+    assert {name for name in PUBLIC_ROUTES if name[0] != "MOUNT"} - found <= {("GET", "/favicon.ico")}
+
+
+def call(api: Api, method: str, path: str, headers: dict[str, str]) -> int:
+    address = re.sub(r"\{(\w+)\}", lambda m: VALUES.get(m[1], "nobody"), path) + QUERIES.get(path, "")
+    body = BODIES.get(path)
+    if method not in ("GET", "DELETE"):
+        headers = {**headers, "If-Match": '"1"'}
+    return api.request(method, address, headers=headers, **({} if body is None else {"json": body})).status_code
+
+
+def test_every_role_at_every_route(api: Api) -> None:
+    assert len(OPERATIONS) > 35
+    refused = allowed = 0
+    for role in Role:
+        headers = api.token(role, customer="T-C0" if role is Role.CUSTOMER else None)
+        for method, path, permission in OPERATIONS:
+            status = call(api, method, path, headers)
+            if permission in ROLE_PERMISSIONS[role]:
+                assert status not in (401, 403, 500), f"{role} {method} {path}: {status}"
+                allowed += 1
+            else:
+                assert status == 403, f"{role} {method} {path}: {status}"
+                refused += 1
+    assert allowed > 100
+    assert refused > 100
+
+
+def test_nobody_gets_in_without_credentials(api: Api) -> None:
+    for method, path, _ in OPERATIONS:
+        assert call(api, method, path, {}) == 401, f"{method} {path}"
+
+
+def test_a_customer_sees_its_own_devices_alone(api: Api) -> None:
+    headers = api.token(Role.CUSTOMER, customer="T-C0")
+    items = api.get("/devices?total=true", headers=headers).json()
+    assert [d["serial"] for d in items["items"]] == ["T-0000", "T-0002", "T-0004"]
+    assert items["total"] == 3
+    assert {d["customer"] for d in items["items"]} == {"T-C0"}
+    for path in ("", "/history", "/readings?sensor=level", "/scores?sensor=level", "/shelvings"):
+        assert api.get(f"/devices/T-0000{path}", headers=headers).status_code == 200
+        theirs = api.get(f"/devices/T-0001{path}", headers=headers)
+        missing = api.get(f"/devices/T-9999{path}", headers=headers)
+        assert theirs.status_code == missing.status_code == 404
+        assert theirs.json()["title"] == missing.json()["title"]
+    assert [c["code"] for c in api.get("/customers?q=T-C", headers=headers).json()["items"]] == ["T-C0"]
+    assert api.get("/customers/T-C1", headers=headers).status_code == 404
+    assert api.get("/devices?customer=T-C1", headers=headers).json()["items"] == []
+
+
+def test_a_customer_account_without_a_customer_opens_nothing(api: Api) -> None:
+    response = api.get("/devices", headers=api.token(Role.CUSTOMER))
+    assert response.status_code == 403
+    assert "belongs to no customer" in response.json()["detail"]
+
+
+def test_names_of_people_are_hidden_where_nobody_needs_them(api: Api) -> None:
+    assert api.get("/customers/T-C0", headers=api.token(Role.QUALITY_ENGINEER)).json()["contacts"] is None
+    assert api.get("/customers/T-C0", headers=api.token(Role.DISPATCHER)).json()["contacts"] == []
