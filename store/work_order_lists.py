@@ -66,6 +66,7 @@ class WorkOrderRow:
     gateway: str | None
     site_code: str | None
     site_name: str | None
+    site_time_zone: str | None
     customer_id: int | None
     customer_code: str | None
     customer_name: str | None
@@ -154,7 +155,8 @@ _COLUMNS = f"""
     w.title_params, d.serial, m.key AS model, m.name AS model_name, d.firmware,
     (SELECT max(h.at) FROM device_history h WHERE h.device_id = d.id AND h.field LIKE 'firmware%%')
         AS firmware_changed_at,
-    d.lot, d.connectivity, g.name AS gateway, s.code AS site_code, s.name AS site_name, w.customer_id,
+    d.lot, d.connectivity, g.name AS gateway, s.code AS site_code, s.name AS site_name, s.time_zone AS site_time_zone,
+    w.customer_id,
     c.code AS customer_code, c.name AS customer_name, w.region, a.name AS assignee, a.full_name AS assignee_name,
     w.breach_count,
     (SELECT count(*)::integer FROM work_order_breach wb JOIN breach b ON b.id = wb.breach_id

@@ -55,25 +55,26 @@ def _find_row(view: View, event: AuditEvent) -> dict[str, object]:
     return {
         "seq": event.seq,
         "at": view.when(event.at),
-        "utc": f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        "utc": None if view.find_zone() is UTC else f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
         "actor": find_who(view, event.actor),
         "role": event.role,
         "permission": event.permission,
         "action": event.action,
         "entity": event.entity,
         "entity_id": event.entity_id,
-        "href": f"{page}{event.entity_id}" if page else None,
+        "href": f"{page}{event.entity_id}" if page and event.entity_id != "*" else None,
         "changes": find_changes(event.before, event.after),
-        "reason": event.reason,
+        "reason": view.name("reason", event.reason),
     }
 
 
-def find_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[dict[str, str]]:
+def find_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[dict[str, str | None]]:
     """What differs, field by field, short enough for a line."""
     names = sorted({*(before or {}), *(after or {})})
     changed = [name for name in names if (before or {}).get(name) != (after or {}).get(name)]
     return [
-        {"field": name, "before": _say(before, name), "after": _say(after, name)} for name in changed[:FIELDS_SHOWN]
+        {"field": name, "before": _say(before, name) if before else None, "after": _say(after, name)}
+        for name in changed[:FIELDS_SHOWN]
     ]
 
 

@@ -56,6 +56,22 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupLine:
+    """One firmware version or lot: its rate with interval, the bar in coordinates from 0 to 200."""
+
+    name: str
+    devices: str
+    device_days: str
+    events: str
+    rate: str
+    interval: str
+    has_rate: bool
+    low: float
+    at: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cohort:
     """The table of the cohort; `interval` None where there is no baseline."""
 
@@ -63,6 +79,8 @@ class Cohort:
     rows: list[list[str]]
     explain: str
     interval: Interval | None
+    groups: list[GroupLine]
+    baseline_at: float | None
 
 
 def find_scope(view: View, capa: Capa) -> str:
@@ -108,15 +126,16 @@ def find_proposals(view: View, conn: Connection, profiles: Mapping[str, Profile]
 def find_cohort(view: View, capa: Capa) -> Cohort:
     """The figures behind the proposal. Without a baseline there are counts, and no ratio is made up."""
     figures = capa.statistics
-    has_test = figures.get("ratio") is not None and figures.get("baseline_rate") is not None
+    has_rate = _has_rate(figures.get("device_days"))
+    has_test = has_rate and figures.get("ratio") is not None and figures.get("baseline_rate") is not None
     names = ["devices", "customers", "device_days", "events", "rate", "baseline", "ratio", "interval", "p", "q"]
     low, high = _find_bounds(figures)
     values = {
         "devices": _say(figures.get("devices", capa.device_count), 0),
         "customers": _say(figures.get("customers", capa.customer_count), 0),
-        "device_days": _say(figures.get("device_days"), 0),
+        "device_days": _say_days(figures.get("device_days")),
         "events": _say(figures.get("events", capa.member_count), 0),
-        "rate": _say_rate(figures.get("rate")),
+        "rate": _say_rate(figures.get("rate") if has_rate else None),
         "baseline": _say_rate(figures.get("baseline_rate")) if has_test else view.t("capa.no_baseline"),
         "ratio": _say(figures.get("ratio"), 1),
         "interval": f"{_say(low, 1)} – {_say(high, 1)}" if has_test and low is not None else "–",
@@ -130,7 +149,44 @@ def find_cohort(view: View, capa: Capa) -> Cohort:
         rows=[[f"{capa.model}, {find_scope(view, capa)}", *(values[name] for name in names)]],
         explain=view.t("capa.explain" if has_test else "capa.explain_counts"),
         interval=_find_interval(view, figures, low, high) if has_test else None,
+        groups=find_groups(view, figures),
+        baseline_at=_place_rate(figures["baseline_rate"], _find_top(figures)) if has_test else None,
     )
+
+
+def find_groups(view: View, figures: Mapping[str, Any]) -> list[GroupLine]:
+    """Every firmware version and lot of the cohort, on one scale; without them a scope cannot be judged."""
+    top = _find_top(figures)
+    lines = []
+    for group in figures.get("groups") or []:
+        low, high = group["rate_interval"]
+        has_rate = _has_rate(group["device_days"])
+        lines.append(
+            GroupLine(
+                name=view.t(f"capa.scope_{group['kind']}", value=group["value"] or "?"),
+                devices=_say(group["devices"], 0),
+                device_days=_say_days(group["device_days"]),
+                events=_say(group["events"], 0),
+                rate=_say_rate(group["rate"] if has_rate else None),
+                interval=f"{_say_rate(low)} – {_say_rate(high)}" if has_rate else "–",
+                has_rate=has_rate,
+                low=_place_rate(low, top),
+                at=_place_rate(group["rate"], top),
+                high=_place_rate(high, top),
+            )
+        )
+    return lines
+
+
+def _find_top(figures: Mapping[str, Any]) -> float:
+    groups = figures.get("groups") or []
+    highs = [float(group["rate_interval"][1]) for group in groups if _has_rate(group["device_days"])]
+    return max([*highs, float(figures.get("baseline_rate") or 0.0)], default=1.0) or 1.0
+
+
+def _place_rate(rate: Any, top: float) -> float:
+    # By the square root: a baseline near zero stays apart from zero.
+    return round(4 + math.sqrt(min(float(rate) / top, 1.0)) * 192, 1)
 
 
 def _find_bounds(figures: Mapping[str, Any]) -> tuple[float | None, float | None]:
@@ -169,9 +225,20 @@ def _say(value: Any, decimals: int) -> str:
     return "–" if value is None else f"{float(value):,.{decimals}f}"
 
 
+def _has_rate(device_days: Any) -> bool:
+    """Below one device-day a rate is a number without a meaning, and none is shown."""
+    return device_days is not None and float(device_days) >= 1.0
+
+
+def _say_days(value: Any) -> str:
+    if value is not None and 0.0 < float(value) < 1.0:
+        return "< 1"
+    return _say(value, 0)
+
+
 def _say_rate(value: Any) -> str:
-    """Per 1,000 device-days, from a rate per device-day."""
-    return "–" if value is None else f"{float(value) * 1000:,.2f}"
+    """Per 1,000 device-days, as it is stored."""
+    return "–" if value is None else f"{float(value):,.2f}"
 
 
 def _say_probability(value: Any) -> str:

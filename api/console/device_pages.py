@@ -132,7 +132,7 @@ def show_device(
         wanted = WorkOrderFilter(serial=serial, customer_id=caller.customer_id)
         tickets = load_work_order_page(conn, wanted, sort="created", limit=20).rows
     zone = device.site_time_zone
-    rows = [(ticket, find_row(view, ticket, profiles, zone)) for ticket in tickets]
+    rows = [(ticket, find_row(view, ticket, profiles)) for ticket in tickets]
     return view.render(
         "device.html",
         device={
@@ -150,6 +150,14 @@ def show_device(
         tickets=[row for _, row in rows],
         charts=charts,
         signals=_find_payload(charts),
+        all_marks={
+            "has_breach": True,
+            "has_band": False,
+            "limits": True,
+            "window": False,
+            "gaps": True,
+            "marks": any(chart.marks for chart in charts),
+        },
         spans=[{"code": code, "label": view.t(f"device.span_{code}"), "current": code == span} for code in SPANS],
         span_code=span,
         facts=_find_facts(view, device),

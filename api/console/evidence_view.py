@@ -21,6 +21,8 @@ from domain.sentences import find_unit_sign
 from store.work_order_pages import LinkedBreach
 
 LARGEST = 5
+# A limit that lies further off than twice the span of what was measured would flatten it: it is named below the chart.
+LIMIT_REACH = 2.0
 LIMIT_RULES = ("limit",)
 BAND_RULES = ("adaptive",)
 
@@ -62,7 +64,9 @@ def find_evidence(view: View, breach: LinkedBreach, profile: Profile | None, zon
         charts=charts,
         contributions=find_contributions(view, body.get("contributions") or [], profile),
         frozen=view.when(breach.evidence_frozen_at, zone),
-        detector=f"{detector.get('rule', '')} {detector.get('version', '')}".strip(),
+        detector=view.t(
+            "trust.detector_value", rule=view.name("rule", detector.get("rule")), version=detector.get("version", "?")
+        ),
         sample_count=sum(len(series.get("points", [])) for series in body.get("series", [])),
         gap_count=sum(len(chart.data["gaps"]) for chart in charts),
         delay=_find_delay(body),
@@ -90,7 +94,7 @@ def _find_chart(view: View, body: Mapping[str, Any], series: Mapping[str, Any], 
         "x": line.x,
         "y": line.y,
         "breach": find_breaches(line.y, beyond),
-        "range": find_range(values, [limit.value for limit in limits], reach=None),
+        "range": find_range(values, [limit.value for limit in limits], reach=LIMIT_REACH),
         "extent": [window["from_us"] / 1e6, window["to_us"] / 1e6] if window else [line.x[0], line.x[-1]],
         "window": trigger,
         "gaps": line.gaps,

@@ -76,7 +76,7 @@ def find_trust_facts(view: View, breach: LinkedBreach, evidence: EvidenceView | 
     ]
     if evidence is not None:
         if evidence.detector:
-            facts.append(Fact(t("trust.model"), evidence.detector))
+            facts.append(Fact(t("trust.detector"), evidence.detector))
         facts.append(Fact(t("trust.samples"), f"{evidence.sample_count:,}"))
         facts.append(Fact(t("trust.gaps"), str(evidence.gap_count) if evidence.gap_count else t("trust.no_gaps")))
         if evidence.delay is not None:

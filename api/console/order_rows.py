@@ -99,8 +99,9 @@ def find_clock(
     return Clock(name, kind, view.t("clock.left", span=span), instant)
 
 
-def find_row(view: View, row: WorkOrderRow, profiles: Mapping[str, Profile], zone: str | None = None) -> OrderRow:
+def find_row(view: View, row: WorkOrderRow, profiles: Mapping[str, Profile]) -> OrderRow:
     """The line of that order for this reader."""
+    zone = row.site_time_zone
     fault = find_fault(view, profiles, row.model, row.fault_group)
     model = (row.model_name or {}).get(view.language) or row.model
     firmware = f"{view.t('fact.firmware')} {row.firmware}" if row.firmware else None

@@ -125,10 +125,14 @@ def _find_fields(
     def said(field: str, suggestion: str = "") -> str:
         return typed.get(field, suggestion)
 
-    if name == "assign":
+    if name == "accept" and not view.may(Permission.WORK_ORDER_ASSIGN):
+        return ()
+    if name in ("assign", "accept"):
         able = [one for one in technicians if cards.model is None or cards.model in one.models]
         suggested = find_suggestion(technicians, cards.model)
         options = tuple((one.name, one.full_name) for one in able)
+        if name == "accept":
+            options = (("", t("field.nobody_yet")), *options)
         return (
             Field(
                 "assignee",

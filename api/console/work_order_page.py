@@ -133,6 +133,9 @@ def render_order(
         breach_sentence=find_sentence(view, shown.reason_code, shown.params) if shown and len(breaches) > 1 else None,
         evidence=evidence,
         charts=evidence.charts if evidence else [],
+        limit_words=view.t("list.comma").join(
+            limit.label for chart in (evidence.charts if evidence else []) for limit in chart.limits
+        ),
         contributions=evidence.contributions if evidence else [],
         trust=find_trust_facts(view, shown, evidence, zone) if shown else [],
         similar=_find_similar(view, similar),
@@ -314,7 +317,12 @@ def take_transition(
             if not needed:
                 raise GuardRefusedError("no_such_transition", code)
             actor = find_actor(caller, needed)
-            record_transition(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
+            after = record_transition(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
+            if order.state is WorkOrderState.NEW and to is WorkOrderState.TRIAGED and chosen is not None:
+                # Accepted for somebody: both steps or neither.
+                assigner = find_actor(caller, find_permissions_for(WorkOrderState.TRIAGED, WorkOrderState.ASSIGNED))
+                given = TransitionRequest(WorkOrderState.ASSIGNED, assignee_id=chosen.id)
+                record_transition(conn, assigner, code, given, expected_row_version=after.row_version, now=view.now)
     except GuardRefusedError as refused_by:
         problem = view.name("guard", refused_by.guard)
         if refused_by.guard == "close_out_incomplete":

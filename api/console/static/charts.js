@@ -61,9 +61,11 @@
       ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke();
       ctx.globalAlpha = 1;
       const width = ctx.measureText(limit.label).width, height = 14 * ratio;
-      const above = y - height > bbox.top ? y - height / 2 - ratio : y + height / 2 + ratio;
+      // Away from where things go wrong: the trouble is at the right end, so labels stand at the left, on the outer side of the line.
+      const wanted = (limit.kind === "clear") === (limit.value < (spec.limits[0] || limit).value) ? y + height / 2 + 2 * ratio : y - height / 2 - 2 * ratio;
+      const above = Math.max(bbox.top + height / 2, Math.min(bbox.top + bbox.height - height / 2, wanted));
       const crowded = taken.some((other) => Math.abs(other - above) < height);
-      const left = crowded ? bbox.left + 6 * ratio : bbox.left + bbox.width - width - 6 * ratio;
+      const left = crowded ? bbox.left + bbox.width / 2 : bbox.left + 6 * ratio;
       taken.push(above);
       ctx.fillStyle = colour.surface;
       ctx.globalAlpha = 0.8;
@@ -116,7 +118,7 @@
       bands: hasBand ? [{ series: [1, 2], fill: colour.band }] : undefined,
       axes: [
         { ...axis, size: 28, space: 70, values: (u, splits, i, space, step) => splits.map((s) => sayTime(spec.zone, s, step)) },
-        { ...axis, size: 56, space: small ? 26 : 34 },
+        { ...axis, size: 56, space: small ? 20 : 30 },
       ],
       hooks: {
         drawClear: [(u) => shade(u, holder.spec, colour)],

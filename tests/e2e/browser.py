@@ -1,0 +1,105 @@
+"""Chromium for the stories: one browser, a fresh context each, every request and console message watched."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, sync_playwright
+
+from tests.support.services import miss
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 320, "height": 640}
+
+
+def find_chromium() -> str:
+    """The path of an installed Chromium; fails in CI and skips elsewhere when there is none."""
+    found = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        miss("Chromium is not installed: `apt-get install chromium` or the like")
+        raise AssertionError
+    return found
+
+
+@contextmanager
+def running_chromium() -> Iterator[Browser]:
+    """A headless Chromium that talks to nobody by itself."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass(slots=True)
+class Watched:
+    """What a page did that it should not have: errors, and requests to other hosts."""
+
+    host: str
+    errors: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def follow(self, page: Page) -> None:
+        """Watches that page from now on."""
+        page.on("console", lambda message: self._take_message(message))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self._take_request(request))
+
+    def _take_message(self, message: ConsoleMessage) -> None:
+        # A refused form is answered with 4xx on purpose, and the browser says so.
+        if message.type in ("error", "warning") and "the server responded with a status of 4" not in message.text:
+            self.errors.append(message.text)
+
+    def _take_request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != self.host:
+            self.strangers.append(request.url)
+
+
+@contextmanager
+def open_page(
+    browser: Browser,
+    base_url: str,
+    *,
+    viewport: ViewportSize = DESKTOP,
+    language: str = "en",
+    theme: str = "light",
+) -> Iterator[tuple[Page, Watched]]:
+    """A page of a fresh browser in that language and theme, and what it does wrong."""
+    context = browser.new_context(
+        base_url=base_url,
+        viewport=viewport,
+        locale="zh-CN" if language == "zh" else "en-GB",
+        color_scheme="dark" if theme == "dark" else "light",
+        timezone_id="Asia/Shanghai",
+    )
+    watched = Watched(urlsplit(base_url).netloc)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    watched.follow(page)
+    try:
+        yield page, watched
+    finally:
+        context.close()
+
+
+def sign_in(page: Page, name: str, password: str) -> None:
+    """Goes through the door; the inbox, or where the person wanted to go, is there on return."""
+    page.goto("/sign-in")
+    page.fill("#name", name)
+    page.fill("#password", password)
+    page.click("form[action='/sign-in'] button[type=submit]")
+    page.wait_for_url(lambda url: "/sign-in" not in url)
