@@ -1,6 +1,7 @@
 """The command `forewarn`: every command with its group, and the one place where an error becomes an exit code."""
 
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -52,7 +53,8 @@ def main() -> None:
     """Runs the command line and ends the process with its exit code; an error is one message, not a trace."""
     # Names of devices and people may hold any character; a machine with LANG=C must not stop at them.
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except BrokenPipeError:

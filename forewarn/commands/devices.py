@@ -1,6 +1,8 @@
 """`forewarn devices import|list`."""
 
+import csv
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
@@ -22,12 +24,7 @@ app = typer.Typer(help="Devices with their customers and sites.", no_args_is_hel
 def import_devices(
     file: Annotated[
         Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
-            help="CSV with at least serial and model; - is standard input.",
-        ),
+        typer.Argument(help="CSV with at least serial and model; - is standard input."),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would change and change nothing.")] = False,
     as_json: Json = False,
@@ -38,10 +35,16 @@ def import_devices(
     customer_ref, customer_name, customer_type, site_ref, site_name, site_time_zone, region, is_simulated.
     Lines with a problem are left out and reported; the exit code is then 1.
     """
+    if str(file) != "-" and not file.is_file():
+        raise typer.BadParameter(f"{file} is no file")
     content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    devices, problems = parse_installed_base(content.decode("utf-8-sig", "replace"))
+    text = content.decode("utf-8-sig", "replace")
+    devices, problems = parse_installed_base(text)
+    line_of = find_lines(text)
     with open_connection(find_database_url(load_settings()), application="devices") as conn:
-        report = record_installed_base(conn, devices, actor="cli", role="admin")
+        report = record_installed_base(
+            conn, devices, actor="cli", role="admin", lines=[line_of[device.serial] for device in devices]
+        )
         if dry_run:
             conn.rollback()
     report.problems[:0] = problems
@@ -77,3 +80,13 @@ def list_devices(
         [(row["serial"], row["model"], row["lifecycle"], row["sensors"]) for row in rows],
         empty="No device is registered: `forewarn devices import FILE.csv`.",
     )
+
+
+def find_lines(text: str) -> dict[str, int]:
+    """The line in which each serial of the CSV first stands, the header being line 1."""
+    reader = csv.DictReader(StringIO(text))
+    found: dict[str, int] = {}
+    for row in reader:
+        cells = {(name or "").strip(): value for name, value in row.items() if isinstance(value, str)}
+        found.setdefault(cells.get("serial", "").strip(), reader.line_num)
+    return found
