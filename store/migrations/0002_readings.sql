@@ -39,9 +39,10 @@ BEGIN
     FOREACH wanted IN ARRAY days LOOP
         partition_name := 'reading_' || to_char(wanted, 'YYYYMMDD');
         IF to_regclass('public.' || partition_name) IS NULL THEN
-            -- Two writers may want the same day at once: the lock makes the second one see the first one's table.
+            -- Two writers may want the same day at once: the lock makes the second one see the first one's table. It looks
+            -- at the catalogue itself, because to_regclass would repeat its cached "no" from before the lock.
             PERFORM pg_advisory_xact_lock(hashtextextended('forewarn reading partitions', 0));
-            IF to_regclass('public.' || partition_name) IS NULL THEN
+            IF NOT EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = 'public'::regnamespace) THEN
                 EXECUTE format('CREATE TABLE public.%I PARTITION OF public.reading FOR VALUES FROM (%L) TO (%L)', partition_name,
                     wanted::timestamp AT TIME ZONE 'UTC', (wanted + 1)::timestamp AT TIME ZONE 'UTC');
                 made := made + 1;
