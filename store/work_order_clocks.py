@@ -10,7 +10,7 @@ from domain.audit import Actor, AuditEntry
 from domain.sla import DUE_SOON_SHARE
 from domain.work_order import WorkOrder
 from store.audit import record_audit
-from store.outbox import record_events
+from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
 from store.work_order_transitions import make_order_event
 from store.work_orders import WORK_ORDER_COLUMNS, to_work_order
@@ -126,15 +126,16 @@ def record_clocks(conn: Connection, actor: Actor, now: datetime) -> list[tuple[s
     A breached clock stays breached, whatever becomes of the order.
     """
     told: list[tuple[str, str, str]] = []
+    events: list[OutboxEvent] = []
     entries: list[AuditEntry] = []
     for event, queries in (("sla.breached", MARK_BREACHED), ("sla.due_soon", MARK_DUE_SOON)):
         for clock, query in queries.items():
             for order, subject in _mark(conn, query, now):
                 due_at = order.response_due_at if clock == "RESPONSE" else order.resolution_due_at
-                outbox_event = make_order_event(event, order, subject, now, clock=clock, due_at=due_at)
-                record_events(conn, outbox_event)
+                events.append(make_order_event(event, order, subject, now, clock=clock, due_at=due_at))
                 entries.append(AuditEntry(event, "work_order", order.code, None, {"clock": clock, "due_at": due_at}))
                 told.append((event, clock, order.code))
+    record_events(conn, *events)
     record_audit(conn, actor, *entries)
     return told
 
