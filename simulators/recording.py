@@ -147,7 +147,7 @@ def _find_time_column(header: list[str], sample: list[str], settings: ReplaySett
     for i, cell in enumerate(sample[: len(header)]):
         if re.match(r"\s*\d{4}-?\d{2}-?\d{2}[T ]", cell) and parse_instant_us(cell) is not None:
             return i
-    raise ConfigurationError(f"No time column was found; name it with --time. There are {', '.join(header)}.")
+    raise ConfigurationError(f"No time column was found; name it with --time-column. There are {', '.join(header)}.")
 
 
 def _find_sensors(header: list[str], sample: list[str], time_index: int, settings: ReplaySettings) -> dict[int, str]:

@@ -174,7 +174,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--mqtt-url", default="mqtt://127.0.0.1:1883")
     parser.add_argument("--serial", default="REPLAY-0001")
-    parser.add_argument("--time", help="the time column; default: found by name and content")
+    parser.add_argument(
+        "--time", "--time-column", dest="time", help="the time column; default: found by name and content"
+    )
     parser.add_argument("--columns", type=parse_columns, help="column=sensor,column=sensor")
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument("--speed", type=float, default=1.0, help="times faster than recorded")
