@@ -24,6 +24,7 @@ ROLLED_UP = (
     MonitorRule.MULTIVARIATE,
 )  # their scores are kept by the minute; a limit's is the value
 LEAST_REFRACTORY_S = 60.0
+CLEAR_SHARE_OF_PEAK = 0.5
 CLEAR_SHARE = 0.6  # of raise_at, where a statistical monitor names no clear limit
 
 
@@ -91,6 +92,7 @@ def rule_of(monitor: Monitor) -> SlotRule:
         m=monitor.m,
         duration_s=monitor.duration_s,
         clear_duration_s=monitor.clear_duration_s,
+        clear_share=CLEAR_SHARE_OF_PEAK if monitor.rule is MonitorRule.MULTIVARIATE else 0.0,
         refractory_s=max(LEAST_REFRACTORY_S, monitor.duration_s) if statistical else 0.0,
     )
 

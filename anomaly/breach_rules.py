@@ -9,6 +9,9 @@ Of one slot (one monitor on one series, or on one device):
 - It is CLEARED when scores have been at or below `clear_at` for `clear_duration`. Scores between the two limits change
   nothing: that is the hysteresis.
 - A gap much longer than the durations breaks a condition that only began to hold; it never clears an open breach.
+- Where `clear_share` is set, falling to that share of the breach's own peak clears it, too: what was once far stays
+  beyond a fixed limit for long after its cause is mended. It is then re-armed at twice the score it cleared at, and at
+  `raise_at` again once it was at or below `clear_at`.
 - After clearing, a refractory time has to pass before the next breach of the slot is raised.
 
 Silent scores (NaN) change nothing. The pending phase is state in here and never leaves.
@@ -26,6 +29,7 @@ from domain.breach import TransitionKind
 
 MAX_M = 64
 REMEMBERED = 8  # instants beyond the limit; with n above it an episode begins at the oldest of these
+REARM_FACTOR = 2.0
 GAP_FACTOR = 4.0
 GAP_AT_LEAST_US = 900_000_000
 
@@ -45,6 +49,7 @@ class SlotRule:
     duration_s: float = 0.0
     clear_duration_s: float = 0.0
     refractory_s: float = 0.0
+    clear_share: float = 0.0  # of the peak; 0: the clear limit alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class BreachRules(SlotArrays):
         StateField("duration", np.int64, kept=False),
         StateField("clear_duration", np.int64, kept=False),
         StateField("refractory", np.int64, kept=False),
+        StateField("clear_share", np.float64, kept=False),
+        StateField("armed_at", np.float64, fill=-np.inf),  # raised again from here on, see `clear_share`
         StateField("busy", np.bool_),  # anything but idle: only busy slots and scores beyond the limit need a look
         StateField("is_open", np.bool_),
         StateField("critical", np.bool_),
@@ -96,6 +103,8 @@ class BreachRules(SlotArrays):
     duration: Ints
     clear_duration: Ints
     refractory: Ints
+    clear_share: Floats
+    armed_at: Floats
     busy: Bools
     is_open: Bools
     critical: Bools
@@ -135,6 +144,7 @@ class BreachRules(SlotArrays):
         self.duration[slots] = [round(r.duration_s * 1e6) for r in rules]
         self.clear_duration[slots] = [round(r.clear_duration_s * 1e6) for r in rules]
         self.refractory[slots] = [round(r.refractory_s * 1e6) for r in rules]
+        self.clear_share[slots] = [r.clear_share for r in rules]
         return slots
 
     def judge(self, slot: Ints, row: Ints, at_us: Ints, score: Floats) -> list[SlotTransition]:
@@ -149,7 +159,10 @@ class BreachRules(SlotArrays):
 
     def _judge_busy(self, slot: Ints, row: Ints, at_us: Ints, score: Floats) -> list[SlotTransition]:
         was_open = self.is_open[slot]
-        beyond = score >= self.raise_at[slot]
+        clear_at = self.clear_at[slot]
+        self.armed_at[slot] = np.where(score <= clear_at, -np.inf, self.armed_at[slot])
+        armed_at = np.where(was_open, -np.inf, self.armed_at[slot])
+        beyond = score >= np.maximum(self.raise_at[slot], armed_at)
         self._forget_after_gap(slot[~was_open], at_us[~was_open])
         self.last[slot] = at_us
         ring = ((self.ring[slot] << np.uint64(1)) | beyond.astype(np.uint64)) & self.mask[slot]
@@ -166,7 +179,9 @@ class BreachRules(SlotArrays):
         self.critical[slot] |= (raised | was_open) & holds_critical
         self.is_open[slot] = was_open | raised
 
-        below = was_open & (score <= self.clear_at[slot])
+        share = self.clear_share[slot]
+        far = np.where(share > 0.0, share * np.maximum(self.peak[slot], 0.0), -np.inf)
+        below = was_open & (score <= np.maximum(clear_at, far))
         clear_since = np.where(below, self.clear_since[slot], NEVER)
         clear_since = np.where(below & (clear_since == NEVER), at_us, clear_since)
         self.clear_since[slot] = clear_since
@@ -178,9 +193,11 @@ class BreachRules(SlotArrays):
         gone = slot[cleared]
         self.quiet_until[gone] = at_us[cleared] + self.refractory[gone]
         self._forget(gone)
+        still_far = cleared & (share > 0.0) & (score > clear_at)
+        self.armed_at[slot[still_far]] = REARM_FACTOR * score[still_far]
         idle = ~self.is_open[slot] & (self.ring[slot] == 0)
         self._forget(slot[idle & ~cleared])
-        self.busy[slot] = ~idle & ~cleared
+        self.busy[slot] = (~idle & ~cleared) | (self.armed_at[slot] > -np.inf)
         return out
 
     def _note_condition(

@@ -3,7 +3,8 @@
 A unit is one monitor on one device, with several sensors (channels). Readings of one instant make a row. The first
 4/5 of the `warmup` rows give mean, spread and a correlation matrix that is shrunk half-way to independence (few rows,
 strongly autocorrelated, would else promise correlations that do not last); the rest gives the largest distance that is
-still healthy. From then on the baseline is fixed until `relearn`. The statistic is that of a MEWMA chart: the rows,
+still healthy. From then on the baseline is fixed until `relearn`, or until the unit has
+been beyond that distance for a whole day. The statistic is that of a MEWMA chart: the rows,
 standardised and exponentially weighted, and their Mahalanobis distance per sensor; the score is its multiple of the
 largest healthy one. A sensor that is missing is replaced by its conditional mean given the others; one that was mostly
 missing during warm-up is left out.
@@ -25,10 +26,11 @@ from domain.profile import MonitorRule
 
 WARMUP = 400
 FIT_SHARE = 0.8
-SMOOTHING = 0.1
+SMOOTHING = 0.2
 SHRINKAGE = 0.5
 HOLD_S = 120.0  # a sensor's last value stands for it this long
-LEAST_REFERENCE = 0.3
+LEAST_REFERENCE = 0.6
+SETTLED_S = 86_400.0  # who is beyond the healthy maximum for so long, without a break, works differently now
 MOST_Z = 1e3
 IMPUTATION_SWEEPS = 6
 
@@ -82,6 +84,7 @@ def state_fields(width: int) -> tuple[StateField, ...]:
         StateField("matrix", np.float64, width=width * width),  # while fitting co-moments, then their inverse
         StateField("smoothed", np.float64, width=width),
         StateField("reference", np.float64, fill=LEAST_REFERENCE),
+        StateField("far_us", np.int64, fill=int(NEVER)),  # beyond the healthy maximum since
     )
 
 
@@ -107,6 +110,7 @@ class MultivariateDetector(Detector):
     matrix: Floats
     smoothed: Floats
     reference: Floats
+    far_us: Ints
 
     def __init__(self, width: int = 8) -> None:
         if not 1 <= width <= 32:
@@ -148,6 +152,7 @@ class MultivariateDetector(Detector):
         for name, start in (("counts", 0), ("mean", 0.0), ("spread", 1.0), ("matrix", 0.0), ("smoothed", 0.0)):
             self._of(name)[units] = start
         self.reference[units] = LEAST_REFERENCE
+        self.far_us[units] = NEVER
 
     def reset(self, slot: Ints) -> None:
         """See `SlotArrays.reset`."""
@@ -240,6 +245,12 @@ class MultivariateDetector(Detector):
             self.reference[slots] = np.where(calibrating, np.maximum(reference, distance), reference)
             score[judged] = np.where(calibrating, np.nan, distance / reference)
         self.rows_seen[unit] = np.minimum(seen, np.iinfo(np.int32).max - 1) + 1
+        far = score > 1.0
+        since = np.where(far & (self.far_us[unit] != NEVER), self.far_us[unit], at_us)
+        self.far_us[unit] = np.where(far, since, NEVER)
+        settled = far & (at_us - since >= np.int64(SETTLED_S * 1e6))
+        if settled.any():
+            self.relearn(unit[settled] * self.width)
         return UnitScores(unit, reading, at_us, score)
 
     def _learn_rows(self, unit: Ints, value: Floats, known: Bools) -> None:

@@ -95,6 +95,12 @@ def test_after_clearing_the_refractory_time_has_to_pass() -> None:
     assert _said(_judge(rule, [11, 0, 11, 11, 11, 11])) == [("RAISED", 0), ("CLEARED", 1), ("RAISED", 5)]
 
 
+def test_falling_to_a_share_of_the_peak_clears_and_rearms_above_the_level_it_cleared_at() -> None:
+    rule = SlotRule(10, 5, clear_share=0.5)
+    found = _judge(rule, [40, 50, 26, 25, 30, 49, 50, 6, 5, 11])
+    assert _said(found) == [("RAISED", 0), ("CLEARED", 3), ("RAISED", 6), ("CLEARED", 7), ("RAISED", 9)]
+
+
 def test_silence_changes_nothing() -> None:
     rule = SlotRule(10, 5, n=2, m=2, clear_duration_s=2)
     nan = float("nan")

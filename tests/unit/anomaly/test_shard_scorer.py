@@ -87,7 +87,7 @@ def test_the_story_is_told() -> None:
         assert t.reason_code in SENTENCES
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.integers(0, 1200), max_size=15))
 def test_any_split_into_blocks_gives_the_same_breaches_scores_and_state(cuts: list[int]) -> None:
     found, minutes, state = _run(cuts)
@@ -96,7 +96,7 @@ def test_any_split_into_blocks_gives_the_same_breaches_scores_and_state(cuts: li
     assert state == WHOLE[2]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 1200))
 def test_a_restart_from_a_check_point_goes_on_bit_for_bit(cut: int) -> None:
     rows = _story()
