@@ -1,0 +1,98 @@
+"""The audit chain on a real database: the programs cannot change it, and an owner who does is found out."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from domain.audit import Actor, AuditEntry
+from store.audit import AuditFilter, load_audit_events, record_audit, verify_chain
+from store.pool import Connection, open_connection
+from tests.support.databases import Database
+
+ACTOR = Actor("ärztin", "tester", "test.run", 1, "req,1:2")
+
+
+@pytest.fixture
+def chain(any_database: Database) -> Iterator[Connection]:
+    """Twenty events, with text that would mislead a careless hash."""
+    with open_connection(any_database.url, application="test", autocommit=True) as conn:
+        for n in range(10):
+            with conn.transaction():
+                record_audit(
+                    conn,
+                    ACTOR,
+                    AuditEntry("thing.made", "thing", str(n), None, {"名": "泵", "b": n, "a": 1.50, "c": [None, True]}),
+                    AuditEntry("thing.changed", "thing", str(n), {"x": None}, None, reason="5:,\n'\""),
+                )
+        yield conn
+
+
+def _tamper(database: Database, statement: str) -> None:
+    """What somebody with the owner's account could do."""
+    with open_connection(database.owner_url, application="test", autocommit=True) as owner:
+        owner.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
+        owner.execute(statement.encode())
+        owner.execute("ALTER TABLE audit_event ENABLE TRIGGER USER")
+
+
+def test_an_untouched_chain_holds(chain: Connection) -> None:
+    report = verify_chain(chain)
+    assert report.holds
+    assert (report.checked, report.head_seq) == (20, 20)
+    events = load_audit_events(chain, AuditFilter(entity="thing", entity_id="3"))
+    assert [e.action for e in events] == ["thing.changed", "thing.made"]
+    assert events[0].prev_hash == events[1].hash
+
+
+def test_an_empty_chain_holds(any_database: Database) -> None:
+    with open_connection(any_database.url, application="test") as conn:
+        assert verify_chain(conn).holds
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE audit_event SET reason = 'x'", "DELETE FROM audit_event", "TRUNCATE audit_event"]
+)
+def test_the_programs_account_cannot_change_it(chain: Connection, statement: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        chain.execute(statement.encode())
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        chain.execute("UPDATE audit_head SET seq = 0")
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit_event SET reason = 'x'", "DELETE FROM audit_event"])
+def test_not_even_the_owner_changes_it_by_accident(chain: Connection, any_database: Database, statement: str) -> None:
+    with (
+        open_connection(any_database.owner_url, application="test") as owner,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="written once"),
+    ):
+        owner.execute(statement.encode())
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "seq"),
+    [
+        ("UPDATE audit_event SET actor = 'nobody' WHERE seq = 7", "changed", 7),
+        ("UPDATE audit_event SET after = '{\"b\": 99}' WHERE seq = 7", "changed", 7),
+        ("UPDATE audit_event SET at = at + interval '1 microsecond' WHERE seq = 7", "changed", 7),
+        ("UPDATE audit_event SET actor = role, role = actor WHERE seq = 7", "changed", 7),
+        ("DELETE FROM audit_event WHERE seq = 7", "removed", 7),
+        ("DELETE FROM audit_event WHERE seq = 1", "removed", 1),
+        ("DELETE FROM audit_event WHERE seq > 15", "truncated", 15),
+        ("DELETE FROM audit_event", "truncated", 0),
+        ("UPDATE audit_event SET seq = CASE seq WHEN 7 THEN -8 ELSE -7 END WHERE seq IN (7, 8);"
+         "UPDATE audit_event SET seq = -seq WHERE seq < 0", "broken_link", 7),
+        # Somebody who hashes the changed row anew breaks the link of the next one.
+        ("UPDATE audit_event SET actor = 'nobody' WHERE seq = 7;"
+         "UPDATE audit_event e SET hash = encode(sha256(convert_to(audit_text(e), 'UTF8')), 'hex') WHERE seq = 7",
+         "broken_link", 8),
+        ("UPDATE audit_event SET actor = 'nobody' WHERE seq = 20;"
+         "UPDATE audit_event e SET hash = encode(sha256(convert_to(audit_text(e), 'UTF8')), 'hex') WHERE seq = 20",
+         "truncated", 20),
+    ],
+)  # fmt: skip
+def test_tampering_is_found(chain: Connection, any_database: Database, statement: str, kind: str, seq: int) -> None:
+    _tamper(any_database, statement)
+    report = verify_chain(chain)
+    assert not report.holds
+    assert (kind, seq) in {(p.kind, p.seq) for p in report.problems}
