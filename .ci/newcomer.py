@@ -98,8 +98,9 @@ def demonstration(log: Path, http: int) -> Iterator[float]:
             raise SurpriseError(f"only {len(children)} processes run: {[child.name() for child in children]}")
         yield time.monotonic()
     finally:
-        children += psutil.Process(make.pid).children(recursive=True) if make.poll() is None else []
-        os.killpg(make.pid, signal.SIGINT)  # what a terminal does at Ctrl-C
+        if make.poll() is None:
+            children += psutil.Process(make.pid).children(recursive=True)
+            os.killpg(make.pid, signal.SIGINT)  # what a terminal does at Ctrl-C
         try:
             make.wait(STOP_S)
         except subprocess.TimeoutExpired:

@@ -60,6 +60,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output, such as `head`, has what it wanted
         sys.exit(ExitCode.DONE)
-    except (ForewarnError, OSError, *DATABASE_GONE) as problem:
+    except (ForewarnError, FileNotFoundError, PermissionError, *DATABASE_GONE) as problem:
         say(f"forewarn: {describe_error(problem)}")
         sys.exit(find_exit_code(problem))

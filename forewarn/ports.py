@@ -12,6 +12,10 @@ from domain.errors import ForewarnError
 class PortTakenError(ForewarnError):
     """A port that is needed is taken."""
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.args = (sentence,)  # says it all; the docstring before it would say it twice
+
 
 def require_free_port(host: str, port: int, setting: str) -> None:
     """Returns when a server may listen there.

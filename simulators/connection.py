@@ -96,6 +96,7 @@ class Connection:
             for name in ("_sockpairR", "_sockpairW"):
                 if (half := getattr(self._client, name, None)) is not None:
                     half.close()
+                    setattr(self._client, name, None)  # or its `publish` would write to the closed one
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Waits for open acknowledgements up to `timeout_s`, then says farewell."""

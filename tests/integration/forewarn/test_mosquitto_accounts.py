@@ -81,11 +81,17 @@ class Client:
         client.connect("127.0.0.1", port)
         client.loop_start()
         self.client = client
-        wait_until(lambda: self.ready, what=f"{name} to be let in or refused")
+        wait_until(
+            lambda: self.ready and (self.refused or client.is_connected()), what=f"{name} to be let in or refused"
+        )
 
     def publish(self, *topics: str) -> None:
+        """Each is acknowledged, also those that the broker denies; some versions then end the connection."""
         for topic in topics:
-            self.client.publish(topic, b"{}", qos=1).wait_for_publish(10)
+            message = self.client.publish(topic, b"{}", qos=1)
+            wait_until(message.is_published if message.rc != MQTT_ERR_NO_CONN else self.client.is_connected, what=topic)
+            if message.rc == MQTT_ERR_NO_CONN:
+                wait_until(lambda mid=message.mid: mid not in self.client._out_messages, what=topic)
 
     def close(self) -> None:
         self.client.disconnect()
