@@ -25,7 +25,10 @@ def test_it_does_what_looking_at_one_after_the_other_does(rows: list[tuple[int, 
     found = _resolve(rows, water)
     first: dict[tuple[int, int], int] = {}
     newest = list(water)
-    certain, uncertain, repeats, late = set(), set(), {}, []
+    certain: set[int] = set()
+    uncertain: set[int] = set()
+    repeats: dict[int, int] = {}
+    late: list[bool] = []
     for i, (series, observed) in enumerate(rows):
         late.append(observed < newest[series])
         newest[series] = max(newest[series], observed)
