@@ -35,8 +35,10 @@ LOAD_FALSE_ALARMS = """
 RECORD_FLAG = """
     INSERT INTO monitor_flag (device_model_id, monitor, profile_version, false_alarms, flagged_at)
     VALUES (%s, %s, %s, %s, %s)
-    ON CONFLICT (device_model_id, monitor, profile_version) DO UPDATE SET false_alarms = excluded.false_alarms
-    RETURNING flagged_at = %s
+    ON CONFLICT DO NOTHING RETURNING true
+"""
+COUNT_ON = """
+    UPDATE monitor_flag SET false_alarms = %s WHERE device_model_id = %s AND monitor = %s AND profile_version = %s
 """
 
 
@@ -46,8 +48,9 @@ def flag_false_alarming_monitors(conn: Connection, work_order_id: int, now: date
     for model_id, model, monitor, version, false_alarms in conn.execute(LOAD_FALSE_ALARMS, (work_order_id,)).fetchall():
         if false_alarms < load_ticket_policy(conn, model_id).false_alarms_flag_monitor:
             continue
-        row = conn.execute(RECORD_FLAG, (model_id, monitor, version, false_alarms, now, now)).fetchone()
-        if row is not None and row[0]:
+        if conn.execute(RECORD_FLAG, (model_id, monitor, version, false_alarms, now)).fetchone() is None:
+            conn.execute(COUNT_ON, (false_alarms, model_id, monitor, version))
+        else:
             after = {"profile_version": version, "false_alarms": false_alarms}
             entries.append(AuditEntry("monitor.flagged", "monitor", f"{model}/{monitor}", None, after))
     return entries
