@@ -190,7 +190,9 @@ def _identify_session(state: ApiState, request: Request, permission: Permission,
     if not cookie:
         return None
     with state.pool.connection() as conn:
-        session = load_session(conn, hash_secret(cookie), at=now(), idle=find_idle(state.settings))
+        # A stream that a forgotten page opens again and again is nobody at work.
+        touch = not request.url.path.endswith("/events/stream")
+        session = load_session(conn, hash_secret(cookie), at=now(), idle=find_idle(state.settings), touch=touch)
     if session is None:
         return None
     _verify_customer(tuple(session.roles), session.customer_id)

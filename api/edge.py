@@ -72,7 +72,7 @@ class Edge:
             await exchange.run(self._app)
         finally:
             seconds = time.perf_counter() - started
-            route = getattr(scope.get("route"), "path_format", None) or "(none)"
+            route = find_template(scope)
             self._metrics.record_request(scope["method"], route, exchange.status, seconds)
             log.info(
                 "%s %s %d %.1f ms %s",
@@ -84,6 +84,15 @@ class Edge:
                 extra={"route": route, "status": exchange.status},
             )
             request_id_of_context.reset(token)
+
+
+def find_template(scope: Scope) -> str:
+    """The route's template with the prefix that it was included under: no id becomes a label; `(none)` without one."""
+    template: str | None = getattr(scope.get("route"), "path_format", None)
+    if template is None:
+        return "(none)"
+    before = scope["path"].count("/") - template.count("/")
+    return "/".join(scope["path"].split("/")[: before + 1]) + template if before > 0 else template
 
 
 class _Exchange:

@@ -18,6 +18,7 @@ class ApiSettings:
     stream_clients: int = 500  # open event streams at once
     stream_queue: int = 1000  # changes that wait for one slow client before it is dropped
     stream_heartbeat_s: float = 15.0
+    stream_minutes: float = 10.0  # then the client comes back, and shows again that it may
     metrics_on_loopback: bool = True  # /metrics without a token for a scraper on this machine
     change_log_hours: float = 48.0  # how long a stream may have been away and still go on without a gap
     instance: str = ""  # name of this process in health; empty: host and process id

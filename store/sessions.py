@@ -43,11 +43,16 @@ LOAD_SESSION = """
 TOUCH_SESSION = "UPDATE app_session SET last_used_at = greatest(last_used_at, %s) WHERE token_hash = %s"
 
 
-def load_session(conn: Connection, token_hash: bytes, *, at: datetime, idle: timedelta) -> SessionUser | None:
-    """Whose session this is, if it has neither expired nor idled and the account is active; its use is noted."""
+def load_session(
+    conn: Connection, token_hash: bytes, *, at: datetime, idle: timedelta, touch: bool = True
+) -> SessionUser | None:
+    """Whose session this is, if it has neither expired nor idled and the account is active.
+
+    Its use is noted unless `touch` is false: what a page does by itself keeps no session from idling.
+    """
     with conn.cursor(row_factory=class_row(SessionUser)) as cursor:
         session = cursor.execute(LOAD_SESSION, (token_hash, at, at - idle)).fetchone()
-    if session is not None and at - session.last_used_at > TOUCH_EVERY:
+    if touch and session is not None and at - session.last_used_at > TOUCH_EVERY:
         conn.execute(TOUCH_SESSION, (at, token_hash))
     return session
 

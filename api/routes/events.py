@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from time import monotonic
 from typing import Annotated
 
 import orjson
@@ -12,6 +13,7 @@ from starlette.responses import StreamingResponse
 
 from api.auth import Caller, require
 from api.problems import INVALID, UNAVAILABLE, ProblemError, declare
+from api.settings import ApiSettings
 from api.state import ApiState, State
 from api.stream_hub import Subscription
 from domain.roles import Permission
@@ -99,7 +101,7 @@ async def make_stream(state: ApiState, caller: Caller, after: Position | None) -
                 if len(missed) < BATCH:
                     break
             yield b": caught up\n\n"
-        async for news in _drain(subscription, state.settings.stream_heartbeat_s):
+        async for news in _drain(subscription, state.settings):
             if news is None:
                 yield b": still here\n\n"
             elif news.position > after:
@@ -126,11 +128,12 @@ def write_event(name: str, position: Position, data: bytes) -> bytes:
     return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % (position.xid, position.id, name.encode(), data)
 
 
-async def _drain(subscription: Subscription, heartbeat_s: float) -> AsyncIterator[Change | None]:
-    """Changes as they come; None after each quiet time."""
-    while True:
+async def _drain(subscription: Subscription, settings: ApiSettings) -> AsyncIterator[Change | None]:
+    """Changes as they come, None after each quiet time; ends with the subscription, or when the stream's time is up."""
+    deadline = monotonic() + settings.stream_minutes * 60
+    while monotonic() < deadline:
         try:
-            change = await asyncio.wait_for(subscription.queue.get(), heartbeat_s)
+            change = await asyncio.wait_for(subscription.queue.get(), settings.stream_heartbeat_s)
         except TimeoutError:
             yield None
             continue

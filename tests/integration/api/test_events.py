@@ -1,0 +1,262 @@
+"""The stream of changes: in order, once, nothing skipped, nobody else's."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, Queue
+
+import httpx
+import psycopg
+import pytest
+
+from api.state import now
+from api.stream_hub import Subscription
+from domain.roles import Role
+from store.change_log import (
+    Change,
+    Position,
+    follow_changes,
+    load_changes,
+    load_now,
+    reaches_back,
+    remove_changes_before,
+)
+from store.pool import open_connection
+from tests.support.databases import Database
+from tests.support.http_api import Api, find_errors, running_api
+from tests.support.waiting import wait_until
+
+Event = tuple[str, str, dict[str, object]]  # id, name, data
+
+
+class Stream:
+    """One open stream, read by a thread of its own."""
+
+    def __init__(self, api: Api, headers: dict[str, str]) -> None:
+        self.events: Queue[Event] = Queue()
+        self.comments = 0
+        self.ended = threading.Event()
+        self._api = api
+        self._headers = headers
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        url = f"{self._api.client.base_url}/api/v1/events/stream"
+        try:
+            with httpx.stream("GET", url, headers=self._headers, timeout=10) as response:
+                assert response.status_code == 200, response.status_code
+                parts: dict[str, str] = {}
+                for line in response.iter_lines():
+                    if self._stop.is_set():
+                        return
+                    if line.startswith(":"):
+                        self.comments += 1
+                    elif line:
+                        name, _, value = line.partition(": ")
+                        parts[name] = value
+                    elif parts:
+                        self.events.put((parts["id"], parts["event"], json.loads(parts["data"])))
+                        parts = {}
+        finally:
+            self.ended.set()
+
+    def next(self) -> Event:
+        return self.events.get(timeout=10)
+
+    def next_entity(self) -> str:
+        return str(self.next()[2]["id"])
+
+    def close(self) -> None:
+        self._stop.set()  # the next heartbeat lets the thread see it
+        self._thread.join(timeout=10)
+
+
+@contextmanager
+def following(api: Api, headers: dict[str, str], last: str = "") -> Iterator[Stream]:
+    stream = Stream(api, {**headers, **({"Last-Event-ID": last} if last else {})})
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
+def touch(api: Api, serial: str, connectivity: str = "ONLINE") -> None:
+    with psycopg.connect(api.settings.database_url) as conn:
+        conn.execute("UPDATE device SET connectivity = %s WHERE serial = %s", (connectivity, serial))
+
+
+def test_changes_arrive_and_a_returning_client_misses_none(api: Api) -> None:
+    headers = api.token(Role.ENGINEER)
+    with following(api, headers) as stream:
+        first, name, _ = stream.next()
+        assert name == "ready"
+        touch(api, "T-0000")
+        seen, name, data = stream.next()
+        assert (name, data["id"], data["version"]) == ("device", "T-0000", 1)
+    touch(api, "T-0001")
+    touch(api, "T-0002")
+    with following(api, headers, last=seen) as stream:
+        assert [stream.next_entity(), stream.next_entity()] == ["T-0001", "T-0002"]
+        touch(api, "T-0003")
+        assert stream.next_entity() == "T-0003"
+        wait_until(lambda: stream.comments > 1, what="heartbeats")
+    assert first < seen
+
+
+def test_a_transaction_that_commits_late_is_not_skipped(api: Api) -> None:
+    headers = api.token(Role.ENGINEER)
+    with following(api, headers) as stream, psycopg.connect(api.settings.database_url) as late:
+        stream.next()
+        late.execute("UPDATE device SET connectivity = 'STALE' WHERE serial = 'T-0000'")  # takes the lower id
+        touch(api, "T-0001")
+        with pytest.raises(Empty):
+            stream.events.get(timeout=0.5)
+        late.commit()
+        assert [stream.next_entity(), stream.next_entity()] == ["T-0000", "T-0001"]
+
+
+def test_a_transaction_that_changes_nothing_shown_holds_back_but_loses_nothing(api: Api) -> None:
+    with following(api, api.token(Role.ENGINEER)) as stream, psycopg.connect(api.settings.database_url) as late:
+        stream.next()
+        late.execute(
+            "INSERT INTO status_report (device_id, observed_at, received_at, state) "
+            "SELECT id, now(), now(), 'online' FROM device WHERE serial = 'T-0000'"
+        )
+        touch(api, "T-0001")
+        with pytest.raises(Empty):
+            stream.events.get(timeout=0.5)
+        late.rollback()
+        assert stream.next_entity() == "T-0001"
+
+
+def test_a_customer_hears_of_its_own_devices_alone(api: Api) -> None:
+    touch(api, "T-0002", "STALE")
+    with following(api, api.token(Role.CUSTOMER, customer="T-C0")) as stream:
+        last = stream.next()[0]
+        touch(api, "T-0001")
+        touch(api, "T-0000")
+        assert stream.next_entity() == "T-0000"
+    with following(api, api.token(Role.CUSTOMER, customer="T-C1"), last=last) as stream:
+        assert stream.next_entity() == "T-0001"
+
+
+def test_an_id_from_long_ago_says_reset_and_nonsense_is_refused(api: Api) -> None:
+    headers = api.token(Role.ENGINEER)
+    with following(api, headers, last="1-1") as stream:
+        assert stream.next()[1] == "reset"
+    for last in ("nonsense", "-1-2", "99999999999999999999-1"):
+        refused = api.get("/events/stream", headers={**headers, "Last-Event-ID": last})
+        assert set(find_errors(refused)) == {"Last-Event-ID"}
+
+
+def test_a_lost_listener_ends_streams_and_comes_back(api: Api) -> None:
+    headers = api.token(Role.ENGINEER)
+    with following(api, headers) as stream:
+        last = stream.next()[0]
+        touch(api, "T-0000")
+        last = stream.next()[0]
+        with psycopg.connect(api.settings.database_url) as conn:
+            conn.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'forewarn api stream' "
+                "AND datname = current_database()"
+            )
+        assert stream.ended.wait(10)
+    touch(api, "T-0001")
+    with following(api, headers, last=last) as stream:
+        assert stream.next_entity() == "T-0001"
+
+
+def test_a_slow_client_is_dropped_and_others_are_not() -> None:
+    change = Change(1, 1, now(), "device", "T-0000", 1, None)
+    slow = Subscription(None, 2)
+    assert [slow.offer(change) for _ in range(3)] == [True, True, False]
+    slow.end()
+    assert slow.queue.get_nowait() is None
+    other = Subscription(5, 1)
+    assert all(other.offer(change) for _ in range(3)), "what it may not see takes no place"
+    assert other.queue.empty()
+
+
+@pytest.mark.asyncio
+async def test_two_writers_at_once_lose_nothing_and_double_nothing(any_database: Database) -> None:
+    with psycopg.connect(any_database.url) as conn:
+        conn.execute(
+            "INSERT INTO device_model (key, manufacturer, name, udi_di, safety_critical, current_version) "
+            "VALUES ('M', 'x', '{}', 'x', false, 1)"
+        )
+        conn.execute(
+            "INSERT INTO device (device_model_id, serial, shard) SELECT id, 'D' || i, 0 FROM device_model, "
+            "generate_series(0, 7) i"
+        )
+
+    def write(worker: int) -> None:
+        with psycopg.connect(any_database.url) as conn:
+            for turn in range(40):
+                conn.execute(
+                    "UPDATE device SET firmware = %s WHERE serial = %s",
+                    (f"{worker}.{turn}", f"D{worker * 2 + turn % 2}"),
+                )
+                if turn % 5 == 0:
+                    conn.execute("SELECT pg_sleep(0.005)")
+                if turn % 7 != 6:
+                    conn.commit()
+            conn.commit()
+
+    writers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    seen: list[tuple[int, int]] = []
+    async for changes in follow_changes(any_database.url, application="test", idle_s=5.0):
+        if not changes and not seen:
+            for writer in writers:
+                writer.start()
+        seen += [(change.xid, change.id) for change in changes]
+        if len(seen) >= 160 or (not changes and seen):
+            break
+    for writer in writers:
+        writer.join()
+    assert len(seen) == 160
+    assert seen == sorted(set(seen))
+
+
+def test_pruning_keeps_positions_that_still_hold(api: Api) -> None:
+    with open_connection(api.settings.database_url, application="test") as conn:
+        start = load_now(conn)
+        conn.commit()
+        for serial in ("T-0000", "T-0001", "T-0002"):
+            touch(api, serial)
+        changes = load_changes(conn, start)
+        assert [c.entity_id for c in changes] == ["T-0000", "T-0001", "T-0002"]
+        conn.execute("SELECT pg_sleep(0.01)")
+        cutoff = conn.execute("SELECT clock_timestamp()").fetchone()
+        assert cutoff is not None
+        conn.commit()
+        assert remove_changes_before(conn, cutoff[0]) >= 2
+        assert reaches_back(conn, changes[2].position)
+        assert not reaches_back(conn, Position(changes[1].xid, changes[1].id))
+        assert remove_changes_before(conn, cutoff[0]) == 0
+
+
+def test_the_end_of_the_process_ends_streams_at_once(database: Database) -> None:
+    with running_api(database.url) as api:
+        stream = Stream(api, api.token(Role.ENGINEER))
+        assert stream.next()[1] == "ready"
+        started = time.monotonic()
+    assert time.monotonic() - started < 4
+    assert stream.ended.wait(5)
+
+
+def test_a_stream_ends_after_its_time_so_that_rights_are_looked_at_again(database: Database) -> None:
+    with running_api(database.url, stream_minutes=0.01) as api:
+        api.add_user("anna", Role.AUDITOR)
+        session = api.sign_in("anna")
+        with psycopg.connect(database.url) as conn:
+            conn.execute("UPDATE app_session SET last_used_at = now() - interval '30 minutes'")
+        stream = Stream(api, session.reading)
+        assert stream.next()[1] == "ready"
+        assert stream.ended.wait(10)
+        with psycopg.connect(database.url) as conn:
+            idle = conn.execute("SELECT now() - last_used_at > interval '29 minutes' FROM app_session").fetchone()
+        assert idle == (True,), "a stream keeps no session from idling"

@@ -1,0 +1,60 @@
+"""The API as a program: it starts, beats, says what is wrong with its port, and stops while streams are open."""
+
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+
+from api.program import run
+from api.settings import ApiSettings
+from domain.errors import ConfigurationError
+from domain.roles import Role
+from store.heartbeats import load_heartbeats
+from store.pool import open_connection
+from tests.support.databases import Database
+from tests.support.http_api import running_api
+from tests.support.services import find_free_port, is_listening
+from tests.support.waiting import wait_until
+
+
+def test_it_runs_beats_and_stops_with_a_stream_open(database: Database) -> None:
+    with running_api(database.url) as api:
+        headers = api.token(Role.ENGINEER)
+    settings = ApiSettings(database_url=database.url, port=find_free_port(), instance="api-1")
+    stop = threading.Event()
+    program = threading.Thread(target=run, args=(settings, stop))
+    program.start()
+    try:
+        wait_until(lambda: is_listening(settings.port), what="the port")
+        base = f"http://127.0.0.1:{settings.port}/api/v1"
+
+        def find_status() -> str:
+            programs = httpx.get(f"{base}/health").json()["programs"]
+            return str({p["program"]: p["status"] for p in programs}["api"])
+
+        wait_until(lambda: find_status() == "alive", what="the heartbeat")
+        with httpx.stream("GET", f"{base}/events/stream", headers=headers, timeout=20) as stream:
+            lines = stream.iter_lines()
+            assert next(lines).startswith("id: ")
+            started = time.monotonic()
+            stop.set()
+            list(lines)
+        program.join(timeout=15)
+        assert not program.is_alive()
+        assert time.monotonic() - started < 8
+    finally:
+        stop.set()
+        program.join(timeout=15)
+    with open_connection(database.url, application="test") as conn:
+        assert load_heartbeats(conn) == []
+
+
+def test_a_taken_port_names_the_setting(database: Database) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = ApiSettings(database_url=database.url, port=taken.getsockname()[1])
+        with pytest.raises(ConfigurationError, match="FOREWARN_HTTP_PORT"):
+            run(settings, threading.Event())

@@ -1,0 +1,68 @@
+"""The OpenAPI document is complete in itself."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api.app import create_app
+from api.docs_page import describe_page
+from api.settings import ApiSettings
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return create_app(ApiSettings(database_url="postgresql://nobody@127.0.0.1:1/none")).openapi()
+
+
+def find_operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method} {path}", operation
+
+
+def test_it_is_openapi_3_1_and_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    used = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
+    assert used <= known
+    assert "HTTPValidationError" not in json.dumps(document)
+
+
+def test_every_operation_says_what_it_is_who_may_and_what_it_answers(document: dict[str, Any]) -> None:
+    ids = []
+    for name, operation in find_operations(document):
+        ids.append(operation["operationId"])
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["tags"], name
+        assert (operation["security"] != []) == ("x-permission" in operation), name
+        if "x-permission" in operation:
+            assert {"401", "403"} <= set(operation["responses"]), name
+        assert {"500", "503"} <= set(operation["responses"]), name
+        for status, response in operation["responses"].items():
+            media = response.get("content", {})
+            assert status == "204" or media, f"{name} {status}"
+            assert int(status) < 400 or list(media) == ["application/problem+json"], f"{name} {status}"
+        for parameter in operation.get("parameters", []):
+            assert parameter["name"] not in ("self", "request", "pool", "caller"), name
+    assert len(ids) == len(set(ids))
+
+
+def test_changes_of_records_ask_for_if_match(document: dict[str, Any]) -> None:
+    for name, operation in find_operations(document):
+        headers = {p["name"].lower() for p in operation.get("parameters", []) if p["in"] == "header"}
+        if name.endswith("/transitions") or name.startswith("patch"):
+            assert "if-match" in headers, name
+            assert {"412", "428"} <= set(operation["responses"]), name
+        if "201" in operation["responses"]:
+            assert "idempotency-key" in headers, name
+
+
+def test_the_page_shows_every_operation_and_schema(document: dict[str, Any]) -> None:
+    page = describe_page(document)
+    shown = [f"{o['method'].lower()} {o['path']}" for group in page["groups"].values() for o in group]
+    assert sorted(shown) == sorted(name for name, _ in find_operations(document))
+    assert set(page["schemas"]) == set(document["components"]["schemas"])
