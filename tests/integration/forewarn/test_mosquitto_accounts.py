@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from signal import SIGHUP
 
@@ -61,11 +62,13 @@ class Client:
 
     def __init__(self, port: int, name: str, password: str, topic_filter: str | None = None) -> None:
         self.received: list[str] = []
+        self.acknowledged: set[int] = set()
         self.refused = False
         self.ready = False
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"client-{name}")
         client.username_pw_set(name, password)
         client.on_message = lambda _client, _data, message: self.received.append(message.topic)
+        client.on_publish = lambda _client, _data, number, *_: self.acknowledged.add(number)
         client.on_subscribe = lambda *_: setattr(self, "ready", True)
 
         def on_connect(
@@ -88,10 +91,10 @@ class Client:
     def publish(self, *topics: str) -> None:
         """Each is acknowledged, also those that the broker denies; some versions then end the connection."""
         for topic in topics:
+            wait_until(self.client.is_connected, what="the connection")
             message = self.client.publish(topic, b"{}", qos=1)
-            wait_until(message.is_published if message.rc != MQTT_ERR_NO_CONN else self.client.is_connected, what=topic)
-            if message.rc == MQTT_ERR_NO_CONN:
-                wait_until(lambda mid=message.mid: mid not in self.client._out_messages, what=topic)
+            number = message.mid
+            wait_until(partial(self.acknowledged.__contains__, number), what=f"an answer to {topic}")
 
     def close(self) -> None:
         self.client.disconnect()
