@@ -54,7 +54,7 @@ class Pipeline:
             self.programs.assert_running()
             with suppress(OSError):
                 payload = make_reading(datetime.now(UTC), {"number": 1.0})
-                publish_all(self.mqtt_port, [(telemetry_topic(PROBE), payload)], client_id="probe")
+                publish_all(self.mqtt_port, [(telemetry_topic(PROBE), payload)], client_id="probe", timeout_s=5)
             return bool(self.value("SELECT EXISTS (SELECT FROM reading)"))
 
         wait_until(all_alive, what="every program's sign of life", timeout_s=STARTUP_S, every_s=0.1)

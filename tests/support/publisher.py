@@ -15,6 +15,7 @@ from collections.abc import Sequence
 CONNECT_TIMEOUT_S = 5.0
 PUBLISH_QOS1 = 0x32
 PACKET_IDS = 65_535
+KEEP_ALIVE_S = 600  # longer than any test; rumqttd refuses a session without one
 
 
 class Publisher:
@@ -125,13 +126,21 @@ class Publisher:
         self._received = data[end:]
 
 
-def publish_all(port: int, messages: Sequence[tuple[str, bytes]], *, client_id: str = "test-publisher") -> None:
-    """Every message is acknowledged by the broker on return."""
-    Publisher(port, client_id, messages).publish_all()
+def publish_all(
+    port: int, messages: Sequence[tuple[str, bytes]], *, client_id: str = "test-publisher", timeout_s: float = 60.0
+) -> None:
+    """Every message is acknowledged by the broker on return.
+
+    Raises
+    ------
+    TimeoutError
+        They were not in time.
+    """
+    Publisher(port, client_id, messages).publish_all(timeout_s=timeout_s)
 
 
 def connect(port: int, client_id: str, *, will: tuple[str, bytes] | None = None) -> socket.socket:
-    """A connected MQTT 3.1.1 session without a keep-alive; `will` is retained and at QoS 1.
+    """A connected MQTT 3.1.1 session without pings; `will` is retained and at QoS 1.
 
     Raises
     ------
@@ -142,7 +151,7 @@ def connect(port: int, client_id: str, *, will: tuple[str, bytes] | None = None)
     try:
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         flags = 0x02 | (0x2C if will else 0)  # clean session; will, QoS 1, retained
-        body = _text("MQTT") + bytes([4, flags]) + b"\x00\x00" + _text(client_id)
+        body = _text("MQTT") + bytes([4, flags]) + struct.pack(">H", KEEP_ALIVE_S) + _text(client_id)
         if will is not None:
             body += _text(will[0]) + struct.pack(">H", len(will[1])) + will[1]
         conn.sendall(b"\x10" + _length(len(body)) + body)

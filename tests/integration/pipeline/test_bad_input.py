@@ -3,7 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -55,7 +57,7 @@ REJECTED: dict[str, tuple[str, bytes, set[Reason]]] = {
     "null": (TELEMETRY, b"null", {Reason.WRONG_SHAPE}),
     "a number": (TELEMETRY, b"5", {Reason.WRONG_SHAPE}),
     "a text": (TELEMETRY, b'"level"', {Reason.WRONG_SHAPE}),
-    "a list of numbers": (TELEMETRY, b"[1, 2]", {Reason.WRONG_SHAPE}),
+    "a list of a number": (TELEMETRY, b"[1]", {Reason.WRONG_SHAPE}),
     "no values": (TELEMETRY, b'{"ts": 1}', {Reason.WRONG_SHAPE, Reason.EMPTY}),
     "values is a list": (TELEMETRY, b'{"values": [1, 2]}', {Reason.WRONG_SHAPE}),
     "value is a text": (TELEMETRY, _values('"high"'), {Reason.NOT_A_NUMBER}),
@@ -63,7 +65,11 @@ REJECTED: dict[str, tuple[str, bytes, set[Reason]]] = {
     "value is an object": (TELEMETRY, _values("{}"), {Reason.NOT_A_NUMBER, Reason.WRONG_SHAPE}),
     "NaN": (TELEMETRY, _values("NaN"), {Reason.NOT_JSON, Reason.NOT_A_NUMBER}),
     "NaN as text": (TELEMETRY, _values('"NaN"'), {Reason.NOT_A_NUMBER}),
-    "Infinity": (TELEMETRY, _values("-Infinity"), {Reason.NOT_JSON, Reason.NOT_A_NUMBER}),
+    "Infinity": (
+        TELEMETRY,
+        _values("-Infinity"),
+        {Reason.NOT_JSON, Reason.NOT_A_NUMBER, Reason.OUT_OF_PHYSICAL_RANGE},
+    ),
     "beyond a double": (
         TELEMETRY,
         _values("1e400"),
@@ -140,8 +146,10 @@ def test_a_storm_of_bad_input_harms_nobody(pipeline: Pipeline) -> None:
 
     pipeline.wait_until_drained(readings=2 * GOOD_MESSAGES)
     wanted = UNKNOWN_SERIALS + 2 * len(bad)
-    pipeline.wait_for("SELECT count(*) >= %s FROM rejection", wanted, what=f"{wanted} rejections")
+    with suppress(AssertionError):  # which ones are missing is told below
+        pipeline.wait_for("SELECT count(*) >= %s FROM rejection", wanted, what="rejections", timeout_s=30)
     pipeline.programs.assert_running()
+    _check_reasons(pipeline)
 
     assert pipeline.count_readings() == 2 * GOOD_MESSAGES
     numbers = pipeline.query(
@@ -157,7 +165,6 @@ def test_a_storm_of_bad_input_harms_nobody(pipeline: Pipeline) -> None:
     assert strange == [{"rows": UNKNOWN_SERIALS, "serials": UNKNOWN_SERIALS, "reasons": ["unknown_serial"]}]
     assert pipeline.value("SELECT count(*) FROM breach") == 0
     assert pipeline.value("SELECT count(*) FROM device") == 4, "nobody is registered by writing"
-    _check_reasons(pipeline)
     _check_ledger(pipeline)
 
 
@@ -170,8 +177,8 @@ def _check_reasons(pipeline: Pipeline) -> None:
         found = Counter(
             row["reason"]
             for row in rows
-            # What is too large, or comes from nobody, may be kept cut off.
-            if row["topic"] in (topic, topic[: len(row["topic"])] or topic) and _is_same(bytes(row["payload"]), payload)
+            # What is too large may be kept cut off.
+            if topic.startswith(row["topic"].rstrip("…")) and _is_same(bytes(row["payload"]), payload)
         )
         if found.total() != 2 or not set(found) <= {reason.value for reason in reasons}:
             wrong.append(f"{name}: {dict(found)} instead of twice {sorted(reasons)}")
@@ -198,7 +205,7 @@ def _interleave(some: list[tuple[str, bytes]], others: list[tuple[str, bytes]]) 
     rest = iter(others)
     for message in some:
         out.append(message)
-        out += [other for other, _ in zip(rest, range(every), strict=False)]
+        out += islice(rest, every)
     return [*out, *rest]
 
 
