@@ -1,0 +1,231 @@
+"""Ingest as a program, on real brokers, while something breaks: everything once, nothing lost."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ingest.program import run
+from ingest.settings import IngestSettings, MqttSettings
+from tests.integration.ingest.lab import Lab
+from tests.support.brokers import Broker, MosquittoProcess, embedded_broker, mosquitto_broker
+from tests.support.databases import Database
+from tests.support.fleet import PROFILE, make_devices, register
+from tests.support.frail_database import frail_database
+from tests.support.installation import running_pipeline
+from tests.support.publisher import Publisher, publish_all
+from tests.support.waiting import wait_until
+
+DEVICES = 20
+START_MS = time.time_ns() // 1_000_000 - 600_000
+
+
+def number(i: int) -> tuple[str, bytes]:
+    """The i-th message: one value, which is its number."""
+    body = {"ts": START_MS + i, "values": {"number": i}}
+    return f"forewarn/v1/T-{i % DEVICES:04}/telemetry", json.dumps(body).encode()
+
+
+def assert_exactly(lab: Lab, count: int) -> None:
+    """The messages 0 to count - 1 are stored, each once, and each went to scoring once."""
+    wait_until(lambda: lab.count_readings() >= count, what=f"{count} readings", timeout_s=60, every_s=0.1)
+    time.sleep(0.3)  # what would be stored twice has had its chance
+    rows = lab.query("SELECT value FROM reading ORDER BY value")
+    assert [int(row["value"]) for row in rows] == list(range(count))
+    assert lab.count_in_blocks() == count
+    lab.load_ledger()
+
+
+@pytest.fixture(params=["mosquitto", "embedded"])
+def any_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    if request.param == "mosquitto":
+        with mosquitto_broker() as running:
+            yield running.broker
+    else:
+        with embedded_broker() as broker:
+            yield broker
+
+
+@contextmanager
+def ingest_in_thread(database_url: str, mqtt_url: str, **mqtt: int) -> Iterator[threading.Thread]:
+    """Ingest in this process, subscribed; it is told to stop at the end of the block, and has to."""
+    settings = IngestSettings(database_url, MqttSettings(mqtt_url, **mqtt), max_backoff_s=0.5)  # type: ignore[arg-type]
+    stop = threading.Event()
+    problems: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            run(settings, stop)
+        except BaseException as problem:  # noqa: BLE001
+            problems.append(problem)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive(), "ingest does not stop"
+    assert not problems, problems
+
+
+def wait_until_subscribed(lab: Lab, port: int) -> None:
+    """A message that is sent before there is a session is nobody's: so until the first one is there."""
+
+    def arrived() -> bool:
+        publish_all(port, [number(0)], client_id=f"first-{time.monotonic_ns()}")
+        return lab.count_readings() > 0
+
+    wait_until(arrived, what="the first reading", timeout_s=60, every_s=0.2)
+
+
+@pytest.mark.faults
+def test_killed_in_the_middle_and_started_again(database: Database, any_broker: Broker, tmp_path: Path) -> None:
+    lab = Lab(database.url)
+    total = 6_000
+    with running_pipeline(tmp_path, database, any_broker.port, make_devices(DEVICES), names=("ingest",)) as pipeline:
+        wait_until_subscribed(lab, any_broker.port)
+        (program,) = pipeline.programs.by_name.values()
+        publisher = Publisher(any_broker.port, "numbers", [number(i) for i in range(total)])
+        # Between the readings some that are refused, and some that have no time of their own: nothing of what is stored
+        # of them would tell them from new ones.
+        refused = Publisher(any_broker.port, "refused", [("forewarn/v1/T-0000/event", b"%d" % i) for i in range(600)])
+        threads = [publisher.run_in_thread(rate=1_500), refused.run_in_thread(rate=150)]
+        for kills in range(4):
+            wait_until(
+                lambda kills=kills: lab.count_readings() > (kills + 1) * total // 6,  # type: ignore[misc]
+                what="more readings",
+                timeout_s=60,
+            )
+            program.kill()
+            program.start()
+        for thread in threads:
+            thread.join(60)
+        assert publisher.problem is None
+        assert refused.problem is None
+        assert_exactly(lab, total)
+        wait_until(lambda: len(lab.query("SELECT 1 FROM rejection")) >= 600, what="the rejections")
+        payloads = [bytes(row["payload"]) for row in lab.query("SELECT payload FROM rejection")]
+        assert sorted(payloads) == sorted(b"%d" % i for i in range(600))
+
+
+def test_told_to_stop_it_finishes_what_it_has_in_hand(database: Database, mosquitto: MosquittoProcess) -> None:
+    register(database.url, PROFILE, make_devices(DEVICES))
+    lab = Lab(database.url)
+    publisher = Publisher(mosquitto.port, "numbers", [number(i) for i in range(1, 6_000)])
+    with ingest_in_thread(database.url, mosquitto.broker.url):
+        wait_until_subscribed(lab, mosquitto.port)
+        publishing = publisher.run_in_thread(rate=3_000)
+        wait_until(lambda: lab.count_readings() > 500, what="some readings")
+    stored = lab.count_readings()
+    assert lab.query("SELECT * FROM heartbeat") == [], "its silence is no alarm"
+    publishing.join(60)
+    assert lab.count_readings() == stored < 6_000, "nothing is stored by nobody"
+    before = lab.load_ledger()["duplicates"]
+    with ingest_in_thread(database.url, mosquitto.broker.url):
+        assert_exactly(lab, 6_000)
+    assert lab.load_ledger()["duplicates"] == before, "what was stored had been acknowledged"
+
+
+def test_database_connections_that_are_cut(database: Database, mosquitto: MosquittoProcess) -> None:
+    register(database.url, PROFILE, make_devices(DEVICES))
+    lab = Lab(database.url)
+    publisher = Publisher(mosquitto.port, "numbers", [number(i) for i in range(6_000)])
+    cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'forewarn ingest'"
+    with ingest_in_thread(database.url, mosquitto.broker.url):
+        wait_until_subscribed(lab, mosquitto.port)
+        publishing = publisher.run_in_thread(rate=2_000)
+        cuts = 0
+        while publishing.is_alive():
+            with psycopg.connect(database.owner_url) as conn:
+                row = conn.execute(cut).fetchone()
+                cuts += row[0] if row else 0
+            time.sleep(0.25)
+        assert cuts > 3
+        assert_exactly(lab, 6_000)
+
+
+def test_a_broker_that_is_restarted(database: Database, mosquitto: MosquittoProcess) -> None:
+    register(database.url, PROFILE, make_devices(DEVICES))
+    lab = Lab(database.url)
+    publisher = Publisher(mosquitto.port, "numbers", [number(i) for i in range(6_000)])
+    with ingest_in_thread(database.url, mosquitto.broker.url):
+        wait_until_subscribed(lab, mosquitto.port)
+        publishing = publisher.run_in_thread(rate=2_000)
+        for share in (1, 3):
+            wait_until(lambda share=share: lab.count_readings() > share * 1_000, what="some readings")  # type: ignore[misc]
+            mosquitto.stop()
+            time.sleep(0.3)
+            mosquitto.start()
+        publishing.join(90)
+        assert publisher.problem is None
+        assert_exactly(lab, 6_000)
+
+
+def test_a_database_that_hangs_is_waited_for_in_bounded_memory(mosquitto: MosquittoProcess) -> None:
+    with frail_database() as frail:
+        register(frail.database.url, PROFILE, make_devices(DEVICES))
+        lab = Lab(frail.database.url)
+        total = 8_000
+        with ingest_in_thread(frail.database.url, mosquitto.broker.url, max_unacknowledged_messages=500, keepalive_s=2):
+            wait_until_subscribed(lab, mosquitto.port)
+            frail.freeze()
+            publish_all(mosquitto.port, [number(i) for i in range(total)])
+            # Longer than the keep-alive and longer than the broker is patient for: the session has to outlive it.
+            time.sleep(8.0)
+            frail.thaw()
+            assert_exactly(lab, total)
+            wait_until(
+                lambda: lab.value("SELECT details ->> 'waiting_messages' FROM heartbeat") == "0",
+                what="an idle heartbeat",
+            )
+        # Never more than may be in memory: what was read at once beyond the bound is one read at most.
+        largest = lab.value("SELECT max(reading_count) FROM reading_block")
+        assert largest <= 500 + 512
+
+
+def test_readings_of_a_device_that_was_registered_a_moment_ago(database: Database, mosquitto: MosquittoProcess) -> None:
+    register(database.url, PROFILE, make_devices(DEVICES))
+    lab = Lab(database.url)
+    with ingest_in_thread(database.url, mosquitto.broker.url):
+        wait_until_subscribed(lab, mosquitto.port)
+        register(database.url, PROFILE, make_devices(DEVICES + 5))
+        topic, payload = f"forewarn/v1/T-{DEVICES + 4:04}/telemetry", number(1)[1]
+        publish_all(mosquitto.port, [(topic, payload)])
+        wait_until(lambda: lab.count_readings() == 2, what="its reading")
+        assert lab.query("SELECT * FROM rejection") == []
+
+
+def test_readings_without_a_time_come_once_however_often_they_are_sent_again(
+    database: Database, any_broker: Broker, tmp_path: Path
+) -> None:
+    lab = Lab(database.url)
+    total = 600
+    messages = [
+        (f"forewarn/v1/T-{i % DEVICES:04}/telemetry", json.dumps({"values": {"number": i}}).encode())
+        for i in range(1, total)
+    ]
+    with running_pipeline(tmp_path, database, any_broker.port, make_devices(DEVICES), names=("ingest",)) as pipeline:
+        wait_until_subscribed(lab, any_broker.port)
+        (program,) = pipeline.programs.by_name.values()
+        # So slow that no two readings of a device are received in the same microsecond.
+        publishing = Publisher(any_broker.port, "clockless", messages).run_in_thread(rate=200)
+        for share in (100, 250, 400):
+            wait_until(lambda share=share: lab.count_readings() > share, what="more readings", timeout_s=60)  # type: ignore[misc]
+            program.kill()
+            program.start()
+        publishing.join(60)
+        wait_until(
+            lambda: lab.count_readings() + len(lab.query("SELECT 1 FROM rejection")) >= total, what="all of them"
+        )
+        values = [int(row["value"]) for row in lab.query("SELECT value FROM reading ORDER BY value")]
+        conflicts = [
+            json.loads(bytes(r["payload"]))["values"]["number"] for r in lab.query("SELECT payload FROM rejection")
+        ]
+        assert sorted(values + conflicts) == list(range(total))
