@@ -1,13 +1,13 @@
 """What the API program needs to know. Every field is a FOREWARN_... variable; see `forewarn config`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """Settings of one API process."""
 
-    database_url: str
+    database_url: str = field(repr=False)  # holds a password
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""  # as people type it; https here makes cookies Secure and sends HSTS

@@ -161,23 +161,27 @@ LOAD_HISTORY = """
     SELECT at, kind, field, before, after, detail, source, key FROM (
         (SELECT at, 'change' AS kind, field, before, after, '' AS detail, source, 'c' || lpad(id::text, 19, '0') AS key
             FROM device_history
-            WHERE device_id = %(device_id)s AND (at, 'c' || lpad(id::text, 19, '0')) < (%(before_at)s, %(before_key)s)
+            WHERE device_id = %(device_id)s
+                AND (at, 'c' || lpad(id::text, 19, '0')) < (%(before_at)s, %(before_key)s)
             ORDER BY at DESC, id DESC LIMIT %(limit)s)
         UNION ALL
         (SELECT observed_at, 'firmware', 'firmware:' || component, previous, version,
                 state || coalesce(': ' || error, ''), 'device', 'f' || lpad(id::text, 19, '0')
             FROM firmware_report
-            WHERE device_id = %(device_id)s AND (observed_at, 'f' || lpad(id::text, 19, '0')) < (%(before_at)s, %(before_key)s)
+            WHERE device_id = %(device_id)s
+                AND (observed_at, 'f' || lpad(id::text, 19, '0')) < (%(before_at)s, %(before_key)s)
             ORDER BY observed_at DESC, id DESC LIMIT %(limit)s)
         UNION ALL
         (SELECT observed_at, 'event', code, NULL, severity, message, 'device', 'e' || lpad(id::text, 19, '0')
             FROM device_event
-            WHERE device_id = %(device_id)s AND (observed_at, 'e' || lpad(id::text, 19, '0')) < (%(before_at)s, %(before_key)s)
+            WHERE device_id = %(device_id)s
+                AND (observed_at, 'e' || lpad(id::text, 19, '0')) < (%(before_at)s, %(before_key)s)
             ORDER BY observed_at DESC, id DESC LIMIT %(limit)s)
         UNION ALL
         (SELECT observed_at, 'status', 'status', NULL, state, '', 'device', 's' || lpad(id::text, 19, '0')
             FROM status_report
-            WHERE device_id = %(device_id)s AND (observed_at, 's' || lpad(id::text, 19, '0')) < (%(before_at)s, %(before_key)s)
+            WHERE device_id = %(device_id)s
+                AND (observed_at, 's' || lpad(id::text, 19, '0')) < (%(before_at)s, %(before_key)s)
             ORDER BY observed_at DESC, id DESC LIMIT %(limit)s)
     ) AS everything
     ORDER BY at DESC, key DESC LIMIT %(limit)s

@@ -150,7 +150,7 @@ def running_api(database_url: str, **settings: Any) -> Iterator[Api]:
     """The API on that database behind a real HTTP server on 127.0.0.1, as long as the block runs."""
     wanted = ApiSettings(database_url=database_url, **{"stream_heartbeat_s": 0.2, "pool_size": 6, **settings})
     app = create_app(wanted)
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         server = uvicorn.Server(

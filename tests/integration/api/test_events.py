@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from queue import Empty, Queue
 
 import httpx
@@ -208,13 +208,14 @@ async def test_two_writers_at_once_lose_nothing_and_double_nothing(any_database:
 
     writers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
     seen: list[tuple[int, int]] = []
-    async for changes in follow_changes(any_database.url, application="test", idle_s=5.0):
-        if not changes and not seen:
-            for writer in writers:
-                writer.start()
-        seen += [(change.xid, change.id) for change in changes]
-        if len(seen) >= 160 or (not changes and seen):
-            break
+    async with aclosing(follow_changes(any_database.url, application="test", idle_s=5.0)) as followed:
+        async for changes in followed:
+            if not changes and not seen:
+                for writer in writers:
+                    writer.start()
+            seen += [(change.xid, change.id) for change in changes]
+            if len(seen) >= 160 or (not changes and seen):
+                break
     for writer in writers:
         writer.join()
     assert len(seen) == 160

@@ -35,6 +35,10 @@ def test_it_runs_beats_and_stops_with_a_stream_open(database: Database) -> None:
             return str({p["program"]: p["status"] for p in programs}["api"])
 
         wait_until(lambda: find_status() == "alive", what="the heartbeat")
+        with httpx.Client() as client:
+            client.get(f"{base}/health/live")
+            fastest = min(_time(client, f"{base}/health/live") for _ in range(30))
+        assert fastest < 0.035, "answers wait for nobody's acknowledgement (TCP_NODELAY)"
         with httpx.stream("GET", f"{base}/events/stream", headers=headers, timeout=20) as stream:
             lines = stream.iter_lines()
             assert next(lines).startswith("id: ")
@@ -49,6 +53,12 @@ def test_it_runs_beats_and_stops_with_a_stream_open(database: Database) -> None:
         program.join(timeout=15)
     with open_connection(database.url, application="test") as conn:
         assert load_heartbeats(conn) == []
+
+
+def _time(client: httpx.Client, url: str) -> float:
+    started = time.perf_counter()
+    assert client.get(url).status_code == 200
+    return time.perf_counter() - started
 
 
 def test_a_taken_port_names_the_setting(database: Database) -> None:
