@@ -8,7 +8,7 @@ from api.console.page import View
 from domain.clock import to_micros
 from domain.profile import Direction, MonitorRule, Profile, Sensor
 from domain.sentences import find_unit_sign
-from store.devices import Device, HistoryEntry
+from store.devices import Device, HistoryEntry, LatestValue, load_latest
 from store.pool import Connection
 from store.reading_queries import Readings, load_readings, load_series_id
 
@@ -32,11 +32,14 @@ def load_charts(
     since = until - span
     sensors = sorted(profile.sensors, key=lambda sensor: sensor.diagnostic)
     firmware = [entry for entry in history if entry.field.startswith("firmware") and since <= entry.at <= until]
+    newest = {latest.sensor: latest for latest in load_latest(conn, device.id)}
     charts = []
     for sensor in sensors:
         series_id = load_series_id(conn, device.id, sensor.key)
         readings = Readings(None, []) if series_id is None else load_readings(conn, series_id, since, until, POINTS)
-        charts.append(_find_chart(view, device, profile, sensor, readings, (since, until), firmware))
+        charts.append(
+            _find_chart(view, device, profile, sensor, readings, (since, until), firmware, newest.get(sensor.key))
+        )
     return charts
 
 
@@ -48,6 +51,7 @@ def _find_chart(
     readings: Readings,
     extent: tuple[datetime, datetime],
     firmware: list[HistoryEntry],
+    newest: LatestValue | None,
 ) -> Chart:
     zone = view.find_zone(device.site_time_zone)
     unit = find_unit_sign(sensor.unit)
@@ -64,7 +68,8 @@ def _find_chart(
         for place, bucket in zip(line.places, readings.buckets, strict=True):
             low[place], high[place] = bucket.minimum, bucket.maximum
         values += [*low, *high]
-    latest = next((value for value in reversed(line.y) if value is not None), None)
+    # The newest reading itself: the mean of the last bucket is no reading.
+    latest = newest.value if newest is not None else None
     data: dict[str, Any] = {
         "x": line.x,
         "y": line.y,

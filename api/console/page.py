@@ -159,7 +159,7 @@ class View:
             "tags": LANGUAGE_TAGS,
             "languages": [(code, LANGUAGE_NAMES[code]) for code in LANGUAGES],
             "theme": theme if theme in THEMES else None,
-            "keys": cookies.get(KEYS_COOKIE) != "off",
+            "keys_on": cookies.get(KEYS_COOKIE) != "off",
             "zone_choice": self.zone_choice,
             "zone_label": self.t("foot.zone_site") if self.zone_choice == SITE_ZONE else self.zone_choice,
             "csrf": session.csrf_token if session else "",

@@ -14,6 +14,7 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # a container's /dev/shm is small, and a page that fills it crashes
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

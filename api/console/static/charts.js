@@ -62,7 +62,10 @@
       ctx.globalAlpha = 1;
       const width = ctx.measureText(limit.label).width, height = 14 * ratio;
       // Away from where things go wrong: the trouble is at the right end, so labels stand at the left, on the outer side of the line.
-      const wanted = (limit.kind === "clear") === (limit.value < (spec.limits[0] || limit).value) ? y + height / 2 + 2 * ratio : y - height / 2 - 2 * ratio;
+      const clear = spec.limits.find((other) => other.kind === "clear"), raise = spec.limits.find((other) => other.kind === "raise");
+      const isLow = Boolean(clear && raise && raise.value < clear.value);
+      const below = (limit.kind === "clear") !== isLow;
+      const wanted = below ? y + height / 2 + 2 * ratio : y - height / 2 - 2 * ratio;
       const above = Math.max(bbox.top + height / 2, Math.min(bbox.top + bbox.height - height / 2, wanted));
       const crowded = taken.some((other) => Math.abs(other - above) < height);
       const left = crowded ? bbox.left + bbox.width / 2 : bbox.left + 6 * ratio;

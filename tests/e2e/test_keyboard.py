@@ -1,0 +1,67 @@
+"""The inbox without a mouse; and without single keys for whoever switched them off."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.browser import open_page, sign_in
+from tests.e2e.seeding import PASSWORD
+from tests.e2e.service import Service
+
+pytestmark = pytest.mark.browser
+
+
+def find_cursor(page: Page) -> str | None:
+    return page.locator("tr[data-cursor]").get_attribute("data-row")
+
+
+def test_j_k_x_enter_and_1(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "mara", PASSWORD)
+        codes = page.locator("tr[data-row]").evaluate_all("rows => rows.map(row => row.dataset.row)")
+        assert find_cursor(page) == codes[0]
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        page.keyboard.press("k")
+        assert find_cursor(page) == codes[1]
+        page.keyboard.press("x")
+        expect(page.locator(f"#pick-{codes[1]}")).to_be_checked()
+        expect(page.locator("#selected-count")).to_have_text("1 selected")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text(codes[1])
+        page.go_back()
+        page.keyboard.press("1")
+        expect(page.get_by_text("1 done.")).to_be_visible()
+        assert watched.errors == []
+
+
+def test_keys_are_letters_while_typing(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        page.keyboard.press("/")
+        page.keyboard.type("jx1")
+        expect(page.locator("#find")).to_have_value("jx1")
+        expect(page.locator("input[name=order]:checked")).to_have_count(0)
+
+
+def test_help_opens_and_keys_can_be_switched_off(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.get_by_text("Mara Lindqvist").click()
+        page.locator("button[name=keys][value=off]").click()
+        expect(page.locator("html")).to_have_attribute("data-keys", "off")
+        first = find_cursor(page)
+        page.keyboard.press("j")
+        page.keyboard.press("?")
+        assert find_cursor(page) == first
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_g_then_letter_goes_to_a_page(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        page.keyboard.press("g")
+        page.keyboard.press("d")
+        page.wait_for_url("**/devices")

@@ -1,0 +1,167 @@
+"""Every page, in both languages and themes: no barrier, no error, no request elsewhere, nothing half translated."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from api.console.language import load_catalogue
+from tests.e2e.browser import DESKTOP, PHONE, open_page, sign_in
+from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
+from tests.e2e.service import Service
+
+pytestmark = pytest.mark.browser
+AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Everything that is read or read aloud, but for what is marked as English on purpose.
+FIND_TEXTS = """() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) {
+        const node = walker.currentNode;
+        if (!node.parentElement.closest('script, [lang=en]')) found.push(node.data.trim());
+    }
+    for (const item of document.querySelectorAll('[aria-label], [placeholder], [title]'))
+        for (const name of ['aria-label', 'placeholder', 'title'])
+            if (item.hasAttribute(name)) found.push(item.getAttribute(name).trim());
+    return found;
+}"""
+FIND_SMALL = """() => [...document.querySelectorAll('button, select, input, .button, .nav a')]
+    .filter((item) => !['hidden', 'checkbox'].includes(item.type) && item.checkVisibility())
+    .filter((item) => item.getBoundingClientRect().height < 24)
+    .map((item) => item.outerHTML.slice(0, 100))"""
+VARIANTS = [("en", "light"), ("en", "dark"), ("zh", "light"), ("zh", "dark")]
+
+
+def name_pages(service: Service) -> list[str]:
+    return [
+        "/inbox",
+        "/inbox?priority=P1",
+        "/work-orders",
+        f"/work-orders/{service.seeded.orders[0]}",
+        "/capa",
+        f"/capa/{service.seeded.capas[0]}",
+        "/devices",
+        f"/devices/{SERIALS[0]}?span=1h",
+        f"/devices/{NEVER_SEEN}",
+        "/data-quality",
+        "/work-orders/WO-1999-000001",
+        "/password",
+    ]
+
+
+def find_barriers(page: Page) -> list[str]:
+    """What axe finds on the page, each with its place."""
+    page.evaluate(AXE.read_text("utf-8"))
+    found: dict[str, Any] = page.evaluate(
+        "rules => axe.run(document, { runOnly: { type: 'tag', values: rules } })", RULES
+    )
+    return [
+        f"{violation['id']} ({violation['impact']}): {node['html'][:160]} {node['failureSummary'][:300]}"
+        for violation in found["violations"]
+        for node in violation["nodes"][:3]
+    ]
+
+
+@pytest.mark.parametrize(("language", "theme"), VARIANTS)
+def test_no_barrier_no_error_no_stranger(chromium: Browser, service: Service, language: str, theme: str) -> None:
+    with open_page(chromium, service.url, language=language, theme=theme) as (page, watched):
+        page.goto("/sign-in")
+        barriers = [f"/sign-in {barrier}" for barrier in find_barriers(page)]
+        sign_in(page, "mara", PASSWORD)
+        for address in name_pages(service):
+            page.goto(address)
+            barriers += [f"{address} {barrier}" for barrier in find_barriers(page)]
+        page.goto(f"/work-orders/{service.seeded.orders[0]}")
+        for summary in page.locator("details:not(.menu) > summary").all():
+            summary.click()
+        barriers += [f"open forms {barrier}" for barrier in find_barriers(page)]
+        assert barriers == []
+        assert watched.errors == []
+        assert watched.strangers == []
+
+
+def test_audit_has_no_barrier(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "aya", PASSWORD)
+        page.goto("/audit")
+        assert page.locator("tr[data-row]").count() > 5
+        assert find_barriers(page) == []
+        assert (watched.errors, watched.strangers) == ([], [])
+
+
+def test_chinese_pages_have_no_english_words_of_the_console(chromium: Browser, service: Service) -> None:
+    english, chinese = load_catalogue("en"), load_catalogue("zh")
+    words = {
+        text for key, text in english.items() if isinstance(text, str) and text != chinese[key] and "{" not in text
+    }
+    left: dict[str, list[str]] = {}
+    with open_page(chromium, service.url, language="zh") as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        for address in name_pages(service):
+            page.goto(address)
+            texts: list[str] = page.evaluate(FIND_TEXTS)
+            found = sorted(set(texts) & words)
+            if found:
+                left[address] = found
+    assert left == {}
+
+
+def test_nothing_scrolls_sideways_at_320_pixels(chromium: Browser, service: Service) -> None:
+    wide: dict[str, int] = {}
+    with open_page(chromium, service.url, viewport=PHONE) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        for address in name_pages(service):
+            page.goto(address)
+            width = int(page.evaluate("document.documentElement.scrollWidth"))
+            if width > PHONE["width"]:
+                wide[address] = width
+    assert wide == {}
+
+
+def test_targets_are_large_enough_to_touch(chromium: Browser, service: Service) -> None:
+    """WCAG 2.5.8: 24 by 24 pixels, text links in a sentence excepted."""
+    small: dict[str, list[str]] = {}
+    with open_page(chromium, service.url, viewport=PHONE) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        for address in name_pages(service):
+            page.goto(address)
+            found: list[str] = page.evaluate(FIND_SMALL)
+            if found:
+                small[address] = found
+    assert small == {}
+
+
+def test_empty_inbox_proves_itself(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        page.goto("/inbox?priority=P1")
+        assert "Nothing matches these filters." in page.locator(".empty").inner_text()
+        page.goto("/inbox?priority=P9")
+        # An old address with a value that is not offered is no error: the whole list is shown.
+        assert page.locator("tr[data-row]").count() == len(service.seeded.orders)
+        page.goto("/work-orders?state=CLOSED")
+        text = page.locator(".empty").inner_text()
+        assert "No work order matches these filters." in text
+        assert "9 of 10 devices reporting" in text
+
+
+@pytest.mark.parametrize(("address", "budget"), [("/work-orders", 60_000), ("order", 110_000)])
+def test_pages_keep_their_budget(chromium: Browser, service: Service, address: str, budget: int) -> None:
+    """Cold: at most that many bytes over the wire before the stream, were they compressed; at most 7 requests."""
+    with open_page(chromium, service.url, viewport=DESKTOP) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        if address == "order":
+            address = f"/work-orders/{service.seeded.orders[0]}"
+        bodies: dict[str, int] = {}
+        page.on(
+            "response",
+            lambda answer: bodies.__setitem__(answer.url, 0) if "/events/" not in answer.url else None,
+        )
+        page.goto(address)
+        for url in bodies:
+            bodies[url] = len(gzip.compress(page.request.get(url).body()))
+        assert sum(bodies.values()) <= budget, bodies
+        assert len(bodies) <= 7, list(bodies)

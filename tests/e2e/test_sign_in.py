@@ -1,0 +1,67 @@
+"""The door: a wrong password says nothing, a right one leads to where the person wanted to go."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.browser import open_page, sign_in
+from tests.e2e.seeding import PASSWORD
+from tests.e2e.service import Service
+
+pytestmark = pytest.mark.browser
+
+
+def test_wrong_password_is_refused_and_the_name_stays(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        page.goto("/sign-in")
+        page.fill("#name", "mara")
+        page.fill("#password", "not it")
+        page.click("form[action='/sign-in'] button[type=submit]")
+        expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+        expect(page.locator("#name")).to_have_value("mara")
+        expect(page.locator("#password")).to_have_value("")
+        assert watched.errors == []
+
+
+def test_right_password_leads_where_the_person_wanted_to_go_and_out_again(chromium: Browser, service: Service) -> None:
+    code = service.seeded.orders[0]
+    with open_page(chromium, service.url) as (page, _):
+        page.goto(f"/work-orders/{code}")
+        assert page.url.endswith(f"/sign-in?next=%2Fwork-orders%2F{code}")
+        page.fill("#name", "mara")
+        page.fill("#password", PASSWORD)
+        page.click("form[action='/sign-in'] button[type=submit]")
+        expect(page.get_by_role("heading", level=1)).to_have_text(code)
+        page.get_by_text("Mara Lindqvist").click()
+        page.get_by_role("button", name="Sign out").click()
+        page.goto("/inbox")
+        assert "/sign-in" in page.url
+
+
+def test_a_link_to_elsewhere_leads_to_the_inbox(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        page.goto("/sign-in?next=https://elsewhere.example/")
+        page.fill("#name", "mara")
+        page.fill("#password", PASSWORD)
+        page.click("form[action='/sign-in'] button[type=submit]")
+        page.wait_for_url("**/inbox")
+        assert watched.strangers == []
+
+
+def test_language_follows_the_browser_and_can_be_switched(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url, language="zh") as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        expect(page.get_by_role("heading", level=1)).to_have_text("待处理")
+        assert page.get_attribute("html", "lang") == "zh-Hans"
+        page.get_by_text("Mara Lindqvist").click()
+        page.get_by_role("button", name="English").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Inbox")
+        assert page.get_attribute("html", "lang") == "en"
+
+
+def test_auditor_sees_no_step_and_is_told_why(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        sign_in(page, "aya", PASSWORD)
+        expect(page.get_by_text("needs the permission work_order.assign")).to_be_visible()
+        page.goto(f"/work-orders/{service.seeded.orders[0]}")
+        expect(page.get_by_text("needs the permission work_order.triage")).to_be_visible()
+        expect(page.get_by_text("Your roles may not write notes.")).to_be_visible()

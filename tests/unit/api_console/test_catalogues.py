@@ -1,0 +1,132 @@
+"""Both languages say the same things: every key, every parameter, every code, and what templates and code ask for."""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import api.console
+from api.console.language import Message, choose_language, find_name, load_catalogue, translate
+from domain.breach import Severity
+from domain.capa import CapaGuard, CapaState, CapaTrigger
+from domain.profile import MonitorRule
+from domain.reading import RejectionReason
+from domain.roles import Role
+from domain.sentences import SENTENCES
+from domain.tickets import DecisionKind, Priority, TicketReason
+from domain.work_order import Guard, HoldReason, InboxReason, Outcome, WorkOrderState
+from store.work_order_transitions import AUDIT_ACTIONS
+
+CONSOLE = Path(api.console.__file__).parent
+GROUPS: list[tuple[str, type[StrEnum]]] = [
+    ("priority", Priority),
+    ("state", WorkOrderState),
+    ("state", CapaState),
+    ("hold", HoldReason),
+    ("outcome", Outcome),
+    ("inbox_reason", InboxReason),
+    ("guard", Guard),
+    ("guard", CapaGuard),
+    ("decision", DecisionKind),
+    ("reason", TicketReason),
+    ("rejection", RejectionReason),
+    ("role", Role),
+    ("trigger", CapaTrigger),
+    ("severity", Severity),
+    ("rule", MonitorRule),
+]
+
+
+def find_forms(message: Message) -> list[str]:
+    return [message] if isinstance(message, str) else list(message.values())
+
+
+def find_parameters(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_languages_have_every_key() -> None:
+    assert load_catalogue("en").keys() == load_catalogue("zh").keys()
+
+
+@pytest.mark.parametrize("key", sorted(load_catalogue("en")))
+def test_both_languages_have_the_same_parameters(key: str) -> None:
+    forms = [*find_forms(load_catalogue("en")[key]), *find_forms(load_catalogue("zh")[key])]
+    assert len({frozenset(find_parameters(form)) for form in forms}) == 1
+    assert all(form.strip() for form in forms if key != "list.comma")
+
+
+@pytest.mark.parametrize(("group", "codes"), GROUPS)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_code_has_a_name(group: str, codes: type[StrEnum], language: str) -> None:
+    missing = [code.value for code in codes if f"{group}.{code.value}" not in load_catalogue(language)]
+    assert missing == []
+
+
+def test_every_step_of_a_work_order_has_a_name_in_the_audit() -> None:
+    missing = [action for action in AUDIT_ACTIONS.values() if f"audit.{action}" not in load_catalogue("en")]
+    assert missing == []
+
+
+@pytest.mark.parametrize("code", [c for c in SENTENCES if f"short.{c}" in load_catalogue("en")])
+def test_short_forms_ask_for_nothing_that_the_sentence_has_not(code: str) -> None:
+    for language in ("en", "zh"):
+        message = load_catalogue(language)[f"short.{code}"]
+        assert isinstance(message, str)
+        assert find_parameters(message) <= find_parameters(SENTENCES[code]["en"])
+
+
+def read_sources() -> Iterable[tuple[Path, str]]:
+    for pattern in ("*.py", "templates/**/*.html"):
+        for path in CONSOLE.glob(pattern):
+            yield path, path.read_text("utf-8")
+
+
+def test_every_message_that_is_asked_for_is_there() -> None:
+    known = load_catalogue("en")
+    asked = {
+        (path.name, key)
+        for path, text in read_sources()
+        for key in re.findall(r"""\bt\(\s*f?['"]([a-z_]+\.[A-Za-z_0-9.]*[A-Za-z0-9])['"]""", text)
+    }
+    assert len(asked) > 150
+    assert sorted(f"{name}: {key}" for name, key in asked if key not in known) == []
+
+
+def test_plural_follows_the_language() -> None:
+    assert translate("en", "devices.count", count=1) == "1 device"
+    assert translate("en", "devices.count", count=0) == "0 devices"
+    assert translate("zh", "devices.count", count=1) == "1 台设备"
+
+
+def test_missing_parameter_and_message_are_broken_promises() -> None:
+    with pytest.raises(KeyError):
+        translate("en", "devices.count_nothing", count=1)
+    with pytest.raises(KeyError):
+        translate("en", "ago.past", other=1)
+
+
+def test_unknown_code_is_shown_as_it_is() -> None:
+    assert find_name("zh", "state", "SOMETHING_NEW") == "SOMETHING_NEW"
+    assert find_name("zh", "outcome", None) == ""
+
+
+@pytest.mark.parametrize(
+    ("user", "cookie", "header", "wanted"),
+    [
+        ("zh", None, "en", "zh"),
+        ("zh", "en", "zh", "en"),
+        ("", "xx", "fr-FR, zh-CN;q=0.8, en;q=0.7", "zh"),
+        ("", None, "en;q=0.2, zh;q=0.9", "zh"),
+        ("", None, "zh;q=0, en;q=0.1", "en"),
+        ("", None, "fr;q=nonsense", "en"),
+        ("", None, None, "en"),
+    ],
+)
+def test_language_is_the_persons_then_the_browsers(
+    user: str, cookie: str | None, header: str | None, wanted: str
+) -> None:
+    assert choose_language(user, cookie, header) == wanted

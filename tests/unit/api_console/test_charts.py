@@ -1,0 +1,62 @@
+"""What charts are given: gaps stay open, the axis shows what it must, the table says the same."""
+
+from datetime import UTC
+
+import pytest
+
+from api.console.charts import TABLE_ROWS, find_breaches, find_line, find_range, find_table
+
+
+def test_a_pause_longer_than_three_intervals_is_a_gap() -> None:
+    line = find_line([0, 5, 10, 15, 60, 65], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    assert line.gaps == [(15, 60)]
+    assert line.y == [1.0, 2.0, 3.0, 4.0, None, 5.0, 6.0]
+    assert line.x[4] == 37.5
+    assert [line.x[place] for place in line.places] == [0, 5, 10, 15, 60, 65]
+
+
+def test_pauses_up_to_three_intervals_are_none() -> None:
+    assert find_line([0, 5, 10, 25], [1.0, 2.0, 3.0, 4.0]).gaps == []
+
+
+def test_the_width_of_buckets_is_the_usual_interval() -> None:
+    assert find_line([0, 10, 60], [1.0, 2.0, 3.0], 10.0).gaps == [(10, 60)]
+    assert find_line([0, 10, 60], [1.0, 2.0, 3.0], 30.0).gaps == []
+
+
+@pytest.mark.parametrize("x", [[], [7.0], [7.0, 7.0]])
+def test_too_few_points_have_no_gap(x: list[float]) -> None:
+    line = find_line(x, [1.0 for _ in x])
+    assert (line.x, line.gaps) == (x, [])
+
+
+def test_the_axis_shows_near_limits_and_not_those_that_would_flatten_the_data() -> None:
+    low, high = find_range([0.3, None, 0.7], [0.55, 2.0], reach=2.0)
+    assert low < 0.3
+    assert 0.7 < high < 1.0
+    assert find_range([0.3, 0.7], [2.0], reach=None)[1] > 2.0
+
+
+def test_the_axis_of_a_constant_or_empty_signal_has_height() -> None:
+    for values in ([5.0, 5.0], [0.0], [], [None]):
+        low, high = find_range(values, [], reach=1.0)
+        assert low < high
+
+
+def test_only_points_beyond_are_red() -> None:
+    assert find_breaches([1.0, None, 3.0], [False, False, True]) == [None, None, 3.0]
+
+
+def test_the_table_keeps_what_lies_beyond() -> None:
+    x = [float(second) for second in range(1000)]
+    y: list[float | None] = [1.0] * 1000
+    beyond = [second in (501, 503) for second in range(1000)]
+    table = find_table(x, y, beyond, 2, UTC)
+    assert len(table) <= TABLE_ROWS
+    assert sum(line["breach"] for line in table) == 2
+    assert table[0]["at"] > table[-1]["at"]
+    assert table[0]["value"] == "1.00"
+
+
+def test_holes_have_no_row() -> None:
+    assert len(find_table([0.0, 1.0, 2.0], [1.0, None, 2.0], [False] * 3, 1, UTC)) == 2
