@@ -43,7 +43,10 @@ MEMORY_S = 3_600.0  # time constant of a level, where the monitor names none
 WARMUP = 64
 BOOT = 16  # readings that are always learnt: nothing can be called far yet
 NEAR = 4.0  # robust deviations within which a reading belongs to a mode
-SPREAD_GAIN = 1.0 / 256.0
+SPREAD_MEMORY_S = 86_400.0
+SPREAD_SETTLED = 256  # readings of a mode
+SPREAD_GAIN_MOST = 1.0 / 256.0
+SPREAD_CLIP = 3.0  # spreads beyond which a deviation counts as this much
 LEVEL_GAIN_MOST = 1.0 / 8.0
 MEAN_TO_SIGMA = 1.2533141373155  # standard deviation of a normal variable by its mean absolute deviation
 TAIL_P = 0.005
@@ -86,6 +89,7 @@ class AdaptiveDetector(StepDetector):
         StateField("varied", np.int32),
         StateField("last_us", np.int64, fill=int(NEVER)),
         StateField("tail", np.float32, fill=TAIL_NORMAL),
+        StateField("outside", np.bool_),  # beyond the tail, and not yet back
         StateField("excess", np.float32, fill=EXCESS_NORMAL),
         StateField("adoptions", np.int32),
         StateField("lowest", np.float64, fill=np.nan),  # level ever adopted, or the first one
@@ -111,6 +115,7 @@ class AdaptiveDetector(StepDetector):
     varied: NDArray[np.int32]
     last_us: Ints
     tail: NDArray[np.float32]
+    outside: Bools
     excess: NDArray[np.float32]
     adoptions: NDArray[np.int32]
     lowest: Floats
@@ -229,15 +234,21 @@ class AdaptiveDetector(StepDetector):
         gain = np.maximum(once, np.minimum(elapsed[learn] / self.memory[slot], LEVEL_GAIN_MOST))
         self.center[at] += gain * deviation[learn]
         size = np.abs(deviation[learn]) * MEAN_TO_SIGMA
-        size = np.where(n > BOOT, np.minimum(size, NEAR * spread[learn]), size)
-        spread_gain = np.maximum(np.minimum(2.0 * once, 1.0), SPREAD_GAIN)
+        size = np.where(n > BOOT, np.minimum(size, SPREAD_CLIP * spread[learn]), size)
+        # Fast while the first guess may be wrong by far, then slower than the level: else a fault that grows would
+        # widen the spread as it grows and hide itself.
+        slow = np.maximum(once, np.minimum(elapsed[learn] / SPREAD_MEMORY_S, SPREAD_GAIN_MOST))
+        spread_gain = np.where(n < SPREAD_SETTLED, np.minimum(2.0 * once, 1.0), slow)
         old = self.spread[at]
         self.spread[at] = old + spread_gain * (size - old)
         self.used[at] = self.seen[slot]
         self.mode[slot] = at - slot * MODES
 
     def _learn_tail(self, slot: Ints, distance: Floats, tail: Floats, learn: Bools) -> None:
-        beyond = distance > tail
+        # A stay beyond the tail is one event, until half of the way back: a fault that grows is no heavy tail.
+        was_outside = self.outside[slot]
+        beyond = (distance > tail) & ~was_outside
+        self.outside[slot] = beyond | (was_outside & (distance > 0.5 * tail))
         factor = np.where(beyond, 1.0 + TAIL_GAIN * (1.0 - TAIL_P), 1.0 - TAIL_GAIN * TAIL_P)
         new = np.minimum(np.maximum(tail * factor, TAIL_NORMAL), TAIL_MOST)
         self.tail[slot] = np.where(learn, new, tail)
