@@ -89,6 +89,9 @@ PUT_OFF = (TicketReason.SHELVED, TicketReason.UNDER_MAINTENANCE)
 GATEWAY_FAULT_GROUP = "gateway_offline"
 STORM_FAULT_GROUP = "site_storm"
 
+# By convention of the profiles: fault groups about the measurement or the connection, not the device's function.
+DATA_QUALITY_FAULT_GROUPS = ("data_quality", "connectivity")
+
 # A breach of these kinds says that data are missing, not that the device is worse: it never counts towards a CAPA.
 DATA_QUALITY_KINDS = (BreachKind.OFFLINE, BreachKind.STALE)
 

@@ -209,8 +209,13 @@ class _Batch:
         assert transition.site_id is not None
         known = self._known.by_site.get(transition.site_id)
         if known is not None:
-            parent = self._take_in(self._known.orders[known], transition)
+            before = self._known.orders[known]
+            parent = self._take_in(before, transition)
+            # The inbox shows the parent alone: it must be as urgent as the worst below it.
+            if decision.priority.is_above(parent.priority):
+                parent = self._raise(parent, decision.priority, policy)
             self._put(parent)
+            self._tell("workorder.joined", transition, decision, before, parent)
             return parent.id
         params = {"site": transition.site_code, "devices": decision.params["devices"]}
         breaches = {breach_id: active for _, breach_id, active in self._known.find_storm(transition, policy)}

@@ -8,15 +8,18 @@ from psycopg.rows import class_row
 
 from domain.audit import Actor, AuditEntry
 from domain.capa import CapaScope
-from domain.tickets import GATEWAY_FAULT_GROUP, STORM_FAULT_GROUP
+from domain.tickets import DATA_QUALITY_FAULT_GROUPS, GATEWAY_FAULT_GROUP, STORM_FAULT_GROUP
 from store.audit import record_audit
 from store.pool import Connection
 
-NEVER_SYSTEMIC = [GATEWAY_FAULT_GROUP, STORM_FAULT_GROUP]
+NEVER_SYSTEMIC = [GATEWAY_FAULT_GROUP, STORM_FAULT_GROUP, *DATA_QUALITY_FAULT_GROUPS]
 
-# A case is an order of one device. What was confirmed counts as what it was, false alarms and cancelled orders not at
-# all, missing data (OFFLINE, STALE) never. An order without a breach counts once its fault is confirmed.
-_CASES = """
+# What a technician found counts as what it was; a faulty sensor without a code says nothing of the device.
+_FAULT_GROUP = """CASE w.outcome WHEN 'CONFIRMED' THEN coalesce(w.failure_code, w.fault_group)
+        WHEN 'SENSOR_FAULT' THEN coalesce(w.failure_code, 'data_quality') ELSE w.fault_group END"""
+# A case is an order of one device. False alarms and cancelled orders do not count, missing data (OFFLINE, STALE) never;
+# an order without a breach counts once its fault is confirmed.
+_CASES = f"""
     FROM work_order w JOIN device d ON d.id = w.device_id
     LEFT JOIN LATERAL (
         SELECT b.firmware, b.raised_at FROM work_order_breach wb JOIN breach b ON b.id = wb.breach_id
@@ -26,9 +29,8 @@ _CASES = """
     WHERE w.type IN ('CORRECTIVE', 'PREDICTIVE') AND w.state <> 'CANCELLED'
         AND w.outcome IS DISTINCT FROM 'FALSE_ALARM'
         AND (first.raised_at IS NOT NULL OR w.outcome = 'CONFIRMED')
-        AND w.fault_group <> ALL (%(never)s)
-"""
-_FAULT_GROUP = "CASE WHEN w.outcome = 'CONFIRMED' THEN coalesce(w.failure_code, w.fault_group) ELSE w.fault_group END"
+        AND {_FAULT_GROUP} <> ALL (%(never)s)
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ LOAD_SINGLE_CAUSES = f"""
         FROM work_order w JOIN device d ON d.id = w.device_id JOIN device_model m ON m.id = d.device_model_id
         WHERE w.updated_at > %(since)s AND (w.outcome = 'CONFIRMED' OR w.reopen_count >= 2)
             AND w.state <> 'CANCELLED' AND w.outcome IS DISTINCT FROM 'FALSE_ALARM'
-            AND w.fault_group <> ALL (%(never)s)
+            AND {_FAULT_GROUP} <> ALL (%(never)s)
             AND NOT EXISTS (SELECT FROM capa_member cm JOIN capa q ON q.id = cm.capa_id WHERE cm.work_order_id = w.id
                 AND (q.state NOT IN ('REJECTED', 'CLOSED') OR q.trigger IN ('CONFIRMED_CRITICAL', 'SECOND_REOPENING')))
     ) c WHERE c.is_confirmed_critical OR c.reopen_count >= 2 ORDER BY c.work_order_id

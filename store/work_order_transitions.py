@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from domain.audit import Actor, AuditEntry, Signature, find_content_sha256
@@ -118,7 +119,12 @@ def record_transition(
     if refusal is not None:
         raise GuardRefusedError(refusal.guard, refusal.detail)
     after = _find_next(conn, before, request, around, actor, now)
-    update_work_orders(conn, [after])
+    try:
+        with conn.transaction():
+            update_work_orders(conn, [after])
+    except UniqueViolation as error:
+        # Between the look and the step the machine opened another order of the key.
+        raise GuardRefusedError(Guard.OPEN_ORDER_OF_KEY, "another order for this fault was opened just now") from error
     after = replace(after, row_version=before.row_version + 1)
     if request.signature is not None:
         _record_signature(conn, after, request.signature)

@@ -126,6 +126,25 @@ def test_missing_data_never_lead_to_a_capa(world: World) -> None:
     assert _propose(world) == []
 
 
+def test_bad_measurements_never_lead_to_a_capa(world: World) -> None:
+    for hospital in range(4):
+        world.decide(f"P-{hospital}-0", fault_group="data_quality", firmware="2.4.1")
+    _break_bad_firmware(world)
+    # Of three worn motors two were sensors: one alone is no cohort.
+    world.conn.execute(
+        "UPDATE work_order SET outcome = 'SENSOR_FAULT', state = 'WORK_DONE'"
+        " WHERE fault_group = 'motor_wear' AND id < 7"
+    )
+    assert _propose(world) == []
+    world.conn.execute("UPDATE work_order SET failure_code = 'adc_drift' WHERE outcome = 'SENSOR_FAULT'")
+    assert _propose(world) == []
+    world.conn.execute(
+        "UPDATE work_order SET outcome = 'SENSOR_FAULT', failure_code = 'adc_drift' WHERE fault_group = 'motor_wear'"
+    )
+    (code,) = _propose(world)
+    assert _load(world, code).fault_group == "adc_drift"
+
+
 def test_false_alarms_are_left_out_and_confirmed_codes_count_as_what_they_are(world: World) -> None:
     _break_bad_firmware(world)
     world.conn.execute("UPDATE work_order SET outcome = 'FALSE_ALARM', state = 'WORK_DONE' WHERE id = 1")

@@ -13,6 +13,7 @@ from domain.work_order import WorkOrderType
 from service_link.ticks import tick
 from store.audit import verify_chain
 from store.shelvings import end_shelving, record_shelving
+from store.work_order_lists import WorkOrderFilter, load_work_order_page
 from store.work_order_transitions import open_manual_order
 from tests.support.databases import Database
 from tests.support.service_world import World, actor, make_profile, open_world
@@ -300,6 +301,12 @@ def test_a_storm_at_one_site_has_one_parent(world: World) -> None:
     assert (parent["site_id"], parent["breach_count"]) == (site, 6)
     reasons = [r["reason"] for r in world.rows("SELECT reason FROM ticket_decision ORDER BY transition_id")]
     assert reasons == ["opened_major"] * 4 + ["site_storm", "opened_major"]
+    assert parent["priority"] == "P2"
+    inbox = load_work_order_page(world.conn, WorkOrderFilter(inbox_only=True)).rows
+    assert [(row.code, row.child_count) for row in inbox] == [(parent["code"], 6)]
+    # What is worse below it makes the parent as urgent.
+    world.decide("G-0", Severity.CRITICAL, fault_group="occlusion")
+    assert world.rows("SELECT priority FROM work_order WHERE id = %s", parent["id"]) == [{"priority": "P1"}]
 
 
 def test_a_decommissioned_device_opens_nothing(world: World) -> None:

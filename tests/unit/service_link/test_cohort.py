@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, poisson
 
@@ -54,11 +54,13 @@ def test_the_published_exact_interval_of_a_count() -> None:
         assert find_rate_interval(events, 1.0) == pytest.approx((low, high), abs=1e-4)
 
 
+@settings(deadline=None)
 @given(events=st.integers(0, 200), expected=st.floats(0.01, 200.0))
 def test_p_is_the_chance_of_so_many_or_more(events: int, expected: float) -> None:
     assert find_poisson_p(events, expected) == pytest.approx(poisson.sf(events - 1, expected), rel=1e-6, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30))
 def test_q_values_are_those_of_benjamini_and_hochberg(p_values: list[float]) -> None:
     adjusted = adjust_false_discovery(p_values)
