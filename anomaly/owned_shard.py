@@ -51,10 +51,7 @@ class OwnedShard:
         saved = load_checkpoint(conn, self.shard)
         if saved is not None:
             self.position = self.saved_position = saved.position
-            if saved.code_version == code_version(self.scorer):
-                adopt_bytes(self.scorer, saved.state)
-            else:
-                log.warning("shard %d: the check-point is of another version; detectors warm up anew", self.shard)
+            self._adopt_checkpoint(saved)
         while self.position < consumed:
             blocks = load_blocks(conn, self.shard, self.position, consumed, blocks_at_once)
             if not blocks:
@@ -65,6 +62,18 @@ class OwnedShard:
             beat()
         self.position = max(self.position, consumed)
         self._adopt_open(conn)
+
+    def _adopt_checkpoint(self, saved: Checkpoint) -> None:
+        """Goes on from a check-point; one of another version costs a new warm-up, never the service."""
+        if saved.code_version == code_version(self.scorer):
+            try:
+                adopt_bytes(self.scorer, saved.state)
+            except (KeyError, ValueError):
+                log.exception("shard %d: the check-point cannot be read", self.shard)
+                self.scorer = ShardScorer(self._devices, self._profiles)
+            else:
+                return
+        log.warning("shard %d: no use of the check-point; detectors warm up anew", self.shard)
 
     def follow_registry(self, conn: Connection, registry: Registry) -> None:
         """Builds the scorer anew when devices or profiles of the shard changed; equal keys keep their state."""

@@ -11,7 +11,7 @@ from domain.ucum import KNOWN_UNITS, find_nearest_unit
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,62}")
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-MAX_M = 10_000
+MAX_M = 64  # the scores that a breach rule remembers, one bit each
 
 # The kinds of breach that a rule can open; the first is what a monitor without `kind` means.
 KINDS_BY_RULE: dict[MonitorRule, tuple[BreachKind, ...]] = {

@@ -9,7 +9,8 @@ tail looks like a normal one: a "robust deviation" means the same rarity on ever
 
 What is far from all modes is not learnt. It is collected as a candidate, and becomes a mode when it persists: after a
 few readings during warm-up, after several times the monitor's own duration later on, after a day while a breach of the
-series is open, or at its second visit (so that a way of working that is met again does not raise a second breach).
+series is open, or at its second visit after one that raised a breach (so that a way of working that is met again does
+not raise a second breach).
 A series that took on more than six levels works at levels of its user's choice: what lies between levels at which it
 stayed is then no longer abnormal, only what lies outside of them. A series that never varied says nothing: warm-up
 counts readings that differ from the level.
@@ -59,7 +60,7 @@ ADOPT_READINGS = 32.0  # ... and later, with at least the time below
 ADOPT_S = 900.0
 ADOPT_HOLDS = 4.0  # times the monitor's duration
 ADOPT_FROZEN_S = 86_400.0
-ADOPT_VISITS = 2  # ... or this many separate visits, with so many readings in all:
+ADOPT_VISITS = 2  # ... or this many separate visits from the one that raised a breach, with so many readings:
 ADOPT_VISIT_READINGS = 16.0
 VISIT_APART = 1.0 / ADOPT_HOLDS  # times the time for adoption: a shorter absence is no absence
 CANDIDATE_S = 86_400.0  # a candidate not met for this long is forgotten
@@ -295,7 +296,9 @@ class AdaptiveDetector(StepDetector):
         self.candidate_spread[slot] = np.where(joins, joined_spread, np.where(starts, guess, old_spread))
         away = (observed_us - last_us) * MICROS >= wanted * VISIT_APART
         again = joins & (votes < 0.0) & away
-        visits = np.where(starts, 1, self.candidate_visits[slot] + again)
+        # Only a visit that raised a breach counts as the first: a fault that grows also comes and goes at its limit.
+        visits = np.where(starts, 0, self.candidate_visits[slot])
+        visits = np.where(visits > 0, visits + again, frozen)
         since = np.where(starts | again, observed_us, self.candidate_us[slot])
         self.candidate_n[slot] = np.where(outvoted & (votes < 0.0), -n, n)
         self.candidate_visits[slot] = visits
