@@ -66,7 +66,9 @@ def decode_messages(messages: Sequence[Message], table: DeviceTable, window: Tim
     judged = Judged()
     numbers: list[int] = []
     for number in sorted(careful):
-        found = read_carefully(messages[number], table, window, limits.max_payload, limits.max_values)
+        # A microsecond apart: readings that have no time but that of their receipt must not fall on one instant.
+        own_window = replace(window, received_us=window.received_us + number)
+        found = read_carefully(messages[number], table, own_window, limits.max_payload, limits.max_values)
         rejections += [(number, rejection) for rejection in found.rejections]
         reports += [replace(report, message_no=number) for report in found.reports]
         rejected += found.rejected

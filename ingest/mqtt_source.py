@@ -85,6 +85,7 @@ class MqttSource:
         self._queued_messages = 0
         self._generation = 0
         self._received = 0  # messages, over this connection
+        self._free_us = 0  # the first microsecond that no message was received in
         self._to_acknowledge: list[int] = []  # of the present connection, in order of receipt
         self._connection: Connection | None = None
         self._problem = "not connected yet"
@@ -236,7 +237,10 @@ class MqttSource:
             if messages:
                 may_repeat = connection.session_present and self._received < UNMARKED_REPEATS
                 self._received += len(messages)
-                self._put(Chunk(self._generation, self._now_us(), messages, size, may_repeat))
+                # Every message has a microsecond of its own, see `ingest.columns`.
+                received_us = max(self._now_us(), self._free_us)
+                self._free_us = received_us + len(messages)
+                self._put(Chunk(self._generation, received_us, messages, size, may_repeat))
 
     def _put(self, chunk: Chunk) -> None:
         with self._changed:

@@ -1,6 +1,7 @@
 """The quick way and the careful way agree on everything, and nothing that comes over the wire raises."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -99,7 +100,11 @@ def test_both_ways_agree(payloads: list[str]) -> None:
     messages = [make_message(payload) for payload in payloads]
     columns = decode(*messages)
     table = make_table()
-    found = [read_carefully(m, table, WINDOW, LIMITS.max_payload, LIMITS.max_values) for m in messages]
+    windows = [replace(WINDOW, received_us=NOW_US + i) for i in range(len(messages))]
+    found = [
+        read_carefully(m, table, window, LIMITS.max_payload, LIMITS.max_values)
+        for m, window in zip(messages, windows, strict=True)
+    ]
     assert columns.series_id.tolist() == [s for one in found for s in one.judged.series_id]
     assert columns.observed_us.tolist() == [t for one in found for t in one.judged.observed_us]
     assert columns.value.tolist() == [v for one in found for v in one.judged.value]
@@ -151,3 +156,9 @@ def test_a_key_that_stands_twice_is_seen_although_the_quick_parser_hides_it() ->
     columns = decode(make_message(f'{{"ts":{NOW_US // 1000},"values":{{"a":1,"a":2,"b":3}}}}'))
     assert columns.value.tolist() == [3.0]
     assert [r.field for _, r in columns.rejections] == ["values.a"]
+
+
+def test_readings_without_a_time_never_fall_on_one_instant() -> None:
+    columns = decode(*[make_message('{"values": {"a": 1}}')] * 3)
+    assert columns.observed_us.tolist() == [NOW_US, NOW_US + 1, NOW_US + 2]
+    assert columns.flags.tolist() == [1, 1, 1]
