@@ -220,7 +220,8 @@ def _find_facts(view: View, device: Device) -> list[Fact]:
 
 
 def _find_firmware(view: View, history: list[HistoryEntry], zone: str | None) -> list[dict[str, object]]:
-    changes = [entry for entry in history if entry.kind == "change" and entry.field.startswith("firmware")]
+    every = [entry for entry in history if entry.field.startswith("firmware")]
+    changes = [entry for entry in every if entry.kind == "change"] or every
     lines: list[dict[str, object]] = []
     for entry in changes[:20]:
         component = entry.field.partition(":")[2] or "main"

@@ -31,7 +31,10 @@ def load_charts(
     until = view.now
     since = until - span
     sensors = sorted(profile.sensors, key=lambda sensor: sensor.diagnostic)
-    firmware = [entry for entry in history if entry.field.startswith("firmware") and since <= entry.at <= until]
+    # A first report is no change; only what replaced something is marked.
+    firmware = [
+        e for e in history if e.kind == "change" and e.field.startswith("firmware") and e.before and e.at >= since
+    ]
     newest = {latest.sensor: latest for latest in load_latest(conn, device.id)}
     charts = []
     for sensor in sensors:

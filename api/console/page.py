@@ -145,6 +145,8 @@ class View:
 
     def _find_page(self) -> dict[str, Any]:
         path = self.request.url.path
+        if self.request.method == "POST" and path.count("/") > 1:
+            path = path.rsplit("/", 1)[0]  # a form that was refused: its page, not where it was sent
         cookies = self.request.cookies
         theme = cookies.get(THEME_COOKIE)
         done = self.request.query_params.get("done", "")
@@ -164,6 +166,7 @@ class View:
             "zone_label": self.t("foot.zone_site") if self.zone_choice == SITE_ZONE else self.zone_choice,
             "csrf": session.csrf_token if session else "",
             "path": path + (f"?{query}" if query and self.request.method == "GET" else ""),
+            "is_refused_form": self.request.method == "POST",
             "now_iso": self.now.isoformat(timespec="seconds"),
             "now_at": f"{local_now:%H:%M:%S} {name_offset(local_now)}",
             "flash": self.t(done_key, n=self._done_count()) if done_key in load_catalogue(self.language) else None,

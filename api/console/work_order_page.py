@@ -37,6 +37,7 @@ from store.pool import Pool
 from store.profiles import load_profiles
 from store.technicians import load_technicians
 from store.work_order_pages import (
+    LinkedBreach,
     OrderCards,
     SimilarOrder,
     load_linked_breaches,
@@ -103,8 +104,7 @@ def render_order(
         raise not_found("work order", code, "code")
     zone = cards.site_time_zone
     profile = profiles.get(cards.model or "")
-    # The breach that opened the order is the one to look at first; the others are a click away.
-    shown = next((b for b in breaches if str(b.id) == breach), breaches[-1] if breaches else None)
+    shown = _find_shown(breaches, breach)
     evidence = find_evidence(view, shown, profile, zone) if shown is not None else None
     close_out = _find_close_out(view, order) if order.close_out else []
     return view.render(
@@ -155,6 +155,13 @@ def render_order(
         may_note=view.may(Permission.WORK_ORDER_NOTE),
         typed_note=typed_note,
     )
+
+
+def _find_shown(breaches: list[LinkedBreach], wanted: str) -> LinkedBreach | None:
+    """The breach asked for; else the earliest one with readings to draw; else the one that opened the order."""
+    drawn = [b for b in breaches if any(series.get("points") for series in (b.evidence or {}).get("series", []))]
+    asked = next((b for b in breaches if str(b.id) == wanted), None)
+    return asked or (drawn or breaches or [None])[-1]
 
 
 def _find_head(

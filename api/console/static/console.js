@@ -196,6 +196,8 @@
   window.addEventListener("pagehide", () => stream?.close());
   window.addEventListener("pageshow", (event) => { if (event.persisted && pause) listen(); });
 
+  // A form that was refused was answered where it was sent; a reload shall show its page and not send it again.
+  if (document.documentElement.dataset.home) history.replaceState(null, "", document.documentElement.dataset.home);
   // "?done=…" has been said: a reload shall not say it again.
   const url = new URL(location.href);
   if (url.searchParams.has("done")) { for (const name of ["done", "n"]) url.searchParams.delete(name); history.replaceState(null, "", url); }

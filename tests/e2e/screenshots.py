@@ -1,0 +1,79 @@
+"""Pictures of every page in both languages and themes: `python -m tests.e2e.screenshots [FOLDER]`.
+
+All of them go to FOLDER (var/screenshots), those of the README to docs/images.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, ViewportSize
+
+from tests.e2e.browser import open_page, running_chromium, sign_in
+from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
+from tests.e2e.service import Service, running_service
+from tests.support.databases import embedded_server
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "images"
+VIEW: ViewportSize = {"width": 1280, "height": 800}
+# In docs/images by this name: the page, its language and its theme.
+CHOSEN = {
+    "inbox.png": "inbox-en-light.png",
+    "work-order.png": "work-order-en-light.png",
+    "work-order-zh-dark.png": "work-order-zh-dark.png",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Takes all pictures; the service that is shown is made for them and gone afterwards."""
+    folder = Path(arguments[0]) if arguments else ROOT / "var" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="forewarn-screenshots-"))
+    home.chmod(0o711)  # as root, PostgreSQL runs under another account
+    try:
+        with embedded_server(home) as server, server.fresh_database() as database:
+            with running_service(home / "service", database) as service, running_chromium() as browser:
+                for language in ("en", "zh"):
+                    for theme in ("light", "dark"):
+                        take_pictures(browser, service, folder, language, theme)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for name, picture in CHOSEN.items():
+        shutil.copyfile(folder / picture, IMAGES / name)
+    return 0
+
+
+def take_pictures(browser: Browser, service: Service, folder: Path, language: str, theme: str) -> None:
+    """Every page in that language and theme, whole."""
+    pages = {
+        "inbox": "/inbox",
+        "work-orders": "/work-orders",
+        "work-order": f"/work-orders/{service.seeded.orders[0]}",
+        "capas": "/capa",
+        "capa": f"/capa/{service.seeded.capas[0]}",
+        "devices": "/devices",
+        "device": f"/devices/{SERIALS[0]}",
+        "device-never-seen": f"/devices/{NEVER_SEEN}",
+        "data-quality": "/data-quality",
+    }
+    with open_page(browser, service.url, viewport=VIEW, language=language, theme=theme) as (page, _):
+        page.goto("/sign-in")
+        page.screenshot(path=folder / f"sign-in-{language}-{theme}.png")
+        sign_in(page, "mara", PASSWORD)
+        for name, address in pages.items():
+            page.goto(address)
+            if page.locator(".chart .plot").count():
+                page.locator(".chart[data-drawn]").first.wait_for()
+            page.locator("#live[data-state=on]").wait_for()
+            page.screenshot(path=folder / f"{name}-{language}-{theme}.png", full_page=True)
+    with open_page(browser, service.url, viewport=VIEW, language=language, theme=theme) as (page, _):
+        sign_in(page, "aya", PASSWORD)
+        page.goto("/audit")
+        page.screenshot(path=folder / f"audit-{language}-{theme}.png", full_page=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
