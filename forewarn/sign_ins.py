@@ -1,13 +1,17 @@
 """The accounts of a first start, and where the demonstration keeps theirs."""
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from api.passwords import make_password
+from domain.audit import Actor
 from domain.roles import Role
 from forewarn.commands.accounts import add_user
 from forewarn.secrets_folder import FOLDER, write_private
+from store.certificates import record_certificate
 from store.pool import Connection
+from store.profiles import load_profiles
 from store.users import load_users
 
 FILE = "sign-in.txt"
@@ -29,6 +33,8 @@ class _Person:
     role: Role
 
 
+SETUP = Actor("demo", "admin", "user.manage")
+CERTIFIED_UNTIL = date(2099, 12, 31)
 PEOPLE = (
     _Person("manager", "Mara Lindqvist", Role.SERVICE_MANAGER),
     _Person("technician", "Tom Okafor", Role.TECHNICIAN),
@@ -62,6 +68,11 @@ def make_demo_sign_ins(conn: Connection, var: Path) -> list[SignIn]:
         )
     if not made:
         return kept
+    for sign_in in made:
+        if sign_in.role is Role.TECHNICIAN:
+            # Without a certificate nobody could be given work, and the demonstration would end at the inbox.
+            for model in load_profiles(conn):
+                record_certificate(conn, SETUP, sign_in.name, model, CERTIFIED_UNTIL)
     renewed = {sign_in.name for sign_in in made}
     every = made + [sign_in for sign_in in kept if sign_in.name not in renewed]
     every.sort(key=lambda sign_in: [person.name for person in PEOPLE].index(sign_in.name))
