@@ -1,7 +1,7 @@
 # make run          start everything with a simulated fleet; the console is at http://127.0.0.1:8000
 # make test         everything that must hold: style, types, import contract, all tests
 # make bench        the benchmarks, each prints its figures as JSON
-# make screenshots  pictures of every page, in docs/screenshots
+# make screenshots  pictures of every page in var/screenshots, and those of the README in docs/images
 # make clean        remove data, virtual environment and caches
 .PHONY: run test install screenshots bench clean
 .DEFAULT_GOAL := run
