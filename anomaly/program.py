@@ -122,11 +122,10 @@ class _Session:
         self.waiting = sum(o.head - o.consumed for o in offsets.values() if o.shard in self.shards)
         record_heartbeat(self.conn, PROGRAM, self.instance, self.started_at, self._details())
         beats = load_heartbeats(self.conn)
-        self.target = math.ceil(self.registry.shard_count / max(1, sum(self._is_alive(b, PROGRAM) for b in beats)))
-        self.watch.update(any(self._is_alive(b, "ingest") for b in beats), datetime.now(UTC))
-
-    def _is_alive(self, beat: Heartbeat, program: str) -> bool:
-        return beat.program == program and beat.age_s <= self.settings.peer_timeout_s
+        peers = sum(_is_alive(b, PROGRAM, self.settings.peer_timeout_s) for b in beats)
+        self.target = math.ceil(self.registry.shard_count / max(1, peers))
+        ingest_lives = any(_is_alive(b, "ingest", self.settings.ingest_timeout_s) for b in beats)
+        self.watch.update(ingest_lives, datetime.now(UTC))
 
     def _details(self) -> dict[str, Any]:
         unscored = {rule: reason for o in self.shards.values() for rule, reason in o.scorer.unscored.items()}
@@ -187,3 +186,7 @@ class _Session:
         self.due.tick = time.monotonic() + self.settings.tick_s
         for owned in self.shards.values():
             owned.tick(self.conn, datetime.now(UTC), self.watch.since)
+
+
+def _is_alive(beat: Heartbeat, program: str, timeout_s: float) -> bool:
+    return beat.program == program and beat.age_s <= timeout_s

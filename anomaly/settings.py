@@ -13,6 +13,8 @@ class AnomalySettings:
     blocks_per_round: int = 32  # of one shard, scored and committed together
     checkpoint_s: float = 30.0  # a restart replays at most about this much
     heartbeat_s: float = 2.0
-    peer_timeout_s: float = 8.0  # a process that was silent for longer has its shards taken over
+    # A process that was silent for longer no longer counts when shards are divided; its locks decide, not its silence.
+    peer_timeout_s: float = 3.5
+    ingest_timeout_s: float = 10.0  # while ingest was silent for longer, no silence is held against a device
     tick_s: float = 1.0  # how often silence is looked for
     max_backoff_s: float = 10.0  # between attempts at a database that is away
