@@ -8,7 +8,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from domain.clock import from_micros
+from domain.clock import MICROS_PER_DAY, from_micros
 from store.pool import Connection
 
 # What the quick path meets when its readings were not new after all, or their day's partition has gone.
@@ -63,7 +63,12 @@ def ensure_partitions(conn: Connection, days: Iterable[date]) -> None:
 
 def find_days(observed_us: NDArray[np.int64]) -> set[date]:
     """The UTC days that these instants lie in."""
-    return {datetime.fromtimestamp(int(day) * 86_400, UTC).date() for day in np.unique(observed_us // 86_400_000_000)}
+    if not len(observed_us):
+        return set()
+    first, last = int(observed_us.min()) // MICROS_PER_DAY, int(observed_us.max()) // MICROS_PER_DAY
+    # Nearly always one day; only where it is not, every row is looked at.
+    days = [first] if first == last else np.unique(observed_us // MICROS_PER_DAY).tolist()
+    return {datetime.fromtimestamp(day * 86_400, UTC).date() for day in days}
 
 
 COPY_READINGS = "COPY reading (series_id, flags, observed_at, value) FROM STDIN (FORMAT binary)"
