@@ -33,11 +33,15 @@ def main(arguments: list[str]) -> int:
     home = Path(tempfile.mkdtemp(prefix="forewarn-screenshots-"))
     home.chmod(0o711)  # as root, PostgreSQL runs under another account
     try:
-        with embedded_server(home) as server, server.fresh_database() as database:
-            with running_service(home / "service", database) as service, running_chromium() as browser:
-                for language in ("en", "zh"):
-                    for theme in ("light", "dark"):
-                        take_pictures(browser, service, folder, language, theme)
+        with (
+            embedded_server(home) as server,
+            server.fresh_database() as database,
+            running_service(home / "service", database) as service,
+            running_chromium() as browser,
+        ):
+            for language in ("en", "zh"):
+                for theme in ("light", "dark"):
+                    take_pictures(browser, service, folder, language, theme)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     IMAGES.mkdir(parents=True, exist_ok=True)
