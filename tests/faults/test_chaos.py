@@ -31,8 +31,8 @@ STEPS = 300
 RATE = 2_000
 DRAIN_S = 90.0
 
-# Cohorts are looked at every few seconds. All devices are of one model, lot and firmware at four customers, so in the end
-# every order belongs to a proposal.
+# Cohorts are looked at every few seconds. All devices are of one model, lot and firmware at four customers, so
+# in the end every order belongs to a proposal.
 ALL_ORDERS_IN_PROPOSALS = """
     SELECT count(*) > 0 AND count(*) = count(DISTINCT m.work_order_id)
     FROM work_order w LEFT JOIN capa_member m ON m.work_order_id = w.id
