@@ -39,8 +39,9 @@ RECORD_MODEL = """
     INSERT INTO device_model (key, manufacturer, name, udi_di, safety_critical, current_version)
     VALUES (%(key)s, %(manufacturer)s, %(name)s, %(udi_di)s, %(safety_critical)s, %(version)s)
     ON CONFLICT (key) DO UPDATE SET manufacturer = excluded.manufacturer, name = excluded.name,
-        udi_di = excluded.udi_di, safety_critical = excluded.safety_critical, current_version = excluded.current_version,
-        row_version = device_model.row_version + 1, updated_at = now()
+        udi_di = excluded.udi_di, safety_critical = excluded.safety_critical,
+        current_version = excluded.current_version, row_version = device_model.row_version + 1,
+        updated_at = now()
     RETURNING id
 """
 RECORD_PROFILE = """
