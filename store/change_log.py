@@ -6,7 +6,7 @@ the order of their transaction's number, and only those of transactions older th
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,7 +102,7 @@ def remove_changes_before(conn: Connection, before: datetime) -> int:
     return conn.execute(REMOVE_CHANGES, (before,)).rowcount
 
 
-async def follow_changes(url: str, *, application: str, idle_s: float) -> AsyncIterator[list[Change]]:
+async def follow_changes(url: str, *, application: str, idle_s: float) -> AsyncGenerator[list[Change], None]:
     """Every change that becomes final from now on, in order, once; an empty list first, and after `idle_s` of quiet.
 
     One connection of its own. The first (empty) list says that the connection listens: what commits after it is seen.

@@ -1,6 +1,7 @@
 """Devices: the list, the first look, what happened to one, and registering a new one."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -127,7 +128,8 @@ def find_device(conn: Connection, serial: str, caller: Caller) -> Device:
 def describe_device(conn: Connection, device: Device) -> DeviceDetail:
     """The device with its contract and latest readings."""
     contracts = load_contracts(conn, device.customer_id) if device.customer_id is not None else []
-    active = next((c for c in contracts if c.status == "ACTIVE" and c.starts_on <= device.updated_at.date()), None)
+    today = datetime.now(UTC).date()
+    active = next((c for c in contracts if c.status == "ACTIVE" and c.starts_on <= today <= c.ends_on), None)
     profile = load_profile(conn, device.model)
     latest = [_shape_latest(value, profile) for value in load_latest(conn, device.id)]
     values = asdict(device)
