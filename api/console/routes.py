@@ -11,6 +11,7 @@ from api.console import (
     inbox_page,
     work_order_list_page,
     work_order_page,
+    work_order_steps,
 )
 from api.console.problem_page import render_problem_page
 from api.console.static_files import STATIC_PATH, ConsoleStaticFiles
@@ -26,6 +27,7 @@ def build_router() -> APIRouter:
         inbox_page,
         work_order_list_page,
         work_order_page,
+        work_order_steps,
         capa_pages,
         device_pages,
         data_quality_page,
