@@ -44,13 +44,21 @@ def remove_heartbeat(conn: Connection, program: str, instance: str) -> None:
     conn.execute(REMOVE_HEARTBEAT, (program, instance))
 
 
+# A program that was killed comes back with another process id, and so another row: the old one is no news for long.
 LOAD_HEARTBEATS = """
     SELECT program, instance, at, started_at, details, extract(epoch FROM now() - at)::float8 AS age_s
-    FROM heartbeat ORDER BY program, instance
+    FROM heartbeat h
+    WHERE at > now() - interval '10 minutes' OR NOT EXISTS (
+        SELECT FROM heartbeat other WHERE other.program = h.program AND other.at > now() - interval '10 minutes'
+    )
+    ORDER BY program, instance
 """
 
 
 def load_heartbeats(conn: Connection) -> list[Heartbeat]:
-    """Every program that said it lives and did not say that it stopped, the silent ones with their age."""
+    """Every program that said it lives and did not say that it stopped, the silent ones with their age.
+
+    One that has been silent for ten minutes is left out when another instance of the program lives.
+    """
     with conn.cursor(row_factory=class_row(Heartbeat)) as cursor:
         return cursor.execute(LOAD_HEARTBEATS).fetchall()

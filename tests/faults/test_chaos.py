@@ -30,6 +30,8 @@ DEVICES = 200
 STEPS = 300
 RATE = 2_000
 DRAIN_S = 90.0
+# With the default of half a minute every restart would replay from the first block, and never load a check-point.
+FREQUENT_CHECKPOINTS = {"FOREWARN_ANOMALY_CHECKPOINT_S": "1"}
 
 # Cohorts are looked at every few seconds. All devices are of one model, lot and firmware at four customers, so
 # in the end every order belongs to a proposal.
@@ -77,7 +79,9 @@ def test_no_fault_loses_or_doubles_anything(
 
     with (
         postgres_server.fresh_database() as database,
-        breakable_pipeline(tmp_path / "disturbed", database, mosquitto.port, devices) as installation,
+        breakable_pipeline(
+            tmp_path / "disturbed", database, mosquitto.port, devices, settings=FREQUENT_CHECKPOINTS
+        ) as installation,
     ):
         pipeline = installation.pipeline
         pipeline.wait_until_ready()

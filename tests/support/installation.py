@@ -1,6 +1,6 @@
 """An installation with breakable connections: programs -> proxy -> broker, programs -> proxy -> database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,13 @@ def running_pipeline(
 
 @contextmanager
 def breakable_pipeline(
-    folder: Path, database: Database, mqtt_port: int, devices: Sequence[InstalledDevice], *, profile: Profile = PROFILE
+    folder: Path,
+    database: Database,
+    mqtt_port: int,
+    devices: Sequence[InstalledDevice],
+    *,
+    profile: Profile = PROFILE,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Installation]:
     """The programs, connected through proxies that cut, with these devices registered."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +62,7 @@ def breakable_pipeline(
             folder,
             database_url=with_place(database.url, database_proxy.port),
             mqtt_url=f"mqtt://127.0.0.1:{broker_proxy.port}",
+            settings=settings,
         ) as programs,
     ):
         yield Installation(Pipeline(database.url, mqtt_port, programs), broker_proxy, database_proxy)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,17 +100,23 @@ class Programs:
 
 @contextmanager
 def running_programs(
-    folder: Path, *, database_url: str, mqtt_url: str, names: tuple[str, ...] = PIPELINE
+    folder: Path,
+    *,
+    database_url: str,
+    mqtt_url: str,
+    names: tuple[str, ...] = PIPELINE,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Programs]:
     """These programs against that database and broker, each with its log in `folder`; all gone at the end.
 
-    When the test fails, their logs' ends are part of the failure.
+    `settings` are further environment variables. When the test fails, their logs' ends are part of the failure.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FOREWARN_")} | {
         "FOREWARN_VAR": str(folder / "var"),
         "FOREWARN_DATABASE_URL": database_url,
         "FOREWARN_MQTT_URL": mqtt_url,
         "PYTHONUNBUFFERED": "1",
+        **(settings or {}),
     }
     programs = Programs({name: Program(name, environment, folder / f"{name}.log") for name in names})
     try:
