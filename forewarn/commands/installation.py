@@ -96,8 +96,9 @@ def find_first_reading_commands(settings: Settings) -> list[str]:
     where = "" if settings.var == Path("var") else f"FOREWARN_VAR={shlex.quote(str(settings.var.resolve()))} "
     python = shlex.quote(str(command.parent / "python")) if (command.parent / "python").exists() else "python3"
     publish = (
-        "import paho.mqtt.publish as p; "
-        f'p.single("forewarn/v1/{OWN_SERIAL}/telemetry", {OWN_READING!r}, qos=1, port={settings.mqtt_port})'
+        "import paho.mqtt.client as m; d = m.Client(m.CallbackAPIVersion.VERSION2); "
+        f'd.connect("127.0.0.1", {settings.mqtt_port}); d.loop_start(); '
+        f'd.publish("forewarn/v1/{OWN_SERIAL}/telemetry", {OWN_READING!r}, qos=1).wait_for_publish(10); d.disconnect()'
     )
     register = f"printf 'serial,model\\n{OWN_SERIAL},{OWN_MODEL}\\n' | {where}{name} devices import -"
     if settings.mqtt_url is not None:
