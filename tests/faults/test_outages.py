@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.brokers import MosquittoProcess
+from tests.support.brokers import Broker, MosquittoProcess
+from tests.support.databases import Database
 from tests.support.fleet import make_devices
 from tests.support.frail_database import FrailDatabase, frail_database
 from tests.support.installation import running_pipeline
@@ -59,6 +60,35 @@ def test_broker_restarted(frail: FrailDatabase, mosquitto: MosquittoProcess, tmp
         mosquitto.start()
 
     _check_outage(frail, mosquitto, tmp_path, outage)
+
+
+@pytest.mark.faults
+def test_ingest_killed_again_and_again_on_the_embedded_broker(
+    database: Database, broker: Broker, tmp_path: Path
+) -> None:
+    # Its sessions live in its memory, but as long as it lives itself, a killed ingest must find what it had not taken.
+    devices = make_devices(DEVICES)
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=STEPS + 10)
+    planted = plant([device.serial for device in devices], start, steps=STEPS, seed=7)
+    with running_pipeline(tmp_path, database, broker.port, devices) as pipeline:
+        pipeline.wait_until_ready()
+        ingest = pipeline.programs["ingest"]
+        publisher = Publisher(broker.port, "publisher", planted.messages)
+        publishing = publisher.run_in_thread(rate=RATE)
+        try:
+            for kill in range(1, 6):
+                while publisher.acknowledged_count < len(planted.messages) * kill // 6 and publishing.is_alive():
+                    time.sleep(0.02)
+                ingest.kill()
+                ingest.start()
+            publishing.join(120)
+        finally:
+            publisher.stop()
+            publishing.join(10)
+        assert publisher.problem is None, publisher.problem
+        assert ingest.kills == 5
+        pipeline.wait_until_drained(readings=SENSORS * len(planted.messages), timeout_s=DRAIN_S)
+        _check_complete(pipeline, planted)
 
 
 def _check_outage(frail: FrailDatabase, mosquitto: MosquittoProcess, folder: Path, outage: Callable[[], None]) -> None:
