@@ -33,12 +33,15 @@ def running_pipeline(
     *,
     profile: Profile = PROFILE,
     names: tuple[str, ...] = PIPELINE,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Pipeline]:
     """The programs, connected directly, with these devices registered."""
     folder.mkdir(parents=True, exist_ok=True)
     register(database.url, profile, devices)
     mqtt_url = f"mqtt://127.0.0.1:{mqtt_port}"
-    with running_programs(folder, database_url=database.url, mqtt_url=mqtt_url, names=names) as programs:
+    with running_programs(
+        folder, database_url=database.url, mqtt_url=mqtt_url, names=names, settings=settings
+    ) as programs:
         yield Pipeline(database.url, mqtt_port, programs)
 
 

@@ -13,6 +13,9 @@ from tests.support.installation import running_pipeline
 from tests.support.pipeline import Pipeline
 from tests.support.services import miss
 
+# How long triage waits for the rest of a late backlog; the default of 20 s is for real gateways.
+QUICK_GRACE = {"FOREWARN_SERVICE_LINK_LATE_GRACE_S": "3"}
+
 
 @pytest.fixture(scope="module", params=["postgresql", pytest.param("timescale", marks=pytest.mark.timescale)])
 def pipeline(
@@ -32,7 +35,9 @@ def pipeline(
             port = stack.enter_context(embedded_broker()).port
         folder = tmp_path_factory.mktemp("pipeline")
         running = stack.enter_context(
-            running_pipeline(folder, database, port, make_scenario_devices(), profile=SCENARIO_PROFILE)
+            running_pipeline(
+                folder, database, port, make_scenario_devices(), profile=SCENARIO_PROFILE, settings=QUICK_GRACE
+            )
         )
         running.wait_until_ready()
         yield running
