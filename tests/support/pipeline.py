@@ -28,6 +28,10 @@ COUNT_READINGS = """
     SELECT count(*) FROM reading
     WHERE series_id <> (SELECT s.id FROM series s JOIN device d ON d.id = s.device_id WHERE d.serial = %s)
 """
+COUNT_PROBES = """
+    SELECT count(*) FROM reading r JOIN series s ON s.id = r.series_id JOIN device d ON d.id = s.device_id
+    WHERE d.serial = %s
+"""
 ALIVE = "SELECT program FROM heartbeat WHERE at > now() - interval '10 seconds'"
 
 
@@ -45,6 +49,7 @@ class Pipeline:
         Only then is the subscription there, from which on nothing that the broker acknowledges may be lost.
         """
         names = {name.replace("-", "_") for name in self.programs.by_name}
+        probes_before = int(self.value(COUNT_PROBES, PROBE))
 
         def all_alive() -> bool:
             self.programs.assert_running()
@@ -55,7 +60,7 @@ class Pipeline:
             with suppress(OSError):
                 payload = make_reading(datetime.now(UTC), {"number": 1.0})
                 publish_all(self.mqtt_port, [(telemetry_topic(PROBE), payload)], client_id="probe", timeout_s=5)
-            return bool(self.value("SELECT EXISTS (SELECT FROM reading)"))
+            return int(self.value(COUNT_PROBES, PROBE)) > probes_before
 
         wait_until(all_alive, what="every program's sign of life", timeout_s=STARTUP_S, every_s=0.1)
         wait_until(probe_arrived, what="a probe to be stored", timeout_s=STARTUP_S, every_s=0.2)
