@@ -113,15 +113,21 @@ def _split_list(items: Any, serial: str, path: str) -> Iterator[TelemetryPart | 
         yield TelemetryPart(serial, path, items)
 
 
-def count_values(document: Any) -> int:
-    """How many values a telemetry document holds, at least: what the limit of a message is about."""
-    if isinstance(document, dict):
+TELEMETRY_LEVELS = 3  # an object of serials, a list, an object with values: what lies deeper is no telemetry
+
+
+def count_values(document: Any, levels: int = TELEMETRY_LEVELS) -> int:
+    """How many values a telemetry document holds, at least: what the limit of a message is about.
+
+    However deep a document is nested, nothing below the levels that telemetry has is looked at.
+    """
+    if levels and isinstance(document, dict):
         values = document.get("values")
         if isinstance(values, dict):
             return len(values)
-        return sum(count_values(item) for item in document.values())
-    if isinstance(document, list):
-        return sum(count_values(item) for item in document if isinstance(item, dict))
+        return sum(count_values(item, levels - 1) for item in document.values())
+    if levels and isinstance(document, list):
+        return sum(count_values(item, levels - 1) for item in document if isinstance(item, dict))
     return 0
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,3 +163,14 @@ def test_readings_without_a_time_never_fall_on_one_instant() -> None:
     columns = decode(*[make_message('{"values": {"a": 1}}')] * 3)
     assert columns.observed_us.tolist() == [NOW_US, NOW_US + 1, NOW_US + 2]
     assert columns.flags.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("topic", ["forewarn/v1/SN-1/telemetry", "v1/gateway/telemetry", "forewarn/v1/SN-1/event"])
+@pytest.mark.parametrize("nested", ['{"a":', "[", '[{"a":'])
+@pytest.mark.parametrize("depth", [100, 300, 500, 900, 2_000])
+def test_what_is_nested_however_deep_is_a_rejection(topic: str, nested: str, depth: int) -> None:
+    closing = nested.replace('"a":', "").translate(str.maketrans("[{", "]}"))[::-1]
+    found = decode(make_message(nested * depth + "1" + closing * depth, topic), make_message('{"values": {"a": 1}}'))
+    assert found.rejections
+    assert {number for number, _ in found.rejections} == {0}
+    assert found.value.tolist() == [1.0]
