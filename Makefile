@@ -1,9 +1,10 @@
 # make run          start everything with a simulated fleet; the console is at http://127.0.0.1:8000
 # make test         everything that must hold: style, types, import contract, all tests
+# make schema       after a new migration: store/schema.sql and the data dictionary anew
 # make bench        the benchmarks, each prints its figures as JSON
 # make screenshots  pictures of every page in var/screenshots, and those of the README in docs/images
 # make clean        remove data, virtual environment and caches
-.PHONY: run test install screenshots bench clean
+.PHONY: run test install schema screenshots bench clean
 .DEFAULT_GOAL := run
 
 VENV := .venv
@@ -36,6 +37,10 @@ test: $(INSTALLED_DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+schema: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.integration.store.schema_snapshot
+	$(BIN)/python -m tests.integration.store.data_dictionary
 
 bench: $(INSTALLED_DEV)
 	@set -e; for file in benchmarks/*.py; do \

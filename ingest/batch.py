@@ -36,7 +36,7 @@ class Batch:
     rejections: list[tuple[int, Rejection]]
     reports: list[ReceivedReport]
     rejected: int
-    skipped: int  # messages that had been taken before
+    skipped: list[bytes]  # digests of messages that had been taken before
 
     @property
     def names_unknown(self) -> bool:
@@ -63,7 +63,7 @@ class Batch:
             rejections=rejections,
             reports=[replace(r, message_no=r.message_no - first) for r in self.reports if first <= r.message_no < end],
             rejected=self.rejected if first == 0 else 0,
-            skipped=0,
+            skipped=[],
         )
 
     def as_unstorable(self, problem: str) -> "Batch":
@@ -86,12 +86,13 @@ def read_batch(
     chunks: Sequence[Chunk], table: DeviceTable, settings: IngestSettings, receipts: Counter[bytes]
 ) -> Batch:
     """Decodes the chunks one after the other. A message that a broker may have sent again and whose digest is in
-    `receipts` is left out, and its receipt is used up."""
+    `receipts` is left out, once for each receipt."""
     limits = Limits(settings.max_payload, settings.max_values)
     messages: list[Message] = []
     parts = []
+    skipped: Counter[bytes] = Counter()
     for chunk in chunks:
-        fresh = _leave_out_repeats(chunk, receipts) if receipts else chunk.messages
+        fresh = _leave_out_repeats(chunk, receipts, skipped) if receipts else chunk.messages
         window = find_window(
             chunk.received_us, retention_days=settings.retention_days, max_future_s=settings.max_future_s
         )
@@ -112,17 +113,17 @@ def read_batch(
             for report in columns.reports
         ],
         rejected=sum(columns.rejected for _, columns in parts),
-        skipped=sum(len(chunk.messages) for chunk in chunks) - len(messages),
+        skipped=list(skipped.elements()),
     )
 
 
-def _leave_out_repeats(chunk: Chunk, receipts: Counter[bytes]) -> list[Message]:
+def _leave_out_repeats(chunk: Chunk, receipts: Counter[bytes], skipped: Counter[bytes]) -> list[Message]:
     fresh = []
     for message in chunk.messages:
         if chunk.may_repeat or message.header & DUP:
             digest = find_digest(message)
-            if receipts[digest] > 0:
-                receipts[digest] -= 1
+            if receipts[digest] > skipped[digest]:
+                skipped[digest] += 1
                 continue
         fresh.append(message)
     return fresh

@@ -126,14 +126,12 @@ class _Ingest:
         if chunks[-1].generation != self._generation:
             self._generation = chunks[-1].generation
             self._recorder.forget_used_receipts()
-        receipts = self._recorder.receipts.copy()
-        batch = read_batch(chunks, self._table, self._settings, receipts)
+        batch = read_batch(chunks, self._table, self._settings, self._recorder.receipts)
         if batch.names_unknown and self._persist(self._refresh_if_moved):
             # Somebody may have registered it a moment ago.
-            receipts = self._recorder.receipts.copy()
-            batch = read_batch(chunks, self._table, self._settings, receipts)
+            batch = read_batch(chunks, self._table, self._settings, self._recorder.receipts)
         if self._record(batch, self._table):
-            self._recorder.receipts = receipts
+            self._recorder.use_up_receipts(batch.skipped)
             self._source.acknowledge(chunks)
 
     def _record(self, batch: Batch, table: DeviceTable) -> bool:

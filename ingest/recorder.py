@@ -20,11 +20,13 @@ from ingest.sightings import Sightings
 from store.blocks import NewBlock, encode_block, record_blocks
 from store.ledger import (
     LedgerEntry,
+    Receipts,
     load_is_committed,
     load_receipts,
     load_transaction_id,
     record_ledger,
     record_receipts,
+    remove_receipts,
 )
 from store.pool import Connection
 from store.readings import (
@@ -39,7 +41,8 @@ from store.readings import (
 from store.rejections import record_rejections
 from store.reports import record_event, record_firmware_report, record_status
 
-KEPT_RECEIPTS = 4_096
+# A broker has no more packet ids than this for what we have not acknowledged, so it repeats no more messages at once.
+KEPT_RECEIPTS = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Outcome:
     """What became of a batch."""
 
     entry: LedgerEntry
-    digests: list[bytes]  # of messages that could not be known again otherwise
+    receipts: Receipts | None  # of messages that could not be known again otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,24 @@ class Recorder:
         self._writer = writer
         self._sightings = sightings
         self._days: set[date] = set()
-        self._recent: deque[bytes] = deque(maxlen=KEPT_RECEIPTS)
+        self._recent: deque[Receipts] = deque()
+        self._kept = 0  # digests in it
         self.receipts: Counter[bytes] = Counter()
         self._in_doubt: tuple[str, Outcome, Batch, DeviceTable] | None = None
 
     def resume(self, conn: Connection) -> None:
         """Takes up what this writer left behind. To be called before the first message is read."""
-        self._recent.clear()
-        self._recent.extend(load_receipts(conn, self._writer))
+        self._recent = deque(load_receipts(conn, self._writer))
+        self._kept = sum(len(kept.digests) for kept in self._recent)
         self.forget_used_receipts()
 
     def forget_used_receipts(self) -> None:
         """From now on every message of the last transactions may come again (once): a connection is new."""
-        self.receipts = Counter(self._recent)
+        self.receipts = Counter(digest for kept in self._recent for digest in kept.digests)
+
+    def use_up_receipts(self, digests: Sequence[bytes]) -> None:
+        """These messages have come again: another one that looks the same is a new one."""
+        self.receipts.subtract(digests)
 
     def record(self, conn: Connection, batch: Batch, table: DeviceTable) -> Outcome:
         """Stores all of the batch and commits.
@@ -146,7 +154,12 @@ class Recorder:
         return outcome
 
     def _take_note(self, batch: Batch, table: DeviceTable, outcome: Outcome) -> None:
-        self._recent.extend(outcome.digests)
+        if outcome.receipts is not None:
+            for past in self._find_past_receipts(len(outcome.receipts.digests)):
+                self._recent.popleft()
+                self._kept -= len(past.digests)
+            self._recent.append(outcome.receipts)
+            self._kept += len(outcome.receipts.digests)
         self._sightings.note(batch, table)
 
     def _store(self, conn: Connection, batch: Batch, table: DeviceTable, resolved: Resolved) -> Outcome:
@@ -168,11 +181,23 @@ class Recorder:
         received_at = from_micros(batch.received_us)
         record_ledger(conn, received_at.date(), self._writer, entry)
         digests = find_unrecognisable(batch, [int(batch.message_no[row]) for row, _ in stored.conflicts])
-        if digests:
-            record_receipts(conn, self._writer, [*self._recent, *digests][-KEPT_RECEIPTS:])
+        receipts = record_receipts(conn, self._writer, digests) if digests else None
+        if past := self._find_past_receipts(len(digests)):
+            remove_receipts(conn, self._writer, past[-1].id)
         # Last, because from here to the commit other writers of these shards wait.
         record_blocks(conn, build_blocks(readings.select(stored.new_rows), reports, table, received_at))
-        return Outcome(entry, digests)
+        return Outcome(entry, receipts)
+
+    def _find_past_receipts(self, coming: int) -> list[Receipts]:
+        """Those that no broker can ask for any more, once `coming` newer ones are kept."""
+        past = []
+        newer = coming + self._kept
+        for kept in self._recent:
+            newer -= len(kept.digests)
+            if newer < KEPT_RECEIPTS:
+                break
+            past.append(kept)
+        return past
 
 
 def _store_readings(conn: Connection, readings: ReadingColumns, resolved: Resolved) -> _Stored:

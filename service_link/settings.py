@@ -16,5 +16,5 @@ class ServiceLinkSettings:
     cohort_s: float = 10.0  # how often the cohort statistic looks, and at once after an order opened
     heartbeat_s: float = 2.0
     max_backoff_s: float = 10.0  # between attempts at a database that is away
-    reading_days: int = 400  # readings are kept so long; 0: for ever
+    reading_days: int = 400  # readings, scores and rejections are kept so long; 0: for ever
     housekeeping_s: float = 3600.0

@@ -163,7 +163,8 @@ OPEN_CAPA = """
     INSERT INTO capa (code, kind, state, device_model_id, scope_kind, scope_value, fault_group, trigger, statistics,
         ineffective_of, is_simulated, region, created_at, updated_at)
     VALUES (
-        'CAPA-' || extract(year FROM %(now)s::timestamptz)::text || '-' || lpad(nextval('capa_number')::text, 4, '0'),
+        'CAPA-' || extract(year FROM %(now)s::timestamptz)::text || '-'
+            || to_char(nextval('capa_number'), 'FM9999999999990000'),
         'CORRECTIVE', 'PROPOSED', %(device_model_id)s, %(scope_kind)s, %(scope_value)s, %(fault_group)s, %(trigger)s,
         %(statistics)s, %(ineffective_of)s, %(is_simulated)s, %(region)s, %(now)s, %(now)s)
     ON CONFLICT DO NOTHING RETURNING id, code

@@ -70,24 +70,41 @@ def load_ledger(conn: Connection, first: date, last: date) -> LedgerEntry:
         return cursor.execute(LOAD_LEDGER, (first, last)).fetchone() or LedgerEntry()
 
 
-RECORD_RECEIPTS = """
-    INSERT INTO ingest_receipt (writer, digests) VALUES (%s, %s)
-    ON CONFLICT (writer) DO UPDATE SET digests = excluded.digests
-"""
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Digests, 8 bytes each, of the messages of one transaction that could not be known again otherwise."""
+
+    id: int
+    digests: Sequence[bytes]
 
 
-def record_receipts(conn: Connection, writer: str, digests: Sequence[bytes]) -> None:
-    """Keeps these digests (8 bytes each) as the writer's last, in place of those before."""
-    conn.execute(RECORD_RECEIPTS, (writer, b"".join(digests)))
+RECORD_RECEIPTS = "INSERT INTO ingest_receipt (writer, digests) VALUES (%s, %s) RETURNING id"
 
 
-LOAD_RECEIPTS = "SELECT digests FROM ingest_receipt WHERE writer = %s"
+def record_receipts(conn: Connection, writer: str, digests: Sequence[bytes]) -> Receipts:
+    """Keeps these digests as the writer's newest."""
+    row = conn.execute(RECORD_RECEIPTS, (writer, b"".join(digests))).fetchone()
+    assert row is not None
+    return Receipts(int(row[0]), digests)
 
 
-def load_receipts(conn: Connection, writer: str) -> list[bytes]:
-    """What `record_receipts` kept last for this writer."""
-    row = conn.execute(LOAD_RECEIPTS, (writer,)).fetchone()
-    return [row[0][at : at + 8] for at in range(0, len(row[0]), 8)] if row else []
+REMOVE_RECEIPTS = "DELETE FROM ingest_receipt WHERE writer = %s AND id <= %s"
+
+
+def remove_receipts(conn: Connection, writer: str, up_to: int) -> None:
+    """Forgets the writer's receipts up to that id."""
+    conn.execute(REMOVE_RECEIPTS, (writer, up_to))
+
+
+LOAD_RECEIPTS = "SELECT id, digests FROM ingest_receipt WHERE writer = %s ORDER BY id"
+
+
+def load_receipts(conn: Connection, writer: str) -> list[Receipts]:
+    """What the writer keeps, the oldest first."""
+    return [
+        Receipts(row_id, [kept[at : at + 8] for at in range(0, len(kept), 8)])
+        for row_id, kept in conn.execute(LOAD_RECEIPTS, (writer,))
+    ]
 
 
 LOAD_TRANSACTION_ID = "SELECT pg_current_xact_id()::text"

@@ -30,7 +30,7 @@ CREATE FUNCTION public.audit_text(e public.audit_event) RETURNS text
 $$;
 CREATE FUNCTION public.bump_registry_version() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public'
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 BEGIN
     UPDATE installation SET registry_version = registry_version + 1;
@@ -40,7 +40,7 @@ END
 $$;
 CREATE FUNCTION public.chain_audit_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public'
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     head audit_head;
@@ -56,7 +56,7 @@ END
 $$;
 CREATE FUNCTION public.drop_readings_before(first_kept date) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public'
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     partition_name text;
@@ -78,7 +78,7 @@ END
 $$;
 CREATE FUNCTION public.ensure_reading_partitions(days date[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public'
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     wanted date;
@@ -106,7 +106,7 @@ END
 $$;
 CREATE FUNCTION public.log_change() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public'
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     r jsonb := to_jsonb(NEW);
@@ -136,6 +136,19 @@ CREATE FUNCTION public.refuse_change() RETURNS trigger
     AS $$
 BEGIN
     RAISE EXCEPTION 'rows of % are written once', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+CREATE FUNCTION public.remove_rejections_before(first_kept timestamp with time zone, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    removed integer;
+BEGIN
+    DELETE FROM public.rejection WHERE id = ANY (ARRAY(
+        SELECT id FROM public.rejection WHERE received_at < first_kept ORDER BY received_at, id LIMIT most));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
 END
 $$;
 CREATE TABLE public.anomaly_checkpoint (
@@ -538,9 +551,18 @@ CREATE TABLE public.ingest_ledger (
 COMMENT ON TABLE public.ingest_ledger IS 'Per day and writer: received = stored + duplicates + conflicts + rejected.';
 CREATE TABLE public.ingest_receipt (
     writer text NOT NULL,
+    id bigint NOT NULL,
     digests bytea NOT NULL
 );
-COMMENT ON TABLE public.ingest_receipt IS 'Digests of the last messages that could not be known again otherwise, per writer.';
+COMMENT ON TABLE public.ingest_receipt IS 'Digests of the last messages that could not be known again otherwise, per writer and transaction.';
+ALTER TABLE public.ingest_receipt ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ingest_receipt_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.installation (
     only_row boolean DEFAULT true NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -561,6 +583,7 @@ CREATE TABLE public.monitor_flag (
     false_alarms integer NOT NULL,
     flagged_at timestamp with time zone NOT NULL
 );
+COMMENT ON TABLE public.monitor_flag IS 'Monitors whose orders were closed as false alarms too often, by profile version.';
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
     event_id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -942,7 +965,7 @@ ALTER TABLE ONLY public.idempotency_key
 ALTER TABLE ONLY public.ingest_ledger
     ADD CONSTRAINT ingest_ledger_pkey PRIMARY KEY (day, writer);
 ALTER TABLE ONLY public.ingest_receipt
-    ADD CONSTRAINT ingest_receipt_pkey PRIMARY KEY (writer);
+    ADD CONSTRAINT ingest_receipt_pkey PRIMARY KEY (writer, id);
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY public.monitor_flag
@@ -1013,6 +1036,7 @@ CREATE INDEX outbox_waiting ON public.outbox USING btree (id) WHERE ((delivered_
 CREATE INDEX rejection_reason ON public.rejection USING btree (reason, received_at DESC);
 CREATE INDEX rejection_received ON public.rejection USING btree (received_at DESC, id DESC);
 CREATE INDEX rejection_serial ON public.rejection USING btree (serial, received_at DESC) WHERE (serial IS NOT NULL);
+CREATE INDEX score_rollup_minute ON public.score_rollup USING btree (minute);
 CREATE INDEX service_contract_customer ON public.service_contract USING btree (customer_id);
 CREATE INDEX shelving_device ON public.shelving USING btree (device_id) WHERE (ended_at IS NULL);
 CREATE INDEX signature_entity ON public.signature USING btree (entity, entity_id);
@@ -1045,6 +1069,7 @@ CREATE TRIGGER model_registry AFTER UPDATE ON public.device_model FOR EACH STATE
 CREATE TRIGGER profile_registry AFTER INSERT ON public.device_model_profile FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER series_registry AFTER INSERT OR DELETE ON public.series FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER signature_write_once BEFORE DELETE OR UPDATE ON public.signature FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER ticket_decision_write_once BEFORE DELETE OR UPDATE ON public.ticket_decision FOR EACH ROW WHEN ((old.reason <> ALL (ARRAY['shelved'::text, 'under_maintenance'::text, 'triage_failed'::text]))) EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER work_order_change AFTER INSERT OR UPDATE ON public.work_order FOR EACH ROW EXECUTE FUNCTION public.log_change();
 ALTER TABLE ONLY public.anomaly_checkpoint
     ADD CONSTRAINT anomaly_checkpoint_shard_fkey FOREIGN KEY (shard) REFERENCES public.shard(shard);
@@ -1138,6 +1163,8 @@ REVOKE ALL ON FUNCTION public.drop_readings_before(first_kept date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_readings_before(first_kept date) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.ensure_reading_partitions(days date[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ensure_reading_partitions(days date[]) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.remove_rejections_before(first_kept timestamp with time zone, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remove_rejections_before(first_kept timestamp with time zone, most integer) TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.anomaly_checkpoint TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_token TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.api_token_id_seq TO forewarn_app;
@@ -1173,7 +1200,8 @@ GRANT USAGE ON SEQUENCE public.gateway_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.heartbeat TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_ledger TO forewarn_app;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_receipt TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.ingest_receipt TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.ingest_receipt_id_seq TO forewarn_app;
 GRANT SELECT ON TABLE public.installation TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.monitor_flag TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.outbox TO forewarn_app;
@@ -1183,7 +1211,7 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.reading_block TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.rejection TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.rejection_id_seq TO forewarn_app;
 GRANT SELECT ON TABLE public.schema_migration TO forewarn_app;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.score_rollup TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.score_rollup TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.series TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.series_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.service_contract TO forewarn_app;

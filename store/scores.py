@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from store.pool import Connection
 
 
@@ -43,8 +46,21 @@ def record_scores(conn: Connection, scores: Sequence[MinuteScore]) -> None:
             "series": [s.series_id for s in scores],
             "minutes": [s.minute_us for s in scores],
             "detectors": [s.detector for s in scores],
-            "largest": [s.max_score for s in scores],
-            "means": [s.mean_score for s in scores],
+            "largest": _to_reals([s.max_score for s in scores]).tolist(),
+            "means": _to_reals([s.mean_score for s in scores]).tolist(),
             "counts": [s.n for s in scores],
         },
     )
+
+
+# PostgreSQL refuses what a `real` cannot hold, at the small end too, and with it the whole round. The margin is for the
+# mean of two means, which is computed there.
+_LEAST = 1e-30
+_MOST = 1e38
+
+
+def _to_reals(scores: Sequence[float]) -> NDArray[np.float64]:
+    """The scores as a `real` can hold them: what is smaller than any score that matters is 0."""
+    values = np.array(scores, dtype=np.float64)
+    values[np.abs(values) < _LEAST] = 0.0
+    return values.clip(-_MOST, _MOST)

@@ -75,7 +75,7 @@ OPEN_WORK_ORDER = f"""
         created_at, updated_at)
     VALUES (
         'WO-' || extract(year FROM %(created_at)s::timestamptz)::text || '-'
-            || lpad(nextval('work_order_number')::text, 6, '0'),
+            || to_char(nextval('work_order_number'), 'FM9999999999000000'),
         %(type)s, %(source)s, %(priority)s, 'NEW', %(device_id)s, %(gateway_id)s, %(site_id)s, %(customer_id)s,
         %(contract_id)s, %(fault_group)s, %(title_code)s, %(title_params)s, %(description)s, %(breach_count)s,
         %(last_breach_at)s, %(recurrence_of)s, %(parent_id)s, %(response_due_at)s, %(resolution_due_at)s, 'NEW',

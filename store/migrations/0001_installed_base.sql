@@ -185,8 +185,11 @@ CREATE TABLE api_token (
     last_used_at timestamptz
 );
 
+-- Every SECURITY DEFINER function names pg_temp, and last: PostgreSQL would else look there first, and a caller's temporary
+-- table would stand in for the one that is meant.
+
 -- A changed device, gateway or profile moves registry_version, which ingest and anomaly look at; last_seen_at alone does not.
-CREATE FUNCTION bump_registry_version() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+CREATE FUNCTION bump_registry_version() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     UPDATE installation SET registry_version = registry_version + 1;
     PERFORM pg_notify('forewarn_registry', '');

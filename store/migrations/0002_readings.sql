@@ -27,7 +27,7 @@ $$;
 -- Makes the day partitions that hold the given instants; on TimescaleDB chunks come by themselves and this does nothing.
 -- SECURITY DEFINER: the programs' role has no right to create tables.
 CREATE FUNCTION ensure_reading_partitions(days date[]) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     wanted date;
     made integer := 0;
@@ -55,7 +55,7 @@ $$;
 
 -- Drops whole days before the given one; returns how many partitions or chunks went.
 CREATE FUNCTION drop_readings_before(first_kept date) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     partition_name text;
     dropped integer := 0;
@@ -144,6 +144,20 @@ CREATE INDEX rejection_received ON rejection (received_at DESC, id DESC);
 CREATE INDEX rejection_reason ON rejection (reason, received_at DESC);
 CREATE INDEX rejection_serial ON rejection (serial, received_at DESC) WHERE serial IS NOT NULL;
 
+-- Removes at most `most` rejections received before the given instant, the oldest first; returns how many. SECURITY DEFINER:
+-- the programs' role removes no rejection otherwise.
+CREATE FUNCTION remove_rejections_before(first_kept timestamptz, most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    removed integer;
+BEGIN
+    DELETE FROM public.rejection WHERE id = ANY (ARRAY(
+        SELECT id FROM public.rejection WHERE received_at < first_kept ORDER BY received_at, id LIMIT most));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+
 -- received = stored + duplicates + conflicts + rejected, per day; counted in the transaction that stores them.
 CREATE TABLE ingest_ledger (
     day date NOT NULL,
@@ -161,8 +175,10 @@ CREATE TABLE ingest_ledger (
 -- The last messages of a writer that cannot be known again by what is stored of them: refused ones, and those without a
 -- time of their own. A broker that sends them again after a crash finds them here.
 CREATE TABLE ingest_receipt (
-    writer text PRIMARY KEY,
-    digests bytea NOT NULL  -- 8 bytes each, oldest first
+    writer text NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    digests bytea NOT NULL,  -- of the messages of one transaction, 8 bytes each
+    PRIMARY KEY (writer, id)
 );
 
 -- What each running program says of itself; /health reads it.

@@ -61,6 +61,7 @@ CREATE TABLE score_rollup (
     n integer NOT NULL,
     PRIMARY KEY (series_id, detector, minute)
 );
+CREATE INDEX score_rollup_minute ON score_rollup (minute);  -- retention removes the oldest
 
 -- A check-point and its offset are one row.
 CREATE TABLE anomaly_checkpoint (

@@ -211,7 +211,7 @@ CREATE FUNCTION audit_text(e audit_event) RETURNS text LANGUAGE sql STABLE SET t
     ]) WITH ORDINALITY AS parts (part, place)
 $$;
 
-CREATE FUNCTION chain_audit_event() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+CREATE FUNCTION chain_audit_event() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     head audit_head;
 BEGIN
@@ -234,6 +234,8 @@ $$;
 CREATE TRIGGER audit_event_write_once BEFORE UPDATE OR DELETE ON audit_event FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER evidence_write_once BEFORE UPDATE OR DELETE ON evidence FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER ticket_decision_write_once BEFORE UPDATE OR DELETE ON ticket_decision FOR EACH ROW
+    WHEN (OLD.reason NOT IN ('shelved', 'under_maintenance', 'triage_failed')) EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER signature_write_once BEFORE UPDATE OR DELETE ON signature FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- Events for others (CloudEvents 1.0, structured), written with the change itself and delivered later.
@@ -264,7 +266,7 @@ CREATE TABLE change_log (
 CREATE INDEX change_log_order ON change_log (xid, id);
 CREATE INDEX change_log_at ON change_log (at);
 
-CREATE FUNCTION log_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+CREATE FUNCTION log_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     r jsonb := to_jsonb(NEW);
     owner bigint := (r ->> 'customer_id')::bigint;  -- whose users may hear of it

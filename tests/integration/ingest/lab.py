@@ -91,6 +91,12 @@ def telemetry(serial: str, time_ms: int, *, header: int = 0x32, **values: float)
     return Message(f"forewarn/v1/{serial}/telemetry".encode(), payload, 1, header, len(payload))
 
 
+def undated_reading(serial: str, level: float) -> Message:
+    """One reading that has no time but that of its receipt."""
+    payload = json.dumps({"values": {"level": level / 1000}}).encode()
+    return Message(f"forewarn/v1/{serial}/telemetry".encode(), payload, 1, 0x32, len(payload))
+
+
 def report(serial: str, kind: str, *, header: int = 0x32, **body: object) -> Message:
     """A firmware report, an event or a status."""
     payload = json.dumps(body).encode()

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from domain.clock import from_micros
-from ingest.batch import read_batch
+from ingest.batch import find_digest, read_batch
 from ingest.mqtt_source import Chunk
 from store.blocks import decode_block
 from store.pool import DATABASE_GONE, open_connection
-from tests.integration.ingest.lab import Bench, Lab, report, telemetry
+from tests.integration.ingest.lab import Bench, Lab, report, telemetry, undated_reading
 from tests.support.installation import find_upstream, with_place
 from tests.support.proxy import cutting_proxy
 
@@ -212,11 +212,37 @@ def test_receipts_survive_the_process(lab: Lab, bench: Bench) -> None:
     after = Bench(lab)
     chunk = Chunk(1, NOW_US, [refused._replace(header=0x3A), telemetry("T-0001", NOW_MS, header=0x3A, level=1)], 0)
     batch = read_batch([chunk], after.table, after.settings, after.recorder.receipts)
-    assert (batch.skipped, len(batch.rejections), len(batch.value)) == (1, 0, 1)
+    assert (len(batch.skipped), len(batch.rejections), len(batch.value)) == (1, 0, 1)
     after.recorder.record(after.conn, batch, after.table)
     after.close()
     assert lab.count_readings() == 1
     assert len(lab.query("SELECT * FROM rejection")) == 1
+
+
+def test_a_whole_batch_without_times_that_is_sent_again_is_stored_once(lab: Lab, bench: Bench) -> None:
+    messages = [undated_reading(f"T-{i % 20:04}", i) for i in range(bench.settings.batch_messages)]
+    bench.take(messages, NOW_US)
+    after = Bench(lab)
+    chunk = Chunk(1, NOW_US + 60_000_000, [m._replace(header=0x3A) for m in messages], 0)
+    batch = read_batch([chunk], after.table, after.settings, after.recorder.receipts)
+    after.recorder.record(after.conn, batch, after.table)
+    after.close()
+    assert lab.count_readings() == lab.count_in_blocks() == len(messages)
+
+
+def test_only_receipts_that_a_broker_may_still_ask_for_are_kept(
+    lab: Lab, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.recorder.KEPT_RECEIPTS", 5)
+    for first in range(0, 12, 2):
+        bench.take([undated_reading("T-0000", first), undated_reading("T-0000", first + 1)], NOW_US + first)
+    after = Bench(lab)
+    wanted = {find_digest(undated_reading("T-0000", k)) for k in range(6, 12)}
+    assert set(after.recorder.receipts) == wanted
+    after.close()
+    bench.recorder.forget_used_receipts()
+    assert set(bench.recorder.receipts) == wanted
+    assert lab.value("SELECT count(*) FROM ingest_receipt") == 3
 
 
 def test_two_writers_leave_no_gap_and_no_shard_out(lab: Lab) -> None:

@@ -60,6 +60,25 @@ def test_the_programs_account_cannot_change_it(chain: Connection, statement: str
         chain.execute("UPDATE audit_head SET seq = 0")
 
 
+def test_a_temporary_table_of_the_same_name_does_not_stand_in_for_the_head(chain: Connection) -> None:
+    chain.execute("CREATE TEMPORARY TABLE audit_head (only_row boolean, seq bigint, hash text)")
+    chain.execute("INSERT INTO audit_head VALUES (true, 90, repeat('f', 64))")
+    record_audit(chain, ACTOR, AuditEntry("thing.made", "thing", "forged", None, None))
+    chain.execute("DROP TABLE pg_temp.audit_head")
+    report = verify_chain(chain)
+    assert (report.holds, report.head_seq) == (True, 21)
+
+
+def test_no_function_with_the_owners_rights_looks_into_temporary_tables_first(chain: Connection) -> None:
+    paths = chain.execute("""
+        SELECT p.proname, p.proconfig FROM pg_proc p
+        WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace
+            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+    """).fetchall()
+    assert len(paths) >= 5
+    assert [name for name, settings in paths if settings != ["search_path=pg_catalog, public, pg_temp"]] == []
+
+
 @pytest.mark.parametrize("statement", ["UPDATE audit_event SET reason = 'x'", "DELETE FROM audit_event"])
 def test_not_even_the_owner_changes_it_by_accident(chain: Connection, any_database: Database, statement: str) -> None:
     with (

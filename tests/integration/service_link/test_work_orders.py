@@ -6,11 +6,13 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 
 from domain.audit import Signature
 from domain.breach import Severity
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from domain.roles import Permission
+from domain.tickets import DecisionKind
 from domain.work_order import (
     CloseOut,
     Guard,
@@ -24,6 +26,7 @@ from domain.work_order import (
 from service_link.ticks import tick
 from store.audit import AuditFilter, load_audit_events, verify_chain
 from store.monitor_flags import load_monitor_flags
+from store.pool import open_connection
 from store.work_order_lists import SORTS, WorkOrderFilter, load_work_order_page
 from store.work_order_pages import (
     load_linked_breaches,
@@ -113,6 +116,21 @@ def test_from_new_to_closed_and_every_step_is_told(staff: Staff) -> None:
     (signature,) = staff.world.rows("SELECT * FROM signature")
     assert (signature["entity_version"], signature["printed_name"]) == (1, "Mia Manager")
     assert verify_chain(staff.world.conn).holds
+
+
+def test_numbers_go_on_beyond_their_usual_width(staff: Staff, any_database: Database) -> None:
+    with open_connection(any_database.owner_url, application="test") as owner:
+        owner.execute("SELECT setval('work_order_number', 999999)")
+    for serial in ("SN-1", "SN-2", "SN-3"):
+        assert staff.world.decide(serial).decision is DecisionKind.OPENED
+    codes = [order["code"] for order in staff.world.orders()]
+    assert codes == ["WO-2026-1000000", "WO-2026-1000001", "WO-2026-1000002"]
+
+
+def test_a_decision_that_stands_is_changed_by_nobody(staff: Staff) -> None:
+    staff.world.decide("SN-1")
+    with pytest.raises(InsufficientPrivilege, match="written once"):
+        staff.world.conn.execute("UPDATE ticket_decision SET reason = 'shelved'")
 
 
 def test_reopening_makes_a_new_version_and_the_old_signature_stays_with_the_old_one(staff: Staff) -> None:

@@ -57,7 +57,7 @@ def test_a_database_without_the_newest_migration_is_refused(database: Database) 
         "UPDATE evidence SET body = '{}'",
         "DELETE FROM signature",
         "DELETE FROM work_order",
-        "UPDATE ticket_decision SET reason = ''",
+        "DELETE FROM ticket_decision",
         "DELETE FROM rejection",
         "UPDATE device_model_profile SET body = '{}'",
         "CREATE TABLE mine (x integer)",
