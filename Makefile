@@ -36,7 +36,7 @@ test: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist loadfile
 
 schema: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.integration.store.schema_snapshot

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 
 from api.attempts import AttemptLedger
@@ -86,7 +87,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     app.include_router(build_docs_router(app))
     app.include_router(build_router())
-    app.mount(STATIC_PATH, ConsoleStaticFiles(), name="static")
+    app.mount(STATIC_PATH, GZipMiddleware(ConsoleStaticFiles(), minimum_size=1_000), name="static")
     describe(app)
     render = find_renderer(render_problem_page)
     map_problems(app, render)

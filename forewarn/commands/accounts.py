@@ -1,5 +1,6 @@
-"""`forewarn users add|list|password`."""
+"""`forewarn users add|list|password|certify`."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from forewarn.connections import find_database_url
 from forewarn.settings import load_settings
 from forewarn.terminal import ExitCode, out, print_json, print_table, say
 from store.audit import record_audit
+from store.certificates import record_certificate
 from store.customers import load_customer_id
 from store.pool import Connection, open_connection
 from store.users import load_user, load_users, record_password, record_user
@@ -71,6 +73,18 @@ def set_password(name: str, ask: Ask = False, as_json: Json = False) -> None:
         record_password(conn, user.id, passwords.hash_password(password), must_change_password=True)
         record_audit(conn, ACTOR, AuditEntry("user.password_reset", "user", name, None, None))
     _print_password(name, password, ask, as_json)
+
+
+@app.command("certify", epilog="Example: `forewarn users certify mwang INF-200 --until 2027-12-31`")
+def certify(
+    name: str,
+    model: Annotated[str, typer.Argument(help="Key of the device model, as `forewarn profiles list` shows it.")],
+    until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day on which it holds.")],
+) -> None:
+    """Certify a technician for a device model: work on that model is assigned to nobody without."""
+    with open_connection(find_database_url(load_settings()), application="users") as conn:
+        record_certificate(conn, ACTOR, name, model, until.date())
+    say(f"{name} may work on {model} until {until:%Y-%m-%d}.")
 
 
 def add_user(

@@ -1,4 +1,4 @@
-"""One Chromium for all stories, one seeded service for each module of them."""
+"""One Chromium and one seeded service for each module of stories."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,9 @@ from tests.e2e.service import Service, running_service
 from tests.support.databases import DatabaseServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Headless Chromium."""
+    """Headless Chromium. Playwright runs an event loop in this thread while it lives; after the module, others may."""
     with running_chromium() as browser:
         yield browser
 

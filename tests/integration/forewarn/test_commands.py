@@ -111,6 +111,16 @@ def test_an_account_is_made_once_and_its_password_works(forewarn: Run, database:
     assert json.loads(forewarn("audit", "verify", "--json").out)["checked"] == 2
 
 
+def test_a_technician_is_certified_for_a_known_model_only(forewarn: Run, database: Database) -> None:
+    forewarn("profiles", "apply", "--bundled")
+    forewarn("users", "add", "mwang", "--role", "technician")
+    assert forewarn("users", "certify", "mwang", "INF-200", "--until", "2027-12-31").code == 0
+    with psycopg.connect(database.url) as conn:
+        assert conn.execute("SELECT valid_until::text FROM technician_certificate").fetchall() == [("2027-12-31",)]
+    assert forewarn("users", "certify", "mwang", "NONE-1", "--until", "2027-12-31").code == 1
+    assert forewarn("users", "certify", "mwang", "INF-200", "--until", "31.12.2027").code == 2
+
+
 def test_a_token_is_printed_once_and_kept_hashed(forewarn: Run, database: Database) -> None:
     answer = forewarn("tokens", "create", "--role", "integrator", "--name", "erp")
     token = answer.out.strip()
