@@ -19,10 +19,11 @@ from api.console.page import (
     View,
     find_view,
 )
-from api.passwords import MIN_LENGTH, hash_password
+from api.passwords import MIN_LENGTH
+from api.problems import ProblemError
+from api.routes.account import change_own_password
 from api.sign_in import (
     SignInRefused,
-    check_password,
     delete_session_cookie,
     find_cookie_name,
     set_session_cookie,
@@ -31,7 +32,6 @@ from api.sign_in import (
 )
 from api.state import State, now
 from domain.roles import Permission
-from store.users import record_password
 
 router = APIRouter(include_in_schema=False)
 YEAR_S = 365 * 86_400
@@ -132,17 +132,22 @@ def take_password(
     current: Annotated[str, Form(max_length=1000)] = "",
     new: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
-    """Sets a password that only this person knows."""
+    """Sets a password that only this person knows; every other session of the account is over."""
     view = find_view(request, caller)
-    if len(new) < MIN_LENGTH or new == current:
-        problem = view.t("password.rule", count=MIN_LENGTH)
-        return view.render("password.html", 422, problem=problem, length=MIN_LENGTH)
-    refused = check_password(state.pool, caller.name, current, at=now(), request_id=caller.request_id)
-    if refused is not None or caller.user_id is None:
-        return view.render("password.html", 422, problem=view.t("password.wrong"), length=MIN_LENGTH)
-    with state.pool.connection() as conn:
-        record_password(conn, caller.user_id, hash_password(new), must_change_password=False)
+    try:
+        change_own_password(state, caller, request, current=current, new=new)
+    except ProblemError as refused:
+        problem = _name_password_problem(view, refused)
+        return view.render("password.html", refused.status, problem=problem, length=MIN_LENGTH)
     return RedirectResponse(view.link(find_home(caller), done="password"), 303)
+
+
+def _name_password_problem(view: View, refused: ProblemError) -> str:
+    if "Retry-After" in refused.headers:
+        span = name_duration(timedelta(seconds=int(refused.headers["Retry-After"])), view.language)
+        return view.t("sign_in.locked", span=span)
+    is_new_one = any(error.field == "new" for error in refused.errors)
+    return view.t("password.rule", count=MIN_LENGTH) if is_new_one else view.t("password.wrong")
 
 
 @router.post("/preferences")

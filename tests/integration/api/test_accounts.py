@@ -235,3 +235,24 @@ def test_every_change_of_accounts_stands_in_the_audit(api: Api) -> None:
     first = api.get("/audit?limit=1", headers=auditor).json()
     second = api.get(f"/audit?limit=1&cursor={first['next_cursor']}", headers=auditor).json()
     assert second["items"][0]["seq"] == first["items"][0]["seq"] - 1
+
+
+def test_the_consoles_form_changes_a_password_as_the_api_does(api: Api) -> None:
+    api.add_user("anna", Role.AUDITOR)
+    here, elsewhere = api.sign_in("anna"), api.sign_in("anna")
+
+    def submit(current: str, new: str) -> int:
+        form = {"current": current, "new": new, "csrf_token": here.csrf_token}
+        return api.client.post("/password", data=form, headers=here.reading, follow_redirects=False).status_code
+
+    assert submit("wrong", "a new and better one") == 422
+    assert submit(PASSWORD, "aaaaaaaaaaaaaaaa") == 422
+    assert submit(PASSWORD, "anna's own secret") == 422
+    assert submit(PASSWORD, "b" * 40 + "long and varied" * 20) == 422
+    assert api.get("/account", headers=elsewhere.reading).status_code == 200
+    assert submit(PASSWORD, "a new and better one") == 303
+    assert api.get("/account", headers=here.reading).status_code == 200
+    assert api.get("/account", headers=elsewhere.reading).status_code == 401
+    with psycopg.connect(api.settings.database_url) as conn:
+        audited = conn.execute("SELECT actor FROM audit_event WHERE action = 'user.password_changed'").fetchall()
+    assert audited == [("anna",)]
