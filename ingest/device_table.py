@@ -7,7 +7,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_CACHED = 100_000  # topics, or shapes of one device: caches of what strangers send are bounded
+MAX_CACHED = 100_000  # topics: a cache of what strangers send is bounded
+LONGEST_CACHED = 256  # bytes: a topic may have 65,535
 
 
 class TopicKind(Enum):
@@ -61,6 +62,7 @@ class DeviceTable:
         self.version = version
         self.shard_count = shard_count
         self.devices = {device.serial: device for device in devices}
+        self.by_index = list(self.devices.values())
         entries = [(i, d, s) for i, d in enumerate(self.devices.values()) for s in d.sensors.values()]
         size = max((s.series_id for _, _, s in entries), default=0) + 1
         ids = np.fromiter((s.series_id for _, _, s in entries), np.int64, len(entries))
@@ -86,7 +88,7 @@ class DeviceTable:
         route = self.routes.get(topic)
         if route is None:
             route = self._parse_topic(topic.decode("utf-8", "replace").split("/"))
-            if len(self.routes) < MAX_CACHED:
+            if len(self.routes) < MAX_CACHED and len(topic) <= LONGEST_CACHED:
                 self.routes[topic] = route
         return route
 
@@ -102,8 +104,7 @@ class DeviceTable:
 
     def find_series(self, series_id: int) -> tuple[DeviceEntry, str]:
         """The device of a series of this table, and the sensor's key."""
-        serial = list(self.devices)[int(self.device_index[series_id])]
-        device = self.devices[serial]
+        device = self.by_index[int(self.device_index[series_id])]
         return device, next(key for key, entry in device.sensors.items() if entry.series_id == series_id)
 
     def find_shape(self, device: DeviceEntry, sensors: tuple[str, ...]) -> tuple[int, ...] | None:

@@ -12,7 +12,7 @@ from domain.clock import MICROS_PER_SECOND, from_micros
 from domain.reading import ReadingFlag, Rejection, RejectionReason
 from domain.report import EventReport, FirmwareReport, Report, StatusReport
 from ingest.batch import Batch, find_unrecognisable
-from ingest.careful import KEPT_OVERSIZED, ReceivedReport
+from ingest.careful import EXCERPT, KEPT_OVERSIZED, ReceivedReport
 from ingest.decode import clean_text
 from ingest.device_table import DeviceTable
 from ingest.resolve import Resolved, resolve
@@ -166,7 +166,7 @@ class Recorder:
         flags = batch.flags | (resolved.is_late * np.int16(ReadingFlag.LATE))
         readings = ReadingColumns(batch.series_id, batch.observed_us, batch.value, flags)
         stored = _store_readings(conn, readings, resolved)
-        conflicts = [_to_conflict(batch, table, row, kept) for row, kept in stored.conflicts]
+        conflicts = _to_conflicts(batch, table, stored.conflicts)
         record_rejections(conn, [rejection for _, rejection in batch.rejections] + conflicts)
         reports = [received.report for received in batch.reports if _record_report(conn, received)]
         entry = LedgerEntry(
@@ -214,7 +214,20 @@ def _store_readings(conn: Connection, readings: ReadingColumns, resolved: Resolv
     return _Stored(new_rows, int(np.count_nonzero(~differs)), conflicts)
 
 
-def _to_conflict(batch: Batch, table: DeviceTable, row: int, kept: float) -> Rejection:
+def _to_conflicts(batch: Batch, table: DeviceTable, found: Sequence[tuple[int, float]]) -> list[Rejection]:
+    """A rejection for each; what a message holds is kept with its first one only, or a megabyte would become ten
+    thousand."""
+    conflicts = []
+    shown: set[int] = set()
+    for row, kept in found:
+        number = int(batch.message_no[row])
+        most = EXCERPT if number in shown else KEPT_OVERSIZED
+        conflicts.append(_to_conflict(batch, table, row, kept, most))
+        shown.add(number)
+    return conflicts
+
+
+def _to_conflict(batch: Batch, table: DeviceTable, row: int, kept: float, most: int) -> Rejection:
     series_id = int(batch.series_id[row])
     device, sensor = table.find_series(series_id)
     message = batch.messages[int(batch.message_no[row])]
@@ -226,7 +239,7 @@ def _to_conflict(batch: Batch, table: DeviceTable, row: int, kept: float) -> Rej
         reason=RejectionReason.CONFLICT,
         field=f"values.{sensor}",
         detail=f"{float(batch.value[row])!r} at {at}, for which {kept!r} is stored already and stays",
-        payload=message.payload[:KEPT_OVERSIZED],
+        payload=message.payload[:most],
     )
 
 

@@ -1,5 +1,6 @@
 """Batches into a real database: each reading once, whatever comes twice, late, or from two processes."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 
 from domain.clock import from_micros
 from ingest.batch import find_digest, read_batch
+from ingest.message import Message
 from ingest.mqtt_source import Chunk
 from store.blocks import decode_block
 from store.pool import DATABASE_GONE, open_connection
@@ -67,6 +69,21 @@ def test_of_two_values_for_one_time_the_first_stays_and_the_second_is_kept_as_a_
     ledger = lab.load_ledger()
     assert (ledger["stored"], ledger["duplicates"], ledger["conflicts"]) == (1, 1, 2)
     assert lab.count_in_blocks() == 1
+
+
+def test_a_big_message_full_of_conflicts_is_kept_once_and_not_for_each_of_them(lab: Lab, bench: Bench) -> None:
+    def make(value: float) -> Message:
+        items = [{"ts": NOW_MS - k, "values": {"level": value, "flow": value}} for k in range(2_000)]
+        payload = json.dumps({f"T-{i:04}": items for i in range(2)}).encode()
+        return Message(b"forewarn/v1/gateway/G/telemetry", payload, 1, 0x32, len(payload))
+
+    bench.take([make(1)], NOW_US)
+    bench.take([make(2)], NOW_US)
+    assert lab.load_ledger()["conflicts"] == 8_000
+    sizes = [row["size"] for row in lab.query("SELECT length(payload) AS size FROM rejection ORDER BY id")]
+    assert len(sizes) == 8_000
+    assert sizes[0] > 60_000
+    assert max(sizes[1:]) <= 1_024
 
 
 def test_late_readings_are_stored_and_marked(lab: Lab, bench: Bench) -> None:

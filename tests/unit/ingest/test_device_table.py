@@ -49,3 +49,14 @@ def test_what_strangers_send_does_not_grow_the_caches_without_bound() -> None:
     for i in range(200):
         assert table.find_shape(device, (f"s{i}",)) == (i,)
     assert len(device.shapes) == 64
+
+
+def test_a_long_topic_is_understood_and_not_remembered() -> None:
+    topic = b"forewarn/v1/gateway/" + b"g" * 60_000 + b"/telemetry"
+    assert TABLE.find_route(topic).kind is TopicKind.TELEMETRY
+    assert topic not in TABLE.routes
+
+
+def test_a_series_names_its_device_and_sensor() -> None:
+    device, sensor = TABLE.find_series(5)
+    assert (device.serial, sensor) == ("SN-1", "b")
