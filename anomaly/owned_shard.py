@@ -44,6 +44,7 @@ class OwnedShard:
         self.corrupt = 0
         self.must_save = False
         self._devices, self._profiles = find_watched(registry, shard)
+        self._decommissioned = find_decommissioned(registry, shard)
         self.scorer = ShardScorer(self._devices, self._profiles)
 
     def resume(self, conn: Connection, consumed: int, blocks_at_once: int, beat: Callable[[], None]) -> None:
@@ -82,6 +83,7 @@ class OwnedShard:
             return
         state = scorer_to_bytes(self.scorer)
         self._devices, self._profiles = devices, profiles
+        self._decommissioned = find_decommissioned(registry, self.shard)
         self.scorer = ShardScorer(devices, profiles)
         adopt_bytes(self.scorer, state)
         self._adopt_open(conn)
@@ -210,7 +212,7 @@ class OwnedShard:
             )
             for b in load_active_breaches(conn, self.shard)
         ]
-        out = self.scorer.adopt_open(breaches)
+        out = self.scorer.adopt_open(breaches, self._decommissioned)
         if out.transitions:
             with transaction(conn):
                 self._record(conn, [out])
@@ -228,3 +230,8 @@ def find_watched(registry: Registry, shard: int) -> tuple[list[WatchedDevice], M
     )
     models = {d.model for d in devices}
     return devices, {model: p for model, p in registry.profiles.items() if model in models}
+
+
+def find_decommissioned(registry: Registry, shard: int) -> Mapping[int, str]:
+    """The serials of the devices of a shard that nobody watches any more, by id."""
+    return {d.id: d.serial for d in registry.devices.values() if d.shard == shard and d.lifecycle == "DECOMMISSIONED"}

@@ -35,6 +35,7 @@ from domain.report import EventReport, FirmwareReport, FirmwareState, Report, St
 from domain.sentences import duration
 from store.blocks import BlockColumns
 
+NOBODY: Mapping[int, str] = {}
 NOT_SCORED = int(ReadingFlag.BAD | ReadingFlag.LATE)
 
 
@@ -271,8 +272,9 @@ class ShardScorer:
     def _give_up(self, bank: Bank, error: Exception) -> None:
         self.unscored[bank.rule.value] = f"{type(error).__name__}: {error}"
 
-    def adopt_open(self, breaches: Sequence[OpenBreach]) -> ShardOutput:
-        """Takes the database's word for which breaches are open; gives back the closing of those without a monitor."""
+    def adopt_open(self, breaches: Sequence[OpenBreach], decommissioned: Mapping[int, str] = NOBODY) -> ShardOutput:
+        """Takes the database's word for which breaches are open; gives back the closing of those that nothing can close
+        any more: without a monitor, or of a decommissioned device (its serial by its id)."""
         out = ShardOutput()
         by_key = {(b.device_id, b.series_id, b.monitor): b for b in breaches}
         self._open_of_series[:] = 0
@@ -290,11 +292,13 @@ class ShardScorer:
                     self._open_of_series[bank.series_of_slot[number]] += 1
         self.presence.adopt_open(breaches)
         for b in sorted(breaches, key=lambda b: b.first_seen_us):
-            if b.device_id in self.devices and self.find_slot(b.device_id, b.series_id, b.monitor) is None:
-                out.transitions.append(self._retire(b))
+            if b.device_id in decommissioned:
+                out.transitions.append(self._retire(b, "device_decommissioned", decommissioned[b.device_id]))
+            elif b.device_id in self.devices and self.find_slot(b.device_id, b.series_id, b.monitor) is None:
+                out.transitions.append(self._retire(b, "monitor_retired", self.devices[b.device_id].serial))
         return out
 
-    def _retire(self, b: OpenBreach) -> BreachTransition:
+    def _retire(self, b: OpenBreach, reason: str, serial: str) -> BreachTransition:
         at_us = max(b.last_seen_us, b.first_seen_us)
         return BreachTransition(
             breach_id=breach_id_of(b.device_id, b.monitor, b.series_id, b.first_seen_us),
@@ -312,9 +316,9 @@ class ShardScorer:
             count=b.count,
             peak=b.peak,
             score=0.0,
-            reason_code="monitor_retired",
+            reason_code=reason,
             params={
-                "serial": self.devices[b.device_id].serial,
+                "serial": serial,
                 "monitor": b.monitor,
                 "duration": duration((at_us - b.first_seen_us) / 1e6),
             },

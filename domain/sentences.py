@@ -95,6 +95,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "{devices} devices at {site} went wrong within minutes; look for a common cause first.",
         "zh": "{site} 有 {devices} 台设备在几分钟内相继异常；请先查找共同原因。",
     },
+    "device_decommissioned": {
+        "en": "{serial} was decommissioned; its open breach of {monitor} was closed.",
+        "zh": "{serial} 已退役；其未结束的 {monitor} 异常已关闭。",
+    },
     "monitor_retired": {
         "en": "The monitor {monitor} of {serial} no longer exists; its open breach was closed.",
         "zh": "{serial} 的监测规则 {monitor} 已不存在；其未结束的异常已关闭。",

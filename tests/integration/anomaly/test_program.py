@@ -225,3 +225,17 @@ def test_a_monitor_that_is_taken_away_closes_its_breach_and_others_keep_their_st
             lambda: any(t["reason_code"] == "monitor_retired" for t in _transitions(url)), what="the monitor's end"
         )
     assert select(url, "SELECT 1 FROM breach WHERE state = 'ACTIVE'") == []
+
+
+def test_decommissioning_a_device_closes_its_breaches(url: str) -> None:
+    active = "SELECT d.serial FROM breach b JOIN device d ON d.id = b.device_id WHERE b.state = 'ACTIVE'"
+    with scoring(url):
+        write_blocks(url, [Sample(serial, "level", k, 99.0) for k in range(30) for serial in ("T-0000", "T-0001")])
+        wait_until_scored(url)
+        assert {row["serial"] for row in select(url, active)} == {"T-0000", "T-0001"}
+        with psycopg.connect(url) as conn:
+            conn.execute("UPDATE device SET lifecycle = 'DECOMMISSIONED' WHERE serial = 'T-0001'")
+        wait_until(
+            lambda: any(t["reason_code"] == "device_decommissioned" for t in _transitions(url)), what="the device's end"
+        )
+        assert {row["serial"] for row in select(url, active)} == {"T-0000"}

@@ -274,6 +274,13 @@ def test_the_databases_word_on_open_breaches_is_taken() -> None:
     assert [(t.monitor, t.device_id, t.peak) for t in said.transitions] == [("high", 1, 90.0), ("low", 1, 4.0)]
 
 
+def test_the_breaches_of_a_decommissioned_device_are_closed_and_those_of_a_stranger_are_not() -> None:
+    breaches = [_open("high", START, device_id=77), _open("high", START, device_id=78)]
+    (said,) = make_scorer().adopt_open(breaches, {77: "SN-GONE"}).transitions
+    assert (said.device_id, said.kind.value, said.reason_code) == (77, "CLEARED", "device_decommissioned")
+    assert render(said.reason_code, said.params, "en").startswith("SN-GONE was decommissioned")
+
+
 def test_roll_ups_have_every_score_of_a_minute_once() -> None:
     scorer = make_scorer()
     rows = [r for r in make_history(300) if r[0] == FLOW]
