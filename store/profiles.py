@@ -7,9 +7,12 @@ from enum import StrEnum
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from domain.audit import Actor, AuditEntry
 from domain.errors import ProfileError
 from domain.profile import Profile
 from domain.profile_json import find_profile_sha256, profile_from_json, profile_to_json
+from domain.roles import Permission
+from store.audit import record_audit
 from store.pool import Connection
 
 
@@ -57,7 +60,7 @@ RECORD_SERIES_OF_MODEL = """
 
 
 def record_profile(conn: Connection, profile: Profile, applied_by: str) -> Applied:
-    """Makes `profile` the current one of its model; a version that was applied once is never another.
+    """Makes `profile` the current one of its model, audited; a version that was applied once is never another.
 
     Raises
     ------
@@ -90,6 +93,13 @@ def record_profile(conn: Connection, profile: Profile, applied_by: str) -> Appli
     assert row is not None
     conn.execute(RECORD_PROFILE, (row[0], profile.version, Jsonb(profile_to_json(profile)), sha256, applied_by))
     conn.execute(RECORD_SERIES_OF_MODEL, ([s.key for s in profile.sensors], row[0]))
+    before = None if known is None else {"version": known[1]}
+    after = {"version": profile.version, "sha256": sha256, "safety_critical": profile.safety_critical}
+    record_audit(
+        conn,
+        Actor(applied_by, "", Permission.PROFILE_WRITE.value),
+        AuditEntry("profile.applied", "device_model", profile.model, before, after),
+    )
     return Applied.NEW
 
 
