@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # rumqttd sends up to its window of 100 again without the DUP mark that MQTT-3.3.1-1 asks for.
 UNMARKED_REPEATS = 100
+# Messages are never received so quickly that their own microseconds run ahead of the clock by as much.
+CLOCK_WAS_SET_US = 1_000_000
 
 
 @dataclass(slots=True)
@@ -237,8 +239,7 @@ class MqttSource:
             if messages:
                 may_repeat = connection.session_present and self._received < UNMARKED_REPEATS
                 self._received += len(messages)
-                # Every message has a microsecond of its own, see `ingest.columns`.
-                received_us = max(self._now_us(), self._free_us)
+                received_us = find_receipt(self._now_us(), self._free_us)
                 self._free_us = received_us + len(messages)
                 self._put(Chunk(self._generation, received_us, messages, size, may_repeat))
 
@@ -268,6 +269,12 @@ class MqttSource:
                 kept.append(Chunk(chunk.generation, chunk.received_us, unacknowledgeable, size))
         self._chunks = kept
         self._queued_messages = sum(len(chunk.messages) for chunk in kept)
+
+
+def find_receipt(now_us: int, free_us: int) -> int:
+    """When a message was received: now, but not before `free_us`, as every message has a microsecond of its own (see
+    `ingest.columns`). A clock that was set back is followed: else all would be stamped with its former future."""
+    return now_us if free_us - now_us > CLOCK_WAS_SET_US else max(now_us, free_us)
 
 
 def _find_address(settings: MqttSettings) -> _Address:
