@@ -48,10 +48,10 @@ class InstalledDevice:
     gateway: str = ""
     customer_ref: str = ""
     customer_name: str = ""
-    customer_type: str = "HOSPITAL"
+    customer_type: str = ""
     site_ref: str = ""
     site_name: str = ""
-    site_time_zone: str = "UTC"
+    site_time_zone: str = ""
     region: str = ""
     is_simulated: bool = False
 
@@ -130,11 +130,11 @@ def _parse_line(cells: dict[str, str]) -> InstalledDevice:
         raise _BadFieldError("serial", "must be 1 to 64 of A-Z a-z 0-9 . _ : - and begin with a letter or digit")
     if not cells["model"]:
         raise _BadFieldError("model", "must not be empty")
-    customer_type = cells.get("customer_type") or "HOSPITAL"
-    if customer_type not in CUSTOMER_TYPES:
+    customer_type = cells.get("customer_type", "")
+    if customer_type and customer_type not in CUSTOMER_TYPES:
         raise _BadFieldError("customer_type", f"must be one of {', '.join(CUSTOMER_TYPES)}")
-    zone = cells.get("site_time_zone") or "UTC"
-    if zone not in available_timezones():
+    zone = cells.get("site_time_zone", "")
+    if zone and zone not in available_timezones():
         raise _BadFieldError("site_time_zone", f"{zone!r} is no IANA time zone")
     if cells.get("site_ref") and not cells.get("customer_ref"):
         raise _BadFieldError("customer_ref", "a site needs the customer that it belongs to")
@@ -153,10 +153,10 @@ def _parse_line(cells: dict[str, str]) -> InstalledDevice:
         firmware=cells.get("firmware", ""),
         gateway=cells.get("gateway", ""),
         customer_ref=cells.get("customer_ref", ""),
-        customer_name=cells.get("customer_name", "") or cells.get("customer_ref", ""),
+        customer_name=cells.get("customer_name", ""),
         customer_type=customer_type,
         site_ref=cells.get("site_ref", ""),
-        site_name=cells.get("site_name", "") or cells.get("site_ref", ""),
+        site_name=cells.get("site_name", ""),
         site_time_zone=zone,
         region=cells.get("region", ""),
         is_simulated=simulated == "true",

@@ -19,29 +19,42 @@ class ImportReport:
     problems: list[LineProblem] = field(default_factory=list)
 
 
+# An empty cell leaves what is known; what is new and not named is called by its code, a hospital, on UTC.
 UPSERT_CUSTOMER = """
-    INSERT INTO customer (code, name, type, region, is_simulated)
-    VALUES (%(ref)s, %(name)s, %(type)s, %(region)s, %(sim)s)
-    ON CONFLICT (code) DO UPDATE SET name = excluded.name, type = excluded.type, region = excluded.region,
-        row_version = customer.row_version + 1, updated_at = now()
-    WHERE (customer.name, customer.type, customer.region)
-        IS DISTINCT FROM (excluded.name, excluded.type, excluded.region)
+    INSERT INTO customer AS c (code, name, type, region, is_simulated)
+    VALUES (%(ref)s, coalesce(nullif(%(name)s, ''), %(ref)s), coalesce(nullif(%(type)s, ''), 'HOSPITAL'), %(region)s,
+        %(sim)s)
+    ON CONFLICT (code) DO UPDATE SET
+        name = coalesce(nullif(%(name)s, ''), c.name),
+        type = coalesce(nullif(%(type)s, ''), c.type),
+        region = coalesce(nullif(%(region)s, ''), c.region),
+        row_version = c.row_version + 1, updated_at = now()
+    WHERE (c.name, c.type, c.region)
+        IS DISTINCT FROM (coalesce(nullif(%(name)s, ''), c.name), coalesce(nullif(%(type)s, ''), c.type),
+            coalesce(nullif(%(region)s, ''), c.region))
 """
 UPSERT_SITE = """
-    INSERT INTO site (customer_id, code, name, time_zone, region, is_simulated)
-    SELECT c.id, %(ref)s, %(name)s, %(zone)s, %(region)s, %(sim)s FROM customer c WHERE c.code = %(customer)s
-    ON CONFLICT (code) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone, region = excluded.region,
-        customer_id = excluded.customer_id, row_version = site.row_version + 1, updated_at = now()
-    WHERE (site.name, site.time_zone, site.region, site.customer_id)
-        IS DISTINCT FROM (excluded.name, excluded.time_zone, excluded.region, excluded.customer_id)
+    INSERT INTO site AS s (customer_id, code, name, time_zone, region, is_simulated)
+    SELECT c.id, %(ref)s, coalesce(nullif(%(name)s, ''), %(ref)s), coalesce(nullif(%(zone)s, ''), 'UTC'), %(region)s,
+        %(sim)s
+    FROM customer c WHERE c.code = %(customer)s
+    ON CONFLICT (code) DO UPDATE SET
+        name = coalesce(nullif(%(name)s, ''), s.name),
+        time_zone = coalesce(nullif(%(zone)s, ''), s.time_zone),
+        region = coalesce(nullif(%(region)s, ''), s.region),
+        customer_id = excluded.customer_id,
+        row_version = s.row_version + 1, updated_at = now()
+    WHERE (s.name, s.time_zone, s.region, s.customer_id)
+        IS DISTINCT FROM (coalesce(nullif(%(name)s, ''), s.name), coalesce(nullif(%(zone)s, ''), s.time_zone),
+            coalesce(nullif(%(region)s, ''), s.region), excluded.customer_id)
 """
 UPSERT_GATEWAY = """
-    INSERT INTO gateway (name, site_id, is_simulated)
-    VALUES (%(name)s, (SELECT id FROM site WHERE code = %(site)s), %(sim)s)
+    INSERT INTO gateway AS g (name, site_id, is_simulated)
+    VALUES (%(ref)s, (SELECT id FROM site WHERE code = %(site)s), %(sim)s)
     ON CONFLICT (name) DO UPDATE SET site_id = excluded.site_id
-    WHERE gateway.site_id IS DISTINCT FROM excluded.site_id
+    WHERE excluded.site_id IS NOT NULL AND g.site_id IS DISTINCT FROM excluded.site_id
 """
-# An empty cell leaves what is known; firmware is what the device reports, once it has reported any.
+# Firmware is what the device reports, once it has reported any.
 UPSERT_DEVICE = """
     INSERT INTO device AS d (device_model_id, serial, lot, udi, site_id, gateway_id, made_on, installed_on,
         warranty_end, calibration_due, firmware, region, is_simulated, shard)
@@ -130,35 +143,31 @@ def record_installed_base(
 
 
 def _record_surroundings(conn: Connection, devices: Sequence[InstalledDevice]) -> None:
-    customers = {d.customer_ref: d for d in devices if d.customer_ref}
-    sites = {d.site_ref: d for d in devices if d.site_ref}
-    gateways = {d.gateway: d for d in devices if d.gateway}
+    customers: dict[str, dict[str, object]] = {}
+    sites: dict[str, dict[str, object]] = {}
+    gateways: dict[str, dict[str, object]] = {}
+    for d in devices:
+        _say(customers, d.customer_ref, name=d.customer_name, type=d.customer_type, region=d.region, sim=d.is_simulated)
+        _say(
+            sites,
+            d.site_ref,
+            name=d.site_name,
+            zone=d.site_time_zone,
+            region=d.region,
+            customer=d.customer_ref,
+            sim=d.is_simulated,
+        )
+        _say(gateways, d.gateway, site=d.site_ref, sim=d.is_simulated)
     with conn.cursor() as cursor:
-        cursor.executemany(
-            UPSERT_CUSTOMER,
-            [
-                {"ref": r, "name": d.customer_name, "type": d.customer_type, "region": d.region, "sim": d.is_simulated}
-                for r, d in customers.items()
-            ],
-        )
-        cursor.executemany(
-            UPSERT_SITE,
-            [
-                {
-                    "ref": r,
-                    "name": d.site_name,
-                    "zone": d.site_time_zone,
-                    "region": d.region,
-                    "sim": d.is_simulated,
-                    "customer": d.customer_ref,
-                }
-                for r, d in sites.items()
-            ],
-        )
-        cursor.executemany(
-            UPSERT_GATEWAY,
-            [{"name": n, "site": d.site_ref or None, "sim": d.is_simulated} for n, d in gateways.items()],
-        )
+        cursor.executemany(UPSERT_CUSTOMER, [{"ref": ref} | said for ref, said in customers.items()])
+        cursor.executemany(UPSERT_SITE, [{"ref": ref} | said for ref, said in sites.items()])
+        cursor.executemany(UPSERT_GATEWAY, [{"ref": ref} | said for ref, said in gateways.items()])
+
+
+def _say(known: dict[str, dict[str, object]], ref: str, **said: object) -> None:
+    """Adds what one line says of a customer, site or gateway: it wins over earlier lines where it is not empty."""
+    if ref:
+        known[ref] = known.get(ref, {}) | {key: value for key, value in said.items() if value != "" or ref not in known}
 
 
 def _device_parameters(device: InstalledDevice) -> dict[str, object]:

@@ -18,9 +18,7 @@ def test_a_full_line_becomes_a_device() -> None:
             model="INF-200",
             installed_on=date(2025, 3, 1),
             customer_ref="C1",
-            customer_name="C1",
             site_ref="S1",
-            site_name="S1",
             site_time_zone="Asia/Shanghai",
             is_simulated=True,
         )
