@@ -1,8 +1,9 @@
 """Secrets of a docker-compose installation, and accounts of the broker. Needs Python 3 and nothing else.
 
 python3 deploy/accounts.py init            writes .env and secrets/mosquitto.passwd with random passwords, once
-python3 deploy/accounts.py add SN-0001     an account for a device or gateway; prints its password once
-python3 deploy/accounts.py remove SN-0001  takes the account away
+python3 deploy/accounts.py add SN-0001        an account for a device; prints its password once
+python3 deploy/accounts.py add gateway/GW-1   an account for a gateway, with its user name: it may speak for any device
+python3 deploy/accounts.py remove SN-0001     takes the account away
 
 After `add` and `remove`, tell the broker: docker compose kill -s HUP mosquitto
 """
@@ -17,7 +18,8 @@ import sys
 from pathlib import Path
 
 INGEST = "forewarn-ingest"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"(gateway/)?[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+RESERVED = ("gateway", "v1", INGEST)  # words of the topics are nobody's serial
 ITERATIONS = 101  # Mosquitto's own default; the passwords are 192 random bits, so a slow hash adds nothing
 HASH_BYTES = 64
 
@@ -28,11 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("init", help="make .env and secrets/mosquitto.passwd")
     for name in ("add", "remove"):
-        commands.add_parser(name, help=f"{name} the account of a device or gateway").add_argument("serial")
+        commands.add_parser(name, help=f"{name} the account of a device or gateway").add_argument("name")
     given = parser.parse_args(arguments)
     if given.command == "init":
         return make_installation(given.folder)
-    return change_account(given.folder, given.serial, remove=given.command == "remove")
+    return change_account(given.folder, given.name, remove=given.command == "remove")
 
 
 def make_installation(folder: Path) -> int:
@@ -65,9 +67,11 @@ def change_account(folder: Path, name: str, *, remove: bool) -> int:
     if not path.exists():
         return fail(f"{path} is missing: run `python3 deploy/accounts.py init` first.")
     if not NAME.fullmatch(name):
-        return fail("A name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit.")
-    if name == INGEST:
-        return fail(f"{INGEST} is the account of ingest.")
+        return fail(
+            "A name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit; before a gateway's: gateway/"
+        )
+    if name in RESERVED:
+        return fail(f"{name} is no name for a device.")
     lines = path.read_text(encoding="utf-8").splitlines()
     others = [line for line in lines if line.partition(":")[0] != name]
     if remove:

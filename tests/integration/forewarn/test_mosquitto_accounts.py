@@ -65,7 +65,7 @@ class Client:
         self.acknowledged: set[int] = set()
         self.refused = False
         self.ready = False
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"client-{name}")
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"client-{name.replace('/', '-')}")
         client.username_pw_set(name, password)
         client.on_message = lambda _client, _data, message: self.received.append(message.topic)
         client.on_publish = lambda _client, _data, number, *_: self.acknowledged.add(number)
@@ -103,20 +103,23 @@ class Client:
 
 def test_a_device_publishes_below_its_own_serial_and_nowhere_else(installation: Installation) -> None:
     device_password = installation.add("SN-0001")
-    gateway_password = installation.add("GW-1")
+    gateway_password = installation.add("gateway/GW-1")
     installation.mosquitto.start()
     port = installation.mosquitto.port
     ingest = Client(port, "forewarn-ingest", installation.ingest_password(), "forewarn/v1/#")
     device = Client(port, "SN-0001", device_password)
-    gateway = Client(port, "GW-1", gateway_password)
+    gateway = Client(port, "gateway/GW-1", gateway_password)
     try:
         device.publish(
             "forewarn/v1/SN-0002/telemetry",
             "forewarn/v1/gateway/GW-1/telemetry",
+            "forewarn/v1/gateway/SN-0001/telemetry",  # there it could speak for every other device
             "forewarn/v1/SN-0001/down/config",
             "forewarn/v1/SN-0001/telemetry",
         )
-        gateway.publish("forewarn/v1/gateway/GW-2/telemetry", "forewarn/v1/gateway/GW-1/telemetry")
+        gateway.publish(
+            "forewarn/v1/gateway/GW-2/telemetry", "forewarn/v1/GW-1/telemetry", "forewarn/v1/gateway/GW-1/telemetry"
+        )
         wait_until(lambda: len(ingest.received) >= 2, what="what may pass")
         assert sorted(ingest.received) == ["forewarn/v1/SN-0001/telemetry", "forewarn/v1/gateway/GW-1/telemetry"]
     finally:
@@ -166,4 +169,5 @@ def test_secrets_are_made_once_and_kept_private(installation: Installation) -> N
     assert (installation.folder / "secrets").stat().st_mode & 0o777 == 0o700
     assert installation.ingest_password() not in (installation.folder / "secrets" / "mosquitto.passwd").read_text()
     assert installation.accounts("add", "bad name").returncode == 1
-    assert installation.accounts("add", "forewarn-ingest").returncode == 1
+    for reserved in ("forewarn-ingest", "gateway", "gateway/", "gateway/a/b", "a/b"):
+        assert installation.accounts("add", reserved).returncode == 1
