@@ -46,18 +46,21 @@ def lock_open_orders(
         return [to_work_order(row) for row in cursor.execute(LOCK_OPEN_ORDERS, values)]
 
 
+# Of the customer where the device stands now: what was done for the one before is not taken up again.
 LOAD_CLOSED_ORDERS = f"""
     SELECT {WORK_ORDER_COLUMNS} FROM unnest(%s::bigint[], %s::text[]) AS k (device_id, fault_group)
     CROSS JOIN LATERAL (
         SELECT o.* FROM work_order o WHERE o.device_id = k.device_id AND o.fault_group = k.fault_group
             AND o.state = 'CLOSED' AND o.type IN ('CORRECTIVE', 'PREDICTIVE')
+            AND o.customer_id IS NOT DISTINCT FROM (
+                SELECT s.customer_id FROM device d JOIN site s ON s.id = d.site_id WHERE d.id = k.device_id)
         ORDER BY o.closed_at DESC LIMIT 1
     ) w
 """  # noqa: S608
 
 
 def load_last_closed_orders(conn: Connection, keys: Collection[Key]) -> dict[Key, WorkOrder]:
-    """The order of each key that was closed last, where there is one."""
+    """The order of each key that was closed last for the device's present customer, where there is one."""
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(LOAD_CLOSED_ORDERS, ([k[0] for k in keys], [k[1] for k in keys]))
         orders = [to_work_order(row) for row in rows]

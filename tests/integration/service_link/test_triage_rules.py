@@ -229,6 +229,18 @@ def test_within_fourteen_days_it_is_reopened_later_it_recurs(world: World) -> No
     assert world.orders()[1]["recurrence_of"] == order["id"]
 
 
+def test_a_device_that_was_moved_gets_an_order_of_its_new_customer(world: World) -> None:
+    world.decide("SN-1")
+    _close(world, "CONFIRMED")
+    site_id = world.add_site("S2")
+    world.conn.execute("UPDATE device SET site_id = %s WHERE serial = 'SN-1'", (site_id,))
+    world.pass_time(days=1)
+    assert world.decide("SN-1", monitor="again").decision is DecisionKind.OPENED
+    old, new = world.orders()
+    assert (old["state"], new["state"], new["site_id"], new["recurrence_of"]) == ("CLOSED", "NEW", site_id, None)
+    assert old["customer_id"] != new["customer_id"]
+
+
 def test_a_false_alarm_is_never_reopened(world: World) -> None:
     world.decide("SN-1")
     _close(world, "FALSE_ALARM")
