@@ -80,13 +80,17 @@ def load_now(conn: Connection) -> Position:
     return Position(int(row[0]) - 1, 2**62)
 
 
-# What lies before the oldest row that is kept may have been removed.
-REACHES_BACK = "SELECT EXISTS (SELECT FROM change_log WHERE (xid, id) <= (%s::text::xid8, %s))"
+# What lies before the oldest row that is kept may have been removed; what lies ahead of us was said by another server,
+# before the database was restored here.
+REACHES_BACK = """
+    SELECT %(xid)s::text::xid8 < pg_snapshot_xmin(pg_current_snapshot())
+        AND EXISTS (SELECT FROM change_log WHERE (xid, id) <= (%(xid)s::text::xid8, %(id)s))
+"""
 
 
 def reaches_back(conn: Connection, position: Position) -> bool:
     """Whether everything after that position is certainly still kept."""
-    row = conn.execute(REACHES_BACK, (position.xid, position.id)).fetchone()
+    row = conn.execute(REACHES_BACK, {"xid": position.xid, "id": position.id}).fetchone()
     return row is not None and bool(row[0])
 
 

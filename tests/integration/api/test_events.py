@@ -153,6 +153,14 @@ def test_an_id_from_long_ago_says_reset_and_nonsense_is_refused(api: Api) -> Non
         assert set(find_errors(refused)) == {"Last-Event-ID"}
 
 
+def test_an_id_of_a_server_that_was_further_says_reset_and_the_stream_goes_on(api: Api) -> None:
+    touch(api, "T-0000")
+    with following(api, api.token(Role.ENGINEER), last=f"{2**62}-1") as stream:
+        assert stream.next()[1] == "reset"
+        touch(api, "T-0001")
+        assert stream.next_entity() == "T-0001"
+
+
 def test_a_lost_listener_ends_streams_and_comes_back(api: Api) -> None:
     headers = api.token(Role.ENGINEER)
     with following(api, headers) as stream:
