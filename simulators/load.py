@@ -133,7 +133,7 @@ class _Load:
                 wait_s = min(wait_s, max((self._next + 1) / self._settings.rate - (now - begin), 0.0005))
             count = min(due - self._next, len(self._free_ids), BATCH)
             if count > 0:
-                # Counted before it is sent: a connection that breaks in between leaves them in flight, to be sent again.
+                # Counted before it is sent: a connection that breaks in between leaves them in flight, to be repeated.
                 self._next += count
                 self._send(socket, list(range(self._next - count, self._next)), now)
                 wait_s = 0.0 if self._free_ids and due > self._next else wait_s
