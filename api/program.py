@@ -48,7 +48,10 @@ def run(settings: ApiSettings, stop: threading.Event) -> None:
             uvicorn.Config(
                 app,
                 workers=1,
-                proxy_headers=False,  # whoever connects is the caller; nobody talks for another address
+                # Whoever connects is the caller, and only a proxy that is named talks for another address: behind one
+                # that is not, all people share an address, and thirty wrong passwords would keep all of them out.
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=settings.trusted_proxies,
                 server_header=False,
                 access_log=False,  # api.edge writes the line, with the caller and the request's id
                 log_config=None,

@@ -11,6 +11,7 @@ class ApiSettings:
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""  # as people type it; https here makes cookies Secure and sends HSTS
+    trusted_proxies: str = ""  # addresses or networks, by commas, that may say for whom they ask (X-Forwarded-For)
     session_hours: float = 12.0  # a session ends after this, whatever happens
     session_idle_minutes: float = 60.0  # and after this without a request
     max_body_bytes: int = 2 * 1024 * 1024

@@ -55,6 +55,33 @@ def test_it_runs_beats_and_stops_with_a_stream_open(database: Database) -> None:
         assert load_heartbeats(conn) == []
 
 
+@pytest.mark.parametrize(("trusted", "kept_out"), [("127.0.0.0/8", False), ("", True), ("192.0.2.7", True)])
+def test_a_named_proxy_says_for_whom_it_asks_and_nobody_else_does(
+    database: Database, monkeypatch: pytest.MonkeyPatch, trusted: str, kept_out: bool
+) -> None:
+    monkeypatch.setattr("api.attempts.ADDRESS_FAILURES", 3)
+    settings = ApiSettings(database_url=database.url, port=find_free_port(), trusted_proxies=trusted)
+    stop = threading.Event()
+    program = threading.Thread(target=run, args=(settings, stop))
+    program.start()
+    try:
+        wait_until(lambda: is_listening(settings.port), what="the port")
+
+        def sign_in(name: str, address: str) -> int:
+            return httpx.post(
+                f"http://127.0.0.1:{settings.port}/sign-in",
+                data={"name": name, "password": "wrong"},
+                headers={"X-Forwarded-For": address},
+                timeout=30,
+            ).status_code
+
+        assert [sign_in(f"guess-{n}", "198.51.100.1") for n in range(4)] == [401, 401, 401, 429]
+        assert sign_in("somebody", "198.51.100.2") == (429 if kept_out else 401)
+    finally:
+        stop.set()
+        program.join(timeout=15)
+
+
 def _time(client: httpx.Client, url: str) -> float:
     started = time.perf_counter()
     assert client.get(url).status_code == 200
