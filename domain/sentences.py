@@ -4,6 +4,7 @@ A sentence is one template per language with named parameters. Parameters that a
 decimals, names carry both languages, so that a sentence can be rendered long after the profile moved on.
 """
 
+import re
 from collections.abc import Mapping
 from string import Formatter
 from typing import Any
@@ -145,13 +146,21 @@ def duration(seconds: float) -> dict[str, Any]:
     return {"seconds": seconds}
 
 
-_UNIT_SIGNS = {"Cel": "°C", "1": "", "{1}": "", "[g]": "g", "cm[H2O]": "cmH₂O", "m[H2O]": "mH₂O", "/min": "/min"}
+_UNIT_SIGNS = {"Cel": "°C", "[degF]": "°F", "1": "", "{1}": ""}
+# What UCUM spells in plain letters; the order matters only for the brackets, which come last.
+_SIGN_PARTS = (("H2O", "H₂O"), ("Ohm", "Ω"), ("m3", "m³"), ("s2", "s²"), (".", "·"), ("[", ""), ("]", ""))
+_MICRO = re.compile(r"(?<![A-Za-z])u(?=[A-Za-z])")
 _SPANS = ((86_400.0, "day", "天"), (3_600.0, "hour", "小时"), (60.0, "minute", "分钟"), (1.0, "second", "秒"))
 
 
 def find_unit_sign(unit: str) -> str:
-    """How a UCUM unit is written for people: "Cel" as "°C"; one that needs no other sign as it is."""
-    return _UNIT_SIGNS.get(unit, unit)
+    """How a UCUM unit is written for people: "Cel" as "°C", "m/s2" as "m/s²"; one that needs no other sign as it is."""
+    if unit in _UNIT_SIGNS:
+        return _UNIT_SIGNS[unit]
+    sign = _MICRO.sub("µ", unit)
+    for spelt, meant in _SIGN_PARTS:
+        sign = sign.replace(spelt, meant)
+    return sign
 
 
 def _say(param: Any, language: str) -> str:
@@ -170,7 +179,7 @@ def _say_quantity(value: float, unit: str, decimals: int) -> str:
     text = f"{value:.{max(decimals, 0)}f}"
     if float(text) == 0.0:
         text = text.removeprefix("-")
-    sign = _UNIT_SIGNS.get(unit, unit)
+    sign = find_unit_sign(unit)
     if sign == "%":
         return f"{text}%"
     return f"{text} {sign}" if sign else text

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -36,11 +36,11 @@ from domain.roles import Permission
 router = APIRouter(include_in_schema=False)
 YEAR_S = 365 * 86_400
 
-HOME = "/inbox"
+HOME = "/"  # leads on to what the person may see
 
 
 def find_local(address: str) -> str:
-    """The address if it is a page of this console, else the inbox: no link leads to another site."""
+    """The address if it is a page of this console, else the first page: no link leads to another site."""
     parts = urlsplit(address)
     is_local = (
         not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
@@ -50,14 +50,16 @@ def find_local(address: str) -> str:
 
 @router.get("/")
 def show_home(caller: Annotated[Caller, require(Permission.ACCOUNT_USE)]) -> Response:
-    """The first page of whoever comes: the inbox, or what their roles let them see."""
+    """Leads to the first page of whoever comes."""
     return RedirectResponse(find_home(caller), 303)
 
 
 def find_home(caller: Caller) -> str:
-    """The first page that this person may see."""
+    """Where this person's day begins: at the own orders of who decides none, else at the inbox where it may be seen."""
+    if caller.may(Permission.WORK_ORDER_WORK) and not caller.may(Permission.WORK_ORDER_TRIAGE):
+        return f"/work-orders?{urlencode({'owner': caller.name})}"
     if caller.may(Permission.WORK_ORDER_READ):
-        return HOME
+        return "/inbox"
     return "/devices" if caller.may(Permission.DEVICE_READ) else "/password"
 
 

@@ -37,6 +37,14 @@ def test_right_password_leads_where_the_person_wanted_to_go_and_out_again(chromi
         assert "/sign-in" in page.url
 
 
+def test_who_works_on_orders_begins_with_the_own_ones(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "tom", PASSWORD)
+        page.wait_for_url("**/work-orders?owner=tom")
+        expect(page.locator("select[name=owner]")).to_have_value("tom")
+        assert watched.errors == []
+
+
 def test_a_link_to_elsewhere_leads_to_the_inbox(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, watched):
         page.goto("/sign-in?next=https://elsewhere.example/")

@@ -19,8 +19,8 @@ def test_pages_of_this_console_are_led_to(address: str) -> None:
     ["https://elsewhere.example/", "//elsewhere.example/", "/\\elsewhere.example", "javascript:alert(1)", "", "inbox",
      "/sign-in?next=/sign-in", "\\\\elsewhere"],
 )  # fmt: skip
-def test_anywhere_else_becomes_the_inbox(address: str) -> None:
-    assert find_local(address) == "/inbox"
+def test_anywhere_else_becomes_the_first_page(address: str) -> None:
+    assert find_local(address) == "/"
 
 
 def test_a_value_that_is_not_offered_is_no_choice() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from domain.sentences import LANGUAGES, SENTENCES, duration, quantity, render
+from domain.sentences import LANGUAGES, SENTENCES, duration, find_unit_sign, quantity, render
 
 CURRENT = {"en": "Motor current", "zh": "电机电流"}
 
@@ -74,3 +74,23 @@ def test_what_is_unknown_stays_readable() -> None:
 def test_text_that_looks_like_a_template_is_text() -> None:
     said = render("device_code", {"serial": "{code}", "code": "E1", "message": "{0}{serial}"}, "en")
     assert said == "{code} reported its own alarm E1: {0}{serial}"
+
+
+@pytest.mark.parametrize(
+    ("unit", "sign"),
+    [
+        ("Cel", "°C"),
+        ("m/s2", "m/s²"),
+        ("m3/h", "m³/h"),
+        ("cm[H2O].s/L", "cmH₂O·s/L"),
+        ("mm[Hg]", "mmHg"),
+        ("uSv/h", "µSv/h"),
+        ("kOhm", "kΩ"),
+        ("mL/h", "mL/h"),
+        ("min", "min"),
+        ("1", ""),
+    ],
+)
+def test_units_are_written_for_people(unit: str, sign: str) -> None:
+    assert find_unit_sign(unit) == sign
+    assert render("limit_high", {"peak": quantity(2.0, unit, 1)}, "en").count(f"2.0 {sign}".strip()) == 1
