@@ -1,14 +1,13 @@
 """Carries out the decisions on a batch of transitions: orders, links, decisions, outbox, audit in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import AuditEntry
 from domain.breach import TransitionKind
-from domain.errors import ForewarnError
 from domain.profile import TicketPolicy
 from domain.sla import Clocks, restart_clocks, start_clocks
 from domain.tickets import (
@@ -21,37 +20,14 @@ from domain.tickets import (
     UndecidedTransition,
 )
 from domain.work_order import InboxReason, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
+from service_link.batch_plan import MACHINE, BatchPlan, DecidedElsewhereError, make_breach_event
 from service_link.triage import Decision, decide
 from service_link.working_set import WorkingSet, find_policy, is_still_active, load_working_set
-from store.audit import record_audit
-from store.decisions import RecordedDecision, record_decisions
-from store.outbox import OutboxEvent, record_events
+from store.decisions import RecordedDecision
 from store.pool import Connection
-from store.triage_context import adopt_children, lock_open_orders, record_links
-from store.work_order_transitions import escalate, make_order_event, reopen
-from store.work_orders import WorkOrderDraft, find_changes, lock_work_order, open_work_order, update_work_orders
-
-MACHINE = Actor(name="service_link", role="machine", permission="ticket_rules")
-BREACH_EVENTS = {
-    TransitionKind.RAISED: "breach.opened",
-    TransitionKind.ESCALATED: "breach.escalated",
-    TransitionKind.CLEARED: "breach.cleared",
-}
-
-
-class DecidedElsewhereError(ForewarnError):
-    """Another process decided a transition of this batch first; what was done for it here is undone."""
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What the batch will write at its end."""
-
-    touched: dict[int, None] = field(default_factory=dict)
-    links: list[tuple[int, UUID]] = field(default_factory=list)
-    decisions: list[RecordedDecision] = field(default_factory=list)
-    events: list[OutboxEvent] = field(default_factory=list)
-    audit: list[AuditEntry] = field(default_factory=list)
+from store.triage_context import adopt_children, lock_open_orders
+from store.work_order_transitions import escalate, reopen
+from store.work_orders import WorkOrderDraft, lock_work_order, open_work_order
 
 
 def triage_batch(
@@ -84,7 +60,7 @@ class _Batch:
         self._known = known
         self._policies = policies
         self._now = now
-        self._plan = _Plan()
+        self._plan = BatchPlan()
 
     def handle(self, transition: UndecidedTransition) -> None:
         policy = find_policy(transition, self._policies)
@@ -101,7 +77,7 @@ class _Batch:
         params = decision.params if order is None else decision.params | {"order": order.code}
         self._plan.decisions.append(RecordedDecision(transition.id, decision.kind, decision.reason, params, order_id))
         if transition.earlier_reason not in PUT_OFF:
-            self._plan.events.append(_make_breach_event(transition))
+            self._plan.events.append(make_breach_event(transition))
 
     def _carry_out(self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy) -> WorkOrder | None:
         """The order that the decision changed or opened; None where there is none, or where the key was taken."""
@@ -144,7 +120,7 @@ class _Batch:
                 inbox_reason=InboxReason.CAME_BACK,
             )
         self._put(after)
-        self._tell("workorder.joined", transition, decision, before, after)
+        self._plan.tell("workorder.joined", transition, decision, before, after, self._now)
         return after
 
     def _escalate(self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy) -> WorkOrder | None:
@@ -152,7 +128,7 @@ class _Batch:
         before = decision.order
         after = self._raise(before, decision.priority, policy)
         self._put(after)
-        self._tell("workorder.escalated", transition, decision, before, after, is_event=False)
+        self._plan.tell("workorder.escalated", transition, decision, before, after, self._now, is_event=False)
         return after
 
     def _reopen(self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy) -> WorkOrder | None:
@@ -171,7 +147,7 @@ class _Batch:
         self._known.add_order(after)
         after = self._take_in(after, transition)
         self._put(after)
-        self._tell("workorder.reopened", transition, decision, before, after)
+        self._plan.tell("workorder.reopened", transition, decision, before, after, self._now)
         return after
 
     def _open(self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy) -> WorkOrder | None:
@@ -199,7 +175,7 @@ class _Batch:
         order = self._take_in(order, transition)
         self._put(order)
         self._known.closed.pop((transition.device_id, transition.fault_group), None)
-        self._tell("workorder.opened", transition, decision, None, order)
+        self._plan.tell("workorder.opened", transition, decision, None, order, self._now)
         return order
 
     def _find_storm_parent(
@@ -215,7 +191,7 @@ class _Batch:
             if decision.priority.is_above(parent.priority):
                 parent = self._raise(parent, decision.priority, policy)
             self._put(parent)
-            self._tell("workorder.joined", transition, decision, before, parent)
+            self._plan.tell("workorder.joined", transition, decision, before, parent, self._now)
             return parent.id
         params = {"site": transition.site_code, "devices": decision.params["devices"]}
         breaches = {breach_id: active for _, breach_id, active in self._known.find_storm(transition, policy)}
@@ -272,7 +248,7 @@ class _Batch:
             return None
         self._known.add_order(parent)
         # Links of this batch are still in memory: the orders they belong to must be found by their breaches.
-        self._flush_links()
+        self._plan.write_links(self._conn)
         children = adopt_children(
             self._conn, parent.id, list(breaches), transition.fault_group if gateway_id is not None else None, self._now
         )
@@ -288,7 +264,7 @@ class _Batch:
         parent = replace(parent, breach_count=len(breaches))
         parent = self._take_in(parent, transition)
         self._put(parent)
-        self._tell("workorder.opened", transition, decision, None, parent)
+        self._plan.tell("workorder.opened", transition, decision, None, parent, self._now)
         return parent
 
     def _take_in(self, order: WorkOrder, transition: UndecidedTransition) -> WorkOrder:
@@ -352,73 +328,6 @@ class _Batch:
         self._known.orders[order.id] = replace(order, updated_at=self._now)
         self._plan.touched[order.id] = None
 
-    def _tell(
-        self,
-        what: str,
-        transition: UndecidedTransition,
-        decision: Decision,
-        before: WorkOrder | None,
-        after: WorkOrder,
-        *,
-        is_event: bool = True,
-    ) -> None:
-        if before is None:
-            was, becomes = None, _find_opened(after, transition)
-        else:
-            was, becomes = find_changes(before, after)
-        becomes |= {"breach_id": transition.breach_id}
-        self._plan.audit.append(AuditEntry(what, "work_order", after.code, was, becomes, decision.reason))
-        if is_event:
-            more = {"reason": decision.reason, "breach_id": transition.breach_id}
-            subject = transition.serial if after.device_id is not None else after.code
-            self._plan.events.append(make_order_event(what, after, subject, self._now, **more))
-
-    def _flush_links(self) -> None:
-        if self._plan.links:
-            record_links(self._conn, self._plan.links)
-            self._plan.links = []
-
     def flush(self) -> list[RecordedDecision]:
-        self._flush_links()
-        update_work_orders(self._conn, [self._known.orders[i] for i in sorted(self._plan.touched)])
-        if not record_decisions(self._conn, self._plan.decisions, self._now):
-            raise DecidedElsewhereError()
-        record_events(self._conn, *self._plan.events)
-        record_audit(self._conn, MACHINE, *self._plan.audit)
-        return self._plan.decisions
-
-
-def _find_opened(order: WorkOrder, transition: UndecidedTransition) -> dict[str, Any]:
-    return {
-        "type": order.type,
-        "priority": order.priority,
-        "state": order.state,
-        "fault_group": order.fault_group,
-        "serial": transition.serial if order.device_id is not None else None,
-        "parent_id": order.parent_id,
-        "recurrence_of": order.recurrence_of,
-    }
-
-
-def _make_breach_event(transition: UndecidedTransition) -> OutboxEvent:
-    data = {
-        "breach_id": transition.breach_id,
-        "serial": transition.serial,
-        "monitor": transition.monitor,
-        "kind": transition.breach_kind,
-        "severity": transition.severity,
-        "fault_group": transition.fault_group,
-        "firmware": transition.firmware,
-        "at": transition.at,
-        "reason_code": transition.reason_code,
-        "reason_params": transition.params,
-    }
-    return OutboxEvent(
-        BREACH_EVENTS[transition.kind],
-        transition.serial,
-        "breach",
-        str(transition.breach_id),
-        transition.at,
-        data,
-        transition.is_simulated,
-    )
+        """Writes everything; the decisions."""
+        return self._plan.write(self._conn, self._known.orders, self._now)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from domain.capa import CapaScope, CapaTrigger, ScopeKind
 from domain.profile import TicketPolicy
-from service_link.batch import MACHINE
+from service_link.batch_plan import MACHINE
 from service_link.cohort import Baseline, Case, Cohort, Exposure, describe, find_proposals
 from service_link.working_set import DEFAULT_POLICY
 from store.capas import CapaProposal, open_or_join_capa

@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
-from service_link.batch import MACHINE
+from service_link.batch_plan import MACHINE
 from store.pool import Connection
 from store.retention import drop_old_readings, prepare_reading_days, remove_old_rejections, remove_old_scores
 from store.shelvings import expire_shelvings

@@ -42,12 +42,13 @@ from domain.work_order import (
     find_permissions_for,
 )
 from store.breach_queries import load_order_breaches
+from store.manual_orders import open_manual_order
 from store.pool import Connection, Pool
 from store.profiles import load_profile
 from store.users import load_user
 from store.work_order_lists import WorkOrderFilter, WorkOrderRow, load_work_order_page
 from store.work_order_pages import load_order_decisions, load_timeline
-from store.work_order_transitions import open_manual_order, record_note, record_transition
+from store.work_order_transitions import record_note, record_transition
 from store.work_orders import load_work_order
 
 router = APIRouter(prefix="/work-orders", tags=["service"])

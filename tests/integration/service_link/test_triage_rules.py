@@ -12,9 +12,9 @@ from domain.tickets import DecisionKind, Priority, TicketReason
 from domain.work_order import WorkOrderType
 from service_link.ticks import tick
 from store.audit import verify_chain
+from store.manual_orders import open_manual_order
 from store.shelvings import end_shelving, record_shelving
 from store.work_order_lists import WorkOrderFilter, load_work_order_page
-from store.work_order_transitions import open_manual_order
 from tests.support.databases import Database
 from tests.support.service_world import World, actor, make_profile, open_world
 
