@@ -13,6 +13,7 @@ from domain.clock import from_micros
 MAX_POINTS = 2_000
 TABLE_ROWS = 200
 GAP_FACTOR = 3.0  # a pause longer than so many usual intervals is a gap, and is never bridged
+NEAR = 4  # intervals before and after a pause that tell what is usual there
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,23 @@ class Line:
     places: list[int]  # where the given points stand in x
 
 
-def find_gap_limit(x: Sequence[float], usual: float | None = None) -> float:
-    """From which pause on, in seconds, there is a gap; infinite where two points cannot tell."""
-    if usual is not None:
-        return usual * GAP_FACTOR
-    steps = [b - a for a, b in pairwise(x) if b > a]
-    return median(steps) * GAP_FACTOR if steps else float("inf")
+def find_gaps(x: Sequence[float], usual: float | None = None) -> list[bool]:
+    """For each point whether a gap lies before it: a pause of more than GAP_FACTOR usual intervals.
+
+    What is usual is `usual` seconds, or the median of the intervals around the pause: a device that begins to report
+    every second instead of every five has no gaps before that.
+    """
+    steps = [b - a for a, b in pairwise(x)]
+    near = [[step for step in steps[max(0, i - NEAR) : i + NEAR + 1] if step > 0] for i in range(len(steps))]
+    limits = [GAP_FACTOR * (usual if usual is not None else median(around or [0.0])) for around in near]
+    return [False, *(step > limit for step, limit in zip(steps, limits, strict=True))][: len(x)]
 
 
 def find_line(x: Sequence[float], y: Sequence[float | None], usual: float | None = None) -> Line:
     """The points with their gaps opened: no line is drawn where nothing was measured."""
-    limit = find_gap_limit(x, usual)
     line = Line([], [], [], [])
-    for place, (at, value) in enumerate(zip(x, y, strict=True)):
-        if place and at - x[place - 1] > limit:
+    for place, (at, value, is_gap) in enumerate(zip(x, y, find_gaps(x, usual), strict=True)):
+        if is_gap:
             line.gaps.append((x[place - 1], at))
             line.x.append((x[place - 1] + at) / 2)
             line.y.append(None)

@@ -7,6 +7,17 @@ import pytest
 from api.console.charts import TABLE_ROWS, find_breaches, find_line, find_range, find_table
 
 
+def test_another_sampling_rate_is_no_gap() -> None:
+    every_five, every_second = list(range(0, 50, 5)), list(range(46, 200))
+    x = [float(at) for at in (*every_five, *every_second)]
+    assert find_line(x, [1.0] * len(x)).gaps == []
+
+
+def test_two_pauses_in_a_row_are_two_gaps() -> None:
+    x = [float(at) for at in (*range(10), 70, 130, *range(131, 140))]
+    assert find_line(x, [1.0] * len(x)).gaps == [(9, 70), (70, 130)]
+
+
 def test_a_pause_longer_than_three_intervals_is_a_gap() -> None:
     line = find_line([0, 5, 10, 15, 60, 65], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert line.gaps == [(15, 60)]
