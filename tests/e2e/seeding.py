@@ -44,6 +44,7 @@ PEOPLE = (
     ("li", "Li Na", ["technician"]),
     ("aya", "Aya Sato", ["auditor"]),
     ("sven", "Sven Berg", ["service_manager"]),
+    ("ada", "Ada Quist", ["admin"]),
 )
 CUSTOMERS = (
     ("C-RUIJIN", "Ruijin Hospital", "S-RUIJIN-ICU", "ICU 3", "Asia/Shanghai", "CN-East"),

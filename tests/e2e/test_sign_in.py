@@ -45,6 +45,16 @@ def test_who_works_on_orders_begins_with_the_own_ones(chromium: Browser, service
         assert watched.errors == []
 
 
+def test_who_sees_no_records_is_told_so_and_asked_for_nothing_else(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "ada", PASSWORD)
+        expect(page.get_by_text("Your roles see no records.")).to_be_visible()
+        expect(page.locator("#live")).to_have_count(0)
+        page.get_by_role("link", name="Forewarn").click()
+        expect(page.get_by_text("Your roles see no records.")).to_be_visible()
+        assert watched.errors == []
+
+
 def test_a_link_to_elsewhere_leads_to_the_inbox(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, watched):
         page.goto("/sign-in?next=https://elsewhere.example/")
