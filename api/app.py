@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
@@ -16,6 +16,7 @@ from api.console.routes import build_router
 from api.console.static_files import STATIC_PATH, ConsoleStaticFiles
 from api.docs_page import build_docs_router
 from api.edge import Edge
+from api.known_parameters import refuse_unknown_parameters
 from api.metrics import Metrics
 from api.openapi import describe
 from api.problem_map import find_renderer, map_problems
@@ -84,7 +85,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.hub = hub
     for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX)
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(refuse_unknown_parameters)])
     app.include_router(build_docs_router(app))
     app.include_router(build_router())
     app.mount(STATIC_PATH, GZipMiddleware(ConsoleStaticFiles(), minimum_size=1_000), name="static")

@@ -94,6 +94,8 @@ def render_order(
     zone = cards.site_time_zone
     profile = profiles.get(cards.model or "")
     shown = _find_shown(breaches, breach)
+    # A breach without a sensor (the device's own alarm, silence) is named by what its order is about.
+    fault = find_fault(view, profiles, cards.model, order.fault_group)
     evidence = find_evidence(view, shown, profile, zone) if shown is not None else None
     close_out = _find_close_out(view, order) if order.close_out else []
     return view.render(
@@ -114,7 +116,7 @@ def render_order(
         breaches=[
             {
                 "id": b.id,
-                "label": f"{len(breaches) - place} {_name_sensor(view, profile, b.sensor) or b.monitor}",
+                "label": f"{len(breaches) - place} {_name_sensor(view, profile, b.sensor) or fault}",
                 "shown": shown is not None and b.id == shown.id,
             }
             for place, b in list(enumerate(breaches))[::-1]

@@ -62,7 +62,7 @@ def welcome_to_demo(settings: Settings, sign_ins: list["SignIn"]) -> None:
             out.print(f"    {sign_in.name:<12} {sign_in.password}   {sign_in.role.value}", markup=False)
     out.print()
     print_first_reading(settings)
-    out.print("  The first work orders open within a minute. Ctrl-C stops everything; the data stay.")
+    out.print("  Faults become work orders within a minute of their onset. Ctrl-C stops everything; the data stay.")
     out.file.flush()
 
 

@@ -33,6 +33,17 @@ def test_a_cursor_of_another_list_or_none_at_all_is_named(api: Api) -> None:
         assert set(find_errors(api.get(f"/devices?cursor={cursor}", headers=headers))) == {"cursor"}
 
 
+def test_a_parameter_that_no_route_knows_is_refused_by_name(api: Api) -> None:
+    headers = api.token(Role.ENGINEER)
+    misspelt = api.get("/work-orders?serial=T-0003&limit=1", headers=headers)
+    assert misspelt.status_code == 422
+    assert set(find_errors(misspelt)) == {"serial"}
+    near = find_errors(api.get("/devices/T-0003/readings?sensor=flow&point=10", headers=headers))
+    assert "did you mean points?" in near["point"]
+    assert api.get("/devices/T-0003?serial=1", headers=headers).status_code == 422
+    assert api.get("/devices/T-0003?", headers=headers).status_code == 200
+
+
 def test_filters(api: Api) -> None:
     headers = api.token(Role.ENGINEER)
     with psycopg.connect(api.settings.database_url) as conn:
