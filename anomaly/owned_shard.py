@@ -1,7 +1,7 @@
 """One shard that this process owns: state from the check-point, replay, rounds of scoring, check-points."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from anomaly.bank import WatchedDevice
@@ -22,6 +22,7 @@ from store.breaches import (
 )
 from store.checkpoints import Checkpoint, load_checkpoint, record_checkpoint
 from store.pool import Connection, transaction
+from store.readings import UNSTORABLE
 from store.registry import Registry
 from store.scores import MinuteScore, record_scores
 
@@ -42,6 +43,7 @@ class OwnedShard:
         self.scored = 0
         self.late = 0
         self.corrupt = 0
+        self.unstorable = 0
         self.must_save = False
         self._devices, self._profiles = find_watched(registry, shard)
         self._decommissioned = find_decommissioned(registry, shard)
@@ -104,7 +106,7 @@ class OwnedShard:
         outputs = [self._score(block) for block in blocks]
         before, after = self.position, blocks[-1].position
         with transaction(conn):
-            self._record(conn, outputs)
+            self.record_what_can_be(conn, outputs)
             if not record_consumed(conn, self.shard, before, after):
                 raise OffsetMovedError(f"shard {self.shard} is not at {before}")
         self.position = after
@@ -144,6 +146,21 @@ class OwnedShard:
             self.corrupt += 1
             return ShardOutput()
         return self.scorer.score(columns, block.reports, to_micros(block.received_at))
+
+    def record_what_can_be(self, conn: Connection, outputs: Sequence[ShardOutput]) -> None:
+        """Records all of it, or, where the database refuses a part for what it is, all but that part, which is named
+        in the log and counted. One value that cannot be stored must not stop the scoring of a shard."""
+        try:
+            with transaction(conn):
+                self._record(conn, outputs)
+        except UNSTORABLE:
+            for part in split_outputs(outputs):
+                try:
+                    with transaction(conn):
+                        self._record(conn, [part])
+                except UNSTORABLE:
+                    log.exception("shard %d: the database refuses %r", self.shard, part)
+                    self.unstorable += 1
 
     def _record(self, conn: Connection, outputs: Sequence[ShardOutput]) -> None:
         transitions = [t for out in outputs for t in out.transitions]
@@ -216,6 +233,13 @@ class OwnedShard:
         if out.transitions:
             with transaction(conn):
                 self._record(conn, [out])
+
+
+def split_outputs(outputs: Sequence[ShardOutput]) -> Iterator[ShardOutput]:
+    """Each transition and each minute's scores as an output of its own, in their order."""
+    for out in outputs:
+        yield from (ShardOutput(transitions=[t]) for t in out.transitions)
+        yield from (ShardOutput(minutes=[m]) for m in out.minutes)
 
 
 def find_watched(registry: Registry, shard: int) -> tuple[list[WatchedDevice], Mapping[str, Profile]]:

@@ -135,6 +135,7 @@ class _Session:
             "scored": sum(o.scored for o in self.shards.values()),
             "late": sum(o.late for o in self.shards.values()),
             "corrupt_blocks": sum(o.corrupt for o in self.shards.values()),
+            "unstorable": sum(o.unstorable for o in self.shards.values()),
             "series": sum(int(o.scorer.series_ids.shape[0]) for o in self.shards.values()),
             "unscored": unscored,
         }
