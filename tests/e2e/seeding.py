@@ -47,7 +47,7 @@ PEOPLE = (
     ("ada", "Ada Quist", ["admin"]),
 )
 CUSTOMERS = (
-    ("C-RUIJIN", "Ruijin Hospital", "S-RUIJIN-ICU", "ICU 3", "Asia/Shanghai", "CN-East"),
+    ("C-RUIJIN", "Riverbank Hospital", "S-RUIJIN-ICU", "ICU 3", "Asia/Shanghai", "CN-East"),
     ("C-CHARITE", "Charité Berlin", "S-CHARITE-A", "Ward 12A", "Europe/Berlin", "EU"),
     ("C-MERCY", "Mercy General", "S-MERCY-ER", "Emergency", "America/Chicago", "US"),
 )

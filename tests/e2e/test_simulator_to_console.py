@@ -35,7 +35,7 @@ def running(postgres_server: DatabaseServer, tmp_path: Path) -> Iterator[tuple[P
         installed_on=date(2025, 3, 10),
         firmware="2.3.0",
         customer_ref="C-1",
-        customer_name="Ruijin Hospital",
+        customer_name="Riverbank Hospital",
         site_ref="S-1",
         site_name="ICU 3",
         site_time_zone="Asia/Shanghai",
@@ -76,7 +76,7 @@ def test_a_fault_appears_in_the_open_inbox(chromium: Browser, running: tuple[Pip
         row = page.locator("tr[data-row]")
         expect(row).to_have_count(1)
         expect(row).to_contain_text("Occlusion of the line: Downstream pressure")
-        expect(row).to_contain_text("Ruijin Hospital")
+        expect(row).to_contain_text("Riverbank Hospital")
         row.locator("a").first.click()
         expect(page.locator(".chart[data-drawn]")).to_have_count(1)
         expect(page.get_by_text("A breach of severity major or above").first).to_be_visible()
