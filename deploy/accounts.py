@@ -51,6 +51,8 @@ def make_installation(folder: Path) -> int:
     write(
         environment,
         "# Secrets of this installation, made by deploy/accounts.py. Keep them out of version control.\n"
+        # Whatever the folder of the checkout is called, volumes and networks keep their names.
+        "COMPOSE_PROJECT_NAME=forewarn\n"
         f"POSTGRES_PASSWORD={make_password()}\n"
         f"FOREWARN_DB_OWNER_PASSWORD={make_password()}\n"
         f"FOREWARN_DB_PASSWORD={make_password()}\n"
