@@ -48,8 +48,8 @@ PEOPLE = (
 )
 CUSTOMERS = (
     ("C-RUIJIN", "Riverbank Hospital", "S-RUIJIN-ICU", "ICU 3", "Asia/Shanghai", "CN-East"),
-    ("C-CHARITE", "Charité Berlin", "S-CHARITE-A", "Ward 12A", "Europe/Berlin", "EU"),
-    ("C-MERCY", "Mercy General", "S-MERCY-ER", "Emergency", "America/Chicago", "US"),
+    ("C-LINDENTAL", "Klinikum Lindental", "S-LINDENTAL-A", "Ward 12A", "Europe/Berlin", "EU"),
+    ("C-MERCY", "Lakeside General", "S-MERCY-ER", "Emergency", "America/Chicago", "US"),
 )
 SERIALS = tuple(f"INF-748{number}" for number in range(21, 30))
 NEVER_SEEN = "INF-74899"
