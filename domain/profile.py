@@ -39,6 +39,22 @@ class Text:
     zh: str
 
 
+class Retention(StrEnum):
+    """How long raw readings of a sensor stay; the installation's settings say how many days each class means."""
+
+    SHORT = "short"
+    STANDARD = "standard"
+    LONG = "long"
+
+
+@dataclass(frozen=True, slots=True)
+class SensorState:
+    """A text that devices send in place of a number, and the number that is stored for it."""
+
+    text: str
+    value: float
+
+
 @dataclass(frozen=True, slots=True)
 class Sensor:
     """One signal. Readings outside [physical_min, physical_max] are rejected, never scored."""
@@ -50,6 +66,9 @@ class Sensor:
     physical_min: float
     physical_max: float
     diagnostic: bool = False  # shown lower on the device page
+    interval_s: float | None = None  # how often a running device reports it; None: nothing can be said to be missing
+    retention: Retention = Retention.STANDARD
+    states: tuple[SensorState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +127,25 @@ class TicketPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class IngestPolicy:
+    """What one device may send: a token bucket of its own, so that one that loops harms no other."""
+
+    max_messages_s: float = 200.0  # sustained
+    burst_messages: int = 12_000  # at once, after a quiet time
+
+
+@dataclass(frozen=True, slots=True)
+class DataQualityPolicy:
+    """Over which share of a device's day a data-quality alert is raised (service.md rule 11)."""
+
+    max_missing: float = 0.2
+    max_duplicate: float = 0.05
+    max_inconsistent: float = 0.01
+    max_implausible: float = 0.01
+    max_skew_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class FaultGroup:
     """What breaches of several monitors have in common: one work order, one suspected part."""
 
@@ -132,6 +170,8 @@ class Profile:
     fault_groups: tuple[FaultGroup, ...]
     monitors: tuple[Monitor, ...]
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
+    ingest: IngestPolicy = field(default_factory=IngestPolicy)
+    data_quality: DataQualityPolicy = field(default_factory=DataQualityPolicy)
 
     def find_sensor(self, key: str) -> Sensor | None:
         """The sensor of that key, or None."""

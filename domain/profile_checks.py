@@ -5,7 +5,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from domain.breach import BreachKind
-from domain.profile import Direction, FaultGroup, Monitor, MonitorRule, Sensor, TicketPolicy
+from domain.profile import (
+    DataQualityPolicy,
+    Direction,
+    FaultGroup,
+    IngestPolicy,
+    Monitor,
+    MonitorRule,
+    Sensor,
+    TicketPolicy,
+)
 from domain.profile_fields import FieldReader, suggest
 from domain.ucum import KNOWN_UNITS, find_nearest_unit
 
@@ -73,6 +82,13 @@ def check_profile(values: dict[str, Any], reader: FieldReader) -> None:
         for field, reason in _find_monitor_problems(monitor, sensors):
             reader.note(f"{path}.{field}", reason)
         _check_references(monitor, path, reader)
+    if isinstance(values.get("ingest"), IngestPolicy):
+        for field in IngestPolicy.__dataclass_fields__:
+            if getattr(values["ingest"], field) <= 0:
+                reader.note(f"ingest.{field}", "must be above 0")
+    if isinstance(values.get("data_quality"), DataQualityPolicy):
+        for field, reason in _find_quality_problems(values["data_quality"]):
+            reader.note(f"data_quality.{field}", reason)
     if isinstance(values.get("tickets"), TicketPolicy):
         for field, reason in _find_ticket_problems(values["tickets"]):
             reader.note(f"tickets.{field}", reason)
@@ -122,6 +138,20 @@ def _check_sensor(sensor: Sensor, reader: FieldReader) -> None:
         reader.note(f"{path}.decimals", "must be 0 to 9")
     if sensor.physical_min >= sensor.physical_max:
         reader.note(f"{path}.physical_max", f"must be above physical_min ({sensor.physical_min:g})")
+    if sensor.interval_s is not None and sensor.interval_s <= 0:
+        reader.note(f"{path}.interval_s", "must be above 0")
+    for i, state in enumerate(sensor.states):
+        if state.text in [earlier.text for earlier in sensor.states[:i]]:
+            reader.note(f"{path}.states[{i}].text", f"`{state.text}` stands here a second time")
+        if not sensor.physical_min <= state.value <= sensor.physical_max:
+            reader.note(f"{path}.states[{i}].value", "must be within physical_min and physical_max")
+
+
+def _find_quality_problems(policy: DataQualityPolicy) -> Iterator[tuple[str, str]]:
+    for field in DataQualityPolicy.__dataclass_fields__:
+        value = getattr(policy, field)
+        if value < 0 or (value > 1 and field != "max_skew_s"):
+            yield field, "must not be negative" if field == "max_skew_s" else "must be a share, 0 to 1"
 
 
 def _check_references(monitor: Monitor, path: str, reader: FieldReader) -> None:

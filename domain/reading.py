@@ -33,6 +33,14 @@ class RejectionReason(StrEnum):
     TOO_OLD = "too_old"
     TOO_LARGE = "too_large"
     TOO_MANY_VALUES = "too_many_values"
+    TOO_FAST = "too_fast"  # beyond the device's own rate; one rejection stands for a run of messages
+    NOT_ITS_GATEWAY = "not_its_gateway"  # a gateway spoke for a serial that is not assigned to it
+    BAD_COMPRESSION = "bad_compression"
+    NOT_CBOR = "not_cbor"
+    NOT_SENML = "not_senml"
+    NOT_SPARKPLUG = "not_sparkplug"
+    NO_BIRTH = "no_birth"  # Sparkplug data whose birth certificate nobody here has seen
+    UNSUPPORTED = "unsupported"  # well-formed, of a kind that is no reading: datasets, templates, binary
     CONFLICT = "conflict"  # same series and time as a stored reading, other value; the first stays
 
 

@@ -99,7 +99,7 @@ def _collect(messages: Sequence[Message], table: DeviceTable, limits: Limits) ->
     series, values, times, counts, numbers = parts.series, parts.values, parts.times, parts.counts, parts.numbers
     careful: set[int] = set()
     routes, find_route, find_shape, telemetry = table.routes, table.find_route, table.find_shape, TopicKind.TELEMETRY
-    for number, (topic, payload, _, _, size) in enumerate(messages):
+    for number, (topic, payload, _, _, size, _) in enumerate(messages):
         route = routes.get(topic) or find_route(topic)
         if route.kind is not telemetry or size > limits.max_payload:
             careful.add(number)

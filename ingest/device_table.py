@@ -12,13 +12,26 @@ LONGEST_CACHED = 256  # bytes: a topic may have 65,535
 
 
 class TopicKind(Enum):
-    """What a topic carries."""
+    """What a topic, or one part of a message, carries."""
 
     TELEMETRY = "telemetry"
     FIRMWARE = "firmware"
     EVENT = "event"
     STATUS = "status"
+    ATTRIBUTES = "attributes"
     UNKNOWN = "unknown"
+
+
+class WireFormat(Enum):
+    """How what a topic carries is written."""
+
+    JSON = "json"  # Forewarn's own; ThingsBoard's gateway telemetry has the same shape
+    SENML_JSON = "senml"
+    SENML_CBOR = "senml-cbor"
+    SPARKPLUG = "sparkplug"
+    THINGSBOARD_ATTRIBUTES = "thingsboard-attributes"
+    THINGSBOARD_CONNECT = "thingsboard-connect"
+    THINGSBOARD_DISCONNECT = "thingsboard-disconnect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,7 @@ class DeviceEntry:
     serial: str
     shard: int
     sensors: Mapping[str, SensorEntry]
+    gateway: str | None = None  # which gateway may speak for it
     shapes: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -50,6 +64,8 @@ class Route:
     by_gateway: bool
     serial: str | None  # as it stands in the topic
     device: DeviceEntry | None  # None: a gateway's topic, or a serial that nobody has registered
+    gateway: str | None = None  # as it stands in the topic; None behind a topic that names none
+    format: WireFormat = WireFormat.JSON
 
 
 class DeviceTable:
@@ -96,8 +112,8 @@ class DeviceTable:
         match parts:
             case ["v1", "gateway", "telemetry"]:
                 return Route(TopicKind.TELEMETRY, True, None, None)
-            case ["forewarn", "v1", "gateway", _, name] if name in _KINDS:
-                return Route(_KINDS[name], True, None, None)
+            case ["forewarn", "v1", "gateway", gateway, name] if name in _KINDS:
+                return Route(_KINDS[name], True, None, None, gateway)
             case ["forewarn", "v1", serial, name] if name in _KINDS:
                 return Route(_KINDS[name], False, serial, self.devices.get(serial))
         return Route(TopicKind.UNKNOWN, False, None, None)
@@ -120,4 +136,4 @@ class DeviceTable:
         return found
 
 
-_KINDS = {kind.value: kind for kind in TopicKind if kind is not TopicKind.UNKNOWN}
+_KINDS = {kind.value: kind for kind in (TopicKind.TELEMETRY, TopicKind.FIRMWARE, TopicKind.EVENT, TopicKind.STATUS)}

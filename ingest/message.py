@@ -11,3 +11,4 @@ class Message(NamedTuple):
     packet_id: int
     header: int  # as the first byte of the packet: DUP 8, QoS 6, RETAIN 1
     size: int  # of the whole payload, of which `payload` is only the beginning when it was too large
+    content_type: str = ""  # as an MQTT 5 publisher may say; nothing depends on it being said

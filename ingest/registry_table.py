@@ -15,6 +15,7 @@ def build_table(registry: Registry) -> DeviceTable:
                 device_id=device.id,
                 serial=device.serial,
                 shard=device.shard,
+                gateway=device.gateway,
                 sensors={
                     key: SensorEntry(series_id, sensor.physical_min, sensor.physical_max, sensor.unit)
                     for key, series_id in device.series.items()

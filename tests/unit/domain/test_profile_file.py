@@ -8,7 +8,19 @@ import pytest
 
 from domain.breach import BreachKind, Severity
 from domain.errors import ProfileError
-from domain.profile import Direction, FaultGroup, Monitor, MonitorRule, Profile, Sensor, TicketPolicy
+from domain.profile import (
+    DataQualityPolicy,
+    Direction,
+    FaultGroup,
+    IngestPolicy,
+    Monitor,
+    MonitorRule,
+    Profile,
+    Retention,
+    Sensor,
+    SensorState,
+    TicketPolicy,
+)
 from domain.profile_checks import find_gtin_check_digit
 from domain.profile_file import (
     ProfileProblem,
@@ -151,6 +163,16 @@ BROKEN = [
     ("manufacturer: Maker", "manufacturer: [", 5, "", "begins in line 3"),
     ("manufacturer: Maker", "manufacturer: a\x07b", 3, "", "character"),
     ("monitors:\n", "---\nmonitors:\n", 26, "", "second document"),
+    ("    decimals: 2\n", "    decimals: 2\n    interval_s: 0\n", 12, "sensors[0].interval_s", "above 0"),
+    (
+        "    decimals: 2\n",
+        "    decimals: 2\n    states: [{text: a, value: 500}]\n",
+        12,
+        "sensors[0].states[0].value",
+        "within",
+    ),
+    ("fault_groups:", "ingest: {max_messages_s: 0}\nfault_groups:", 20, "ingest.max_messages_s", "above 0"),
+    ("fault_groups:", "data_quality: {max_missing: 2}\nfault_groups:", 20, "data_quality.max_missing", "a share"),
 ]
 
 
@@ -246,6 +268,21 @@ def test_the_example_in_the_documentation_is_a_profile() -> None:
 
 def test_the_documentation_names_every_field() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "profile.md").read_text(encoding="utf-8")
-    for record in (Profile, Sensor, FaultGroup, Monitor, TicketPolicy):
+    for record in (Profile, Sensor, SensorState, FaultGroup, Monitor, TicketPolicy, IngestPolicy, DataQualityPolicy):
         for name in record.__dataclass_fields__:
             assert f"`{name}`" in page, f"{record.__name__}.{name}"
+
+
+def test_what_devices_may_send_and_which_texts_mean_numbers_is_read() -> None:
+    more = GOOD.replace(
+        "    decimals: 2\n",
+        "    decimals: 2\n    interval_s: 5\n    retention: short\n    states: [{text: closed, value: 0}]\n",
+        1,
+    )
+    profile = parse_good(more + "ingest: {max_messages_s: 5}\ndata_quality: {max_missing: 0.5}\n")
+    assert profile.ingest == IngestPolicy(5.0)
+    assert profile.data_quality == DataQualityPolicy(max_missing=0.5)
+    assert profile.sensors[0].interval_s == 5.0
+    assert profile.sensors[0].retention is Retention.SHORT
+    assert profile.sensors[0].states == (SensorState("closed", 0.0),)
+    assert profile_from_json(profile_to_json(profile)) == profile
