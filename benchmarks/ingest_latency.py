@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.ingest_rig import PROBES
 from benchmarks.ingest_throughput import JsonChild, allow, count_done, paced_load, wait_until_it_flows
 from benchmarks.installation import BenchInstallation, BenchmarkFailedError
-from simulators.broker_address import parse_broker_address
+from domain.broker_address import parse_broker_address
 from simulators.puback_socket import PubackSocket, encode_publish_head
 from simulators.settings import LoadSettings
 from store.pool import Connection, open_connection

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from simulators.broker_address import parse_broker_address
+from domain.broker_address import parse_broker_address
 from simulators.load_messages import LoadMessages
 from simulators.puback_socket import PubackSocket
 from simulators.settings import LoadSettings

@@ -12,7 +12,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from simulators.broker_address import BrokerAddress
+from domain.broker_address import BrokerAddress
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Connection:
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if address.tls:
-            client.tls_set()
+            client.tls_set(address.ca_file, address.cert_file, address.key_file)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
         client.on_connect = self._note_connected

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGTERM, signal
 
-from simulators.broker_address import parse_broker_address
+from domain.broker_address import parse_broker_address
 from simulators.faults import Fault, append_truth, describe_truth
 from simulators.fleet_clock import KINDS, FleetClock, Step
 from simulators.fleet_plan import (

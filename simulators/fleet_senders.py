@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
+from domain.broker_address import BrokerAddress
 from domain.clock import from_micros
-from simulators.broker_address import BrokerAddress
 from simulators.connection import Connection, Will
 from simulators.gateway import Gateway, GatewaySettings
 

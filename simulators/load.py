@@ -16,8 +16,8 @@ from signal import SIGINT, SIGTERM, signal
 
 import numpy as np
 
+from domain.broker_address import parse_broker_address
 from domain.errors import ConfigurationError, ForewarnError
-from simulators.broker_address import parse_broker_address
 from simulators.load_messages import LoadMessages
 from simulators.puback_socket import MAX_WINDOW, PubackSocket
 from simulators.settings import LoadSettings

@@ -15,7 +15,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.broker_address import BrokerAddress
+from domain.broker_address import BrokerAddress
 
 MAX_WINDOW = 60_000
 CONNECT_TIMEOUT_S = 5.0

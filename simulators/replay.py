@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
+from domain.broker_address import parse_broker_address
 from domain.errors import ConfigurationError, ForewarnError
-from simulators.broker_address import parse_broker_address
 from simulators.connection import Connection
 from simulators.recording import Recording, RowProblem, find_sensor_key, load_recording, parse_instant_us
 from simulators.settings import ReplaySettings

@@ -13,8 +13,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from domain.broker_address import parse_broker_address
 from domain.errors import ConfigurationError
-from simulators.broker_address import parse_broker_address
 from simulators.connection import Connection, Will
 from simulators.fleet import BASE_FILE, STATE_FILE, TRUTH_FILE, run_fleet
 from simulators.fleet_senders import GatewaySender

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from domain.broker_address import BrokerAddress, parse_broker_address
 from domain.errors import ConfigurationError
-from simulators.broker_address import BrokerAddress, parse_broker_address
 from simulators.load_messages import LoadMessages
 from simulators.puback_socket import encode_connect, encode_publish_head, encode_remaining_length
 from simulators.settings import LoadSettings
