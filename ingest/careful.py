@@ -1,7 +1,7 @@
 """One message at a time, with care: its good readings and reports, and a rejection for every problem it has. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -11,17 +11,19 @@ from domain.report import Report
 from ingest.decode import (
     MAX_MESSAGE_TEXT,
     Problem,
+    TelemetryPart,
     clean_text,
     count_values,
-    decode_document,
     describe,
     parse_event,
     parse_firmware,
     parse_status,
     shorten,
-    split_telemetry,
 )
-from ingest.device_table import DeviceEntry, DeviceTable, Route, TopicKind
+from ingest.device_table import DeviceEntry, DeviceTable, Route, TopicKind, WireFormat
+from ingest.formats.compression import unpack
+from ingest.formats.contract import Decoder, Part, ReportPart
+from ingest.formats.own_json import decode_own_json
 from ingest.message import Message
 from ingest.validate import Judged, TimeWindow, join_path, judge_telemetry, judge_time
 
@@ -36,6 +38,10 @@ _PARSERS: dict[TopicKind, _Parser] = {
     TopicKind.FIRMWARE: parse_firmware,
     TopicKind.EVENT: parse_event,
     TopicKind.STATUS: parse_status,
+}
+# One more wire format is one more line here; none of them knows the others.
+_DECODERS: dict[WireFormat, Decoder] = {
+    WireFormat.JSON: decode_own_json,
 }
 
 
@@ -88,61 +94,52 @@ def _read(
         return Problem(RejectionReason.TOO_LARGE, None, detail)
     if route.kind is TopicKind.UNKNOWN:
         return Problem(RejectionReason.UNKNOWN_TOPIC, None, "no such topic is part of the contract")
-    document = decode_document(message.payload)
-    if isinstance(document, Problem):
-        return document
-    if route.kind is not TopicKind.TELEMETRY:
-        _read_reports(document, message, route, table, window, found)
-        return None
-    count = count_values(document)
+    payload = unpack(message.payload, message.content_type, max_payload)
+    if isinstance(payload, Problem):
+        return payload
+    parts: list[Part] = []
+    count = 0
+    for part in _DECODERS[route.format](payload, route, window.received_us):
+        count += _count_values(part)
+        if count <= max_values:
+            parts.append(part)
     if count > max_values:
         detail = f"{count:,} values; a message has at most {max_values:,}"
         return Problem(RejectionReason.TOO_MANY_VALUES, None, detail, weight=count)
-    for part in split_telemetry(document, route.serial):
+    for part in parts:
         if isinstance(part, Problem):
             found.judged.problems.append(part)
-        else:
+        elif isinstance(part, TelemetryPart):
             judge_telemetry(part, table.devices.get(part.serial), window, found.judged)
+        else:
+            _read_report(part, message, route, table, window, found)
     return None
 
 
-def _read_reports(
-    document: Any, message: Message, route: Route, table: DeviceTable, window: TimeWindow, found: Found
-) -> None:
-    for serial, path, body in _split_reports(document, route, found.judged.problems):
-        device = table.devices.get(serial)
-        # The will of a device was written when it connected: what its own status says of time is of no use.
-        has_own_time = route.kind is not TopicKind.STATUS or route.by_gateway
-        report = _read_report(body, path, serial, device, route.kind, window, has_own_time)
-        if isinstance(report, Problem):
-            found.judged.problems.append(report)
-        else:
-            has_time = "ts" in body or not has_own_time
-            found.reports.append(ReceivedReport(report, has_time, bool(message.header & RETAIN_OR_DUP)))
-
-
-def _split_reports(document: Any, route: Route, problems: list[Problem]) -> Iterator[tuple[str, str, Any]]:
-    if not route.by_gateway:
-        yield route.serial or "", "", document
-    elif isinstance(document, dict):
-        if not document:
-            problems.append(Problem(RejectionReason.EMPTY, None, "the object names no device"))
-        for serial, body in document.items():
-            yield serial, serial, body
-    else:
-        detail = f"a gateway's message is an object of serials, not {describe(document)}"
-        problems.append(Problem(RejectionReason.WRONG_SHAPE, None, detail))
+def _count_values(part: Part) -> int:
+    """How many values there are in it, good or bad: what the limit of a message is about."""
+    if isinstance(part, TelemetryPart):
+        return max(1, count_values(part.body))
+    return part.weight if isinstance(part, Problem) else 1
 
 
 def _read_report(
-    body: Any,
-    path: str,
-    serial: str,
-    device: DeviceEntry | None,
-    kind: TopicKind,
-    window: TimeWindow,
-    has_own_time: bool,
+    part: ReportPart, message: Message, route: Route, table: DeviceTable, window: TimeWindow, found: Found
+) -> None:
+    # The will of a device was written when it connected: what its own status says of time is of no use.
+    has_own_time = part.kind is not TopicKind.STATUS or route.by_gateway
+    report = _judge_report(part, table.devices.get(part.serial), window, has_own_time)
+    if isinstance(report, Problem):
+        found.judged.problems.append(report)
+    else:
+        has_time = "ts" in part.body or not has_own_time
+        found.reports.append(ReceivedReport(report, has_time, bool(message.header & RETAIN_OR_DUP)))
+
+
+def _judge_report(
+    part: ReportPart, device: DeviceEntry | None, window: TimeWindow, has_own_time: bool
 ) -> Report | Problem:
+    body, path, serial = part.body, part.path, part.serial
     if device is None:
         detail = f"no device has the serial {shorten(serial)!r}"
         return Problem(RejectionReason.UNKNOWN_SERIAL, path or None, detail, serial)
@@ -151,7 +148,7 @@ def _read_report(
     time = judge_time(body, path, window) if has_own_time else (window.received_us, 0)
     if isinstance(time, Problem):
         return Problem(time.reason, time.field, time.detail, serial)
-    report = _PARSERS[kind](body, device.device_id, time[0], window.received_us)
+    report = _PARSERS[part.kind](body, device.device_id, time[0], window.received_us)
     if isinstance(report, tuple):
         return Problem(RejectionReason.WRONG_SHAPE, join_path(path, report[0]), report[1], serial)
     return report
