@@ -46,7 +46,11 @@ class RejectionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One refused message or part of one, kept with its payload so that it can be shown and replayed."""
+    """One refused message or part of one, kept with its payload so that it can be shown and replayed.
+
+    `weight` is how many values are lost by it; the weights of one message's rejections are what the ledger counts as
+    rejected. `size` is that of the message as it came, of which `payload` may be only the beginning.
+    """
 
     received_at: datetime
     topic: str
@@ -55,3 +59,6 @@ class Rejection:
     field: str | None  # path inside the payload, e.g. "values.flow" or "[3].ts"
     detail: str  # a sentence for people, no secrets
     payload: bytes
+    weight: int = 1
+    size: int | None = None  # None: that of the payload
+    content_type: str = ""  # as an MQTT 5 publisher said
