@@ -4,6 +4,7 @@ WORKDIR /build
 COPY pyproject.toml constraints.txt README.md ./
 COPY domain ./domain
 COPY store ./store
+COPY accounts ./accounts
 COPY ingest ./ingest
 COPY anomaly ./anomaly
 COPY service_link ./service_link

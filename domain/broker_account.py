@@ -51,7 +51,7 @@ class Rights:
 def find_name_problem(account: BrokerAccount) -> str | None:
     """Why no account can be made under that name, or None: a name must be one level of a topic and not one of ours."""
     if not _NAME.fullmatch(account.name):
-        return "is 1 to 64 of A-Z a-z 0-9 . _ : - and begins with a letter or digit"
+        return "is not 1 to 64 of A-Z a-z 0-9 . _ : - beginning with a letter or digit"
     if account.name in _RESERVED or account.name.lower().startswith(_OURS):
         return "is a word that Forewarn keeps for itself"
     return None
@@ -70,7 +70,7 @@ def find_rights(account: BrokerAccount) -> Rights:
     publish = [f"{own}/+"]
     publish += [f"spBv1.0/+/{kind}/{edge}" for kind in SPARKPLUG_REPORTS]
     publish += [f"spBv1.0/+/{kind}/{edge}/+" for kind in SPARKPLUG_DEVICE_REPORTS]
-    subscribe = [f"{own}/down/#", f"spBv1.0/+/NCMD/{edge}", f"spBv1.0/+/DCMD/{edge}/+", "spBv1.0/STATE/+", "STATE/+"]
+    subscribe = [f"{own}/down/#", f"spBv1.0/+/NCMD/{edge}/#", f"spBv1.0/+/DCMD/{edge}/#", "spBv1.0/STATE/+", "STATE/+"]
     if account.thingsboard:
         publish.append("v1/gateway/+")
         subscribe += ["v1/gateway/attributes", "v1/gateway/attributes/response", "v1/gateway/rpc"]

@@ -1,7 +1,7 @@
 """Where a broker is, as whom to sign in and whom to trust, read from one address such as `mqtt://user:password@host`.
 
-Certificates stand in the address as they do in one of a database: `mqtts://host:8883?ca_file=ca.crt`, and for mutual TLS
-`&cert_file=device.crt&key_file=device.key`.
+Certificates stand in the address as they do in one of a database: `mqtts://host:8883?ca_file=ca.crt`, and for mutual
+TLS `&cert_file=device.crt&key_file=device.key`.
 """
 
 from dataclasses import dataclass, field

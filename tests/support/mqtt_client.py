@@ -1,0 +1,90 @@
+"""An MQTT 5 client that notes what a broker says to it: why it refused a connection, a message, a subscription."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from domain.broker_address import BrokerAddress
+from tests.support.waiting import wait_until
+
+
+class Client:
+    """Connected, or refused with `refusal`, once made; it never connects again by itself."""
+
+    def __init__(self, address: BrokerAddress, client_id: str = "") -> None:
+        self.received: list[str] = []
+        self.refusal = ""
+        self.disconnected = False
+        self._connected = False
+        self._answers: dict[int, str] = {}
+        self._grants: dict[int, bool] = {}
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False
+        )
+        client.connect_timeout = 10
+        if address.username is not None:
+            client.username_pw_set(address.username, address.password)
+        if address.tls:
+            client.tls_set(address.ca_file, address.cert_file, address.key_file)
+        client.on_connect = self._on_connect
+        client.on_disconnect = lambda *_: setattr(self, "disconnected", True)
+        client.on_message = lambda _client, _data, message: self.received.append(message.topic)
+        client.on_publish = lambda _client, _data, mid, reason, _: self._answers.__setitem__(mid, str(reason))
+        client.on_subscribe = lambda _client, _data, mid, reasons, _: self._grants.__setitem__(
+            mid, not reasons[0].is_failure
+        )
+        self._client = client
+        try:
+            client.connect(address.host, address.port)
+        except (OSError, ssl.SSLError) as error:
+            self.refusal = str(error)
+            return
+        client.loop_start()
+        # With TLS 1.3 a server refuses a client's certificate after the handshake, by hanging up.
+        wait_until(lambda: self._connected or self.refusal or self.disconnected, what="an answer to CONNECT")
+        if not self._connected and not self.refusal:
+            self.refusal = "the broker hung up"
+
+    def publish(self, topic: str, payload: bytes = b"{}") -> str:
+        """What the broker answered to a QoS 1 message."""
+        mid = self._client.publish(topic, payload, qos=1).mid
+        wait_until(lambda: mid in self._answers, what=f"an answer to {topic}")
+        return self._answers[mid]
+
+    def subscribe(self, topic_filter: str) -> bool:
+        """Whether the broker granted it."""
+        _, mid = self._client.subscribe(topic_filter, qos=1)
+        assert mid is not None
+        wait_until(lambda: mid in self._grants, what=f"an answer to {topic_filter}")
+        return self._grants[mid]
+
+    def close(self) -> None:
+        with suppress(ValueError):
+            self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            self.refusal = str(reason)
+        else:
+            self._connected = True
+
+
+@contextmanager
+def connected(address: BrokerAddress, client_id: str = "") -> Iterator[Client]:
+    """A client that is closed at the end, refused or not."""
+    client = Client(address, client_id)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def try_publish(address: BrokerAddress, topic: str) -> str:
+    """What the broker answers over a connection of its own: Mosquitto ends one over which it denied a message."""
+    with connected(address) as client:
+        return client.publish(topic)
