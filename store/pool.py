@@ -21,7 +21,9 @@ UNUSABLE_VALUE = (psycopg.DataError, UnicodeEncodeError)
 def _connection_arguments(application: str) -> dict[str, object]:
     return {
         "application_name": f"forewarn {application}",
-        "options": "-c timezone=UTC -c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000",
+        "options": "-c timezone=UTC -c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000"
+        # Late readings may go into compressed chunks, however many a batch has. Without TimescaleDB it means nothing.
+        " -c timescaledb.max_tuples_decompressed_per_dml_transaction=0",
         "connect_timeout": 5,
         # A peer that vanished without a word is noticed within half a minute, not after two hours.
         "keepalives_idle": 10,

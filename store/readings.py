@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from domain.clock import MICROS_PER_DAY, from_micros
 from store.pool import Connection
+from store.rollup_marks import record_marks
 
 # What the quick path meets when its readings were not new after all, or their day's partition has gone.
 ALREADY_STORED = psycopg.errors.UniqueViolation
@@ -88,6 +89,7 @@ def record_new_readings(conn: Connection, readings: ReadingColumns) -> None:
         return
     with conn.cursor().copy(COPY_READINGS) as copy:
         copy.write(encode_rows(readings))
+    record_marks(conn, readings.series_id, readings.observed_us)
 
 
 def encode_rows(readings: ReadingColumns) -> bytes:
@@ -165,6 +167,8 @@ def record_possible_repeats(conn: Connection, readings: ReadingColumns) -> Repea
         copy.write(b"".join((_COPY_HEADER, rows.tobytes(), _COPY_TRAILER)))
     for (ordinal,) in conn.execute(INSERT_STAGED, prepare=False):
         is_new[ordinal] = True
+    if is_new.any():
+        record_marks(conn, readings.series_id[is_new], readings.observed_us[is_new])
     repeated = np.flatnonzero(~is_new)
     if len(repeated):
         bounds = {

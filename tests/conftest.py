@@ -1,8 +1,9 @@
 """Fixtures that every test may ask for: real databases and real brokers.
 
 - `database`: a fresh, migrated database on embedded PostgreSQL (`.url` for the programs, `.owner_url` for the schema);
-- `any_database`: the same on every flavour there is: plain PostgreSQL, and TimescaleDB where
-  FOREWARN_TEST_TIMESCALE_URL names a server (CI does);
+- `any_database`: the same on every flavour there is: plain PostgreSQL, TimescaleDB's Apache edition where
+  FOREWARN_TEST_TIMESCALE_URL names a server (CI does), and its community edition where FOREWARN_TEST_COMMUNITY_URL
+  names one (CI has none: this one is skipped there too);
 - `broker`: the embedded broker on a free port, fresh for each test;
 - `mosquitto`: a Mosquitto of the test's own that it may stop, kill and start again (`.broker.url`).
 
@@ -19,7 +20,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.brokers import Broker, MosquittoProcess, embedded_broker, mosquitto_broker
-from tests.support.databases import TIMESCALE_VARIABLE, Database, DatabaseServer, embedded_server, timescale_server
+from tests.support.databases import (
+    COMMUNITY_VARIABLE,
+    TIMESCALE_VARIABLE,
+    Database,
+    DatabaseServer,
+    embedded_server,
+    timescale_server,
+)
 from tests.support.services import is_ci, miss
 
 
@@ -53,7 +61,8 @@ class _LazyServers(dict[str, DatabaseServer]):
         if flavour == "postgresql":
             server: DatabaseServer = self._request.getfixturevalue("postgres_server")
         else:
-            server = self._stack.enter_context(timescale_server(os.environ[TIMESCALE_VARIABLE]))
+            variable = TIMESCALE_VARIABLE if flavour == "timescale" else COMMUNITY_VARIABLE
+            server = self._stack.enter_context(timescale_server(os.environ[variable], flavour))
         self[flavour] = server
         return server
 
@@ -65,12 +74,20 @@ def database(postgres_server: DatabaseServer) -> Iterator[Database]:
         yield fresh
 
 
-@pytest.fixture(params=["postgresql", pytest.param("timescale", marks=pytest.mark.timescale)])
+@pytest.fixture(
+    params=[
+        "postgresql",
+        pytest.param("timescale", marks=pytest.mark.timescale),
+        pytest.param("community", marks=pytest.mark.community),
+    ]
+)
 def any_database(request: pytest.FixtureRequest, database_servers: dict[str, DatabaseServer]) -> Iterator[Database]:
     """A fresh, migrated database on each flavour of the store."""
     flavour: str = request.param
     if flavour == "timescale" and not os.environ.get(TIMESCALE_VARIABLE):
         miss(f"{TIMESCALE_VARIABLE} names no server with TimescaleDB")
+    if flavour == "community" and not os.environ.get(COMMUNITY_VARIABLE):
+        pytest.skip(f"{COMMUNITY_VARIABLE} names no server with TimescaleDB's community edition")
     with database_servers[flavour].fresh_database() as fresh:
         yield fresh
 

@@ -16,6 +16,7 @@ from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, SUPERUSER, prepa
 from store.migrate import migrate
 
 TIMESCALE_VARIABLE = "FOREWARN_TEST_TIMESCALE_URL"
+COMMUNITY_VARIABLE = "FOREWARN_TEST_COMMUNITY_URL"
 _numbers = itertools.count(1)
 
 
@@ -23,7 +24,7 @@ _numbers = itertools.count(1)
 class Database:
     """A database of one test: `url` is what a program uses, `owner_url` may change the schema."""
 
-    flavour: str  # "postgresql" or "timescale"
+    flavour: str  # "postgresql", "timescale" (its Apache edition) or "community"
     name: str
     url: str
     owner_url: str
@@ -69,7 +70,7 @@ def embedded_server(folder: Path) -> Iterator[DatabaseServer]:
 
 
 @contextmanager
-def timescale_server(superuser_url: str) -> Iterator[DatabaseServer]:
+def timescale_server(superuser_url: str, flavour: str = "timescale") -> Iterator[DatabaseServer]:
     """A server with TimescaleDB that someone else started and that the tests may fill with databases."""
     password = "only-for-tests"
     with psycopg.connect(superuser_url, autocommit=True) as conn:
@@ -80,7 +81,7 @@ def timescale_server(superuser_url: str) -> Iterator[DatabaseServer]:
         conn.execute(f"GRANT forewarn_app TO {APP}")
         conn.execute(f"GRANT forewarn_app TO {OWNER} WITH ADMIN OPTION")
     owner_url = _signed_in_as(superuser_url, OWNER, password)
-    server = _with_template("timescale", superuser_url, owner_url, _signed_in_as(superuser_url, APP, password))
+    server = _with_template(flavour, superuser_url, owner_url, _signed_in_as(superuser_url, APP, password))
     try:
         yield server
     finally:

@@ -28,7 +28,8 @@ def test_migrating_again_changes_nothing_and_every_file_is_applied(any_database:
         verify_migrated(conn)
         flavour = load_flavour(conn)
         applied = conn.execute("SELECT name FROM schema_migration ORDER BY number").fetchall()
-    assert flavour.startswith("timescaledb" if any_database.flavour == "timescale" else "postgresql")
+    wanted = {"postgresql": "postgresql", "timescale": "timescaledb", "community": "timescaledb-community"}
+    assert flavour.startswith(wanted[any_database.flavour])
     assert [name for (name,) in applied] == [m.name for m in load_migrations()]
 
 

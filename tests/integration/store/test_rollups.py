@@ -1,0 +1,112 @@
+"""Roll-ups on every flavour: the figures are those of the readings at every moment, however late these come."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from domain.clock import to_micros
+from store.migrate import load_flavour
+from store.pool import Connection, open_connection
+from store.readings import ReadingColumns, ensure_partitions, find_days, record_new_readings, record_possible_repeats
+from store.rollup_refresh import refresh_rollups
+from store.rollups import load_counts, load_rollup_state
+from tests.support.databases import Database
+
+BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
+NOW = datetime(2026, 9, 4, 13, 25, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+BAD = 4
+Refresh = Callable[[datetime], None]
+
+
+@pytest.fixture
+def conn(any_database: Database) -> Iterator[Connection]:
+    with open_connection(any_database.url, application="test", autocommit=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def refresh(any_database: Database) -> Refresh:
+    """Refreshes all levels: by our own refresher, or by the procedure that TimescaleDB's scheduler runs."""
+
+    def run(now: datetime) -> None:
+        with open_connection(any_database.owner_url, application="test", autocommit=True) as owner:
+            if load_flavour(owner) == "timescaledb-community":
+                owner.execute("CALL refresh_rollups(0, jsonb_build_object('now', %s::timestamptz))", (now,))
+        with open_connection(any_database.url, application="test", autocommit=True) as app:
+            if load_flavour(app) != "timescaledb-community":
+                refresh_rollups(app, now, lambda: True)
+
+    return run
+
+
+def make_columns(series_id: int, times: list[datetime], values: list[float], flags: int = 0) -> ReadingColumns:
+    count = len(times)
+    return ReadingColumns(
+        np.full(count, series_id, np.int32),
+        np.array([to_micros(at) for at in times], np.int64),
+        np.array(values, np.float64),
+        np.full(count, flags, np.int16),
+    )
+
+
+def store(conn: Connection, readings: ReadingColumns) -> None:
+    ensure_partitions(conn, find_days(readings.observed_us))
+    with conn.transaction():
+        record_new_readings(conn, readings)
+
+
+def make_hours(series_id: int, hours: int) -> ReadingColumns:
+    times = [BEGIN + n * 5 * MINUTE for n in range(hours * 12)]
+    return make_columns(series_id, times, [float(n % 7) for n in range(len(times))])
+
+
+LEVELS = {"reading_1m": MINUTE, "reading_1h": timedelta(hours=1), "reading_1d": timedelta(days=1)}
+FROM_READINGS = """
+    SELECT series_id, date_bin(%s, observed_at, '1970-01-01 00:00+00') AS bucket,
+        min(value) FILTER (WHERE flags & 4 = 0), max(value) FILTER (WHERE flags & 4 = 0),
+        sum(value) FILTER (WHERE flags & 4 = 0), count(*) FILTER (WHERE flags & 4 = 0), bit_or(flags)
+    FROM reading WHERE observed_at < %s GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+def assert_levels_are_those_of_the_readings(conn: Connection) -> None:
+    state = load_rollup_state(conn)
+    for (level, width), ready_to in zip(LEVELS.items(), (state.minutes_to, state.hours_to, state.days_to), strict=True):
+        rolled_up = conn.execute(
+            f"SELECT series_id, bucket, minimum, maximum, sum, n, flags FROM {level} WHERE bucket < %s ORDER BY 1, 2",
+            (ready_to,),
+        ).fetchall()
+        assert rolled_up == conn.execute(FROM_READINGS, (width, ready_to)).fetchall()
+        assert rolled_up
+
+
+def test_every_level_holds_what_the_readings_say(conn: Connection, refresh: Refresh) -> None:
+    store(conn, make_hours(1, 85))
+    store(conn, make_columns(2, [BEGIN, BEGIN + MINUTE], [1.5, 99.0], flags=1))
+    store(conn, make_columns(2, [BEGIN + 30 * timedelta(seconds=1), BEGIN + 3 * MINUTE], [-5.0, 7.0], flags=BAD))
+    refresh(NOW)
+    state = load_rollup_state(conn)
+    assert state.minutes_to >= datetime(2026, 9, 4, 13, tzinfo=UTC)
+    assert state.days_to >= datetime(2026, 9, 4, tzinfo=UTC)
+    assert_levels_are_those_of_the_readings(conn)
+    refresh(NOW)
+    assert_levels_are_those_of_the_readings(conn)
+
+
+def test_late_readings_reach_every_level_and_are_counted_before_they_do(conn: Connection, refresh: Refresh) -> None:
+    store(conn, make_hours(1, 85))
+    refresh(NOW)
+    late = make_columns(1, [BEGIN + timedelta(hours=h, seconds=7) for h in (1, 2, 30)], [100.0, 101.0, 102.0])
+    with conn.transaction():
+        found = record_possible_repeats(conn, late)
+    assert found.is_new.all()
+    assert conn.execute("SELECT count(*) FROM rollup_late").fetchone() == (2,)
+    counts = [count.n for count in load_counts(conn, BEGIN.date(), NOW.date())]
+    assert counts == [290, 289, 288, 13 * 12]
+    refresh(NOW)
+    assert conn.execute("SELECT count(*) FROM rollup_late").fetchone() == (0,)
+    assert [count.n for count in load_counts(conn, BEGIN.date(), NOW.date())] == counts
+    assert_levels_are_those_of_the_readings(conn)
