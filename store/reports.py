@@ -1,10 +1,12 @@
 """What devices say of themselves, once each, and what follows from it: firmware, connectivity, last sign of life."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from domain.clock import from_micros
-from domain.report import ConnectionState, EventReport, FirmwareReport, FirmwareState, StatusReport
+from domain.connectivity import Word
+from domain.report import EventReport, FirmwareReport, FirmwareState, StatusReport
+from store.connectivity import DeviceSeen as DeviceSeen
+from store.connectivity import record_readings, record_word
 from store.pool import Connection
 
 RECORD_FIRMWARE_REPORT = """
@@ -12,31 +14,27 @@ RECORD_FIRMWARE_REPORT = """
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT DO NOTHING RETURNING id
 """
-# Only the newest word on a component counts: a report that was held back changes nothing.
-LOAD_FIRMWARE_BEFORE = """
-    SELECT (
-        SELECT f.version FROM firmware_report f
-        WHERE f.device_id = %(device_id)s AND f.component = %(component)s AND f.state = 'UPDATED' AND f.id <> %(id)s
-        ORDER BY f.observed_at DESC, f.id DESC LIMIT 1
-    ) AS before
-    WHERE NOT EXISTS (
+LOCK_DEVICE = "SELECT FROM device WHERE id = %s FOR NO KEY UPDATE"
+# Nothing to mend where the newest report of all only says again what runs.
+MEND_FIRMWARE = """
+    SELECT mend_firmware(%(device_id)s, %(component)s)
+    WHERE %(version)s IS DISTINCT FROM (
+        SELECT s.version FROM firmware_step s
+        WHERE s.device_id = %(device_id)s AND s.component = %(component)s AND s.id <> %(id)s
+        ORDER BY s.observed_at DESC, s.id DESC LIMIT 1
+    ) OR EXISTS (
         SELECT FROM firmware_report f
-        WHERE f.device_id = %(device_id)s AND f.component = %(component)s AND f.state = 'UPDATED' AND f.id <> %(id)s
+        WHERE f.device_id = %(device_id)s AND f.component = %(component)s AND f.state IN ('UPDATED', 'FAILED')
             AND f.observed_at > %(observed_at)s
     )
-"""
-UPDATE_FIRMWARE = """
-    UPDATE device SET firmware = %(version)s, row_version = row_version + 1, updated_at = now()
-    FROM (SELECT id, firmware AS before FROM device WHERE id = %(device_id)s FOR UPDATE) AS old
-    WHERE device.id = old.id AND device.firmware <> %(version)s RETURNING old.before
-"""
-RECORD_HISTORY = """
-    INSERT INTO device_history (device_id, at, field, before, after, source) VALUES (%s, %s, %s, %s, %s, 'device')
 """
 
 
 def record_firmware_report(conn: Connection, report: FirmwareReport) -> bool:
-    """Whether this report is new. What the newest finished update of a component says is what the device runs then."""
+    """Whether this report is new. What the device runs and what its history says of it follow from all reports by the
+    device's own time, in whatever order they come; see `domain.firmware`."""
+    # Of two reports of one device the second waits here, and then sees the first.
+    conn.execute(LOCK_DEVICE, (report.device_id,))
     observed_at = from_micros(report.observed_us)
     inserted = conn.execute(
         RECORD_FIRMWARE_REPORT,
@@ -53,25 +51,12 @@ def record_firmware_report(conn: Connection, report: FirmwareReport) -> bool:
     ).fetchone()
     if inserted is None:
         return False
-    if report.state is FirmwareState.UPDATED:
+    rolls_back = report.state is FirmwareState.FAILED and report.previous is not None
+    if report.state is FirmwareState.UPDATED or rolls_back:
+        version = report.previous if rolls_back else report.version
         key = {"device_id": report.device_id, "component": report.component, "observed_at": observed_at}
-        newest = conn.execute(LOAD_FIRMWARE_BEFORE, key | {"id": inserted[0]}).fetchone()
-        if newest is not None:
-            _record_firmware(conn, report, before=newest[0])
+        conn.execute(MEND_FIRMWARE, key | {"version": version, "id": inserted[0]})
     return True
-
-
-def _record_firmware(conn: Connection, report: FirmwareReport, before: str | None) -> None:
-    if report.component == "main":
-        row = conn.execute(UPDATE_FIRMWARE, {"version": report.version, "device_id": report.device_id}).fetchone()
-        if row is None:
-            return
-        before = row[0]
-    elif before == report.version:
-        return
-    at = from_micros(report.observed_us)
-    field = f"firmware:{report.component}"
-    conn.execute(RECORD_HISTORY, (report.device_id, at, field, before or None, report.version))
 
 
 RECORD_EVENT = """
@@ -95,23 +80,19 @@ def record_event(conn: Connection, report: EventReport) -> bool:
 
 
 RECORD_STATUS = """
-    INSERT INTO status_report (device_id, observed_at, received_at, state)
-    SELECT %(device_id)s, %(observed_at)s, %(received_at)s, %(state)s
+    INSERT INTO status_report (device_id, observed_at, received_at, state, is_repeat)
+    SELECT %(device_id)s, %(observed_at)s, %(received_at)s, %(state)s, %(unless_known)s
     WHERE NOT %(unless_known)s OR %(state)s IS DISTINCT FROM (
-        SELECT s.state FROM status_report s WHERE s.device_id = %(device_id)s ORDER BY s.observed_at DESC LIMIT 1
+        SELECT s.state FROM status_report s WHERE s.device_id = %(device_id)s
+        ORDER BY s.received_at DESC, s.id DESC LIMIT 1
     )
     ON CONFLICT DO NOTHING RETURNING id
-"""
-UPDATE_CONNECTIVITY = """
-    UPDATE device SET connectivity = %(connectivity)s, connectivity_since = %(at)s
-    FROM (SELECT id, connectivity AS before FROM device WHERE id = %(device_id)s FOR UPDATE) AS old
-    WHERE device.id = old.id AND (device.connectivity_since IS NULL OR device.connectivity_since <= %(at)s)
-    RETURNING old.before
 """
 
 
 def record_status(conn: Connection, report: StatusReport, *, unless_known: bool) -> bool:
-    """Whether this status is new; the device's connectivity follows it, unless something newer was known.
+    """Whether this status is new; the device's connectivity follows from it and all else that is known, see
+    `domain.connectivity`.
 
     `unless_known`: one that repeats the last (a retained message, sent again to whoever subscribes) is not new.
     """
@@ -124,56 +105,24 @@ def record_status(conn: Connection, report: StatusReport, *, unless_known: bool)
     }
     if conn.execute(RECORD_STATUS, values).fetchone() is None:
         return False
-    connectivity = "ONLINE" if report.state is ConnectionState.ONLINE else "OFFLINE"
-    change = {"device_id": report.device_id, "connectivity": connectivity, "at": values["observed_at"]}
-    row = conn.execute(UPDATE_CONNECTIVITY, change).fetchone()
-    if row is not None and row[0] != connectivity:
-        conn.execute(RECORD_HISTORY, (report.device_id, values["observed_at"], "connectivity", row[0], connectivity))
+    record_word(conn, report.device_id, Word(report.state, report.observed_us, report.received_us, unless_known))
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceSeen:
-    """The newest sign of life of one device: when it was received, and when its newest reading was taken."""
-
-    device_id: int
-    received_us: int
-    observed_us: int
-
-
-# A reading that was taken and received after the device was said to be offline shows that it is back.
-RECORD_SEEN = """
-    WITH seen AS (
-        SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS seen (id, received_at, observed_at)
-    ), old AS (
-        SELECT device.id, connectivity AS before, connectivity_since AS since FROM device JOIN seen USING (id)
+RECORD_LAST_SEEN = """
+    UPDATE device SET last_seen_at = greatest(device.last_seen_at, seen.received_at)
+    FROM (
+        SELECT device.id, seen.received_at
+        FROM device JOIN unnest(%s::bigint[], %s::timestamptz[]) AS seen (id, received_at) USING (id)
         ORDER BY device.id FOR NO KEY UPDATE OF device
-    ), updated AS (
-        UPDATE device SET
-            last_seen_at = greatest(device.last_seen_at, seen.received_at),
-            connectivity = CASE WHEN comes_back THEN 'ONLINE' ELSE device.connectivity END,
-            connectivity_since = CASE WHEN comes_back THEN seen.received_at ELSE device.connectivity_since END
-        FROM seen JOIN old USING (id), LATERAL (
-            SELECT old.before <> 'ONLINE'
-                AND (old.since IS NULL OR (seen.received_at > old.since AND seen.observed_at > old.since)) AS comes_back
-        ) AS judged
-        WHERE device.id = seen.id
-        RETURNING device.id, old.before, comes_back, seen.received_at
-    )
-    INSERT INTO device_history (device_id, at, field, before, after, source)
-    SELECT id, received_at, 'connectivity', before, 'ONLINE', 'device' FROM updated WHERE comes_back
+    ) AS seen
+    WHERE device.id = seen.id
 """
 
 
 def record_seen(conn: Connection, seen: Sequence[DeviceSeen]) -> None:
-    """Moves the last sign of life of these devices forward, each device once; an offline one may be online by it."""
+    """Moves the last sign of life of these devices forward, each device once; one that was away may be back by it."""
     if not seen:
         return
-    conn.execute(
-        RECORD_SEEN,
-        (
-            [s.device_id for s in seen],
-            [from_micros(s.received_us) for s in seen],
-            [from_micros(s.observed_us) for s in seen],
-        ),
-    )
+    record_readings(conn, seen)
+    conn.execute(RECORD_LAST_SEEN, ([s.device_id for s in seen], [from_micros(s.received_us) for s in seen]))

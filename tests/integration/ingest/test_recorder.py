@@ -159,7 +159,8 @@ def test_firmware_is_what_the_newest_report_says_and_history_keeps_the_change(la
     assert lab.value("SELECT firmware FROM device WHERE serial = 'T-0000'") == "2.0"
     history = lab.query("SELECT field, before, after, source FROM device_history ORDER BY id")
     assert [tuple(row.values()) for row in history] == [
-        ("firmware:main", before or None, "2.0", "device"),
+        ("firmware:main", before or None, "1.9", "device"),
+        ("firmware:main", "1.9", "2.0", "device"),
         ("firmware:pump", None, "7.1", "device"),
     ]
     assert lab.value("SELECT count(*) FROM firmware_report") == 4
