@@ -25,13 +25,15 @@ from ingest.formats.compression import unpack
 from ingest.formats.contract import Decoder, Part, ReportPart
 from ingest.formats.own_json import decode_own_json
 from ingest.message import Message
+from ingest.sparkplug.edges import decode_alone
 from ingest.validate import Judged, TimeWindow, join_path, judge_telemetry, judge_time
 
 MAX_REJECTIONS = 20  # of one message; the rest is summed up in one more
 WHOLE_PAYLOAD = 16_384  # a larger one is kept whole with the first rejection of a message only
 EXCERPT = 1_024
 KEPT_OVERSIZED = 65_536
-RETAIN_OR_DUP = 1 | 8
+RETAIN = 1
+RETAIN_OR_DUP = RETAIN | 8
 
 _Parser: TypeAlias = Callable[[Any, int, int, int], Report | tuple[str, str]]
 _PARSERS: dict[TopicKind, _Parser] = {
@@ -67,12 +69,21 @@ class Found:
 
 
 def read_carefully(
-    message: Message, table: DeviceTable, window: TimeWindow, max_payload: int, max_values: int
+    message: Message,
+    table: DeviceTable,
+    window: TimeWindow,
+    max_payload: int,
+    max_values: int,
+    sparkplug: Decoder | None = None,
 ) -> Found:
-    """All that the message says and gets wrong."""
+    """All that the message says and gets wrong.
+
+    `sparkplug` remembers what edge nodes said before; without it only births can be read.
+    """
     route = table.find_route(message.topic)
     found = Found()
-    problem = _read(message, route, table, window, max_payload, max_values, found)
+    decode = _DECODERS.get(route.format) or sparkplug or decode_alone(table, max_payload, max_values)
+    problem = _read(message, route, table, window, max_payload, max_values, decode, found)
     if problem is not None:
         found.judged.problems.append(problem)
     found.rejected = sum(problem.weight for problem in found.judged.problems)
@@ -87,6 +98,7 @@ def _read(
     window: TimeWindow,
     max_payload: int,
     max_values: int,
+    decode: Decoder,
     found: Found,
 ) -> Problem | None:
     if message.size > max_payload:
@@ -94,12 +106,15 @@ def _read(
         return Problem(RejectionReason.TOO_LARGE, None, detail)
     if route.kind is TopicKind.UNKNOWN:
         return Problem(RejectionReason.UNKNOWN_TOPIC, None, "no such topic is part of the contract")
+    if route.format is WireFormat.SPARKPLUG and message.header & RETAIN:
+        detail = "it is retained, so that nobody can tell when it was sent"
+        return Problem(RejectionReason.NOT_SPARKPLUG, None, detail)
     payload = unpack(message.payload, message.content_type, max_payload)
     if isinstance(payload, Problem):
         return payload
     parts: list[Part] = []
     count = 0
-    for part in _DECODERS[route.format](payload, route, window.received_us):
+    for part in decode(payload, route, window.received_us):
         count += _count_values(part)
         if count <= max_values:
             parts.append(part)

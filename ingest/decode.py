@@ -1,8 +1,8 @@
 """Payloads to documents, and documents to what they say: pure and total, any bytes give a value, never an exception."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -82,11 +82,22 @@ def is_plain(payload: bytes, string_count: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TelemetryPart:
-    """One `{"ts", "values"}` of a message, not judged yet. `path` is where it stands, e.g. "SN-1[3]" or ""."""
+    """One `{"ts", "values"}` of a message, not judged yet. `path` is where it stands, e.g. "SN-1[3]" or "".
+
+    `counts_from_receipt`: its `ts` was counted from the time of receipt, so it is no time of the device's own clock.
+    `is_historical`: sent long after it was measured, as the sender says: stored as late, and no sign of life.
+    `named_device`: what the payload itself calls the device, where the topic has named it already; "" for nothing.
+    `name_field` gives the path in the message of a field of the body ("ts", "values.flow"); by default it is below
+    `path`.
+    """
 
     serial: str
     path: str
     body: Any
+    counts_from_receipt: bool = False
+    is_historical: bool = False
+    named_device: str = ""
+    name_field: Callable[[str], str | None] | None = field(default=None, compare=False, repr=False)
 
 
 def split_telemetry(document: Any, serial: str | None) -> Iterator[TelemetryPart | Problem]:
@@ -207,7 +218,13 @@ def describe(value: Any) -> str:
         return f"{kind} of {len(value)}"
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return shorten(repr(value))
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"a whole number of {value.bit_length():,} bits"  # Python would refuse to write a longer one down
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    if isinstance(value, str | int | float):
+        return shorten(repr(value if isinstance(value, int | float) else value[:200]))
+    return f"a value of the type {type(value).__name__}"
 
 
 def shorten(text: str, limit: int = 80) -> str:

@@ -7,6 +7,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.sparkplug import DEVICE_KINDS, NODE_KINDS, MessageKind
+from domain.unit_conversion import Conversion
+
 MAX_CACHED = 100_000  # topics: a cache of what strangers send is bounded
 LONGEST_CACHED = 256  # bytes: a topic may have 65,535
 
@@ -42,11 +45,13 @@ class SensorEntry:
     physical_min: float
     physical_max: float
     unit: str
+    states: Mapping[str, float] = field(default_factory=dict)  # texts that stand for numbers
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceEntry:
-    """One device and its series. `shapes` remembers the series of each set of sensors that came together."""
+    """One device and its series. `shapes` remembers the series of each set of sensors that came together,
+    `conversions` how a sensor's values come from another unit than its own, or why they cannot."""
 
     device_id: int
     serial: str
@@ -54,6 +59,7 @@ class DeviceEntry:
     sensors: Mapping[str, SensorEntry]
     gateway: str | None = None  # which gateway may speak for it
     shapes: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    conversions: dict[tuple[str, str], Conversion | str] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class Route:
     device: DeviceEntry | None  # None: a gateway's topic, or a serial that nobody has registered
     gateway: str | None = None  # as it stands in the topic; None behind a topic that names none
     format: WireFormat = WireFormat.JSON
+    group: str | None = None  # Sparkplug only, as is the verb
+    verb: MessageKind | None = None
 
 
 class DeviceTable:
@@ -110,13 +118,24 @@ class DeviceTable:
 
     def _parse_topic(self, parts: list[str]) -> Route:
         match parts:
-            case ["v1", "gateway", "telemetry"]:
-                return Route(TopicKind.TELEMETRY, True, None, None)
-            case ["forewarn", "v1", "gateway", gateway, name] if name in _KINDS:
-                return Route(_KINDS[name], True, None, None, gateway)
-            case ["forewarn", "v1", serial, name] if name in _KINDS:
-                return Route(_KINDS[name], False, serial, self.devices.get(serial))
+            case ["v1", "gateway", name] if name in _THINGSBOARD:
+                kind, wire_format = _THINGSBOARD[name]
+                return Route(kind, True, None, None, format=wire_format)
+            case ["forewarn", "v1", "gateway", gateway, name] if name in _NAMES:
+                kind, wire_format = _NAMES[name]
+                return Route(kind, True, None, None, gateway, wire_format)
+            case ["forewarn", "v1", serial, name] if name in _NAMES:
+                kind, wire_format = _NAMES[name]
+                return Route(kind, False, serial, self.devices.get(serial), format=wire_format)
+            case ["spBv1.0", group, verb, edge] if verb in NODE_KINDS:
+                return self._route_sparkplug(group, MessageKind(verb), edge, edge)
+            case ["spBv1.0", group, verb, edge, serial] if verb in DEVICE_KINDS:
+                return self._route_sparkplug(group, MessageKind(verb), edge, serial)
         return Route(TopicKind.UNKNOWN, False, None, None)
+
+    def _route_sparkplug(self, group: str, verb: MessageKind, edge: str, serial: str) -> Route:
+        device = self.devices.get(serial)
+        return Route(TopicKind.TELEMETRY, True, serial, device, edge, WireFormat.SPARKPLUG, group, verb)
 
     def find_series(self, series_id: int) -> tuple[DeviceEntry, str]:
         """The device of a series of this table, and the sensor's key."""
@@ -136,4 +155,20 @@ class DeviceTable:
         return found
 
 
-_KINDS = {kind.value: kind for kind in (TopicKind.TELEMETRY, TopicKind.FIRMWARE, TopicKind.EVENT, TopicKind.STATUS)}
+# The last word of a topic of ours.
+_NAMES: dict[str, tuple[TopicKind, WireFormat]] = {
+    "telemetry": (TopicKind.TELEMETRY, WireFormat.JSON),
+    "senml": (TopicKind.TELEMETRY, WireFormat.SENML_JSON),
+    "senml-cbor": (TopicKind.TELEMETRY, WireFormat.SENML_CBOR),
+    "firmware": (TopicKind.FIRMWARE, WireFormat.JSON),
+    "event": (TopicKind.EVENT, WireFormat.JSON),
+    "status": (TopicKind.STATUS, WireFormat.JSON),
+    "attributes": (TopicKind.ATTRIBUTES, WireFormat.JSON),
+}
+# The last word of a topic of ThingsBoard's gateways.
+_THINGSBOARD: dict[str, tuple[TopicKind, WireFormat]] = {
+    "telemetry": (TopicKind.TELEMETRY, WireFormat.JSON),
+    "attributes": (TopicKind.ATTRIBUTES, WireFormat.THINGSBOARD_ATTRIBUTES),
+    "connect": (TopicKind.STATUS, WireFormat.THINGSBOARD_CONNECT),
+    "disconnect": (TopicKind.STATUS, WireFormat.THINGSBOARD_DISCONNECT),
+}

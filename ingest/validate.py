@@ -7,9 +7,11 @@ from typing import Any
 
 from domain.clock import MICROS_PER_DAY, MICROS_PER_SECOND, from_micros
 from domain.reading import ReadingFlag, RejectionReason
+from domain.unit_conversion import Conversion, find_conversion
 from ingest.decode import Problem, TelemetryPart, count_values, describe, parse_time, shorten
 from ingest.device_table import DeviceEntry, SensorEntry
 
+MAX_CONVERSIONS = 64  # pairs of sensor and unit that one device may name beside the profile's own
 QUALITY_FLAGS = {"good": ReadingFlag.NONE, "uncertain": ReadingFlag.UNCERTAIN, "bad": ReadingFlag.BAD}
 
 
@@ -78,57 +80,87 @@ def judge_time(body: Mapping[str, Any], path: str, window: TimeWindow) -> tuple[
 
 def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: TimeWindow, judged: Judged) -> None:
     """Adds what is good in this part to `judged`, and a problem for everything that is not."""
-    weight = max(1, count_values(part.body))
+    body, weight = part.body, max(1, count_values(part.body))
 
     def refuse(reason: RejectionReason, name: str, detail: str, lost: int = 1) -> None:
-        judged.problems.append(Problem(reason, join_path(part.path, name), detail, part.serial, lost))
+        where = part.name_field(name) if part.name_field else join_path(part.path, name)
+        judged.problems.append(Problem(reason, where, detail, part.serial, lost))
 
     if device is None:
         detail = f"no device has the serial {shorten(part.serial)!r}"
         refuse(RejectionReason.UNKNOWN_SERIAL, "", detail, weight)
         return
-    if not isinstance(part.body, dict):
-        detail = f'must be an object {{"ts": …, "values": {{…}}}}, not {describe(part.body)}'
+    if not isinstance(body, dict):
+        detail = f'must be an object {{"ts": …, "values": {{…}}}}, not {describe(body)}'
         refuse(RejectionReason.WRONG_SHAPE, "", detail, weight)
         return
-    values = part.body.get("values")
+    values = body.get("values")
     if not isinstance(values, dict):
-        detail = f"must be an object of numbers, not {describe(values)}" if "values" in part.body else "is missing"
+        detail = f"must be an object of numbers, not {describe(values)}" if "values" in body else "is missing"
         refuse(RejectionReason.WRONG_SHAPE, "values", detail, weight)
         return
     if not values:
         refuse(RejectionReason.EMPTY, "values", "holds no value")
         return
-    time = judge_time(part.body, part.path, window)
+    time = judge_time(body, part.path, window)
     if isinstance(time, Problem):
-        judged.problems.append(Problem(time.reason, time.field, time.detail, part.serial, weight))
+        refuse(time.reason, "ts", time.detail, weight)
         return
     observed_us, clock_flag = time
-    seq = part.body.get("seq", 0)
+    if part.counts_from_receipt:
+        clock_flag = ReadingFlag.CLOCK_OF_RECEIPT
+    if part.is_historical:
+        clock_flag |= ReadingFlag.LATE
+    seq = body.get("seq", 0)
     if isinstance(seq, bool) or not isinstance(seq, int) or seq < 0:
         refuse(RejectionReason.WRONG_SHAPE, "seq", f"must be a whole number from 0, not {describe(seq)}", 0)
-    remarks = {}
-    for name in ("quality", "units"):
-        remarks[name] = part.body.get(name, {})
-        if not isinstance(remarks[name], dict):
-            detail = f"must be an object with a text for each value, not {describe(remarks[name])}"
+    quality, units = body.get("quality", _NO_REMARKS), body.get("units", _NO_REMARKS)
+    for name, remarks in (("quality", quality), ("units", units)):
+        if not isinstance(remarks, dict):
+            detail = f"must be an object with a text for each value, not {describe(remarks)}"
             refuse(RejectionReason.WRONG_SHAPE, name, detail, weight)
             return
     for name, value in values.items():
         sensor = device.sensors.get(name)
-        flag = judge_quality(remarks["quality"].get(name, "good"))
+        flag = judge_quality(quality[name]) if name in quality else ReadingFlag.NONE
         if sensor is None:
             refuse(RejectionReason.UNKNOWN_SENSOR, f"values.{shorten(name)}", _name_unknown_sensor(name, device))
-        elif flag is None:
-            detail = f"must be good, uncertain or bad, not {describe(remarks['quality'][name])}"
+            continue
+        if flag is None:
+            detail = f"must be good, uncertain or bad, not {describe(quality[name])}"
             refuse(RejectionReason.WRONG_SHAPE, f"quality.{name}", detail)
-        elif (unit := remarks["units"].get(name, sensor.unit)) != sensor.unit:
-            detail = f"came in {describe(unit)}, the profile's unit is {sensor.unit!r}"
-            refuse(RejectionReason.UNIT_MISMATCH, f"units.{name}", detail)
-        elif isinstance(number := judge_value(value, sensor), Problem):
+            continue
+        conversion = None
+        # A text is mapped to a number of the profile's own unit, whatever unit it was sent with.
+        if units and (unit := units.get(name, sensor.unit)) != sensor.unit and not isinstance(value, str):
+            conversion = _find_conversion(unit, name, sensor, device)
+            if isinstance(conversion, str):
+                detail = f"came in {describe(unit)}, the profile's unit is {sensor.unit!r}{conversion}"
+                refuse(RejectionReason.UNIT_MISMATCH, f"units.{name}", detail)
+                continue
+        number = judge_value(value, sensor, conversion)
+        if isinstance(number, Problem):
             refuse(number.reason, f"values.{name}", number.detail)
         else:
             judged.add(sensor.series_id, observed_us, number, clock_flag | flag)
+
+
+_NO_REMARKS: dict[str, Any] = {}
+
+
+def _find_conversion(unit: Any, name: str, sensor: SensorEntry, device: DeviceEntry) -> Conversion | str:
+    """The conversion, or what is to be said of it after both units are named."""
+    if not isinstance(unit, str):
+        return ""
+    found = device.conversions.get((name, unit))
+    if found is None:
+        # To find one takes milliseconds: what a device can make us look for is bounded.
+        if len(device.conversions) >= MAX_CONVERSIONS:
+            return f"; this device has named {MAX_CONVERSIONS} units before"
+        found = find_conversion(unit, sensor.unit)
+        found = f", {found}" if isinstance(found, str) else found
+        device.conversions[name, unit] = found
+    return found
 
 
 def judge_quality(quality: Any) -> ReadingFlag | None:
@@ -136,22 +168,34 @@ def judge_quality(quality: Any) -> ReadingFlag | None:
     return QUALITY_FLAGS.get(quality) if isinstance(quality, str) else None
 
 
-def judge_value(value: Any, sensor: SensorEntry) -> float | Problem:
-    """The value as a finite float in the physical range of its sensor, or why it is none."""
+def judge_value(value: Any, sensor: SensorEntry, conversion: Conversion | None = None) -> float | Problem:
+    """The value as a finite float of the sensor's unit in its physical range, or why it is none."""
     if not isinstance(value, int | float):  # a boolean is an int: 0 or 1
-        return Problem(RejectionReason.NOT_A_NUMBER, None, f"must be a number or a boolean, not {describe(value)}")
+        state = sensor.states.get(value) if isinstance(value, str) else None
+        if state is None:
+            return Problem(RejectionReason.NOT_A_NUMBER, None, _name_no_number(value, sensor))
+        value = state
     try:
         number = float(value)
     except OverflowError:
         number = float("inf")
     if number != number:
         return Problem(RejectionReason.NOT_A_NUMBER, None, "is NaN")
+    if conversion is not None:
+        number = conversion.convert(number)
     if not sensor.physical_min <= number <= sensor.physical_max:
         detail = (
             f"{number:g} {sensor.unit} is outside the physical range {sensor.physical_min:g} to {sensor.physical_max:g}"
         )
         return Problem(RejectionReason.OUT_OF_PHYSICAL_RANGE, None, detail)
     return number
+
+
+def _name_no_number(value: Any, sensor: SensorEntry) -> str:
+    if isinstance(value, str) and sensor.states:
+        states = ", ".join(repr(text) for text in list(sensor.states)[:10])
+        return f"{describe(value)} is neither a number nor one of the profile's states {states}"
+    return f"must be a number or a boolean, not {describe(value)}"
 
 
 def join_path(path: str, name: str) -> str | None:

@@ -1,5 +1,6 @@
 """What is known of one edge node between two of its messages. Immutable: a step makes another one."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ class Scope:
     born_us: int  # when it was received
     by_name: Mapping[str, Declared | None] = field(compare=False, repr=False)  # None: it stands for several
     by_alias: Mapping[int, Declared | None] = field(compare=False, repr=False)
+    by_last: Mapping[str, int] = field(compare=False, repr=False)  # how many names end so, behind their last slash
 
 
 def build_scope(declared: Iterable[Declared], epoch: int, birth_ms: int | None, born_us: int) -> Scope:
@@ -45,7 +47,8 @@ def build_scope(declared: Iterable[Declared], epoch: int, birth_ms: int | None, 
         by_name[metric.name] = None if metric.name in by_name else metric
         if metric.alias is not None:
             by_alias[metric.alias] = None if metric.alias in by_alias else metric
-    return Scope(kept, epoch, birth_ms, born_us, by_name, by_alias)
+    by_last = Counter(name.rpartition("/")[2] for name in by_name)
+    return Scope(kept, epoch, birth_ms, born_us, by_name, by_alias, by_last)
 
 
 @dataclass(frozen=True, slots=True)
