@@ -12,7 +12,7 @@ from domain.tickets import DecisionKind
 from service_link.quality import QualityWatch, propose_capas
 from service_link.queue import TriageQueue
 from service_link.settings import ServiceLinkSettings
-from service_link.ticks import keep_house, remove_what_is_old, tick
+from service_link.ticks import keep_house, remove_what_is_old, tick, watch_data_quality
 from store.decisions import try_lock_triage
 from store.heartbeats import record_heartbeat, remove_heartbeat
 from store.listening import listen, wait_for_notice
@@ -100,6 +100,7 @@ class _Service:
         if self._is_time("tick", self._settings.tick_s):
             self._try(lambda: tick(self._conn, _now()))
             self._try(lambda: remove_what_is_old(self._conn, _now(), self._settings.reading_days))
+            self._try(lambda: watch_data_quality(self._conn, _now()))
             taken = self._queue.decide_put_off(self._conn, _now())
             if any(d.decision in OPENING for d in taken):
                 self._hurry_cohorts()

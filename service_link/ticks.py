@@ -4,7 +4,10 @@ import logging
 from datetime import datetime, timedelta
 
 from service_link.batch_plan import MACHINE
+from service_link.data_quality import judge_devices
+from store.data_quality import remove_old_quality_days
 from store.pool import Connection
+from store.rejection_groups import fold_rejections, remove_old_groups
 from store.retention import drop_old_readings, prepare_reading_days, remove_old_rejections, remove_old_scores
 from store.shelvings import expire_shelvings
 from store.work_order_clocks import mend_quiet_orders, record_clocks, record_quiet_orders
@@ -14,6 +17,8 @@ log = logging.getLogger("forewarn.service_link")
 SETTLED = timedelta(minutes=1)
 # What one round removes: a fraction of a second of work, and in an hour more than 100,000 series make.
 REMOVED_AT_ONCE = 20_000
+# Rejections that one round counts; a flood of more is counted round by round.
+FOLDED_AT_ONCE = 10_000
 
 
 def tick(conn: Connection, now: datetime) -> None:
@@ -25,6 +30,13 @@ def tick(conn: Connection, now: datetime) -> None:
         record_quiet_orders(conn, MACHINE, now)
     with conn.transaction():
         record_clocks(conn, MACHINE, now)
+
+
+def watch_data_quality(conn: Connection, now: datetime) -> None:
+    """Counts new rejections by their cause and judges the days of some devices; a bounded amount of each."""
+    with conn.transaction():
+        fold_rejections(conn, FOLDED_AT_ONCE)
+    judge_devices(conn, now)
 
 
 def keep_house(conn: Connection, now: datetime, reading_days: int) -> None:
@@ -39,7 +51,8 @@ def keep_house(conn: Connection, now: datetime, reading_days: int) -> None:
 
 
 def remove_what_is_old(conn: Connection, now: datetime, reading_days: int) -> int:
-    """How many scores and rejections older than `reading_days` (0: none is) were removed, a bounded number a round."""
+    """How many scores, rejections and judged days older than `reading_days` (0: none is) were removed, a bounded number
+    a round."""
     if reading_days <= 0:
         return 0
     first_kept = now - timedelta(days=reading_days)
@@ -47,4 +60,8 @@ def remove_what_is_old(conn: Connection, now: datetime, reading_days: int) -> in
         removed = remove_old_scores(conn, first_kept, REMOVED_AT_ONCE)
     with conn.transaction():
         removed += remove_old_rejections(conn, first_kept, REMOVED_AT_ONCE)
+    with conn.transaction():
+        removed += remove_old_groups(conn, first_kept.date(), REMOVED_AT_ONCE)
+    with conn.transaction():
+        removed += remove_old_quality_days(conn, first_kept.date(), REMOVED_AT_ONCE)
     return removed

@@ -6,11 +6,9 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from store.pool import Connection
-from store.rejections import StoredRejection
+from store.rejections import COLUMNS, FILTER, RejectionFilters, StoredRejection, to_parameters
 
-LOAD_REJECTION = """
-    SELECT id, received_at, topic, serial, reason, field, detail, payload FROM rejection WHERE id = %s
-"""
+LOAD_REJECTION = f"SELECT {COLUMNS} FROM rejection WHERE id = %s"  # noqa: S608
 
 
 def load_rejection(conn: Connection, rejection_id: int) -> StoredRejection | None:
@@ -19,15 +17,12 @@ def load_rejection(conn: Connection, rejection_id: int) -> StoredRejection | Non
         return cursor.execute(LOAD_REJECTION, (rejection_id,)).fetchone()
 
 
-COUNT_REJECTIONS = """
-    SELECT count(*) FROM rejection
-    WHERE (%(reason)s::text IS NULL OR reason = %(reason)s) AND (%(serial)s::text IS NULL OR serial = %(serial)s)
-"""
+COUNT_REJECTIONS = f"SELECT count(*) FROM rejection WHERE {FILTER}"  # noqa: S608
 
 
-def count_rejections(conn: Connection, *, reason: str | None = None, serial: str | None = None) -> int:
+def count_rejections(conn: Connection, filters: RejectionFilters) -> int:
     """How many rejections the filters match."""
-    row = conn.execute(COUNT_REJECTIONS, {"reason": reason, "serial": serial}).fetchone()
+    row = conn.execute(COUNT_REJECTIONS, to_parameters(filters)).fetchone()
     assert row is not None
     return int(row[0])
 

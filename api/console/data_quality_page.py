@@ -17,7 +17,7 @@ from domain.roles import Permission
 from store.devices import DeviceFilters, count_devices, load_devices
 from store.installation_health import LedgerDay, load_ledger_today
 from store.pool import Connection
-from store.rejections import StoredRejection, load_rejections
+from store.rejections import RejectionFilters, StoredRejection, load_rejections
 
 router = APIRouter(include_in_schema=False)
 ROWS = 50
@@ -40,9 +40,8 @@ def show_data_quality(
     serial = serial.strip()[:64]
     with pool.connection() as conn:
         ledger = load_ledger_today(conn)
-        refused = load_rejections(
-            conn, reason=reason or None, serial=serial or None, before=_read_cursor(before), limit=ROWS + 1
-        )
+        wanted = RejectionFilters(reason=reason or None, serial=serial or None)
+        refused = load_rejections(conn, wanted, before=_read_cursor(before), limit=ROWS + 1)
         silent, silent_total = _load_silent(view, conn)
     last = refused[ROWS - 1] if len(refused) > ROWS else None
     cursor = f"{last.received_at.isoformat()}~{last.id}" if last else None

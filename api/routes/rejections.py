@@ -15,7 +15,7 @@ from api.state import Database
 from domain.reading import RejectionReason
 from domain.roles import Permission
 from store.rejection_queries import count_by_reason, count_rejections, load_rejection
-from store.rejections import StoredRejection, load_rejections
+from store.rejections import RejectionFilters, StoredRejection, load_rejections
 
 router = APIRouter(prefix="/rejections", tags=["data quality"])
 Reader = Annotated[Caller, require(Permission.REJECTION_READ)]
@@ -63,9 +63,10 @@ def list_rejections(
     """Rejections, newest first."""
     keys = read_cursor(cursor, [str, int])
     before = (read_instant(keys[0]), int(keys[1])) if keys else None
+    filters = RejectionFilters(reason=reason, serial=serial)
     with pool.connection() as conn:
-        found = load_rejections(conn, reason=reason, serial=serial, before=before, limit=limit + 1)
-        count = count_rejections(conn, reason=reason, serial=serial) if total else None
+        found = load_rejections(conn, filters, before=before, limit=limit + 1)
+        count = count_rejections(conn, filters) if total else None
     page = found[:limit]
     next_cursor = make_cursor([page[-1].received_at.isoformat(), page[-1].id]) if len(found) > limit else None
     return Page(items=[RejectionShape(**_fields(r)) for r in page], next_cursor=next_cursor, total=count)
