@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Without compiled modules every start of a program compiles hundreds of them anew; some container images ask for that.
+unexport PYTHONDONTWRITEBYTECODE
 
 run: $(INSTALLED)
 	@exec $(BIN)/forewarn demo
@@ -36,7 +38,7 @@ test: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 4 --dist loadfile
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 schema: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.integration.store.schema_snapshot

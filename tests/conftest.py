@@ -12,6 +12,7 @@ Servers of databases start once in a session. A missing service fails in CI and 
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -106,14 +107,29 @@ def mosquitto() -> Iterator[MosquittoProcess]:
         yield running
 
 
+# A run starts our programs a hundred times. Where byte code may not be kept, each start compiles every module anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# What takes longest comes first, or one worker would still be busy with it when the others have nothing left to do.
+# The workers take whole files in this order (`--dist loadfile --no-loadscope-reorder`).
+ORDER = ("faults", "e2e", "integration")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests name their missing Chromium once, before anything starts; in CI they fail instead."""
+    """Slow folders first; browser tests name their missing Chromium once, in CI they fail instead."""
+    items.sort(key=_find_rank)
     if is_ci() or _find_chromium() is not None:
         return
     skip = pytest.mark.skip(reason="Chromium is not installed: `apt-get install chromium` or the like")
     for item in items:
         if item.get_closest_marker("browser") is not None:
             item.add_marker(skip)
+
+
+def _find_rank(item: pytest.Item) -> int:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return ORDER.index(folder) if folder in ORDER else len(ORDER)
 
 
 def _find_chromium() -> str | None:

@@ -42,12 +42,15 @@ class DatabaseServer:
 
     @contextmanager
     def fresh_database(self) -> Iterator[Database]:
-        """A migrated, otherwise empty database; dropped at the end, whoever may still be connected."""
+        """A migrated, otherwise empty database; dropped at the end, whoever may still be connected.
+
+        Copied file by file: hundreds of small tables written through the log would take ten times as long.
+        """
         name = f"test_{os.getpid()}_{next(_numbers)}"
         identifier = sql.Identifier(name)
         with psycopg.connect(self.superuser_url, autocommit=True) as conn:
             conn.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY OWNER {}").format(
                     identifier, sql.Identifier(self.template), sql.Identifier(OWNER)
                 )
             )
