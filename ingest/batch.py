@@ -17,6 +17,7 @@ from ingest.device_table import DeviceTable
 from ingest.message import Message
 from ingest.mqtt_source import Chunk
 from ingest.settings import IngestSettings
+from ingest.sparkplug.edges import EdgeChanges, Edges
 from ingest.validate import find_window
 
 DUP = 8
@@ -37,6 +38,7 @@ class Batch:
     reports: list[ReceivedReport]
     rejected: int
     skipped: list[bytes]  # digests of messages that had been taken before
+    edges: EdgeChanges | None = None  # where the messages lead the conversations with Sparkplug's edge nodes
 
     @property
     def names_unknown(self) -> bool:
@@ -64,6 +66,8 @@ class Batch:
             reports=[replace(r, message_no=r.message_no - first) for r in self.reports if first <= r.message_no < end],
             rejected=self.rejected if first == 0 else 0,
             skipped=[],
+            # With the last of them: an edge that is behind its readings takes some again, which does no harm.
+            edges=self.edges if end == len(self.messages) else None,
         )
 
     def as_unstorable(self, problem: str) -> "Batch":
@@ -79,15 +83,20 @@ class Batch:
             payload=message.payload,
         )
         emptied = self._select(1, 1)
-        return replace(emptied, messages=self.messages, rejections=[(0, rejection)], rejected=1)
+        return replace(emptied, messages=self.messages, rejections=[(0, rejection)], rejected=1, edges=None)
 
 
 def read_batch(
-    chunks: Sequence[Chunk], table: DeviceTable, settings: IngestSettings, receipts: Counter[bytes]
+    chunks: Sequence[Chunk],
+    table: DeviceTable,
+    settings: IngestSettings,
+    receipts: Counter[bytes],
+    edges: Edges | None = None,
 ) -> Batch:
     """Decodes the chunks one after the other. A message that a broker may have sent again and whose digest is in
     `receipts` is left out, once for each receipt."""
     limits = Limits(settings.max_payload, settings.max_values)
+    reader = None if edges is None else edges.begin(table, settings.max_payload, settings.max_values)
     messages: list[Message] = []
     parts = []
     skipped: Counter[bytes] = Counter()
@@ -96,7 +105,7 @@ def read_batch(
         window = find_window(
             chunk.received_us, retention_days=settings.retention_days, max_future_s=settings.max_future_s
         )
-        parts.append((len(messages), decode_messages(fresh, table, window, limits)))
+        parts.append((len(messages), decode_messages(fresh, table, window, limits, reader)))
         messages += fresh
     return Batch(
         messages=messages,
@@ -114,6 +123,7 @@ def read_batch(
         ],
         rejected=sum(columns.rejected for _, columns in parts),
         skipped=list(skipped.elements()),
+        edges=None if reader is None else reader.find_changes(),
     )
 
 

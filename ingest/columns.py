@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.reading import Rejection
-from ingest.careful import ReceivedReport, read_carefully
+from ingest.careful import ReceivedReport, Refusal, read_carefully
 from ingest.decode import QUICK_ERRORS, is_plain, load_quickly
-from ingest.device_table import DeviceTable, TopicKind
+from ingest.device_table import DeviceTable, TopicKind, WireFormat
+from ingest.formats.contract import Decoder
 from ingest.message import Message
-from ingest.validate import Judged, TimeWindow
+from ingest.validate import LAST_SEQ, NO_SEQ, Judged, TimeWindow
 
+_QUICK_FORMATS = (WireFormat.JSON, WireFormat.THINGSBOARD_TELEMETRY)
 _QUICK_KEYS = ({"ts", "values"}, {"ts", "values", "seq"})
 
 
@@ -31,16 +33,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What a run of messages says. The four arrays have one length and are in the order of arrival."""
+    """What a run of messages says. The arrays have one length and are in the order of arrival."""
 
     series_id: NDArray[np.int32]
     observed_us: NDArray[np.int64]
     value: NDArray[np.float64]
     flags: NDArray[np.int16]
+    seq: NDArray[np.int64]  # the number that came with each reading, or NO_SEQ
     message_no: NDArray[np.int32]  # which message each reading stood in
     rejections: list[tuple[int, Rejection]]  # with the number of the message
     reports: list[ReceivedReport]
-    rejected: int  # values lost to rejections
+    refusals: list[Refusal]  # one for each problem, with the number of the message
+    rejected: int  # values lost to them
 
 
 @dataclass(slots=True)
@@ -52,36 +56,48 @@ class _Parts:
     times: list[int]
     counts: list[int]
     numbers: list[int]
+    seqs: list[int]
 
 
-def decode_messages(messages: Sequence[Message], table: DeviceTable, window: TimeWindow, limits: Limits) -> Columns:
-    """Everything that these messages, all received at the window's time, say and get wrong. Never raises."""
+def decode_messages(
+    messages: Sequence[Message],
+    table: DeviceTable,
+    window: TimeWindow,
+    limits: Limits,
+    sparkplug: Decoder | None = None,
+) -> Columns:
+    """Everything that these messages, all received at the window's time, say and get wrong. Never raises.
+
+    `sparkplug` remembers what edge nodes said before; it gets their messages in order, each once.
+    """
     parts, careful = _collect(messages, table, limits)
     quick = _to_arrays(parts, table, window, careful)
     if not careful:
-        return Columns(*quick, [], [], 0)
+        return Columns(*quick, [], [], [], 0)
     rejections: list[tuple[int, Rejection]] = []
     reports: list[ReceivedReport] = []
+    refusals: list[Refusal] = []
     rejected = 0
     judged = Judged()
     numbers: list[int] = []
     for number in sorted(careful):
         # A microsecond apart: readings that have no time but that of their receipt must not fall on one instant.
         own_window = replace(window, received_us=window.received_us + number)
-        found = read_carefully(messages[number], table, own_window, limits.max_payload, limits.max_values)
+        found = read_carefully(messages[number], table, own_window, limits.max_payload, limits.max_values, sparkplug)
         rejections += [(number, rejection) for rejection in found.rejections]
         reports += [replace(report, message_no=number) for report in found.reports]
+        refusals += [refusal._replace(message_no=number) for refusal in found.refusals]
         rejected += found.rejected
         judged.extend(found.judged)
         numbers += [number] * len(found.judged.series_id)
-    return Columns(*_merge(quick, judged, numbers), rejections, reports, rejected)
+    return Columns(*_merge(quick, judged, numbers), rejections, reports, refusals, rejected)
 
 
 def _merge(quick: "_Arrays", judged: Judged, numbers: list[int]) -> "_Arrays":
     """Both in one, in the order of the messages."""
     if not numbers:
         return quick
-    series_id, observed_us, value, flags, rows = quick
+    series_id, observed_us, value, flags, seq, rows = quick
     all_rows = np.concatenate((rows, np.array(numbers, np.int32)))
     order = np.argsort(all_rows, kind="stable")
     return (
@@ -89,19 +105,21 @@ def _merge(quick: "_Arrays", judged: Judged, numbers: list[int]) -> "_Arrays":
         np.concatenate((observed_us, np.array(judged.observed_us, np.int64)))[order],
         np.concatenate((value, np.array(judged.value, np.float64)))[order],
         np.concatenate((flags, np.array(judged.flags, np.int16)))[order],
+        np.concatenate((seq, np.array(judged.seq, np.int64)))[order],
         all_rows[order],
     )
 
 
 def _collect(messages: Sequence[Message], table: DeviceTable, limits: Limits) -> tuple[_Parts, set[int]]:
     """The parts of all well-formed telemetry, and the numbers of the messages that need care."""
-    parts = _Parts([], [], [], [], [])
+    parts = _Parts([], [], [], [], [], [])
     series, values, times, counts, numbers = parts.series, parts.values, parts.times, parts.counts, parts.numbers
+    seqs = parts.seqs
     careful: set[int] = set()
     routes, find_route, find_shape, telemetry = table.routes, table.find_route, table.find_shape, TopicKind.TELEMETRY
     for number, (topic, payload, _, _, size, _) in enumerate(messages):
         route = routes.get(topic) or find_route(topic)
-        if route.kind is not telemetry or size > limits.max_payload:
+        if route.kind is not telemetry or route.format not in _QUICK_FORMATS or size > limits.max_payload:
             careful.add(number)
             continue
         try:
@@ -120,8 +138,9 @@ def _collect(messages: Sequence[Message], table: DeviceTable, limits: Limits) ->
         else:
             groups = [(route.device, document)]
         held = len(values)
+        gateway = route.gateway
         for device, items in groups:
-            if device is None:
+            if device is None or (route.by_gateway and device.gateway != gateway):
                 strings = -1
                 break
             if type(items) is dict:
@@ -136,7 +155,8 @@ def _collect(messages: Sequence[Message], table: DeviceTable, limits: Limits) ->
                     break
                 named = item["values"]
                 time = item["ts"]
-                if type(named) is not dict or type(time) is not int or type(item.get("seq", 0)) is not int:
+                seq = item.get("seq", NO_SEQ)
+                if type(named) is not dict or type(time) is not int or type(seq) is not int:
                     strings = -1
                     break
                 shape = device.shapes.get(tuple(named)) or find_shape(device, tuple(named))
@@ -148,16 +168,24 @@ def _collect(messages: Sequence[Message], table: DeviceTable, limits: Limits) ->
                 times.append(time)
                 counts.append(len(shape))
                 numbers.append(number)
+                seqs.append(seq)
                 strings += len(item) + len(shape)
             if strings < 0:
                 break
         if strings < 0 or len(values) - held > limits.max_values or not is_plain(payload, strings):
-            del series[held:], values[held:], times[mark:], counts[mark:], numbers[mark:]
+            del series[held:], values[held:], times[mark:], counts[mark:], numbers[mark:], seqs[mark:]
             careful.add(number)
     return parts, careful
 
 
-_Arrays = tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64], NDArray[np.int16], NDArray[np.int32]]
+_Arrays = tuple[
+    NDArray[np.int32],
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.int16],
+    NDArray[np.int64],
+    NDArray[np.int32],
+]
 
 
 def _to_arrays(parts: _Parts, table: DeviceTable, window: TimeWindow, careful: set[int]) -> _Arrays:
@@ -167,18 +195,21 @@ def _to_arrays(parts: _Parts, table: DeviceTable, window: TimeWindow, careful: s
     rows = np.repeat(numbers, counts)
     series_id = np.array(parts.series, dtype=np.int32)
     value, odd = _to_floats(parts)
-    time_ms, late = _to_integers(parts.times)
+    time_ms, late = _to_integers(parts.times, -_LAST_MS, _LAST_MS)
+    seq, out = _to_integers(parts.seqs, 0, LAST_SEQ, NO_SEQ)
     good = (value >= table.minimum[series_id]) & (value <= table.maximum[series_id])
     in_time = (time_ms * 1000 >= window.oldest_us) & (time_ms * 1000 <= window.latest_us)
     observed_us = np.repeat(time_ms * 1000, counts)
-    if odd or late or not good.all() or not in_time.all():
-        taken_back = {parts.numbers[i] for i in odd | late}
+    seq = np.repeat(seq, counts)
+    if odd or late or out or not good.all() or not in_time.all():
+        taken_back = {parts.numbers[i] for i in odd | late | out}
         taken_back.update(rows[~good].tolist())
         taken_back.update(numbers[~in_time].tolist())
         careful |= taken_back
         kept = ~np.isin(rows, list(taken_back))
         series_id, observed_us, value, rows = series_id[kept], observed_us[kept], value[kept], rows[kept]
-    return series_id, observed_us, value, np.zeros(len(series_id), dtype=np.int16), rows
+        seq = seq[kept]
+    return series_id, observed_us, value, np.zeros(len(series_id), dtype=np.int16), seq, rows
 
 
 def _to_floats(parts: _Parts) -> tuple[NDArray[np.float64], set[int]]:
@@ -204,13 +235,13 @@ def _to_floats(parts: _Parts) -> tuple[NDArray[np.float64], set[int]]:
 _LAST_MS = 9_000_000_000_000_000
 
 
-def _to_integers(times: list[int]) -> tuple[NDArray[np.int64], set[int]]:
-    """The times as 64-bit numbers, and which of them do not fit (there the number is 0)."""
+def _to_integers(numbers: list[int], least: int, most: int, nothing: int = 0) -> tuple[NDArray[np.int64], set[int]]:
+    """The numbers in 64 bits each, and which of them are out of bounds (there `nothing` stands, which is in them)."""
     try:
-        integers = np.frombuffer(array("q", times), dtype=np.int64)
-        if not len(times) or (integers.max() <= _LAST_MS and integers.min() >= -_LAST_MS):
+        integers = np.frombuffer(array("q", numbers), dtype=np.int64)
+        if (((integers >= least) & (integers <= most)) | (integers == nothing)).all():
             return integers, set()
     except OverflowError:
         pass
-    bad = {i for i, time in enumerate(times) if abs(time) > _LAST_MS}
-    return np.array([0 if i in bad else time for i, time in enumerate(times)], dtype=np.int64), bad
+    bad = {i for i, number in enumerate(numbers) if not least <= number <= most and number != nothing}
+    return np.array([nothing if i in bad else number for i, number in enumerate(numbers)], dtype=np.int64), bad

@@ -17,6 +17,8 @@ from ingest.decode import clean_text
 from ingest.device_table import DeviceTable
 from ingest.resolve import Resolved, resolve
 from ingest.sightings import Sightings
+from ingest.sparkplug.edges import Edges
+from ingest.sparkplug.rows import to_row
 from store.blocks import NewBlock, encode_block, record_blocks
 from store.ledger import (
     LedgerEntry,
@@ -40,6 +42,7 @@ from store.readings import (
 )
 from store.rejections import record_rejections
 from store.reports import record_event, record_firmware_report, record_status
+from store.sparkplug import record_edges
 
 # A broker has no more packet ids than this for what we have not acknowledged, so it repeats no more messages at once.
 KEPT_RECEIPTS = 65_535
@@ -67,11 +70,14 @@ class Recorder:
     ----------
     writer
         Names this process in the ledger; the same after a restart.
+    edges
+        Sparkplug's edge nodes, written with the readings of their messages.
     """
 
-    def __init__(self, writer: str, sightings: Sightings) -> None:
+    def __init__(self, writer: str, sightings: Sightings, edges: Edges | None = None) -> None:
         self._writer = writer
         self._sightings = sightings
+        self._edges = edges
         self._days: set[date] = set()
         self._recent: deque[Receipts] = deque()
         self._kept = 0  # digests in it
@@ -161,6 +167,8 @@ class Recorder:
             self._recent.append(outcome.receipts)
             self._kept += len(outcome.receipts.digests)
         self._sightings.note(batch, table)
+        if batch.edges is not None and self._edges is not None:
+            self._edges.adopt(batch.edges)
 
     def _store(self, conn: Connection, batch: Batch, table: DeviceTable, resolved: Resolved) -> Outcome:
         flags = batch.flags | (resolved.is_late * np.int16(ReadingFlag.LATE))
@@ -180,6 +188,9 @@ class Recorder:
         )
         received_at = from_micros(batch.received_us)
         record_ledger(conn, received_at.date(), self._writer, entry)
+        if batch.edges is not None and self._edges is not None:
+            moved = [to_row(state, self._edges.find(*key)) for key, state in batch.edges.states.items()]
+            record_edges(conn, moved, received_at)
         digests = find_unrecognisable(batch, [int(batch.message_no[row]) for row, _ in stored.conflicts])
         receipts = record_receipts(conn, self._writer, digests) if digests else None
         if past := self._find_past_receipts(len(digests)):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from domain.reading import ReadingFlag
 from ingest.batch import Batch
 from ingest.device_table import DeviceTable
 from ingest.resolve import NOTHING_YET
@@ -35,10 +36,14 @@ class Sightings:
         self._table = table
 
     def note(self, batch: Batch, table: DeviceTable) -> None:
-        """What the batch shows; it has been committed."""
-        np.maximum.at(self.high_water_us, batch.series_id, batch.observed_us)
+        """What the batch shows; it has been committed. What came as historical is no sign of life."""
+        series_id, observed_us = batch.series_id, batch.observed_us
+        is_historical = (batch.flags & ReadingFlag.LATE) != 0
+        if is_historical.any():
+            series_id, observed_us = series_id[~is_historical], observed_us[~is_historical]
+        np.maximum.at(self.high_water_us, series_id, observed_us)
         if table is self._table:
-            self._seen_us[table.device_index[batch.series_id]] = batch.received_us
+            self._seen_us[table.device_index[series_id]] = batch.received_us
 
     def write(self, conn: Connection) -> None:
         """Writes down what is new since the last time; harmless when others write at the same time."""

@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-import orjson
+from typing import NamedTuple
 
 from domain.sparkplug import SEQUENCE
 
@@ -86,34 +84,3 @@ def is_next(last: int | None, seq: int) -> bool:
 def is_behind(last: int | None, seq: int) -> bool:
     """The message was probably sent shortly before the last one, and overtaken."""
     return last is not None and (last - seq) % SEQUENCE < REORDERED
-
-
-def encode_births(state: EdgeState) -> bytes:
-    """What was declared, for the store; `decode_births` gives it back."""
-    return orjson.dumps(
-        {
-            "node": None if state.node is None else _to_document(state.node),
-            "devices": {device: _to_document(scope) for device, scope in state.devices.items()},
-        }
-    )
-
-
-def decode_births(stored: bytes) -> tuple[Scope | None, dict[str, Scope]]:
-    """Node and devices of what `encode_births` gave."""
-    document = orjson.loads(stored)
-    node = None if document["node"] is None else _to_scope(document["node"])
-    return node, {device: _to_scope(scope) for device, scope in document["devices"].items()}
-
-
-def _to_document(scope: Scope) -> dict[str, object]:
-    return {
-        "epoch": scope.epoch,
-        "birth_ms": scope.birth_ms,
-        "born_us": scope.born_us,
-        "metrics": [list(metric) for metric in scope.declared],
-    }
-
-
-def _to_scope(document: Mapping[str, Any]) -> Scope:
-    declared = (Declared(*metric) for metric in document["metrics"])
-    return build_scope(declared, document["epoch"], document["birth_ms"], document["born_us"])

@@ -20,6 +20,7 @@ from ingest.sparkplug.payload import Metric, Payload
 FIRST_WAIT_US = 10_000_000  # from one request for a rebirth to the next, twice as long each time ...
 LAST_WAIT_US = 300_000_000  # ... up to this
 MAX_DEVICES = 10_000  # of one edge
+MAX_BD_SEQ = (1 << 63) - 1  # it counts to 255, but who counts further is understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +151,10 @@ def _read_data(state: EdgeState, message: EdgeMessage) -> Step:
     parts: list[Meaning] = []
     if state.births_due:
         # All births come before the first data: a device that was not born again is not there any more.
-        gone = [device for device, scope in state.devices.items() if not state.is_believed(scope)]
-        parts += [Presence(device, False) for device in gone]
-        remaining = {device: scope for device, scope in state.devices.items() if device not in gone}
-        state = replace(state, births_due=False, devices=remaining)
+        remaining = {device: scope for device, scope in state.devices.items() if state.is_believed(scope)}
+        parts += [Presence(device, False) for device in state.devices if device not in remaining]
+        devices = state.devices if len(remaining) == len(state.devices) else remaining
+        state = replace(state, births_due=False, devices=devices)
     scope = state.node if message.device is None else state.devices.get(message.device)
     if scope is None or not state.is_believed(scope):
         why = "the device has not been born" if scope is None else "a birth may have been lost since the last one"
@@ -204,7 +205,7 @@ def read_by_name(message: EdgeMessage) -> tuple[Meaning, ...]:
 
 def _find_bd_seq(payload: Payload) -> int | None:
     for metric in payload.metrics:
-        if metric.name == BIRTH_DEATH and isinstance(metric.value, int):
+        if metric.name == BIRTH_DEATH and isinstance(metric.value, int) and metric.value <= MAX_BD_SEQ:
             return metric.value
     return None
 
