@@ -62,9 +62,32 @@ class StatusReport:
     state: ConnectionState
 
 
-Report: TypeAlias = FirmwareReport | EventReport | StatusReport
+MAX_ATTRIBUTES = 100  # of one device
+MAX_ATTRIBUTE_KEY = 100  # characters
+MAX_ATTRIBUTE_BYTES = 1_024  # of one value, as JSON
 
-_KINDS: dict[type[Report], str] = {FirmwareReport: "firmware", EventReport: "event", StatusReport: "status"}
+
+@dataclass(frozen=True, slots=True)
+class AttributeReport:
+    """What a device says of itself that is neither a reading nor firmware: serial numbers of parts, settings, places.
+
+    A value is anything that JSON can say, without NUL, lone surrogates and NaN.
+    """
+
+    device_id: int
+    observed_us: int
+    received_us: int
+    attributes: Mapping[str, Any]
+
+
+Report: TypeAlias = FirmwareReport | EventReport | StatusReport | AttributeReport
+
+_KINDS: dict[type[Report], str] = {
+    FirmwareReport: "firmware",
+    EventReport: "event",
+    StatusReport: "status",
+    AttributeReport: "attributes",
+}
 
 
 def report_to_json(report: Report) -> dict[str, Any]:
@@ -88,4 +111,6 @@ def report_from_json(document: Mapping[str, Any]) -> Report:
             return EventReport(**fields | {"severity": Severity(fields["severity"])})
         case "status":
             return StatusReport(**fields | {"state": ConnectionState(fields["state"])})
+        case "attributes":
+            return AttributeReport(**fields)
     raise ValueError(f"no report is of the kind {document['kind']!r}")

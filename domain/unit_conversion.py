@@ -15,7 +15,7 @@ KEPT_PAIRS = 4_096
 # To UCUM these are plain numbers or share their dimension with something else. Revolutions are not radians and a
 # sievert is no gray, so nothing is converted from a unit that has one of them to a unit that has not.
 _APART = {
-    "angle": ("radian", "degree", "gon", "arc_minute", "arc_second"),
+    "angle": ("radian", "degree", "gon", "arcminute", "arcsecond", "arc_minute", "arc_second"),
     "solid angle": ("steradian", "lumen", "lux"),
     "dose equivalent": ("sievert", "rem"),
     "activity": ("becquerel", "curie"),
