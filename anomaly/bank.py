@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from anomaly.baselines import Baselines
 from anomaly.breach_rules import BreachRules, SlotRule
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.contract import Detector, Ints, SlotSettings, StepDetector
@@ -65,6 +66,15 @@ class Bank:
     slots: list[MonitorSlot]
     layers: list[Ints] = field(default_factory=list)
     series_of_slot: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # series index, by rules slot
+    baselines: Baselines = field(default_factory=Baselines)  # by rules slot; none where the detector does not learn
+
+    def __post_init__(self) -> None:
+        if self.detector.LEARNS:
+            self.baselines.add_slots(len(self.slots))
+
+    def find_detector_slots(self, slot: Ints) -> Ints:
+        """The detector's numbers of these rules slots: a unit of several sensors is named by its first one."""
+        return slot * self.detector.width if isinstance(self.detector, MultivariateDetector) else slot
 
 
 def orientation(monitor: Monitor) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from anomaly.bank import Bank, MonitorSlot
 from domain.breach import BreachTransition
 from domain.clock import to_micros
+from domain.firmware import FirmwareChange
 from store.breaches import NewEvidence, RawWindow
 
 FORMAT = 1
@@ -34,11 +35,16 @@ def build_evidence(
     bank: Bank | None,
     firmware: str,
     raw: Mapping[int, Sequence[tuple[int, float]]],
+    changes: Sequence[FirmwareChange] = (),
 ) -> NewEvidence:
     """The evidence of a raised breach; equal inputs give an equal hash.
 
     Parameters
     ----------
+    firmware
+        Of the main component when the breach was first seen.
+    changes
+        Of firmware within the window.
     bank
         Whose detector scored it; None for monitors of presence and of device codes.
     raw
@@ -53,6 +59,9 @@ def build_evidence(
         "model": slot.profile.model,
         "profile_version": slot.profile.version,
         "firmware": firmware,
+        "firmware_changes": [
+            {"at_us": to_micros(c.at), "component": c.component, "before": c.before, "after": c.after} for c in changes
+        ],
         "monitor": asdict(monitor),
         "detector": {"rule": monitor.rule.value, "version": bank.detector.VERSION if bank is not None else 1},
         "first_seen": transition.first_seen.isoformat(),

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from anomaly.bank import WatchedDevice
+from anomaly.bank import MonitorSlot, WatchedDevice
 from anomaly.evidence import build_evidence, find_windows
 from anomaly.presence import OpenBreach
 from anomaly.shard_scorer import ShardOutput, ShardScorer
@@ -12,6 +12,7 @@ from anomaly.snapshot import adopt_bytes, code_version, scorer_to_bytes
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind
 from domain.clock import to_micros
 from domain.errors import BlockCorruptError
+from domain.firmware import FirmwareChange
 from domain.profile import Profile
 from store.blocks import StoredBlock, decode_block, delete_blocks, load_blocks, record_consumed
 from store.breaches import (
@@ -21,6 +22,7 @@ from store.breaches import (
     record_transitions,
 )
 from store.checkpoints import Checkpoint, load_checkpoint, record_checkpoint
+from store.firmware import load_firmware_changes, load_main_firmware
 from store.pool import Connection, transaction
 from store.readings import UNSTORABLE
 from store.registry import Registry
@@ -165,7 +167,7 @@ class OwnedShard:
     def _record(self, conn: Connection, outputs: Sequence[ShardOutput]) -> None:
         transitions = [t for out in outputs for t in out.transitions]
         if transitions:
-            record_transitions(conn, transitions, self._firmware_of(transitions))
+            record_transitions(conn, transitions)
             self._freeze_evidence(conn, [t for t in transitions if t.kind is TransitionKind.RAISED])
         record_scores(
             conn,
@@ -188,7 +190,8 @@ class OwnedShard:
     def _freeze_evidence(self, conn: Connection, raised: Sequence[BreachTransition]) -> None:
         known = [(t, slot) for t in raised if (slot := self.scorer.find_slot(t.device_id, t.series_id, t.monitor))]
         windows = load_raw_windows(conn, [w for t, slot in known for w in find_windows(t, slot)])
-        firmware = self._firmware_of(raised)
+        firmware = load_main_firmware(conn, sorted({(t.device_id, t.first_seen) for t in raised}))
+        changes = {t.breach_id: self._find_changes(conn, t, slot) for t, slot in known}
         record_evidence(
             conn,
             [
@@ -196,20 +199,18 @@ class OwnedShard:
                     t,
                     slot,
                     self.scorer.banks.get(slot.monitor.rule),
-                    firmware.get(t.device_id, slot.device.firmware),
+                    firmware[t.device_id, t.first_seen] or slot.device.firmware,
                     {i: windows[t.breach_id, i] for i in slot.series_ids},
+                    changes[t.breach_id],
                 )
                 for t, slot in known
             ],
         )
 
-    def _firmware_of(self, transitions: Sequence[BreachTransition]) -> dict[int, str]:
-        wanted = {t.device_id for t in transitions}
-        return {
-            device: version
-            for (device, component), version in self.scorer.firmware.items()
-            if device in wanted and component == "main"
-        }
+    def _find_changes(self, conn: Connection, t: BreachTransition, slot: MonitorSlot) -> list[FirmwareChange]:
+        """What is marked in the evidence: changes of firmware within its window."""
+        windows = find_windows(t, slot)
+        return load_firmware_changes(conn, t.device_id, windows[0].since, windows[0].until) if windows else []
 
     def _adopt_open(self, conn: Connection) -> None:
         breaches = [

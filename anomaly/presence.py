@@ -7,13 +7,14 @@ notice the same silence name one breach.
 """
 
 from collections.abc import Iterable, KeysView, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from anomaly.bank import MonitorSlot
 from anomaly.transitions import label_of
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
+from domain.connectivity import ConnectionFacts, Sighting, Word, is_standing_offline, note_readings, note_word
 from domain.profile import MonitorRule
 from domain.report import ConnectionState, EventReport, StatusReport
 from domain.sentences import duration
@@ -55,7 +56,7 @@ class PresenceWatch:
     def __init__(self, slots: Sequence[MonitorSlot]) -> None:
         self._slots = [s for s in slots if s.monitor.rule in PRESENCE_RULES]
         self._open: dict[int, _Episode] = {}
-        self._offline_us: dict[int, int] = {}  # by device: offline since
+        self._gone: dict[int, ConnectionFacts] = {}  # by device: of those that were said to be offline
         self._of_device: dict[int, list[int]] = {}
         self._stale: list[tuple[int, int, int]] = []  # slot, series id, window in microseconds
         for number, slot in enumerate(self._slots):
@@ -75,11 +76,15 @@ class PresenceWatch:
 
     def state_to_json(self) -> dict[str, Any]:
         """What reports said so far and the database does not know."""
-        return {"offline_us": sorted(self._offline_us.items())}
+        return {"gone": [[device, asdict(facts)] for device, facts in sorted(self._gone.items())]}
 
     def adopt_json(self, state: dict[str, Any]) -> None:
-        """Takes over what `state_to_json` gave."""
-        self._offline_us = {int(device): int(since) for device, since in state["offline_us"]}
+        """Takes over what `state_to_json` gave; that of an older version tells no more than since when a device is
+        gone."""
+        self._gone = {int(device): _facts_from_json(facts) for device, facts in state.get("gone", ())}
+        for device, since_us in state.get("offline_us", ()):
+            word = Word(ConnectionState.OFFLINE, int(since_us), int(since_us))
+            self._gone.setdefault(int(device), ConnectionFacts(word=word))
 
     def adopt_open(self, breaches: Iterable[OpenBreach]) -> None:
         """Takes the database's word for what is open."""
@@ -90,34 +95,48 @@ class PresenceWatch:
             if number is not None:
                 self._open[number] = _Episode(b.first_seen_us, b.last_seen_us, b.count, b.severity, dict(b.params))
 
-    def hear_status(self, report: StatusReport, received_us: int) -> list[BreachTransition]:
-        """Remembers that a device went, or clears what its absence opened."""
-        if report.state is ConnectionState.OFFLINE:
-            self._offline_us.setdefault(report.device_id, report.observed_us)
-            return []
-        return self.hear_readings((report.device_id,), report.observed_us, received_us)
+    def hear_status(self, report: StatusReport, last: Sighting | None, received_us: int) -> list[BreachTransition]:
+        """Remembers that a device went, or clears what its absence opened.
 
-    def hear_readings(self, devices: Iterable[int], observed_us: int, received_us: int) -> list[BreachTransition]:
-        """Clears offline breaches of devices that gave a sign of life which is newer than their going."""
-        out: list[BreachTransition] = []
-        for device in devices:
-            since = self._offline_us.get(device)
-            if since is None or observed_us < since:
-                continue
-            del self._offline_us[device]
-            for number in self._of_device.get(device, ()):
-                if self._slots[number].monitor.rule is MonitorRule.OFFLINE and number in self._open:
-                    out.append(self._clear(number, "online_again", max(observed_us, since), received_us))
-        return out
+        Parameters
+        ----------
+        last
+            The device's newest readings before.
+        """
+        word = Word(report.state, report.observed_us, report.received_us)
+        gone = self._gone.get(report.device_id)
+        if gone is not None:
+            facts = note_word(gone, word)
+            if facts.word is not None and facts.word.state is ConnectionState.ONLINE:
+                return self._welcome(report.device_id, report.observed_us, received_us)
+        elif report.state is ConnectionState.OFFLINE:
+            self._gone[report.device_id] = note_word(ConnectionFacts(last=last), word)
+        return []
+
+    def hear_readings(self, device: int, seen: Sighting) -> list[BreachTransition]:
+        """Clears the offline breaches of a device whose readings outlive the word that it went."""
+        gone = self._gone.get(device)
+        if gone is None:
+            return []
+        self._gone[device] = facts = note_readings(gone, seen)
+        return [] if is_standing_offline(facts) else self._welcome(device, seen.observed_us, seen.received_us)
+
+    def _welcome(self, device: int, observed_us: int, received_us: int) -> list[BreachTransition]:
+        since_us = _since_us(self._gone.pop(device))
+        return [
+            self._clear(number, "online_again", max(observed_us, since_us), received_us)
+            for number in self._of_device.get(device, ())
+            if self._slots[number].monitor.rule is MonitorRule.OFFLINE and number in self._open
+        ]
 
     def is_waiting_for(self, device_id: int) -> bool:
         """True while the device is known as offline."""
-        return device_id in self._offline_us
+        return device_id in self._gone
 
     @property
     def has_offline(self) -> bool:
         """True while any device is known as offline."""
-        return bool(self._offline_us)
+        return bool(self._gone)
 
     def hear_series(self, slot: int, observed_us: int, received_us: int) -> BreachTransition | None:
         """Clears the staleness breach of a series that reports again."""
@@ -168,7 +187,8 @@ class PresenceWatch:
         Only time since `watching_us` counts, from when on nothing that arrived could have been missed.
         """
         out: list[BreachTransition] = []
-        for device, since in list(self._offline_us.items()):
+        for device, facts in list(self._gone.items()):
+            since = _since_us(facts)
             for number in self._of_device.get(device, ()):
                 monitor = self._slots[number].monitor
                 due = now_us - max(since, watching_us) >= monitor.duration_s * 1e6
@@ -221,3 +241,19 @@ class PresenceWatch:
             reason_code=reason,
             params={"monitor": slot.monitor.key} | episode.params,
         )
+
+
+def _since_us(facts: ConnectionFacts) -> int:
+    assert facts.word is not None
+    return facts.word.observed_us
+
+
+def _facts_from_json(document: dict[str, Any]) -> ConnectionFacts:
+    word, run, last = document["word"], document["run"], document["last"]
+    return ConnectionFacts(
+        word=Word(**word | {"state": ConnectionState(word["state"])}),
+        before_us=document["before_us"],
+        lag_us=document["lag_us"],
+        run=None if run is None else Sighting(**run),
+        last=None if last is None else Sighting(**last),
+    )

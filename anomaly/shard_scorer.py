@@ -20,18 +20,20 @@ from anomaly.bank import (
     find_slots,
     orientation,
 )
+from anomaly.baselines import FirmwareWatch
 from anomaly.breach_rules import SlotTransition
 from anomaly.detectors.contract import NEVER, Bools, Floats, Ints, StepDetector
 from anomaly.detectors.multivariate import MultivariateDetector
 from anomaly.presence import PRESENCE_RULES, OpenBreach, PresenceWatch
 from anomaly.ranking import rank_rows
 from anomaly.rollup import MinuteScores, ScoreRollup
-from anomaly.transitions import describe_transition
+from anomaly.transitions import describe_restart, describe_transition
 from domain.breach import BreachTransition, TransitionKind, breach_id_of
 from domain.clock import from_micros
+from domain.connectivity import Sighting
 from domain.profile import MonitorRule, Profile
 from domain.reading import ReadingFlag
-from domain.report import EventReport, FirmwareReport, FirmwareState, Report, StatusReport
+from domain.report import EventReport, FirmwareReport, Report, StatusReport
 from domain.sentences import duration
 from store.blocks import BlockColumns
 
@@ -105,7 +107,15 @@ class ShardScorer:
             self._keys[rule] = np.array([s.monitor.key for s in self.banks[rule].slots], dtype=object)
         self.presence = PresenceWatch([s for s in self.slots if s.monitor.rule in PRESENCE_RULES])
         self.last_received_us = np.full(len(index), NEVER, dtype=np.int64)
-        self.firmware: dict[tuple[int, str], str] = {}  # by device and component, from reports alone
+        self.last_observed_us = np.full(len(index), NEVER, dtype=np.int64)  # newest device time
+        self._series_of_device = {
+            d.id: np.array(sorted(index[i] for i in d.series.values()), dtype=np.int64) for d in known
+        }
+        self.firmware = FirmwareWatch()
+        self._learning_slots: dict[tuple[MonitorRule, int], list[int]] = {}  # by device
+        for rule, bank in self.banks.items():
+            for number, slot in enumerate(bank.slots if bank.detector.LEARNS else ()):
+                self._learning_slots.setdefault((rule, slot.device.id), []).append(number)
         self.unscored: dict[str, str] = {}  # rules whose detector failed, and how
         self._open_of_series = np.zeros(len(index), dtype=np.int32)
         self._stale_slot = np.array([s[0] for s in self.presence.stale_slots], dtype=np.int64)
@@ -154,28 +164,46 @@ class ShardScorer:
 
     def _hear(self, report: Report, received_us: int, out: ShardOutput) -> None:
         if isinstance(report, StatusReport):
-            out.transitions += self.presence.hear_status(report, received_us)
+            out.transitions += self.presence.hear_status(report, self._find_last(report.device_id), received_us)
         elif isinstance(report, EventReport):
             out.transitions += self.presence.hear_event(report, received_us)
-        elif isinstance(report, FirmwareReport) and report.state is FirmwareState.UPDATED:
-            key = (report.device_id, report.component)
-            before = self.firmware.get(key, report.previous)
-            self.firmware[key] = report.version
-            if before is not None and before != report.version:
-                self._relearn(report.device_id)
+        elif isinstance(report, FirmwareReport):
+            begins_us = self.firmware.hear(report)
+            if begins_us is not None:
+                self._put_down_baselines(report.device_id, begins_us)
 
-    def _relearn(self, device_id: int) -> None:
+    def _find_last(self, device_id: int) -> Sighting | None:
+        own = self._series_of_device.get(device_id)
+        if own is None or own.shape[0] == 0 or self.last_observed_us[own].max() == NEVER:
+            return None
+        return Sighting(int(self.last_received_us[own].max()), int(self.last_observed_us[own].max()))
+
+    def _put_down_baselines(self, device_id: int, begins_us: int) -> None:
         """A new firmware may change what is normal: the learning detectors of the device start a new baseline."""
-        for bank in self.banks.values():
-            if not bank.detector.LEARNS:
-                continue
-            own = np.array([n for n, s in enumerate(bank.slots) if s.device.id == device_id], dtype=np.int64)
-            if isinstance(bank.detector, MultivariateDetector):
-                own = own * bank.detector.width
-            bank.detector.relearn(own)
+        for rule, bank in self.banks.items():
+            own = self._learning_slots.get((rule, device_id))
+            if own is not None:
+                bank.baselines.put_down(np.array(own, dtype=np.int64), begins_us)
+
+    def _begin_baselines(self, bank: Bank, slot: Ints, at_us: Ints, received_us: int, out: ShardOutput) -> None:
+        """Lets these slots, each at most once, begin anew where it is time for it. What is open of them can no longer
+        be judged, since nobody knows yet what is normal: it is closed with a reason of its own."""
+        due = bank.baselines.take_due(slot, at_us)
+        if not due.any():
+            return
+        begun, begun_us = slot[due], at_us[due]
+        for i in np.flatnonzero(bank.rules.is_open[begun]).tolist():
+            number = int(begun[i])
+            firmware = self.firmware.find_version(bank.slots[number].device.id)
+            out.transitions.append(describe_restart(bank, number, firmware, int(begun_us[i]), received_us))
+            if bank.rule is not MonitorRule.MULTIVARIATE:
+                self._open_of_series[bank.series_of_slot[number]] -= 1
+        bank.detector.relearn(bank.find_detector_slots(begun))
+        bank.rules.reset(begun)
 
     def _hear_series(self, index: Ints, at_us: Ints, received_us: int, out: ShardOutput) -> None:
         self.last_received_us[index] = received_us
+        np.maximum.at(self.last_observed_us, index, at_us)
         for slot in sorted(self.presence.open_slots & self._series_of_stale.keys()):
             own = index == self._series_of_stale[slot]
             if own.any():
@@ -185,8 +213,8 @@ class ShardScorer:
             owner = self._device_of_series[index]
             for device in np.unique(owner).tolist():
                 if self.presence.is_waiting_for(device):
-                    newest = int(at_us[owner == device].max())
-                    out.transitions += self.presence.hear_readings((device,), newest, received_us)
+                    seen = Sighting(received_us, int(at_us[owner == device].max()))
+                    out.transitions += self.presence.hear_readings(device, seen)
 
     def _step_through(self, series: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput) -> None:
         plans = [plan for rule in STEP_DETECTORS if (plan := self._plan(self.banks[rule], series)) is not None]
@@ -218,6 +246,7 @@ class ShardScorer:
         assert isinstance(detector, StepDetector)
         frozen: Bools | None = None
         if detector.LEARNS:
+            self._begin_baselines(bank, slot, at_us, received_us, out)
             frozen = self._open_of_series[bank.series_of_slot[slot]] > 0
         try:
             score = detector.step(slot, at_us, value, frozen)
@@ -239,6 +268,20 @@ class ShardScorer:
         row = np.concatenate([r[s >= 0] for s, r in pairs])
         by_arrival = np.argsort(row, kind="stable")
         slot, row = slot[by_arrival], row[by_arrival]
+        # What was taken before a change of firmware belongs to the old baseline, however the block was cut.
+        while (later := bank.baselines.find_due(slot // bank.detector.width, at_us[row])).any():
+            self._score_units(bank, slot[~later], row[~later], at_us, value, received_us, out)
+            slot, row = slot[later], row[later]
+            units, first = np.unique(slot // bank.detector.width, return_index=True)
+            self._begin_baselines(bank, units, at_us[row[first]], received_us, out)
+        self._score_units(bank, slot, row, at_us, value, received_us, out)
+
+    def _score_units(
+        self, bank: Bank, slot: Ints, row: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput
+    ) -> None:
+        assert isinstance(bank.detector, MultivariateDetector)
+        if bank.rule.value in self.unscored:
+            return
         try:
             for step in bank.detector.iterate_scores(slot, at_us[row], value[row]):
                 found = bank.rules.judge(step.unit, row[step.row], step.at_us, step.score)

@@ -45,9 +45,10 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
             arrays |= {f"{prefix}/{part}/{name}": array for name, array in state.state_to_arrays().items()}
     arrays["series/id"] = scorer.series_ids
     arrays["series/last_received_us"] = scorer.last_received_us
+    arrays["series/last_observed_us"] = scorer.last_observed_us
     rest = {
         "names": list(names),
-        "firmware": [[device, component, version] for (device, component), version in sorted(scorer.firmware.items())],
+        "firmware": scorer.firmware.state_to_json(),
         "presence": scorer.presence.state_to_json(),
     }
     arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), dtype=np.uint8)
@@ -82,18 +83,24 @@ def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
         target = np.flatnonzero(source >= 0)
         source = source[target]
         for part, state in _parts_of(scorer, rule, bank).items():
+            if part == "baselines" and f"{prefix}/{part}/begins_us" not in arrays:
+                continue  # a check-point of before there were any: nothing was put down
             if isinstance(state, MultivariateDetector):
                 _adopt_multivariate(state, arrays, f"{prefix}/{part}", source, target)
             else:
                 _adopt(state, arrays, f"{prefix}/{part}", source, target)
-    scorer.firmware = {(int(device), component): version for device, component, version in rest["firmware"]}
+    scorer.firmware.adopt_json(rest["firmware"])
     scorer.presence.adopt_json(rest["presence"])
     _, own, saved_at = np.intersect1d(scorer.series_ids, arrays["series/id"], return_indices=True)
     scorer.last_received_us[own] = arrays["series/last_received_us"][saved_at]
+    if "series/last_observed_us" in arrays:
+        scorer.last_observed_us[own] = arrays["series/last_observed_us"][saved_at]
 
 
 def _parts_of(scorer: ShardScorer, rule: MonitorRule, bank: Bank) -> dict[str, SlotArrays]:
     parts: dict[str, SlotArrays] = {"detector": bank.detector, "rules": bank.rules}
+    if bank.detector.LEARNS:
+        parts["baselines"] = bank.baselines
     if rule in scorer.rollups:
         parts["rollup"] = scorer.rollups[rule]
     return parts

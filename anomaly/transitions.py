@@ -41,6 +41,38 @@ def describe_transition(bank: Bank, found: SlotTransition, value: float, receive
     )
 
 
+def describe_restart(bank: Bank, number: int, firmware: str, at_us: int, received_us: int) -> BreachTransition:
+    """The closing of the open breach of slot `number`, whose baseline begins anew with a reading of `at_us`."""
+    slot, rules = bank.slots[number], bank.rules
+    first_us = int(rules.first[number])
+    at_us = max(at_us, first_us)
+    sign = orientation(slot.monitor)
+    return BreachTransition(
+        breach_id=breach_id_of(slot.device.id, slot.monitor.key, slot.breach_series_id, first_us),
+        kind=TransitionKind.CLEARED,
+        device_id=slot.device.id,
+        series_id=slot.breach_series_id,
+        monitor=slot.monitor.key,
+        profile_version=slot.profile.version,
+        breach_kind=slot.monitor.kind,
+        severity=Severity.CRITICAL if rules.critical[number] else slot.monitor.severity,
+        fault_group=slot.monitor.fault_group,
+        first_seen=from_micros(first_us),
+        at=from_micros(at_us),
+        received_at=from_micros(received_us),
+        count=int(rules.count[number]),
+        peak=sign * float(rules.peak[number]),
+        score=0.0,
+        reason_code="baseline_restarted",
+        params={
+            "serial": slot.device.serial,
+            "monitor": slot.monitor.key,
+            "firmware": firmware,
+            "duration": duration((at_us - first_us) / 1e6),
+        },
+    )
+
+
 def label_of(sensor: Sensor) -> dict[str, str]:
     """The sensor's name in both languages, as a parameter."""
     return {"en": sensor.label.en, "zh": sensor.label.zh}

@@ -96,6 +96,12 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "{devices} devices at {site} went wrong within minutes; look for a common cause first.",
         "zh": "{site} 有 {devices} 台设备在几分钟内相继异常；请先查找共同原因。",
     },
+    "baseline_restarted": {
+        "en": "{serial} runs other firmware now ({firmware}), so what is normal is learnt anew: the open breach of "
+        "{monitor} can no longer be judged and was closed after {duration}. That does not say that its cause is gone.",
+        "zh": "{serial} 的固件已更换为 {firmware}，正常状态需重新学习：未结束的 {monitor} 异常无法继续判断，"
+        "已在 {duration} 后关闭。这不表示其原因已消除。",
+    },
     "device_decommissioned": {
         "en": "{serial} was decommissioned; its open breach of {monitor} was closed.",
         "zh": "{serial} 已退役；其未结束的 {monitor} 异常已关闭。",

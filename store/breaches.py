@@ -72,7 +72,8 @@ OPEN_BREACH = """
         first_seen, raised_at, last_seen, count, peak, score, firmware, reason_code, params, is_simulated)
     SELECT %(id)s, d.id, %(series_id)s, %(monitor)s, %(profile_version)s, %(breach_kind)s, %(severity)s,
         %(fault_group)s, 'ACTIVE', %(first_seen)s, %(at)s, %(at)s, %(count)s, %(peak)s, %(score)s,
-        coalesce(nullif(%(firmware)s, ''), d.firmware), %(reason_code)s, %(params)s, d.is_simulated
+        coalesce(nullif(main_firmware_of(d.id, %(first_seen)s), ''), d.firmware), %(reason_code)s, %(params)s,
+        d.is_simulated
     FROM device d WHERE d.id = %(device_id)s
     ON CONFLICT (id) DO NOTHING
 """
@@ -99,17 +100,9 @@ _STEPS = {
 }
 
 
-def record_transitions(
-    conn: Connection, transitions: Sequence[BreachTransition], firmware: dict[int, str] | None = None
-) -> None:
+def record_transitions(conn: Connection, transitions: Sequence[BreachTransition]) -> None:
     """Applies each transition to its breach and keeps it, in this order; one that is known already changes nothing.
-
-    Parameters
-    ----------
-    firmware
-        By device id: the version it ran then, where reports said so; else the one in the device's record.
-    """
-    versions = firmware or {}
+    A breach names the firmware that the device ran when it was first seen."""
     with conn.pipeline():
         for t in transitions:
             named = {
@@ -128,7 +121,6 @@ def record_transitions(
                 "count": t.count,
                 "peak": t.peak,
                 "score": t.score,
-                "firmware": versions.get(t.device_id, ""),
                 "reason_code": t.reason_code,
                 "params": Jsonb(t.params),
             }

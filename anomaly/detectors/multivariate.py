@@ -145,8 +145,10 @@ class MultivariateDetector(Detector):
         return numbers
 
     def relearn(self, slot: Ints) -> None:
-        """Starts the warm-up of the units of these slots anew."""
-        units = np.unique(slot // self.width)
+        """See `Detector.relearn`; the units also forget the values that still stood for their sensors."""
+        self.reset(slot)
+
+    def _warm_up_again(self, units: Ints) -> None:
         self.rows_seen[units] = 0
         self.active[units] = self.channels[units]
         for name, start in (("counts", 0), ("mean", 0.0), ("spread", 1.0), ("matrix", 0.0), ("smoothed", 0.0)):
@@ -250,7 +252,7 @@ class MultivariateDetector(Detector):
         self.far_us[unit] = np.where(far, since, NEVER)
         settled = far & (at_us - since >= np.int64(SETTLED_S * 1e6))
         if settled.any():
-            self.relearn(unit[settled] * self.width)
+            self._warm_up_again(unit[settled])
         return UnitScores(unit, reading, at_us, score)
 
     def _learn_rows(self, unit: Ints, value: Floats, known: Bools) -> None:

@@ -169,7 +169,9 @@ class World:
 
     def _record(self, transition: BreachTransition, firmware: str = "") -> None:
         with self.conn.transaction():
-            record_transitions(self.conn, [transition], {transition.device_id: firmware} if firmware else None)
+            record_transitions(self.conn, [transition])
+            if firmware:  # as if the device had reported it before
+                self.conn.execute("UPDATE breach SET firmware = %s WHERE id = %s", (firmware, transition.breach_id))
 
     def triage(self) -> list[RecordedDecision]:
         """Decides all that is undecided, at the world's time."""

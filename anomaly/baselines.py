@@ -1,0 +1,109 @@
+"""When the learning detectors of a device begin a new baseline, because its main firmware changed.
+
+A report tells of a change at an instant of the device's own time, and may come before or behind the readings of that
+time. So the new baseline is put down for the instant, and begins, slot by slot, with the first reading that is not
+older. Only a change of version counts: a report that repeats a version, or comes behind a newer one, begins nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anomaly.detectors.contract import NEVER, Bools, Ints, SlotArrays, StateField
+from domain.firmware import MAIN
+from domain.report import FirmwareReport, FirmwareState
+
+AT_ONCE = int(NEVER) + 1  # with the next reading, whatever its time
+
+
+class Baselines(SlotArrays):
+    """From which instant on each slot of a learning detector begins a new baseline, and from which one again; NEVER:
+    from none."""
+
+    FIELDS: ClassVar[tuple[StateField, ...]] = (
+        StateField("begins_us", np.int64, fill=int(NEVER)),
+        StateField("again_us", np.int64, fill=int(NEVER)),  # a second change, before any reading came after the first
+    )
+    begins_us: Ints
+    again_us: Ints
+
+    def add_slots(self, count: int) -> None:
+        """Adds slots that begin nothing."""
+        self._grow(count)
+
+    def put_down(self, slot: Ints, at_us: int) -> None:
+        """These slots begin anew with their first reading at or after the instant."""
+        is_free = self.begins_us[slot] == NEVER
+        self.begins_us[slot[is_free]] = at_us
+        self.again_us[slot[~is_free]] = at_us
+
+    def find_due(self, slot: Ints, at_us: Ints) -> Bools:
+        """For each reading whether its slot begins anew before it is scored."""
+        begins_us = self.begins_us[slot]
+        due: Bools = (begins_us != NEVER) & (at_us >= begins_us)
+        return due
+
+    def take_due(self, slot: Ints, at_us: Ints) -> Bools:
+        """The same, each slot at most once a call; what is due is due no more."""
+        due = self.find_due(slot, at_us)
+        if due.any():
+            begun = slot[due]
+            again_us = self.again_us[begun]
+            self.begins_us[begun] = np.where(at_us[due] >= again_us, NEVER, again_us)
+            self.again_us[begun] = NEVER
+        return due
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    version: str
+    at_us: int
+    updated: str  # the version of the last UPDATED: what a FAILED that rolls back names
+
+
+class FirmwareWatch:
+    """What the reports of a shard's devices said so far, by component."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], _Known] = {}
+
+    def find_version(self, device_id: int) -> str:
+        """What the device's main component runs by its reports; "" where none came."""
+        known = self._known.get((device_id, MAIN))
+        return "" if known is None else known.version
+
+    def hear(self, report: FirmwareReport) -> int | None:
+        """From which instant on the main component runs another version than was known; None: it does not."""
+        key = (report.device_id, report.component)
+        known = self._known.get(key)
+        if known is not None and report.observed_us < known.at_us:
+            return None
+        if report.state is FirmwareState.UPDATED:
+            version, updated = report.version, report.version
+        elif (
+            report.state is FirmwareState.FAILED
+            and report.previous is not None
+            and known is not None
+            and known.updated == report.version != report.previous
+        ):
+            version, updated = report.previous, known.updated
+        else:
+            return None
+        before = known.version if known is not None else report.previous
+        self._known[key] = _Known(version, report.observed_us, updated)
+        if report.component != MAIN or before is None or before == version:
+            return None
+        # Without a time of its own the report came when it did, by our clock: the device's may show any other time.
+        return AT_ONCE if report.observed_us == report.received_us else report.observed_us
+
+    def state_to_json(self) -> list[list[Any]]:
+        """What `adopt_json` takes."""
+        return [[*key, known.version, known.at_us, known.updated] for key, known in sorted(self._known.items())]
+
+    def adopt_json(self, state: list[list[Any]]) -> None:
+        """Takes over what `state_to_json` gave; an entry of an older version tells the version alone."""
+        self._known = {
+            (int(device), component): _Known(version, *(rest or (int(NEVER), version)))
+            for device, component, version, *rest in state
+        }
