@@ -23,11 +23,14 @@ class RollupState:
     days_to: datetime
     raw_from: datetime  # readings of before are gone, of every series
     final_before: datetime  # readings of before are gone, of some series at least: these roll-ups are not made again
+    minutes_from: datetime  # minutes of before are gone
+    hours_from: datetime
     refreshed_at: datetime
 
 
 LOAD_ROLLUP_STATE = """
-    SELECT announced_to, minutes_to, hours_to, days_to, raw_from, final_before, refreshed_at FROM rollup_state
+    SELECT announced_to, minutes_to, hours_to, days_to, raw_from, final_before, minutes_from, hours_from, refreshed_at
+    FROM rollup_state
 """
 
 

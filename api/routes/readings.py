@@ -52,7 +52,8 @@ def read_readings(
     points: Points = 2000,
     format: Literal["json", "csv"] = "json",  # noqa: A002 - the parameter's public name
 ) -> Response:
-    """Every reading where they fit into `points`, else min, max, mean and count of equal buckets of time.
+    """Every reading where they fit into `points`, else min, max, mean and count of equal buckets of time, from the
+    readings or from their roll-ups by minute, hour or day: `level` says which, and the figures are exact on each.
 
     As CSV it is a download, which the audit records.
     """
@@ -75,6 +76,7 @@ def read_readings(
         from_=start,
         to=end,
         raw=readings.width is None,
+        level=readings.level.value,
         bucket_s=None if readings.width is None else readings.width.total_seconds(),
         at=[to_millis(b.at) for b in readings.buckets],
         min=[b.minimum for b in readings.buckets],

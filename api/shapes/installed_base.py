@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from api.shapes.device_accounts import AccountShape
 from api.shapes.pages import Shape
 from domain.installed_base import SERIAL_PATTERN
 
@@ -118,6 +119,7 @@ class DeviceDetail(DeviceShape):
     external_refs: list[dict[str, Any]]
     contract: ContractShape | None = Field(None, description="The customer's contract that is active today.")
     latest: list[LatestShape] = Field(default_factory=list)
+    account: AccountShape | None = Field(None, description="Its account at the broker; null: none was made here.")
     updated_at: datetime
 
 
@@ -175,8 +177,9 @@ class ModelDetail(ModelShape):
 class BucketedReadings(Shape):
     """Readings of one sensor in [from, to), by column; the columns are equally long.
 
-    `raw`: every reading, each with min = max = mean and count 1. Otherwise equal buckets from `from` on; those without
-    a reading are left out.
+    `raw`: every reading, each with min = max = mean and count 1. Otherwise equal buckets; those without a reading are
+    left out. Buckets narrower than a minute begin at `from`; wider ones are whole minutes, hours or days in UTC, of
+    which the first and the last count what lies in [from, to).
     """
 
     serial: str
@@ -185,6 +188,9 @@ class BucketedReadings(Shape):
     from_: datetime = Field(serialization_alias="from")
     to: datetime
     raw: bool
+    level: Literal["raw", "1m", "1h", "1d"] = Field(
+        description="The coarsest roll-up that the figures come from: by minute, hour or day. They are exact on each."
+    )
     bucket_s: float | None = Field(description="Width of a bucket in seconds; null for raw readings.")
     at: list[int] = Field(description="Milliseconds since 1970: of the reading, or where the bucket begins.")
     min: list[float | None]

@@ -11,6 +11,8 @@ CREATE TABLE rollup_state (
     days_to timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00+00',  -- reading_1d
     raw_from timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00+00',  -- readings of before were removed, of all series
     final_before timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00+00',  -- readings of before were removed, of some series or all
+    minutes_from timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00+00',  -- rows of reading_1m of before were removed
+    hours_from timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00+00',  -- and of reading_1h
     refreshed_at timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO rollup_state DEFAULT VALUES;
@@ -172,6 +174,9 @@ BEGIN
     IF level NOT IN ('reading_1m', 'reading_1h', 'reading_1d') THEN
         RAISE EXCEPTION 'no roll-up is named %', level;
     END IF;
+    UPDATE public.rollup_state SET
+        minutes_from = CASE WHEN level = 'reading_1m' THEN greatest(minutes_from, first_kept) ELSE minutes_from END,
+        hours_from = CASE WHEN level = 'reading_1h' THEN greatest(hours_from, first_kept) ELSE hours_from END;
     IF store_flavour = 'timescaledb-community' OR (store_flavour = 'timescaledb-apache' AND level <> 'reading_1d') THEN
         SELECT count(*) INTO dropped FROM public.drop_chunks(('public.' || level)::regclass, older_than => first_kept);
     ELSIF level = 'reading_1d' THEN

@@ -34,7 +34,8 @@ def test_health_tells_strangers_less(any_database: Database) -> None:
         )
     with running_api(any_database.url) as api:
         health = api.get("/health").json()
-        assert health["store"] == ("postgresql" if any_database.flavour == "postgresql" else "timescaledb-apache")
+        flavours = {"timescale": "timescaledb-apache", "community": "timescaledb-community"}
+        assert health["store"] == flavours.get(any_database.flavour, "postgresql")
         assert health["status"] == "degraded"
         status = {p["program"]: p["status"] for p in health["programs"]}
         assert status == {"ingest": "alive", "service-link": "silent", "anomaly": "absent", "api": "absent"}

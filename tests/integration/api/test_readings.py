@@ -17,6 +17,7 @@ from tests.support.http_api import Api, find_errors, running_api
 
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)  # the window crosses a day's partition
 COUNT = 5000
+MINUTE, HOUR = 60_000, 3_600_000
 
 
 def fill(database: Database) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
@@ -56,8 +57,10 @@ def test_buckets_are_what_numpy_says(any_database: Database) -> None:
         headers = api.token(Role.ENGINEER)
         for points in (1, 7, 333, 2000):
             found = ask(api, headers, points)
-            width = 4 * 3600 * 1000 / points
+            # Whole hours or minutes where buckets are as wide; below a minute the narrowest that are few enough.
+            width, level = {1: (4 * HOUR, "1h"), 7: (35 * MINUTE, "1m")}.get(points, (4 * HOUR / points, "raw"))
             assert found["raw"] is False
+            assert found["level"] == level
             assert found["bucket_s"] == pytest.approx(width / 1000, abs=1e-6)
             assert len(found["at"]) <= points
             bucket = np.floor(at / width).astype(int)

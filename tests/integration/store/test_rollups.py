@@ -9,10 +9,13 @@ import pytest
 from domain.clock import to_micros
 from store.migrate import load_flavour
 from store.pool import Connection, open_connection
+from store.reading_levels import WIDTH, Level, floor
+from store.reading_queries import load_readings
 from store.readings import ReadingColumns, ensure_partitions, find_days, record_new_readings, record_possible_repeats
 from store.rollup_refresh import refresh_rollups
 from store.rollups import load_counts, load_rollup_state
 from tests.support.databases import Database
+from tests.support.fleet import PROFILE, make_devices, register
 
 BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
 NOW = datetime(2026, 9, 4, 13, 25, tzinfo=UTC)
@@ -23,6 +26,7 @@ Refresh = Callable[[datetime], None]
 
 @pytest.fixture
 def conn(any_database: Database) -> Iterator[Connection]:
+    """Of the programs' account."""
     with open_connection(any_database.url, application="test", autocommit=True) as opened:
         yield opened
 
@@ -110,3 +114,55 @@ def test_late_readings_reach_every_level_and_are_counted_before_they_do(conn: Co
     assert conn.execute("SELECT count(*) FROM rollup_late").fetchone() == (0,)
     assert [count.n for count in load_counts(conn, BEGIN.date(), NOW.date())] == counts
     assert_levels_are_those_of_the_readings(conn)
+
+
+@pytest.mark.parametrize("points", [1, 3, 24, 90, 500])
+def test_a_chart_is_exact_at_its_edges_behind_the_frontier_and_among_late_readings(
+    any_database: Database, conn: Connection, refresh: Refresh, points: int
+) -> None:
+    series_id = _register(conn, any_database.url)
+    store(conn, make_hours(series_id, 85))
+    store(conn, make_columns(series_id, [BEGIN + MINUTE], [1e6], flags=BAD))
+    refresh(NOW)
+    late = make_columns(series_id, [BEGIN + timedelta(hours=h, seconds=7) for h in (1, 2, 30)], [100.0, 101.0, 102.0])
+    with conn.transaction():
+        record_possible_repeats(conn, late)
+    since, until = BEGIN + timedelta(minutes=61, seconds=5), NOW - timedelta(minutes=2)
+    before = load_readings(conn, series_id, since, until, points)
+    assert before.width is not None
+    assert len(before.buckets) <= points
+    assert before.level is (Level.DAY if points <= 3 else Level.HOUR if points <= 84 else Level.MINUTE)
+    refresh(NOW)
+    after = load_readings(conn, series_id, since, until, points)
+    for found in (before, after):
+        wanted = conn.execute(
+            """
+            SELECT greatest(date_bin(%(width)s, observed_at, %(origin)s), %(since)s), min(value), max(value),
+                sum(value), count(*), bit_or(flags)
+            FROM reading WHERE observed_at >= %(since)s AND observed_at < %(until)s GROUP BY 1 ORDER BY 1
+            """,
+            {"width": before.width, "origin": floor(since, WIDTH[before.level]), "since": since, "until": until},
+        ).fetchall()
+        assert [
+            (b.at, b.minimum, b.maximum, pytest.approx((b.mean or 0.0) * b.count), b.count, b.flags)
+            for b in found.buckets
+        ] == wanted
+
+
+def test_raw_readings_are_given_where_they_fit_however_long_the_window(
+    any_database: Database, conn: Connection, refresh: Refresh
+) -> None:
+    series_id = _register(conn, any_database.url)
+    store(conn, make_columns(series_id, [BEGIN, BEGIN + timedelta(days=2)], [1.0, 2.0]))
+    store(conn, make_columns(series_id, [BEGIN + MINUTE], [3.0], flags=BAD))
+    refresh(NOW)
+    found = load_readings(conn, series_id, BEGIN - timedelta(days=300), NOW, 3)
+    assert (found.level, [bucket.mean for bucket in found.buckets]) == (Level.RAW, [1.0, 3.0, 2.0])
+    assert load_readings(conn, series_id, BEGIN - timedelta(days=300), NOW, 2).level is Level.DAY
+
+
+def _register(conn: Connection, url: str) -> int:
+    register(url, PROFILE, make_devices(1))
+    row = conn.execute("SELECT min(id) FROM series").fetchone()
+    assert row is not None
+    return int(row[0])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.reading_queries import find_width
+from store.reading_levels import find_width
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)
