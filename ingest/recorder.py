@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from domain.clock import MICROS_PER_SECOND, from_micros
 from domain.reading import ReadingFlag, Rejection, RejectionReason
-from domain.report import EventReport, FirmwareReport, Report, StatusReport
+from domain.report import MAX_ATTRIBUTES, AttributeReport, EventReport, FirmwareReport, Report, StatusReport
 from ingest.batch import Batch, find_unrecognisable
 from ingest.careful import EXCERPT, KEPT_OVERSIZED, ReceivedReport
 from ingest.decode import clean_text
@@ -20,6 +20,7 @@ from ingest.sightings import Sightings
 from ingest.sparkplug.edges import Edges
 from ingest.sparkplug.rows import to_row
 from store.blocks import NewBlock, encode_block, record_blocks
+from store.device_attributes import record_attributes
 from store.ledger import (
     LedgerEntry,
     Receipts,
@@ -57,7 +58,9 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class StoredReadings:
+    """What became of the readings of a batch."""
+
     new_rows: NDArray[np.intp]  # in the order of arrival
     duplicates: int
     conflicts: list[tuple[int, float]]  # row, and the value that stays
@@ -173,10 +176,15 @@ class Recorder:
     def _store(self, conn: Connection, batch: Batch, table: DeviceTable, resolved: Resolved) -> Outcome:
         flags = batch.flags | (resolved.is_late * np.int16(ReadingFlag.LATE))
         readings = ReadingColumns(batch.series_id, batch.observed_us, batch.value, flags)
-        stored = _store_readings(conn, readings, resolved)
+        stored = store_readings(conn, readings, resolved)
         conflicts = _to_conflicts(batch, table, stored.conflicts)
-        record_rejections(conn, [rejection for _, rejection in batch.rejections] + conflicts)
-        reports = [received.report for received in batch.reports if _record_report(conn, received)]
+        overfull = _record_attributes(conn, batch, table)
+        record_rejections(conn, [rejection for _, rejection in batch.rejections] + conflicts + overfull)
+        reports = [
+            received.report
+            for received in batch.reports
+            if not isinstance(received.report, AttributeReport) and record_report(conn, received)
+        ]
         entry = LedgerEntry(
             messages=len(batch.messages),
             values_received=len(batch.value) + batch.rejected,
@@ -211,7 +219,8 @@ class Recorder:
         return past
 
 
-def _store_readings(conn: Connection, readings: ReadingColumns, resolved: Resolved) -> _Stored:
+def store_readings(conn: Connection, readings: ReadingColumns, resolved: Resolved) -> StoredReadings:
+    """Stores each reading once, and says which were new, which repeats and which in conflict with what stays."""
     record_new_readings(conn, readings.select(resolved.certain))
     found = record_possible_repeats(conn, readings.select(resolved.uncertain))
     stays = readings.value.copy()
@@ -222,7 +231,7 @@ def _store_readings(conn: Connection, readings: ReadingColumns, resolved: Resolv
     differs = readings.value[repeated] != kept
     new_rows = np.sort(np.concatenate((resolved.certain, resolved.uncertain[found.is_new])))
     conflicts = list(zip(repeated[differs].tolist(), kept[differs].tolist(), strict=True))
-    return _Stored(new_rows, int(np.count_nonzero(~differs)), conflicts)
+    return StoredReadings(new_rows, int(np.count_nonzero(~differs)), conflicts)
 
 
 def _to_conflicts(batch: Batch, table: DeviceTable, found: Sequence[tuple[int, float]]) -> list[Rejection]:
@@ -233,12 +242,13 @@ def _to_conflicts(batch: Batch, table: DeviceTable, found: Sequence[tuple[int, f
     for row, kept in found:
         number = int(batch.message_no[row])
         most = EXCERPT if number in shown else KEPT_OVERSIZED
-        conflicts.append(_to_conflict(batch, table, row, kept, most))
+        conflicts.append(to_conflict(batch, table, row, kept, most))
         shown.add(number)
     return conflicts
 
 
-def _to_conflict(batch: Batch, table: DeviceTable, row: int, kept: float, most: int) -> Rejection:
+def to_conflict(batch: Batch, table: DeviceTable, row: int, kept: float, most: int) -> Rejection:
+    """The rejection of a row that contradicts the value `kept`, with at most so many bytes of its message."""
     series_id = int(batch.series_id[row])
     device, sensor = table.find_series(series_id)
     message = batch.messages[int(batch.message_no[row])]
@@ -254,7 +264,35 @@ def _to_conflict(batch: Batch, table: DeviceTable, row: int, kept: float, most: 
     )
 
 
-def _record_report(conn: Connection, received: ReceivedReport) -> bool:
+def _record_attributes(conn: Connection, batch: Batch, table: DeviceTable) -> list[Rejection]:
+    """Stores the attributes of the batch; a rejection for each report with names for which its device has no room."""
+    rejections = []
+    for received in batch.reports:
+        report = received.report
+        if isinstance(report, AttributeReport) and (refused := record_attributes(conn, report)):
+            message = batch.messages[received.message_no]
+            names = ", ".join(repr(name) for name in refused[:10])
+            rejections.append(
+                Rejection(
+                    received_at=from_micros(report.received_us),
+                    topic=clean_text(message.topic.decode("utf-8", "replace"), 1_000),
+                    serial=table.serial_by_device.get(report.device_id),
+                    reason=RejectionReason.TOO_MANY_VALUES,
+                    field=clean_text(f"attributes.{refused[0]}"),
+                    detail=clean_text(
+                        f"a device has at most {MAX_ATTRIBUTES} attributes: no room for {len(refused)} more, {names}"
+                    ),
+                    payload=message.payload[:KEPT_OVERSIZED],
+                    weight=0,  # no reading is lost by it
+                    size=message.size,
+                    content_type=clean_text(message.content_type),
+                )
+            )
+    return rejections
+
+
+def record_report(conn: Connection, received: ReceivedReport) -> bool:
+    """Whether the report is new; it is stored then. Attributes are stored and no news for scoring."""
     match received.report:
         case FirmwareReport() as firmware:
             return record_firmware_report(conn, firmware)
@@ -262,6 +300,9 @@ def _record_report(conn: Connection, received: ReceivedReport) -> bool:
             return record_event(conn, event)
         case StatusReport() as status:
             return record_status(conn, status, unless_known=received.may_repeat)
+        case AttributeReport() as attributes:
+            record_attributes(conn, attributes)
+            return False
 
 
 def build_blocks(
