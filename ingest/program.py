@@ -9,14 +9,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.clock import from_micros
 from domain.errors import DatabaseNotMigratedError
 from ingest.batch import Batch, read_batch
 from ingest.device_table import DeviceTable
+from ingest.listening import Listening
 from ingest.mqtt_source import Chunk, MqttSource
 from ingest.recorder import Outcome, Recorder, find_coming_days
 from ingest.registry_table import build_table
+from ingest.replay import RegistryMovedError, replay_requested
 from ingest.settings import IngestSettings
 from ingest.sightings import Sightings
+from store.connectivity import reconcile_connectivity
 from store.heartbeats import record_heartbeat, remove_heartbeat
 from store.ledger import LedgerEntry
 from store.migrate import verify_migrated
@@ -27,6 +31,7 @@ from store.registry import load_registry, load_registry_version
 log = logging.getLogger(__name__)
 
 MAKE_DAYS_EVERY_S = 3600.0
+RECONCILE_EVERY_S = 5.0
 
 
 def run(settings: IngestSettings, stop: threading.Event) -> None:
@@ -61,6 +66,7 @@ class _Ingest:
         self._table: DeviceTable | None = None
         self._generation = 0
         self._started_at = datetime.now(UTC)
+        self._listening = Listening()
         self._due: dict[str, float] = {}
         self._totals = LedgerEntry()
         self._batches = 0
@@ -166,12 +172,34 @@ class _Ingest:
                 self._refresh_if_moved(self._connect())
             if self._is_due("sightings", self._settings.last_seen_s):
                 self._sightings.write(self._connect())
+            if self._is_due("connectivity", RECONCILE_EVERY_S):
+                self._reconcile(self._connect())
             if self._is_due("days", MAKE_DAYS_EVERY_S):
                 ensure_partitions(self._connect(), find_coming_days(_now_us()))
+            if self._is_due("replay", self._settings.replay_poll_s):
+                self._replay(self._connect())
             if self._is_due("heartbeat", self._settings.heartbeat_s):
                 record_heartbeat(self._connect(), "ingest", self._instance, self._started_at, self._describe())
         except (*DATABASE_GONE, *RETRYABLE) as problem:
             self._back_off(problem)
+
+    def _reconcile(self, conn: Connection) -> None:
+        """Who went silent is stale, who is heard of is not: only while nothing can have been missed."""
+        now_us = _now_us()
+        since_us = self._listening.note(self._source.find_state(), now_us)
+        if since_us is not None:
+            reconcile_connectivity(conn, from_micros(now_us), from_micros(since_us))
+
+    def _replay(self, conn: Connection) -> None:
+        """Some of the refused messages that people want to be decoded again; the rest comes after the next batch."""
+        assert self._table is not None
+        try:
+            done = replay_requested(conn, self._table, self._sightings, self._settings, datetime.now(UTC))
+        except RegistryMovedError:
+            self._refresh(conn)
+            done = 1
+        if done:
+            self._due["replay"] = 0.0
 
     def _is_due(self, name: str, every_s: float) -> bool:
         now = time.monotonic()
