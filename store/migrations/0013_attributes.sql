@@ -3,7 +3,7 @@
 CREATE TABLE device_attribute (
     device_id bigint NOT NULL REFERENCES device (id),
     key text NOT NULL CHECK (length(key) BETWEEN 1 AND 100),
-    value jsonb NOT NULL CHECK (pg_column_size(value) <= 8192),
+    value jsonb NOT NULL CHECK (pg_column_size(value) <= 16384),
     observed_at timestamptz NOT NULL,
     PRIMARY KEY (device_id, key)
 );
