@@ -15,6 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.message import Message
+from ingest.sparkplug.host import HostState
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +101,10 @@ class Connection:
         tls: ssl.SSLContext | None,
         username: str | None,
         password: str | None,
+        host_state: HostState | None = None,
     ) -> None:
-        self._filters = filters
+        self._filters = filters if host_state is None else [*filters, host_state.topic]
+        self._host_state = host_state
         self._max_payload = max_payload
         self._inbox: list[Message] = []
         self._inbox_bytes = 0
@@ -119,6 +122,8 @@ class Connection:
             client.tls_set_context(tls)
         if username is not None:
             client.username_pw_set(username, password)
+        if host_state is not None:
+            client.will_set(host_state.topic, host_state.describe(is_online=False), qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -160,6 +165,17 @@ class Connection:
         """One PUBACK for each id, in the order given (MQTT-4.6.0-2 wants the order of receipt)."""
         for packet_id in packet_ids:
             self._client.ack(packet_id, 1)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Hands the message to paho, QoS 0, not retained; `write` sends it."""
+        self._client.publish(topic, payload)
+
+    def say_offline(self, now_ms: int) -> None:
+        """Says, before a farewell after which no will is published, what the will would have said."""
+        if self._host_state is not None:
+            self._client.publish(
+                self._host_state.topic, self._host_state.describe(is_online=False, at_ms=now_ms), 1, retain=True
+            )
 
     def write(self) -> None:
         """Writes as much as the socket takes now.
@@ -219,6 +235,11 @@ class Connection:
         refused = [f for f, reason in zip(self._filters, reasons, strict=True) if reason.is_failure]
         if refused:
             self._lost = f"the broker does not let this user subscribe to {', '.join(refused)}"
+        elif self._host_state is not None:
+            self._say_online(self._host_state)
+
+    def _say_online(self, host: HostState) -> None:
+        self._client.publish(host.topic, host.describe(is_online=True), 1, retain=True)
 
     def _on_disconnect(
         self,
@@ -241,6 +262,12 @@ class Connection:
             topic = message.topic.encode()
         except UnicodeDecodeError:
             topic = b"\xff"
+        if self._host_state is not None and topic == self._host_state.topic.encode():
+            if not self._host_state.is_online(payload):  # a will of the connection before, or somebody else's word
+                self._say_online(self._host_state)
+            if message.qos:
+                self._client.ack(message.mid, message.qos)
+            return
         self._inbox.append(Message(topic, payload, message.mid if message.qos else 0, header, size))
         self._inbox_bytes += len(payload)
 

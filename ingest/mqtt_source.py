@@ -16,17 +16,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
+from domain.broker_address import BrokerAddress, parse_broker_address
 from domain.errors import ConfigurationError
 from ingest.message import Message
 from ingest.mqtt_connection import Connection, ConnectionLostError, find_filters
 from ingest.settings import MqttSettings
+from ingest.sparkplug.host import HostState
 
 log = logging.getLogger(__name__)
 
 # rumqttd sends up to its window of 100 again without the DUP mark that MQTT-3.3.1-1 asks for.
 UNMARKED_REPEATS = 100
+MAX_TO_PUBLISH = 1_000
 # Messages are never received so quickly that their own microseconds run ahead of the clock by as much.
 CLOCK_WAS_SET_US = 1_000_000
 
@@ -73,10 +75,24 @@ class MqttSource:
         See there.
     now_us
         The receiver's clock, microseconds since 1970.
+    filters
+        What to subscribe to instead of Forewarn's own topics.
+    host_id
+        Says online and offline as the Sparkplug host application of that name.
     """
 
-    def __init__(self, settings: MqttSettings, now_us: Callable[[], int], max_payload: int) -> None:
+    def __init__(
+        self,
+        settings: MqttSettings,
+        now_us: Callable[[], int],
+        max_payload: int,
+        *,
+        filters: Sequence[str] | None = None,
+        host_id: str | None = None,
+    ) -> None:
         self._settings = settings
+        self._filters = find_filters(settings.share_group) if filters is None else filters
+        self._host_id = host_id
         self._address = _find_address(settings)
         self._now_us = now_us
         self._max_payload = max_payload
@@ -89,6 +105,7 @@ class MqttSource:
         self._received = 0  # messages, over this connection
         self._free_us = 0  # the first microsecond that no message was received in
         self._to_acknowledge: list[int] = []  # of the present connection, in order of receipt
+        self._to_publish: list[tuple[str, bytes]] = []
         self._connection: Connection | None = None
         self._problem = "not connected yet"
         self._closing = threading.Event()
@@ -132,6 +149,19 @@ class MqttSource:
                 if chunk.generation == self._generation:
                     self._to_acknowledge.extend(m.packet_id for m in chunk.messages if m.packet_id)
         self._wake()
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Hands the message to the present connection, QoS 0, not retained; False, and a line in the log, when there is
+        none or too many wait. Any thread may call it."""
+        with self._changed:
+            problem = "too many messages wait" if len(self._to_publish) >= MAX_TO_PUBLISH else self._problem
+            if not problem and self._connection is not None:
+                self._to_publish.append((topic, payload))
+        if problem:
+            log.warning("%s was not published: %s", topic, problem)
+            return False
+        self._wake()
+        return True
 
     def find_state(self) -> SourceState:
         """How things stand now."""
@@ -184,13 +214,14 @@ class MqttSource:
             address.host,
             address.port,
             client_id=self._settings.client_id,
-            filters=find_filters(self._settings.share_group),
+            filters=self._filters,
             keepalive_s=self._settings.keepalive_s,
             connect_timeout_s=self._settings.connect_timeout_s,
             max_payload=self._max_payload,
             tls=address.tls,
             username=address.username,
             password=address.password,
+            host_state=None if self._host_id is None else HostState(self._host_id, self._now_us() // 1000),
         )
 
     def _serve(self, connection: Connection) -> None:
@@ -198,12 +229,14 @@ class MqttSource:
             self._generation += 1
             self._received = 0
             self._to_acknowledge = []
+            self._to_publish = []
             self._connection = connection
             self._problem = ""
         try:
             while not self._closing.is_set():
                 self._step(connection)
-            self._send_acknowledgements(connection)
+            self._send(connection)
+            connection.say_offline(self._now_us() // 1000)
             deadline = time.monotonic() + 2.0
             while connection.wants_write() and time.monotonic() < deadline:
                 select.select([], [connection.sock], [], 0.1)
@@ -211,13 +244,17 @@ class MqttSource:
         finally:
             with self._changed:
                 self._connection = None
+                self._problem = self._problem or "the connection ended"
                 self._forget_queued()
             connection.close()
 
-    def _send_acknowledgements(self, connection: Connection) -> None:
+    def _send(self, connection: Connection) -> None:
         with self._changed:
             packet_ids, self._to_acknowledge = self._to_acknowledge, []
+            messages, self._to_publish = self._to_publish, []
         connection.acknowledge(packet_ids)
+        for topic, payload in messages:
+            connection.publish(topic, payload)
         connection.write()
 
     def _step(self, connection: Connection) -> None:
@@ -233,7 +270,7 @@ class MqttSource:
         )
         if self._wake_out in readable:
             self._wake_out.recv(4096)
-        self._send_acknowledgements(connection)
+        self._send(connection)
         if room and (connection.sock in readable or timeout == 0.0):
             messages, size = connection.read()
             if messages:
@@ -278,14 +315,22 @@ def find_receipt(now_us: int, free_us: int) -> int:
 
 
 def _find_address(settings: MqttSettings) -> _Address:
-    parts = urlsplit(settings.url)
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        raise ConfigurationError(f"the MQTT address must look like mqtt://host:1883, not {parts.scheme}://…")
-    tls = ssl.create_default_context(cafile=settings.ca_file) if parts.scheme == "mqtts" else None
+    named = parse_broker_address(settings.url)
     return _Address(
-        host=parts.hostname,
-        port=parts.port or (8883 if tls else 1883),
-        tls=tls,
-        username=settings.username or (unquote(parts.username) if parts.username else None),
-        password=settings.password or (unquote(parts.password) if parts.password else None),
+        host=named.host,
+        port=named.port,
+        tls=_find_tls(settings, named) if named.tls else None,
+        username=settings.username or named.username,
+        password=settings.password or named.password,
     )
+
+
+def _find_tls(settings: MqttSettings, named: BrokerAddress) -> ssl.SSLContext:
+    cert_file, key_file = settings.cert_file or named.cert_file, settings.key_file or named.key_file
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file or named.ca_file)
+        if cert_file is not None:
+            context.load_cert_chain(cert_file, key_file)
+    except OSError as error:
+        raise ConfigurationError(f"A certificate of the MQTT address cannot be used: {error}.") from error
+    return context

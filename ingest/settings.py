@@ -13,7 +13,9 @@ class MqttSettings:
     client_id: str = "forewarn-ingest"  # names the persistent session: stable, and another one for each process
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    ca_file: str | None = None  # mqtts: whom to trust; None: the system's list
+    ca_file: str | None = None  # mqtts: whom to trust; None: what the address says, else the system's list
+    cert_file: str | None = None  # mqtts: what to show to a broker that asks for a certificate, with its key
+    key_file: str | None = None
     share_group: str | None = None  # several processes: the broker divides the messages among those of one group
     keepalive_s: int = 60
     connect_timeout_s: float = 5.0
@@ -23,11 +25,22 @@ class MqttSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SparkplugSettings:
+    """Sparkplug is read by one process at a time, over a connection of its own."""
+
+    enabled: bool = True
+    client_id: str = "forewarn-sparkplug"  # names the session, which goes from one process to the next
+    host_id: str | None = None  # says online and offline as the host application of that name
+    takeover_s: float = 2.0  # a process that does not read it looks this often whether it may
+
+
+@dataclass(frozen=True, slots=True)
 class IngestSettings:
     """Settings of `ingest.program`."""
 
     database_url: str
     mqtt: MqttSettings = field(default_factory=MqttSettings)
+    sparkplug: SparkplugSettings = field(default_factory=SparkplugSettings)
     instance: str = ""  # names heartbeat and ledger rows; empty: the MQTT client id
     retention_days: float = 400.0  # older readings are refused as `too_old`
     max_future_s: float = 300.0  # later readings are refused as `from_the_future`
@@ -38,5 +51,6 @@ class IngestSettings:
     linger_s: float = 0.005  # a batch that is not full waits this long for more
     registry_poll_s: float = 2.0
     heartbeat_s: float = 2.0
+    replay_poll_s: float = 1.0  # how often it is looked whether refused messages are to be decoded again
     last_seen_s: float = 5.0  # device.last_seen_at and series.last_observed_at are written this often
     max_backoff_s: float = 10.0  # between attempts at a database that is away

@@ -42,9 +42,13 @@ class EdgeChanges:
 class Edges:
     """What is known of every edge node: as committed."""
 
-    def __init__(self, states: Iterable[EdgeState] = ()) -> None:
-        self._states = {(state.group, state.edge): state for state in states}
+    def __init__(self) -> None:
+        self._states: dict[EdgeKey, EdgeState] = {}
         self._spent = (0, 0)
+
+    def resume(self, states: Iterable[EdgeState]) -> None:
+        """Goes on where these states are, whatever was known before."""
+        self._states = {(state.group, state.edge): state for state in states}
 
     def begin(self, table: DeviceTable, max_payload: int, max_metrics: int) -> "EdgeReader":
         """A decoder for one batch, which starts from what is committed."""
