@@ -7,6 +7,7 @@ from domain.audit import Actor, AuditEntry
 from domain.installed_base import InstalledDevice
 from store.audit import record_audit
 from store.pool import Connection
+from store.rejection_replays import request_replays_of_serials
 
 
 class RegistrationRefusal(StrEnum):
@@ -77,5 +78,8 @@ def register_device(conn: Connection, actor: Actor, device: InstalledDevice) -> 
         return RegistrationRefusal.SERIAL_TAKEN
     conn.execute(INSERT_SERIES, values | {"device_id": row[0]})
     after = {name: value for name, value in values.items() if value not in ("", None, False)}
+    replays = request_replays_of_serials(conn, actor.name, [device.serial])
+    if replays:
+        after["replays_requested"] = replays  # what it had sent before anybody knew it
     record_audit(conn, actor, AuditEntry("device.registered", "device", device.serial, None, after))
     return None

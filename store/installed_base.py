@@ -7,6 +7,7 @@ from domain.audit import Actor, AuditEntry
 from domain.installed_base import InstalledDevice, LineProblem
 from store.audit import record_audit
 from store.pool import Connection
+from store.rejection_replays import request_replays_of_serials
 
 
 @dataclass(slots=True)
@@ -120,6 +121,7 @@ def record_installed_base(
             report.problems.append(LineProblem(line, "model", f"{device.model!r} is not known (known: {known})"))
     _record_surroundings(conn, usable)
     touched: list[int] = []
+    created: list[str] = []
     for device in usable:
         row = conn.execute(UPSERT_DEVICE, _device_parameters(device)).fetchone()
         if row is None:
@@ -128,11 +130,19 @@ def record_installed_base(
         touched.append(row[0])
         if row[1] == 1:
             report.created += 1
+            created.append(device.serial)
         else:
             report.changed += 1
     if touched:
         conn.execute(RECORD_SERIES_OF_DEVICES, (touched,))
-        summary = {"created": report.created, "changed": report.changed, "serials": [d.serial for d in usable][:1000]}
+        summary: dict[str, object] = {
+            "created": report.created,
+            "changed": report.changed,
+            "serials": [d.serial for d in usable][:1000],
+        }
+        replays = request_replays_of_serials(conn, actor, created)
+        if replays:
+            summary["replays_requested"] = replays  # what they had sent before anybody knew them
         entity_id = "*" if len(touched) > 1 else usable[0].serial
         record_audit(
             conn,

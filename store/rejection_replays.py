@@ -282,3 +282,43 @@ def record_moved(conn: Connection, day: date, moved: Moved) -> None:
             "replayed": max(0, -moved.rejected),
         },
     )
+
+
+RECORD_DEVICE_MOVES = """
+    INSERT INTO device_day AS d (day, device_id, received, stored, duplicates, conflicts, late, rejected, inconsistent)
+    SELECT %(day)s, m.device_id, m.stored + m.duplicates + m.conflicts + m.rejected, m.stored, m.duplicates,
+        m.conflicts, m.late, m.rejected, m.inconsistent
+    FROM unnest(%(ids)s::bigint[], %(stored)s::bigint[], %(duplicates)s::bigint[], %(conflicts)s::bigint[],
+        %(late)s::bigint[], %(rejected)s::bigint[], %(inconsistent)s::bigint[])
+        AS m (device_id, stored, duplicates, conflicts, late, rejected, inconsistent)
+    ORDER BY m.device_id
+    ON CONFLICT (day, device_id) DO UPDATE SET
+        received = d.received + excluded.received,
+        stored = d.stored + excluded.stored,
+        duplicates = d.duplicates + excluded.duplicates,
+        conflicts = d.conflicts + excluded.conflicts,
+        late = d.late + excluded.late,
+        rejected = d.rejected + excluded.rejected,
+        inconsistent = d.inconsistent + excluded.inconsistent
+"""
+
+
+def record_device_moves(
+    conn: Connection, day: date, moves: Mapping[int, Moved], inconsistent: Mapping[int, int]
+) -> None:
+    """The same move by device; `inconsistent` says by how much fewer or more values contradict the master data."""
+    device_ids = sorted(moves.keys() | inconsistent.keys())
+    moved = [moves.get(device_id, Moved()) for device_id in device_ids]
+    conn.execute(
+        RECORD_DEVICE_MOVES,
+        {
+            "day": day,
+            "ids": device_ids,
+            "stored": [m.stored for m in moved],
+            "duplicates": [m.duplicates for m in moved],
+            "conflicts": [m.conflicts for m in moved],
+            "late": [m.late for m in moved],
+            "rejected": [m.rejected for m in moved],
+            "inconsistent": [inconsistent.get(device_id, 0) for device_id in device_ids],
+        },
+    )
