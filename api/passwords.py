@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from base64 import b64encode
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -15,8 +16,6 @@ TOKEN_PREFIX = "fw_"  # noqa: S105 - what lets a scanner of repositories recogni
 _HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 # 64 MiB each: a burst of sign-ins must wait, not fill the memory.
 _AT_ONCE = BoundedSemaphore(4)
-# What an unknown name is compared with, so that it takes as long as a known one.
-_NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
 
 
 def hash_password(password: str) -> str:
@@ -29,9 +28,18 @@ def matches_password(password_hash: str | None, password: str) -> bool:
     """Whether it is the password; None (no such account) takes the same time and is never it."""
     with _AT_ONCE:
         try:
-            return _HASHER.verify(password_hash or _NOBODY, password[:MAX_LENGTH]) and password_hash is not None
+            return _HASHER.verify(password_hash or _make_nobodys_hash(), password[:MAX_LENGTH]) and bool(password_hash)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _make_nobodys_hash() -> str:
+    """What an unknown name is compared with, so that it takes as long as a known one: nobody knows its password."""
+    salt, digest = (
+        b64encode(secrets.token_bytes(length)).rstrip(b"=").decode() for length in (_HASHER.salt_len, _HASHER.hash_len)
+    )
+    cost = f"m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
+    return f"$argon2id$v=19${cost}${salt}${digest}"
 
 
 def needs_rehash(password_hash: str) -> bool:

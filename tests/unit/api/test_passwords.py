@@ -1,6 +1,10 @@
 """Passwords and secrets."""
 
+from typing import Literal
+
 import pytest
+from argon2 import PasswordHasher, extract_parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from api.passwords import (
     TOKEN_PREFIX,
@@ -20,9 +24,23 @@ def test_a_hash_is_salted_argon2id_and_matches_its_password_alone() -> None:
     assert first.startswith("$argon2id$")
     assert matches_password(first, "correct horse")
     assert not matches_password(first, "correct horsE")
-    assert not matches_password(None, "correct horse")
     assert not matches_password("not a hash", "correct horse")
     assert not needs_rehash(first)
+
+
+def test_an_unknown_name_costs_what_a_known_one_does_and_is_never_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    class Recording(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - as it is called there
+            compared.append(str(hash))
+            return super().verify(hash, password)
+
+    monkeypatch.setattr("api.passwords._HASHER", Recording.from_parameters(RFC_9106_LOW_MEMORY))
+    assert not matches_password(None, "correct horse")
+    (nobodys,) = compared
+    assert not needs_rehash(nobodys), "the parameters of real hashes, read without complaint"
+    assert extract_parameters(nobodys) == RFC_9106_LOW_MEMORY
 
 
 def test_a_hash_with_weaker_parameters_is_to_be_made_anew() -> None:
