@@ -7,6 +7,7 @@ PUBLIC_ROUTES: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/api/v1/health/ready"),
         ("GET", "/api/v1/metrics"),  # asks for a token itself, unless the scraper is on this machine
         ("GET", "/api/v1/openapi.json"),
+        ("POST", "/api/v1/devices/claim"),  # its code is the credential; throttled by address and serial
         ("GET", "/docs"),
         ("GET", "/docs/reference.css"),
         ("GET", "/sign-in"),

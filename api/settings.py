@@ -10,6 +10,7 @@ class ApiSettings:
     database_url: str = field(repr=False)  # holds a password
     host: str = "127.0.0.1"
     port: int = 8000
+    broker_admin_url: str | None = field(default=None, repr=False)  # None: no account at the broker is made here
     public_url: str = ""  # as people type it; https here makes cookies Secure and sends HSTS
     trusted_proxies: str = ""  # addresses or networks, by commas, that may say for whom they ask (X-Forwarded-For)
     session_hours: float = 12.0  # a session ends after this, whatever happens

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     CUSTOMER_READ_CONTACTS = "customer.read_contacts"  # names and numbers of people; masked without it
     DEVICE_READ = "device.read"  # devices, sites, contracts, models, history
     DEVICE_REGISTER = "device.register"
+    DEVICE_CREDENTIALS = "device.credentials"  # accounts at the broker: make, rotate, revoke
     DEVICE_SHELVE = "device.shelve"
     READING_READ = "reading.read"  # readings and scores
     BREACH_READ = "breach.read"  # breaches and their evidence
@@ -109,6 +110,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {
         Permission.BREACH_ACKNOWLEDGE,
         Permission.DEVICE_REGISTER,
+        Permission.DEVICE_CREDENTIALS,
         Permission.WORK_ORDER_NOTE,
         Permission.CAPA_READ,
         Permission.REJECTION_READ,
@@ -134,7 +136,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.ADMIN: frozenset(
-        {Permission.ACCOUNT_USE, Permission.HEALTH_READ, Permission.USER_MANAGE, Permission.TOKEN_MANAGE}
+        {
+            Permission.ACCOUNT_USE,
+            Permission.HEALTH_READ,
+            Permission.DEVICE_CREDENTIALS,
+            Permission.USER_MANAGE,
+            Permission.TOKEN_MANAGE,
+        }
     ),
 }
 

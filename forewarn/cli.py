@@ -9,8 +9,10 @@ from domain.errors import ForewarnError
 from forewarn.commands import (
     accounts,
     audit,
+    certificates,
     config,
     database,
+    device_accounts,
     devices,
     doctor,
     installation,
@@ -41,11 +43,13 @@ programs.register(app)
 database.register(app)
 doctor.register(app)
 config.register(app)
+device_accounts.register(devices.app)
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(devices.app, name="devices")
 app.add_typer(accounts.app, name="users")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(simulate.app, name="simulate")
+app.add_typer(certificates.app, name="certificates")
 app.add_typer(audit.app, name="audit")
 
 

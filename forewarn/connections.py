@@ -1,5 +1,8 @@
 """Where this installation's database and broker are: those that are set, else the embedded ones below `var`."""
 
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from domain.broker_address import BrokerAddress, parse_broker_address
 from domain.errors import ConfigurationError
 from forewarn.embedded_postgres import APP, OWNER, Cluster, load_cluster
 from forewarn.settings import Settings
@@ -24,8 +27,30 @@ def find_owner_url(settings: Settings) -> str:
 
 
 def find_mqtt_url(settings: Settings) -> str:
-    """The broker."""
-    return settings.mqtt_url or f"mqtt://127.0.0.1:{settings.mqtt_port}"
+    """The broker, with the certificates that are set."""
+    if settings.mqtt_url is None:
+        return f"mqtt://127.0.0.1:{settings.mqtt_port}"
+    return _with_certificates(settings.mqtt_url, settings)
+
+
+def find_admin_address(settings: Settings) -> BrokerAddress | None:
+    """The broker as the account that manages accounts; None where no such account is set."""
+    url = find_admin_url(settings)
+    return None if url is None else parse_broker_address(url)
+
+
+def find_admin_url(settings: Settings) -> str | None:
+    """The same as text, with the certificates that are set."""
+    return None if settings.mqtt_admin_url is None else _with_certificates(settings.mqtt_admin_url, settings)
+
+
+def _with_certificates(url: str, settings: Settings) -> str:
+    parts = urlsplit(url)
+    files = {name: getattr(settings, f"mqtt_{name}") for name in ("ca_file", "cert_file", "key_file")}
+    given = {name: str(file.resolve()) for name, file in files.items() if file is not None}
+    if parts.scheme != "mqtts" or parts.query or not given:
+        return url
+    return urlunsplit(parts._replace(query=urlencode(given)))
 
 
 def _require_cluster(settings: Settings) -> Cluster:

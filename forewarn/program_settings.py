@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import ConfigurationError
-from forewarn.connections import find_database_url, find_mqtt_url
+from forewarn.connections import find_admin_url, find_database_url, find_mqtt_url
 from forewarn.settings import OTHER_VARIABLES, PREFIX, Settings, find_file, load_file, variable_of
 
 T = TypeVar("T")
@@ -58,10 +58,16 @@ PROGRAMS = {
     "api": Program(
         "api",
         "ApiSettings",
-        lambda s: {"database_url": find_database_url(s), "host": s.http_host, "port": s.http_port},
+        lambda s: {
+            "database_url": find_database_url(s),
+            "host": s.http_host,
+            "port": s.http_port,
+            "broker_admin_url": find_admin_url(s),
+        },
     ),
 }
-WIRED = {("database_url",), ("mqtt", "url"), ("host",), ("port",)}  # set by Settings, never by a program's own variable
+# Set by Settings, never by a program's own variable.
+WIRED = {("database_url",), ("mqtt", "url"), ("host",), ("port",), ("broker_admin_url",)}
 
 
 def load_program_settings(program: Program, settings: Settings) -> Any:

@@ -35,6 +35,16 @@ class Settings(BaseSettings):
         pattern=r"^mqtts?://",
         description="Broker to use instead of the embedded one: mqtt://user:password@host:1883, or mqtts://…:8883",
     )
+    mqtt_admin_url: str | None = Field(
+        None,
+        pattern=r"^mqtts?://",
+        description="The same broker as the account that manages accounts; without it none are made from here",
+    )
+    mqtt_ca_file: Path | None = Field(
+        None, description="Whom to trust for mqtts://; if not set, the system's authorities"
+    )
+    mqtt_cert_file: Path | None = Field(None, description="Certificate to show to the broker, with its key below")
+    mqtt_key_file: Path | None = Field(None, description="Key of that certificate")
     database_url: str | None = Field(
         None,
         pattern=r"^postgres(ql)?://",

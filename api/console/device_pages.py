@@ -17,6 +17,7 @@ from api.problems import not_found
 from api.state import Database
 from domain.profile import Profile
 from domain.roles import Permission
+from store.device_accounts import DeviceAccount, load_account
 from store.devices import Device, DeviceFilters, HistoryEntry, count_devices, load_device, load_devices, load_history
 from store.pool import Connection
 from store.profiles import load_profiles
@@ -127,6 +128,7 @@ def show_device(
         profiles = load_profiles(conn)
         profile = profiles.get(device.model)
         history = load_history(conn, device.id, limit=200)
+        account = load_account(conn, serial)
         shown = profile is not None and device.last_seen_at is not None and view.may(Permission.READING_READ)
         charts = load_charts(view, conn, device, profile, SPANS[span], history) if shown and profile else []
         wanted = WorkOrderFilter(serial=serial, customer_id=caller.customer_id)
@@ -160,7 +162,7 @@ def show_device(
         },
         spans=[{"code": code, "label": view.t(f"device.span_{code}"), "current": code == span} for code in SPANS],
         span_code=span,
-        facts=_find_facts(view, device),
+        facts=_find_facts(view, device, account),
         firmware=_find_firmware(view, history, zone),
     )
 
@@ -203,7 +205,14 @@ def _find_example(profile: Profile | None) -> str:
     return f'{{"ts": {int(datetime.now(UTC).timestamp() * 1000)}, "values": {{"{key}": {value}}}}}'
 
 
-def _find_facts(view: View, device: Device) -> list[Fact]:
+def _say_account(view: View, account: DeviceAccount | None) -> str:
+    if account is None:
+        return view.t("fact.account_none")
+    day = say_day(view, (account.revoked_at or account.rotated_at).date())
+    return view.t("fact.account_revoked" if account.revoked_at else f"fact.account_{account.method}", date=day)
+
+
+def _find_facts(view: View, device: Device, account: DeviceAccount | None) -> list[Fact]:
     t = view.t
     unknown = t("fact.unknown")
     return [
@@ -212,6 +221,7 @@ def _find_facts(view: View, device: Device) -> list[Fact]:
         Fact(t("fact.lot"), device.lot or unknown),
         Fact(t("fact.firmware"), device.firmware or unknown),
         Fact(t("fact.gateway"), device.gateway or "–"),
+        Fact(t("fact.account"), _say_account(view, account)),
         Fact(t("fact.installed"), say_day(view, device.installed_on)),
         Fact(t("fact.warranty"), say_day(view, device.warranty_end)),
         Fact(t("fact.calibration"), say_day(view, device.calibration_due)),

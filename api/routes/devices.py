@@ -13,6 +13,7 @@ from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor, rea
 from api.once import IdempotencyKey, change_once
 from api.preconditions import make_etag
 from api.problems import ALREADY_EXISTS, FORBIDDEN, INVALID, ProblemError, declare, not_found
+from api.shapes.device_accounts import AccountShape
 from api.shapes.installed_base import (
     ContractShape,
     DeviceDetail,
@@ -27,6 +28,7 @@ from domain.installed_base import InstalledDevice
 from domain.profile import Profile
 from domain.roles import Permission
 from store.customers import load_contracts
+from store.device_accounts import load_account
 from store.device_registration import RegistrationRefusal
 from store.device_registration import register_device as record_registration
 from store.devices import (
@@ -133,6 +135,8 @@ def describe_device(conn: Connection, device: Device) -> DeviceDetail:
     profile = load_profile(conn, device.model)
     latest = [_shape_latest(value, profile) for value in load_latest(conn, device.id)]
     values = asdict(device)
+    account = load_account(conn, device.serial)
+    values |= {"account": None if account is None else AccountShape.model_validate(account)}
     values |= {"contract": None if active is None else ContractShape.model_validate(active), "latest": latest}
     known = {n for f, i in DeviceDetail.model_fields.items() for n in (f, i.validation_alias) if isinstance(n, str)}
     return DeviceDetail.model_validate({name: value for name, value in values.items() if name in known})

@@ -17,6 +17,8 @@ SETTINGS = ApiSettings(database_url="postgresql://nobody@127.0.0.1:1/none")
 BODIES = {
     "/account/password": {"current": "x", "new": "y"},
     "/devices": {"serial": "NEW-1", "model": "no such model"},
+    "/devices/{serial}/credentials": {},
+    "/devices/{serial}/claim-code": {},
     "/devices/{serial}/shelvings": {"reason": "test", "until": "2099-01-01T00:00:00Z"},
     "/work-orders": {"serial": "nobody", "fault_group": "tank", "description": "test"},
     "/work-orders/{code}/transitions": {"to": "TRIAGED"},

@@ -23,6 +23,7 @@ def test_admin_sees_and_changes_no_records() -> None:
     assert ROLE_PERMISSIONS[Role.ADMIN] == {
         Permission.ACCOUNT_USE,
         Permission.HEALTH_READ,
+        Permission.DEVICE_CREDENTIALS,  # accounts, too
         Permission.USER_MANAGE,
         Permission.TOKEN_MANAGE,
     }

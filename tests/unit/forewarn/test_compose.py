@@ -45,7 +45,7 @@ def test_only_this_machine_reaches_a_published_port() -> None:
 def test_every_password_comes_from_the_environment_and_has_no_default() -> None:
     variables = dict(re.findall(r"\$\{(\w+)(:?[?-][^}]*)?\}", TEXT))
     secret = {name: rest for name, rest in variables.items() if "PASSWORD" in name}
-    assert len(secret) == 4
+    assert len(secret) == 5
     assert all(rest.startswith(":?") for rest in secret.values())
     assert re.findall(r"PASSWORD: (?!\$\{)", TEXT) == []
     assert re.findall(r"//[^:/\s]+:(?!\$\{)[^@\s]+@", TEXT) == []
@@ -66,7 +66,18 @@ def test_the_image_runs_as_an_ordinary_user_with_pinned_packages() -> None:
     assert (
         copied
         == ignored
-        == {"domain", "store", "ingest", "anomaly", "service_link", "api", "simulators", "forewarn", "profiles"}
+        == {
+            "domain",
+            "store",
+            "accounts",
+            "ingest",
+            "anomaly",
+            "service_link",
+            "api",
+            "simulators",
+            "forewarn",
+            "profiles",
+        }
     )
 
 
