@@ -98,6 +98,9 @@ class Connectivity:
     reason: ConnectivityReason
 
 
+NOT_JUDGED = Connectivity(ConnectivityState.UNKNOWN, None, ConnectivityReason.NEVER_HEARD)
+
+
 def find_silence_s(intervals_s: Iterable[float | None]) -> float:
     """After how long without any sign of life a device is stale: some of its shortest intervals and a grace, at least a
     minute; an hour where none of its sensors says how often it reports."""
@@ -163,11 +166,15 @@ def is_standing_offline(facts: ConnectionFacts) -> bool:
     return not (last.observed_us > said_us or last.received_us - run.received_us >= STEADY_US)
 
 
-def find_connectivity(facts: ConnectionFacts, now_us: int, listening_us: int, silence_us: int) -> Connectivity:
-    """What follows from the facts at `now_us`.
+def find_connectivity(
+    facts: ConnectionFacts, present: Connectivity, now_us: int, listening_us: int, silence_us: int
+) -> Connectivity:
+    """What follows from the facts at `now_us`; asked again with its own answer it gives the same.
 
     Parameters
     ----------
+    present
+        The answer that stands: silence that was found once lasts until something is heard, whoever listens since.
     listening_us
         Since when nothing that a device sent could have been missed; `now_us` if silence must not count.
     silence_us
@@ -175,9 +182,11 @@ def find_connectivity(facts: ConnectionFacts, now_us: int, listening_us: int, si
     """
     word, heard_us = facts.word, facts.heard_us
     if word is None and heard_us is None:
-        return Connectivity(ConnectivityState.UNKNOWN, None, ConnectivityReason.NEVER_HEARD)
+        return NOT_JUDGED
     last_us = heard_us if heard_us is not None else word.received_us if word is not None else now_us
     is_silent = now_us - max(last_us, listening_us) > silence_us
+    if present.state in (ConnectivityState.STALE, ConnectivityState.OFFLINE) and present.since_us is not None:
+        is_silent = is_silent or heard_us is None or heard_us <= present.since_us
     if word is not None and is_standing_offline(facts):
         before_us = facts.before_us
         is_news = before_us is None or (not word.is_repeat and word.received_us - before_us <= silence_us)

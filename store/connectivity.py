@@ -9,10 +9,12 @@ from psycopg.rows import dict_row
 
 from domain.clock import from_micros, to_micros
 from domain.connectivity import (
+    NOT_JUDGED,
     PACE,
     SLACK_US,
     ConnectionFacts,
     Connectivity,
+    ConnectivityState,
     Sighting,
     Word,
     find_connectivity,
@@ -35,7 +37,7 @@ class DeviceSeen:
 
 
 _FACTS = """
-    d.id, d.connectivity, d.connectivity_reason, d.device_model_id, c.word, c.word_observed_at, c.word_received_at,
+    d.id, d.connectivity, d.connectivity_since, d.device_model_id, c.word, c.word_observed_at, c.word_received_at,
     c.word_is_repeat, c.before_at, c.lag, c.run_received_at, c.run_observed_at, c.last_received_at, c.last_observed_at
 """
 ENSURE_FACTS = "INSERT INTO device_connection (device_id) VALUES (%s) ON CONFLICT DO NOTHING"
@@ -72,7 +74,8 @@ def record_word(conn: Connection, device_id: int, word: Word) -> None:
         "lag": None if facts.lag_us is None else timedelta(microseconds=facts.lag_us),
     }
     conn.execute(RECORD_WORD, values)
-    answer = find_connectivity(facts, word.received_us, word.received_us, _load_silence(conn)[row["device_model_id"]])
+    silence_us = _load_silence(conn)[row["device_model_id"]]
+    answer = find_connectivity(facts, _read_answer(row), word.received_us, word.received_us, silence_us)
     _record(conn, [(row, answer)])
 
 
@@ -185,8 +188,8 @@ def _judge(conn: Connection, rows: Sequence[dict[str, Any]], when: Callable[[dic
     answers = []
     for row in rows:
         now_us, listening_us = when(row)
-        facts = _read_facts(row)
-        answers.append((row, find_connectivity(facts, now_us, listening_us, silences[row["device_model_id"]])))
+        silence_us = silences[row["device_model_id"]]
+        answers.append((row, find_connectivity(_read_facts(row), _read_answer(row), now_us, listening_us, silence_us)))
     return _record(conn, answers)
 
 
@@ -218,6 +221,12 @@ def _record(conn: Connection, answers: Iterable[tuple[dict[str, Any], Connectivi
     if not new:
         return 0
     return conn.execute(RECORD_ANSWERS, [list(column) for column in zip(*new, strict=True)]).rowcount
+
+
+def _read_answer(row: dict[str, Any]) -> Connectivity:
+    since = row["connectivity_since"]
+    state = ConnectivityState(row["connectivity"])
+    return Connectivity(state, None if since is None else to_micros(since), NOT_JUDGED.reason)
 
 
 def _read_facts(row: dict[str, Any]) -> ConnectionFacts:

@@ -6,6 +6,7 @@ import pytest
 
 from domain.connectivity import (
     LEAST_SILENCE_S,
+    NOT_JUDGED,
     STEADY_US,
     USUAL_SILENCE_S,
     ConnectionFacts,
@@ -37,6 +38,7 @@ class Story:
         self.now = NOW
         self.behind = behind_us
         self.listening = NOW - 10 * HOUR
+        self.present = NOT_JUDGED
 
     def wait(self, us: int) -> "Story":
         self.now += us
@@ -57,7 +59,9 @@ class Story:
 
     @property
     def answer(self) -> Connectivity:
-        return find_connectivity(self.facts, self.now, self.listening, SILENCE)
+        self.present = found = find_connectivity(self.facts, self.present, self.now, self.listening, SILENCE)
+        assert find_connectivity(self.facts, found, self.now, self.listening, SILENCE) == found
+        return found
 
     @property
     def state(self) -> ConnectivityState:
@@ -124,6 +128,15 @@ def test_a_retained_offline_that_comes_again_overrides_no_newer_online() -> None
     assert Story().say(OFF, again=True).state is OFFLINE, "all that is known of a device that nobody heard of"
 
 
+def test_silence_that_was_found_lasts_until_something_is_heard_whoever_listens_since() -> None:
+    story = Story().live(3).wait(HOUR)
+    assert story.state is STALE
+    story.listening = story.now
+    assert story.state is STALE
+    assert story.wait(S).say(OFF, again=True).state is OFFLINE
+    assert story.live(1).state is ONLINE
+
+
 def test_a_retained_online_of_a_device_that_is_gone_makes_it_not_online_again() -> None:
     story = Story().say(ON).live(3).wait(HOUR).say(ON, again=True)
     assert story.state is STALE
@@ -185,6 +198,7 @@ def test_nothing_is_stuck_after_any_sequence(seed: int) -> None:
                 story.behind = chance.choice([0, -200 * S, HOUR, 5 * HOUR])
             case 5:
                 story.listening = story.now
+        assert story.state in ConnectivityState
     ending = ConnectionFacts(), story.facts
     for facts in ending:
         story.facts = facts
