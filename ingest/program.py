@@ -5,12 +5,13 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.clock import from_micros
 from domain.errors import DatabaseNotMigratedError
+from domain.sparkplug import find_topic
 from ingest.batch import Batch, read_batch
 from ingest.device_table import DeviceTable
 from ingest.listening import Listening
@@ -20,6 +21,9 @@ from ingest.registry_table import build_table
 from ingest.replay import RegistryMovedError, replay_requested
 from ingest.settings import IngestSettings
 from ingest.sightings import Sightings
+from ingest.sparkplug.edges import Edges
+from ingest.sparkplug.ownership import SPARKPLUG_FILTERS, Ownership, OwnershipLostError, wait_to_own
+from ingest.sparkplug.payload import encode_rebirth
 from store.connectivity import reconcile_connectivity
 from store.heartbeats import record_heartbeat, remove_heartbeat
 from store.ledger import LedgerEntry
@@ -45,7 +49,34 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     DatabaseNotMigratedError
         The database has no schema of this version.
     """
-    _Ingest(settings, stop).run()
+    sparkplug = threading.Thread(target=_run_sparkplug, args=(settings, stop), name="sparkplug")
+    if settings.sparkplug.enabled:
+        sparkplug.start()
+    try:
+        _Ingest(settings, stop).run()
+    finally:
+        stop.set()
+        if sparkplug.ident is not None:
+            sparkplug.join()
+
+
+def _run_sparkplug(settings: IngestSettings, stop: threading.Event) -> None:
+    """Reads Sparkplug whenever this process may, until `stop`; no fault in it stops anything else."""
+    mqtt = replace(settings.mqtt, client_id=settings.sparkplug.client_id, share_group=None)
+    own = replace(settings, mqtt=mqtt, instance=settings.sparkplug.client_id)
+    writer = settings.instance or f"{socket.gethostname()}/{settings.mqtt.client_id}"
+    while not stop.is_set():
+        try:
+            ownership = wait_to_own(settings.database_url, writer, settings.sparkplug.takeover_s, stop)
+            if ownership is not None:
+                _Ingest(own, stop, ownership).run()
+        except DatabaseNotMigratedError:
+            return  # the main loop says so
+        except OwnershipLostError as loss:
+            log.warning("sparkplug: %s", loss)
+        except Exception:
+            log.exception("sparkplug: it begins anew")
+        stop.wait(settings.sparkplug.takeover_s)
 
 
 def _now_us() -> int:
@@ -53,15 +84,27 @@ def _now_us() -> int:
 
 
 class _Ingest:
-    """The loop and what it holds. One thread; the source has its own."""
+    """The loop and what it holds. One thread; the source has its own.
 
-    def __init__(self, settings: IngestSettings, stop: threading.Event) -> None:
+    With `ownership` it is Sparkplug that is read, and only as long as no other process may.
+    """
+
+    def __init__(self, settings: IngestSettings, stop: threading.Event, ownership: Ownership | None = None) -> None:
         self._settings = settings
         self._stop = stop
-        self._source = MqttSource(settings.mqtt, _now_us, settings.max_payload)
+        self._ownership = ownership
+        self._program = "ingest" if ownership is None else "sparkplug"
+        self._edges = None if ownership is None else Edges()
+        self._source = MqttSource(
+            settings.mqtt,
+            _now_us,
+            settings.max_payload,
+            filters=None if ownership is None else SPARKPLUG_FILTERS,
+            host_id=None if ownership is None else settings.sparkplug.host_id,
+        )
         self._instance = settings.instance or f"{socket.gethostname()}/{settings.mqtt.client_id}"
         self._sightings = Sightings()
-        self._recorder = Recorder(settings.mqtt.client_id, self._sightings)
+        self._recorder = Recorder(settings.mqtt.client_id, self._sightings, self._edges)
         self._conn: Connection | None = None
         self._table: DeviceTable | None = None
         self._generation = 0
@@ -94,6 +137,8 @@ class _Ingest:
 
     def _prepare(self, conn: Connection) -> None:
         verify_migrated(conn)
+        if self._ownership is not None and self._edges is not None:
+            self._edges.resume(self._ownership.begin(conn))
         self._recorder.resume(conn)
         self._refresh(conn)
 
@@ -113,7 +158,10 @@ class _Ingest:
 
     def _connect(self) -> Connection:
         if self._conn is None:
-            self._conn = open_connection(self._settings.database_url, application="ingest", autocommit=True)
+            if self._ownership is not None:
+                self._conn = self._ownership.connect()
+            else:
+                self._conn = open_connection(self._settings.database_url, application="ingest", autocommit=True)
         return self._conn
 
     def _back_off(self, problem: BaseException) -> bool:
@@ -132,13 +180,19 @@ class _Ingest:
         if chunks[-1].generation != self._generation:
             self._generation = chunks[-1].generation
             self._recorder.forget_used_receipts()
-        batch = read_batch(chunks, self._table, self._settings, self._recorder.receipts)
+        batch = read_batch(chunks, self._table, self._settings, self._recorder.receipts, self._edges)
         if batch.names_unknown and self._persist(self._refresh_if_moved):
             # Somebody may have registered it a moment ago.
-            batch = read_batch(chunks, self._table, self._settings, self._recorder.receipts)
+            batch = read_batch(chunks, self._table, self._settings, self._recorder.receipts, self._edges)
         if self._record(batch, self._table):
             self._recorder.use_up_receipts(batch.skipped)
             self._source.acknowledge(chunks)
+            self._ask_for_births(batch)
+
+    def _ask_for_births(self, batch: Batch) -> None:
+        for wish in batch.edges.wishes if batch.edges is not None else ():
+            log.info("edge node %s/%s is asked for its births: %s", wish.group, wish.edge, wish.why)
+            self._source.publish(find_topic(wish.group, "NCMD", wish.edge), encode_rebirth(_now_us() // 1000))
 
     def _record(self, batch: Batch, table: DeviceTable) -> bool:
         done: list[Outcome] = []
@@ -161,7 +215,7 @@ class _Ingest:
         """Halves until what the database will not have is alone: that is kept as a rejection, the rest is stored."""
         if len(batch.messages) <= 1:
             log.error("a message cannot be stored: %s", str(problem).strip())
-            return self._record(batch.as_unstorable(type(problem).__name__), table)
+            return self._record(batch.as_unstorable(type(problem).__name__, table.no_device), table)
         first, second = batch.halve()
         return self._record(first, table) and self._record(second, table)
 
@@ -172,15 +226,15 @@ class _Ingest:
                 self._refresh_if_moved(self._connect())
             if self._is_due("sightings", self._settings.last_seen_s):
                 self._sightings.write(self._connect())
-            if self._is_due("connectivity", RECONCILE_EVERY_S):
+            if self._ownership is None and self._is_due("connectivity", RECONCILE_EVERY_S):
                 self._reconcile(self._connect())
             if self._is_due("days", MAKE_DAYS_EVERY_S):
                 ensure_partitions(self._connect(), find_coming_days(_now_us()))
-            if self._is_due("replay", self._settings.replay_poll_s):
+            if self._ownership is None and self._is_due("replay", self._settings.replay_poll_s):
                 self._replay(self._connect())
             if self._is_due("heartbeat", self._settings.heartbeat_s):
-                record_heartbeat(self._connect(), "ingest", self._instance, self._started_at, self._describe())
-        except (*DATABASE_GONE, *RETRYABLE) as problem:
+                record_heartbeat(self._connect(), self._program, self._instance, self._started_at, self._describe())
+        except (*DATABASE_GONE, *RETRYABLE, TimeoutError) as problem:
             self._back_off(problem)
 
     def _reconcile(self, conn: Connection) -> None:
@@ -240,6 +294,6 @@ class _Ingest:
             return
         with suppress(*DATABASE_GONE, *RETRYABLE):
             self._sightings.write(self._conn)
-            remove_heartbeat(self._conn, "ingest", self._instance)
+            remove_heartbeat(self._conn, self._program, self._instance)
         with suppress(*DATABASE_GONE):
             self._conn.close()

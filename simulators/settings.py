@@ -58,3 +58,15 @@ class LoadSettings:
     seed: int = 1
     acknowledged_file: Path | None = None  # CSV: seq, serial or gateway, ts of every acknowledged message
     drain_s: float = 30.0  # how long to wait for the last acknowledgements
+
+
+@dataclass(frozen=True, slots=True)
+class SparkplugSettings:
+    """An edge node with infusion pumps and ventilators, in turn, behind it."""
+
+    mqtt_url: str
+    group: str = "forewarn"
+    edge: str = "EDGE-01"  # the gateway's name
+    devices: int = 4  # EDGE-01-INF-01, EDGE-01-VEN-02, ...
+    interval_s: float = 1.0
+    seed: int = 1

@@ -1,4 +1,4 @@
-"""`forewarn simulate fleet|replay|load`: devices that are none, over a real broker."""
+"""`forewarn simulate fleet|replay|load|sparkplug`: devices that are none, over a real broker."""
 
 from pathlib import Path
 from typing import Annotated
@@ -141,3 +141,42 @@ def simulate_load(
         say(str(report))
     if report.acknowledged < report.messages:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command(
+    "sparkplug",
+    epilog="Example: `forewarn simulate sparkplug --edge EDGE-01 --devices 4 --list > edge.csv`, then "
+    "`forewarn devices import edge.csv`, then the same without `--list`. Runs until Ctrl-C.",
+)
+def simulate_sparkplug(
+    edge: Annotated[str, typer.Option(help="The edge node's id, which is the gateway's name.")] = "EDGE-01",
+    group: Annotated[str, typer.Option(help="The Sparkplug group.")] = "forewarn",
+    devices: Annotated[int, typer.Option(min=1, help="Infusion pumps and ventilators in turn.")] = 4,
+    interval: Annotated[float, typer.Option(min=0.01, help="Seconds from one reading to the next.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same devices.")] = 1,
+    only_list: Annotated[bool, typer.Option("--list", help="Print the devices for the import, and stop.")] = False,
+    mqtt_url: MqttUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Run a Sparkplug B edge node: births, data by alias, rebirths when asked, history after an outage.
+
+    Its devices must be registered behind the gateway of the edge's name: `--list` prints what to import.
+    """
+    stop = listen_for_stop()
+    settings = load_settings(mqtt_url=mqtt_url)
+    configure_logging(settings.log_level)
+    from simulators.settings import SparkplugSettings
+    from simulators.sparkplug_edge import find_serials, run_sparkplug_edge
+
+    wanted = SparkplugSettings(find_mqtt_url(settings), group, edge, devices, interval, seed)
+    if only_list:
+        say("serial,model,gateway,is_simulated")
+        for kind, serials in find_serials(wanted):
+            for serial in serials:
+                say(f"{serial},{kind.model},{edge},true")
+        return
+    report = run_sparkplug_edge(wanted, stop)
+    if as_json:
+        print_json(report)
+    else:
+        say(f"{report.devices} devices sent {report.values} values, all births {report.births} times.")
