@@ -84,7 +84,11 @@ def register_fleet(database_url: str) -> None:
     """The devices of the load generator, and the probes, all of one model with limits and an adaptive monitor each."""
     load = LoadSettings(mqtt_url="")
     serials = [load.serial_format.format(number + 1) for number in range(load.devices)]
-    devices = [InstalledDevice(serial, "BENCH") for serial in (*serials, *PROBES)]
+    gateways = [load.gateway_format.format(i // load.devices_per_message + 1) for i in range(load.devices)]
+    devices = [
+        *(InstalledDevice(serial, "BENCH", gateway=name) for serial, name in zip(serials, gateways, strict=True)),
+        *(InstalledDevice(serial, "BENCH") for serial in PROBES),
+    ]
     with open_connection(database_url, application="benchmark") as conn:
         record_profile(conn, make_profile(load), "benchmark")
         record_installed_base(conn, devices, actor="benchmark", role="admin")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from domain.clock import from_micros
 from domain.reading import ReadingFlag, Rejection, RejectionReason
-from ingest.careful import ReceivedReport
+from ingest.careful import ReceivedReport, Refusal
 from ingest.columns import Limits, decode_messages
 from ingest.decode import clean_text
 from ingest.device_table import DeviceTable
@@ -33,12 +33,20 @@ class Batch:
     observed_us: NDArray[np.int64]
     value: NDArray[np.float64]
     flags: NDArray[np.int16]
+    seq: NDArray[np.int64]
     message_no: NDArray[np.int32]
+    receipt_us: NDArray[np.int64]  # by message: when its chunk was received
     rejections: list[tuple[int, Rejection]]
     reports: list[ReceivedReport]
-    rejected: int
+    refusals: list[Refusal]
+    limited: list[int]  # messages of which something was left out because a device sent too many
     skipped: list[bytes]  # digests of messages that had been taken before
     edges: EdgeChanges | None = None  # where the messages lead the conversations with Sparkplug's edge nodes
+
+    @property
+    def rejected(self) -> int:
+        """Values lost to refusals."""
+        return sum(refusal.weight for refusal in self.refusals)
 
     @property
     def names_unknown(self) -> bool:
@@ -61,17 +69,22 @@ class Batch:
             observed_us=self.observed_us[rows],
             value=self.value[rows],
             flags=self.flags[rows],
+            seq=self.seq[rows],
+            receipt_us=self.receipt_us[first:end],
             message_no=self.message_no[rows] - first,
             rejections=rejections,
             reports=[replace(r, message_no=r.message_no - first) for r in self.reports if first <= r.message_no < end],
-            rejected=self.rejected if first == 0 else 0,
+            refusals=[
+                r._replace(message_no=r.message_no - first) for r in self.refusals if first <= r.message_no < end
+            ],
+            limited=[number - first for number in self.limited if first <= number < end],
             skipped=[],
             # With the last of them: an edge that is behind its readings takes some again, which does no harm.
             edges=self.edges if end == len(self.messages) else None,
         )
 
-    def as_unstorable(self, problem: str) -> "Batch":
-        """The one message of this batch as refused by the database."""
+    def as_unstorable(self, problem: str, no_device: int) -> "Batch":
+        """The one message of this batch as refused by the database; `no_device` is the table's position for that."""
         message = self.messages[0]
         rejection = Rejection(
             received_at=from_micros(self.received_us),
@@ -83,7 +96,14 @@ class Batch:
             payload=message.payload,
         )
         emptied = self._select(1, 1)
-        return replace(emptied, messages=self.messages, rejections=[(0, rejection)], rejected=1, edges=None)
+        return replace(
+            emptied,
+            messages=self.messages,
+            receipt_us=self.receipt_us,
+            rejections=[(0, rejection)],
+            refusals=[Refusal(0, no_device, RejectionReason.WRONG_SHAPE, 1)],
+            edges=None,
+        )
 
 
 def read_batch(
@@ -107,6 +127,7 @@ def read_batch(
         )
         parts.append((len(messages), decode_messages(fresh, table, window, limits, reader)))
         messages += fresh
+    sizes = np.diff([*(base for base, _ in parts), len(messages)])
     return Batch(
         messages=messages,
         received_us=max((chunk.received_us for chunk in chunks), default=0),
@@ -114,14 +135,17 @@ def read_batch(
         observed_us=np.concatenate([columns.observed_us for _, columns in parts]),
         value=np.concatenate([columns.value for _, columns in parts]),
         flags=np.concatenate([columns.flags for _, columns in parts]),
+        seq=np.concatenate([columns.seq for _, columns in parts]),
         message_no=np.concatenate([columns.message_no + base for base, columns in parts]),
+        receipt_us=np.repeat(np.array([chunk.received_us for chunk in chunks], dtype=np.int64), sizes),
         rejections=[(base + number, rejection) for base, columns in parts for number, rejection in columns.rejections],
         reports=[
             replace(report, message_no=base + report.message_no, may_repeat=report.may_repeat or chunk.may_repeat)
             for chunk, (base, columns) in zip(chunks, parts, strict=True)
             for report in columns.reports
         ],
-        rejected=sum(columns.rejected for _, columns in parts),
+        refusals=[r._replace(message_no=base + r.message_no) for base, columns in parts for r in columns.refusals],
+        limited=[],
         skipped=list(skipped.elements()),
         edges=None if reader is None else reader.find_changes(),
     )
@@ -148,7 +172,7 @@ def find_unrecognisable(batch: Batch, conflicting: Sequence[int]) -> list[bytes]
     """Digests of the messages of which a repetition would store something twice: what was refused, and readings that
     have no time but that of their receipt. (A status is known again by its state, a dated report by its time.)"""
     clockless = (batch.flags & ReadingFlag.CLOCK_OF_RECEIPT) != 0
-    numbers = {number for number, _ in batch.rejections} | set(conflicting)
+    numbers = {number for number, _ in batch.rejections} | set(conflicting) | set(batch.limited)
     if clockless.any():
         numbers.update(np.unique(batch.message_no[clockless]).tolist())
     numbers.update(report.message_no for report in batch.reports if not report.has_time)

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from domain.clock import from_micros
 from domain.reading import Rejection, RejectionReason
 from domain.report import Report
+from ingest.attributes import judge_attributes
 from ingest.decode import (
     MAX_MESSAGE_TEXT,
     Problem,
@@ -20,10 +21,17 @@ from ingest.decode import (
     parse_status,
     shorten,
 )
-from ingest.device_table import DeviceEntry, DeviceTable, Route, TopicKind, WireFormat
+from ingest.device_table import DeviceEntry, DeviceTable, Route, TopicKind, WireFormat, is_spoken_for
 from ingest.formats.compression import unpack
 from ingest.formats.contract import Decoder, Part, ReportPart
 from ingest.formats.own_json import decode_own_json
+from ingest.formats.senml import decode_senml_cbor, decode_senml_json
+from ingest.formats.thingsboard import (
+    decode_connect,
+    decode_disconnect,
+    decode_gateway_attributes,
+    decode_gateway_telemetry,
+)
 from ingest.message import Message
 from ingest.sparkplug.edges import decode_alone
 from ingest.validate import Judged, TimeWindow, join_path, judge_telemetry, judge_time
@@ -44,6 +52,12 @@ _PARSERS: dict[TopicKind, _Parser] = {
 # One more wire format is one more line here; none of them knows the others.
 _DECODERS: dict[WireFormat, Decoder] = {
     WireFormat.JSON: decode_own_json,
+    WireFormat.SENML_JSON: decode_senml_json,
+    WireFormat.SENML_CBOR: decode_senml_cbor,
+    WireFormat.THINGSBOARD_TELEMETRY: decode_gateway_telemetry,
+    WireFormat.THINGSBOARD_ATTRIBUTES: decode_gateway_attributes,
+    WireFormat.THINGSBOARD_CONNECT: decode_connect,
+    WireFormat.THINGSBOARD_DISCONNECT: decode_disconnect,
 }
 
 
@@ -58,6 +72,16 @@ class ReceivedReport:
     message_no: int = 0
 
 
+class Refusal(NamedTuple):
+    """That values were refused, for the counts of their device; people read the rejection."""
+
+    message_no: int
+    device: int  # its position in the table, or that of no device
+    reason: RejectionReason
+    weight: int  # values that are lost by it
+    observed_us: int | None = None  # of a time from the future
+
+
 @dataclass(slots=True)
 class Found:
     """What is in one message."""
@@ -65,6 +89,7 @@ class Found:
     judged: Judged = field(default_factory=Judged)
     reports: list[ReceivedReport] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
     rejected: int = 0
 
 
@@ -87,6 +112,12 @@ def read_carefully(
     if problem is not None:
         found.judged.problems.append(problem)
     found.rejected = sum(problem.weight for problem in found.judged.problems)
+    found.refusals = [
+        Refusal(
+            0, table.find_position(problem.serial or route.serial), problem.reason, problem.weight, problem.observed_us
+        )
+        for problem in found.judged.problems
+    ]
     found.rejections = _to_rejections(found.judged.problems, message, route, window)
     return found
 
@@ -124,11 +155,32 @@ def _read(
     for part in parts:
         if isinstance(part, Problem):
             found.judged.problems.append(part)
+            continue
+        device = table.devices.get(part.serial)
+        if device is not None and route.by_gateway and not is_spoken_for(device, route.gateway):
+            found.judged.problems.append(_refuse_gateway(part, device, route))
         elif isinstance(part, TelemetryPart):
-            judge_telemetry(part, table.devices.get(part.serial), window, found.judged)
+            if part.named_device and part.named_device != part.serial and part.named_device in table.devices:
+                found.judged.problems.append(_refuse_stranger(part))
+                continue
+            judge_telemetry(part, device, window, found.judged)
         else:
             _read_report(part, message, route, table, window, found)
     return None
+
+
+def _refuse_gateway(part: TelemetryPart | ReportPart, device: DeviceEntry, route: Route) -> Problem:
+    speaker = "a gateway that its topic does not name" if route.gateway is None else f"the gateway {route.gateway!r}"
+    owner = "no gateway" if device.gateway is None else f"the gateway {device.gateway!r}"
+    detail = f"{speaker} spoke for {device.serial!r}, which is assigned to {owner}"
+    return Problem(RejectionReason.NOT_ITS_GATEWAY, part.path or None, detail, part.serial, _count_values(part))
+
+
+def _refuse_stranger(part: TelemetryPart) -> Problem:
+    """What a device says under the name of another one is nobody's reading."""
+    where = part.name_field("") if part.name_field else part.path
+    detail = f"names the device {part.named_device!r}, on the topic of {shorten(part.serial)!r}"
+    return Problem(RejectionReason.WRONG_SHAPE, where or None, detail, part.serial, max(1, count_values(part.body)))
 
 
 def _count_values(part: Part) -> int:
@@ -143,30 +195,32 @@ def _read_report(
 ) -> None:
     # The will of a device was written when it connected: what its own status says of time is of no use.
     has_own_time = part.kind is not TopicKind.STATUS or route.by_gateway
-    report = _judge_report(part, table.devices.get(part.serial), window, has_own_time)
-    if isinstance(report, Problem):
-        found.judged.problems.append(report)
-    else:
+    report, problems = _judge_report(part, table.devices.get(part.serial), window, has_own_time)
+    found.judged.problems += problems
+    if report is not None:
         has_time = "ts" in part.body or not has_own_time
         found.reports.append(ReceivedReport(report, has_time, bool(message.header & RETAIN_OR_DUP)))
 
 
 def _judge_report(
     part: ReportPart, device: DeviceEntry | None, window: TimeWindow, has_own_time: bool
-) -> Report | Problem:
+) -> tuple[Report | None, list[Problem]]:
     body, path, serial = part.body, part.path, part.serial
     if device is None:
         detail = f"no device has the serial {shorten(serial)!r}"
-        return Problem(RejectionReason.UNKNOWN_SERIAL, path or None, detail, serial)
+        return None, [Problem(RejectionReason.UNKNOWN_SERIAL, path or None, detail, serial)]
     if not isinstance(body, dict):
-        return Problem(RejectionReason.WRONG_SHAPE, path or None, f"must be an object, not {describe(body)}", serial)
+        detail = f"must be an object, not {describe(body)}"
+        return None, [Problem(RejectionReason.WRONG_SHAPE, path or None, detail, serial)]
     time = judge_time(body, path, window) if has_own_time else (window.received_us, 0)
     if isinstance(time, Problem):
-        return Problem(time.reason, time.field, time.detail, serial)
+        return None, [Problem(time.reason, time.field, time.detail, serial)]
+    if part.kind is TopicKind.ATTRIBUTES:
+        return judge_attributes(part, device.device_id, time[0], window.received_us)
     report = _PARSERS[part.kind](body, device.device_id, time[0], window.received_us)
     if isinstance(report, tuple):
-        return Problem(RejectionReason.WRONG_SHAPE, join_path(path, report[0]), report[1], serial)
-    return report
+        return None, [Problem(RejectionReason.WRONG_SHAPE, join_path(path, report[0]), report[1], serial)]
+    return report, []
 
 
 def _to_rejections(problems: list[Problem], message: Message, route: Route, window: TimeWindow) -> list[Rejection]:
@@ -175,7 +229,9 @@ def _to_rejections(problems: list[Problem], message: Message, route: Route, wind
     if len(problems) > MAX_REJECTIONS + 1:
         rest = Counter(problem.reason for problem in problems[MAX_REJECTIONS:])
         counts = ", ".join(f"{n:,} {reason}" for reason, n in rest.most_common())
-        summary = Problem(rest.most_common(1)[0][0], None, f"and {rest.total():,} problems more: {counts}")
+        detail = f"and {rest.total():,} problems more: {counts}"
+        lost = sum(problem.weight for problem in problems[MAX_REJECTIONS:])
+        summary = Problem(rest.most_common(1)[0][0], None, detail, weight=lost)
         problems = [*problems[:MAX_REJECTIONS], summary]
     topic = clean_text(message.topic.decode("utf-8", "replace"), 1_000)
     payload = message.payload if message.size == len(message.payload) else message.payload[:KEPT_OVERSIZED]
@@ -192,6 +248,9 @@ def _to_rejections(problems: list[Problem], message: Message, route: Route, wind
                 field=None if problem.field is None else clean_text(problem.field),
                 detail=clean_text(problem.detail, MAX_MESSAGE_TEXT),
                 payload=payload if i == 0 or len(payload) <= WHOLE_PAYLOAD else payload[:EXCERPT],
+                weight=problem.weight,
+                size=message.size,
+                content_type=clean_text(message.content_type),
             )
         )
     return rejections

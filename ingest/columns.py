@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from domain.reading import Rejection
 from ingest.careful import ReceivedReport, Refusal, read_carefully
 from ingest.decode import QUICK_ERRORS, is_plain, load_quickly
-from ingest.device_table import DeviceTable, TopicKind, WireFormat
+from ingest.device_table import DeviceTable, TopicKind, WireFormat, is_spoken_for
 from ingest.formats.contract import Decoder
 from ingest.message import Message
 from ingest.validate import LAST_SEQ, NO_SEQ, Judged, TimeWindow
@@ -44,7 +44,6 @@ class Columns:
     rejections: list[tuple[int, Rejection]]  # with the number of the message
     reports: list[ReceivedReport]
     refusals: list[Refusal]  # one for each problem, with the number of the message
-    rejected: int  # values lost to them
 
 
 @dataclass(slots=True)
@@ -73,11 +72,10 @@ def decode_messages(
     parts, careful = _collect(messages, table, limits)
     quick = _to_arrays(parts, table, window, careful)
     if not careful:
-        return Columns(*quick, [], [], [], 0)
+        return Columns(*quick, [], [], [])
     rejections: list[tuple[int, Rejection]] = []
     reports: list[ReceivedReport] = []
     refusals: list[Refusal] = []
-    rejected = 0
     judged = Judged()
     numbers: list[int] = []
     for number in sorted(careful):
@@ -87,10 +85,9 @@ def decode_messages(
         rejections += [(number, rejection) for rejection in found.rejections]
         reports += [replace(report, message_no=number) for report in found.reports]
         refusals += [refusal._replace(message_no=number) for refusal in found.refusals]
-        rejected += found.rejected
         judged.extend(found.judged)
         numbers += [number] * len(found.judged.series_id)
-    return Columns(*_merge(quick, judged, numbers), rejections, reports, refusals, rejected)
+    return Columns(*_merge(quick, judged, numbers), rejections, reports, refusals)
 
 
 def _merge(quick: "_Arrays", judged: Judged, numbers: list[int]) -> "_Arrays":
@@ -138,9 +135,10 @@ def _collect(messages: Sequence[Message], table: DeviceTable, limits: Limits) ->
         else:
             groups = [(route.device, document)]
         held = len(values)
-        gateway = route.gateway
+        by_gateway, gateway = route.by_gateway, route.gateway
         for device, items in groups:
-            if device is None or (route.by_gateway and device.gateway != gateway):
+            # One comparison for each device that is its gateway's own; `is_spoken_for` says what the rest is about.
+            if device is None or (by_gateway and device.gateway != gateway and not is_spoken_for(device, gateway)):
                 strings = -1
                 break
             if type(items) is dict:

@@ -29,6 +29,7 @@ class Problem:
     detail: str
     serial: str | None = None
     weight: int = 1
+    observed_us: int | None = None  # of a time from the future: it tells how far that clock is ahead
 
 
 @dataclass(frozen=True, slots=True)

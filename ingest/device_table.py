@@ -11,6 +11,7 @@ from domain.sparkplug import DEVICE_KINDS, NODE_KINDS, MessageKind
 from domain.unit_conversion import Conversion
 
 MAX_CACHED = 100_000  # topics: a cache of what strangers send is bounded
+NEVER = -(1 << 63)  # before any time
 LONGEST_CACHED = 256  # bytes: a topic may have 65,535
 
 
@@ -28,10 +29,11 @@ class TopicKind(Enum):
 class WireFormat(Enum):
     """How what a topic carries is written."""
 
-    JSON = "json"  # Forewarn's own; ThingsBoard's gateway telemetry has the same shape
+    JSON = "json"  # Forewarn's own
     SENML_JSON = "senml"
     SENML_CBOR = "senml-cbor"
     SPARKPLUG = "sparkplug"
+    THINGSBOARD_TELEMETRY = "thingsboard-telemetry"  # nearly always of the shape of Forewarn's own
     THINGSBOARD_ATTRIBUTES = "thingsboard-attributes"
     THINGSBOARD_CONNECT = "thingsboard-connect"
     THINGSBOARD_DISCONNECT = "thingsboard-disconnect"
@@ -58,6 +60,9 @@ class DeviceEntry:
     shard: int
     sensors: Mapping[str, SensorEntry]
     gateway: str | None = None  # which gateway may speak for it
+    installed_us: int | None = None  # nothing that it observed before can be true
+    max_messages_s: float = 200.0
+    burst_messages: int = 12_000
     shapes: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
     conversions: dict[tuple[str, str], Conversion | str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -74,6 +79,14 @@ class Route:
     format: WireFormat = WireFormat.JSON
     group: str | None = None  # Sparkplug only, as is the verb
     verb: MessageKind | None = None
+
+
+def is_spoken_for(device: DeviceEntry, gateway: str | None) -> bool:
+    """Whether this gateway, or, behind a topic that names none, any gateway may speak for the device. A gateway that is
+    a device itself speaks for itself."""
+    if gateway is None:
+        return device.gateway is not None
+    return gateway in (device.gateway, device.serial)
 
 
 class DeviceTable:
@@ -99,8 +112,22 @@ class DeviceTable:
         self.device_index: NDArray[np.int32] = np.full(size, -1, dtype=np.int32)
         self.device_index[ids] = [i for i, _, _ in entries]
         self.device_ids: NDArray[np.int64] = np.array([d.device_id for d in self.devices.values()], dtype=np.int64)
+        self.position = {serial: i for i, serial in enumerate(self.devices)}
+        self.installed_us: NDArray[np.int64] = np.array(
+            [NEVER if d.installed_us is None else d.installed_us for d in self.by_index], dtype=np.int64
+        )
+        self.serial_by_device = {d.device_id: d.serial for d in self.devices.values()}
         self.shard_by_device = {d.device_id: d.shard for d in self.devices.values()}
         self.routes: dict[bytes, Route] = {}
+
+    @property
+    def no_device(self) -> int:
+        """The position, after all others, that stands for no device."""
+        return len(self.by_index)
+
+    def find_position(self, serial: str | None) -> int:
+        """Where this device stands in `by_index` and `device_ids`; `no_device` when there is none."""
+        return len(self.by_index) if serial is None else self.position.get(serial, len(self.by_index))
 
     @property
     def series_size(self) -> int:
@@ -167,7 +194,7 @@ _NAMES: dict[str, tuple[TopicKind, WireFormat]] = {
 }
 # The last word of a topic of ThingsBoard's gateways.
 _THINGSBOARD: dict[str, tuple[TopicKind, WireFormat]] = {
-    "telemetry": (TopicKind.TELEMETRY, WireFormat.JSON),
+    "telemetry": (TopicKind.TELEMETRY, WireFormat.THINGSBOARD_TELEMETRY),
     "attributes": (TopicKind.ATTRIBUTES, WireFormat.THINGSBOARD_ATTRIBUTES),
     "connect": (TopicKind.STATUS, WireFormat.THINGSBOARD_CONNECT),
     "disconnect": (TopicKind.STATUS, WireFormat.THINGSBOARD_DISCONNECT),

@@ -19,6 +19,7 @@ from ingest.resolve import Resolved, resolve
 from ingest.sightings import Sightings
 from ingest.sparkplug.edges import Edges
 from ingest.sparkplug.rows import to_row
+from ingest.tally import tally
 from store.blocks import NewBlock, encode_block, record_blocks
 from store.device_attributes import record_attributes
 from store.ledger import (
@@ -31,6 +32,7 @@ from store.ledger import (
     record_receipts,
     remove_receipts,
 )
+from store.ledger_blocks import record_ledger_block
 from store.pool import Connection
 from store.readings import (
     ALREADY_STORED,
@@ -62,7 +64,7 @@ class StoredReadings:
     """What became of the readings of a batch."""
 
     new_rows: NDArray[np.intp]  # in the order of arrival
-    duplicates: int
+    duplicates: NDArray[np.intp]
     conflicts: list[tuple[int, float]]  # row, and the value that stays
 
 
@@ -185,17 +187,21 @@ class Recorder:
             for received in batch.reports
             if not isinstance(received.report, AttributeReport) and record_report(conn, received)
         ]
+        late_rows = stored.new_rows[resolved.is_late[stored.new_rows]]
         entry = LedgerEntry(
             messages=len(batch.messages),
             values_received=len(batch.value) + batch.rejected,
             stored=len(stored.new_rows),
-            duplicates=stored.duplicates,
+            duplicates=len(stored.duplicates),
             conflicts=len(conflicts),
-            late=int(np.count_nonzero(resolved.is_late[stored.new_rows])),
+            late=len(late_rows),
             rejected=batch.rejected,
         )
         received_at = from_micros(batch.received_us)
         record_ledger(conn, received_at.date(), self._writer, entry)
+        conflicting = np.array([row for row, _ in stored.conflicts], dtype=np.intp)
+        block = tally(batch, table, stored.new_rows, stored.duplicates, conflicting, late_rows)
+        record_ledger_block(conn, self._writer, received_at.date(), block)
         if batch.edges is not None and self._edges is not None:
             moved = [to_row(state, self._edges.find(*key)) for key, state in batch.edges.states.items()]
             record_edges(conn, moved, received_at)
@@ -231,7 +237,7 @@ def store_readings(conn: Connection, readings: ReadingColumns, resolved: Resolve
     differs = readings.value[repeated] != kept
     new_rows = np.sort(np.concatenate((resolved.certain, resolved.uncertain[found.is_new])))
     conflicts = list(zip(repeated[differs].tolist(), kept[differs].tolist(), strict=True))
-    return StoredReadings(new_rows, int(np.count_nonzero(~differs)), conflicts)
+    return StoredReadings(new_rows, repeated[~differs], conflicts)
 
 
 def _to_conflicts(batch: Batch, table: DeviceTable, found: Sequence[tuple[int, float]]) -> list[Rejection]:

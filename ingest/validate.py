@@ -14,6 +14,10 @@ from ingest.device_table import DeviceEntry, SensorEntry
 MAX_CONVERSIONS = 64  # pairs of sensor and unit that one device may name beside the profile's own
 QUALITY_FLAGS = {"good": ReadingFlag.NONE, "uncertain": ReadingFlag.UNCERTAIN, "bad": ReadingFlag.BAD}
 
+# A message's own number: none, or from 0 up to what leaves room for sums in 64 bits.
+NO_SEQ = -(1 << 63)
+LAST_SEQ = 1 << 62
+
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
@@ -41,14 +45,16 @@ class Judged:
     observed_us: list[int] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
     flags: list[int] = field(default_factory=list)
+    seq: list[int] = field(default_factory=list)  # of the part that each stood in
     problems: list[Problem] = field(default_factory=list)
 
-    def add(self, series_id: int, observed_us: int, value: float, flags: int) -> None:
+    def add(self, series_id: int, observed_us: int, value: float, flags: int, seq: int = NO_SEQ) -> None:
         """One good reading more."""
         self.series_id.append(series_id)
         self.observed_us.append(observed_us)
         self.value.append(value)
         self.flags.append(flags)
+        self.seq.append(seq)
 
     def extend(self, other: "Judged") -> None:
         """All that the other holds, after what is here."""
@@ -56,6 +62,7 @@ class Judged:
         self.observed_us += other.observed_us
         self.value += other.value
         self.flags += other.flags
+        self.seq += other.seq
         self.problems += other.problems
 
 
@@ -70,7 +77,7 @@ def judge_time(body: Mapping[str, Any], path: str, window: TimeWindow) -> tuple[
     if observed_us > window.latest_us:
         ahead = (observed_us - window.received_us) / MICROS_PER_SECOND
         detail = f"{_name_time(observed_us)} is {_name_span(ahead)} in the future of its receipt"
-        return Problem(RejectionReason.FROM_THE_FUTURE, where, detail)
+        return Problem(RejectionReason.FROM_THE_FUTURE, where, detail, observed_us=observed_us)
     if observed_us < window.oldest_us:
         kept = (window.received_us - window.oldest_us) / MICROS_PER_SECOND
         detail = f"{_name_time(observed_us)} is older than the {_name_span(kept)} that readings are kept"
@@ -82,9 +89,9 @@ def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: Tim
     """Adds what is good in this part to `judged`, and a problem for everything that is not."""
     body, weight = part.body, max(1, count_values(part.body))
 
-    def refuse(reason: RejectionReason, name: str, detail: str, lost: int = 1) -> None:
+    def refuse(reason: RejectionReason, name: str, detail: str, lost: int = 1, observed_us: int | None = None) -> None:
         where = part.name_field(name) if part.name_field else join_path(part.path, name)
-        judged.problems.append(Problem(reason, where, detail, part.serial, lost))
+        judged.problems.append(Problem(reason, where, detail, part.serial, lost, observed_us))
 
     if device is None:
         detail = f"no device has the serial {shorten(part.serial)!r}"
@@ -104,16 +111,17 @@ def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: Tim
         return
     time = judge_time(body, part.path, window)
     if isinstance(time, Problem):
-        refuse(time.reason, "ts", time.detail, weight)
+        refuse(time.reason, "ts", time.detail, weight, time.observed_us)
         return
     observed_us, clock_flag = time
     if part.counts_from_receipt:
         clock_flag = ReadingFlag.CLOCK_OF_RECEIPT
     if part.is_historical:
         clock_flag |= ReadingFlag.LATE
-    seq = body.get("seq", 0)
-    if isinstance(seq, bool) or not isinstance(seq, int) or seq < 0:
+    seq = body.get("seq", NO_SEQ)
+    if isinstance(seq, bool) or not isinstance(seq, int) or (not 0 <= seq <= LAST_SEQ and seq != NO_SEQ):
         refuse(RejectionReason.WRONG_SHAPE, "seq", f"must be a whole number from 0, not {describe(seq)}", 0)
+        seq = NO_SEQ
     quality, units = body.get("quality", _NO_REMARKS), body.get("units", _NO_REMARKS)
     for name, remarks in (("quality", quality), ("units", units)):
         if not isinstance(remarks, dict):
@@ -133,16 +141,17 @@ def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: Tim
         conversion = None
         # A text is mapped to a number of the profile's own unit, whatever unit it was sent with.
         if units and (unit := units.get(name, sensor.unit)) != sensor.unit and not isinstance(value, str):
-            conversion = _find_conversion(unit, name, sensor, device)
-            if isinstance(conversion, str):
-                detail = f"came in {describe(unit)}, the profile's unit is {sensor.unit!r}{conversion}"
+            found = _find_conversion(unit, name, sensor, device)
+            if isinstance(found, str):
+                detail = f"came in {describe(unit)}, the profile's unit is {sensor.unit!r}{found}"
                 refuse(RejectionReason.UNIT_MISMATCH, f"units.{name}", detail)
                 continue
+            conversion = found
         number = judge_value(value, sensor, conversion)
         if isinstance(number, Problem):
             refuse(number.reason, f"values.{name}", number.detail)
         else:
-            judged.add(sensor.series_id, observed_us, number, clock_flag | flag)
+            judged.add(sensor.series_id, observed_us, number, clock_flag | flag, seq)
 
 
 _NO_REMARKS: dict[str, Any] = {}

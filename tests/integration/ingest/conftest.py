@@ -11,6 +11,6 @@ DEVICES = 20
 
 @pytest.fixture
 def lab(any_database: Database) -> Lab:
-    """The devices T-0000 to T-0019, each with the series level, flow and number, on every store flavour."""
-    register(any_database.url, PROFILE, make_devices(DEVICES))
+    """The devices T-0000 to T-0019 behind the gateway G, each with level, flow and number, on every store flavour."""
+    register(any_database.url, PROFILE, make_devices(DEVICES, gateway="G"))
     return Lab(any_database.url)

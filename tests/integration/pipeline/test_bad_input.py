@@ -28,7 +28,7 @@ BASE = "forewarn/v1"
 @pytest.fixture
 def pipeline(any_database: Database, mosquitto: MosquittoProcess, tmp_path: Path) -> Iterator[Pipeline]:
     """A pipeline whose rejections are this test's alone."""
-    with running_pipeline(tmp_path, any_database, mosquitto.port, make_devices(3), profile=SCENARIO_PROFILE) as running:
+    with running_pipeline(tmp_path, any_database, mosquitto.port, make_devices(3, gateway="G"), profile=SCENARIO_PROFILE) as running:
         running.wait_until_ready()
         yield running
 

@@ -69,7 +69,7 @@ def test_halves_hold_all_that_the_whole_holds() -> None:
 
 
 def test_a_message_that_the_database_refuses_becomes_a_rejection_of_its_own() -> None:
-    batch = make_batch(make_message(dated)).as_unstorable("DataError")
+    batch = make_batch(make_message(dated)).as_unstorable("DataError", 1)
     assert len(batch.value) == 0
     assert [(r.detail, r.payload) for _, r in batch.rejections] == [
         ("the database refuses it: DataError", make_message(dated).payload)

@@ -29,6 +29,7 @@ def make_table() -> DeviceTable:
             serial,
             i,
             {key: SensorEntry(1 + i * len(SENSORS) + k, -100.0, 100.0, "1") for k, key in enumerate(SENSORS)},
+            gateway=(None, "G")[i % 2],
         )
         for i, serial in enumerate(SERIALS)
     ]
@@ -111,7 +112,7 @@ def test_both_ways_agree(payloads: list[str]) -> None:
     assert columns.value.tolist() == [v for one in found for v in one.judged.value]
     assert columns.flags.tolist() == [f for one in found for f in one.judged.flags]
     assert [r for _, r in columns.rejections] == [r for one in found for r in one.rejections]
-    assert columns.rejected == sum(one.rejected for one in found)
+    assert sum(r.weight for r in columns.refusals) == sum(one.rejected for one in found)
 
 
 def _message(**values: Any) -> str:
@@ -134,7 +135,7 @@ def test_the_rejections_of_one_message_are_bounded_and_the_rest_is_counted() -> 
     columns = decode(make_message(payload))
     assert len(columns.rejections) == MAX_REJECTIONS + 1
     assert columns.rejections[-1][1].detail == "and 480 problems more: 480 too_old"
-    assert columns.rejected == 500
+    assert sum(r.weight for r in columns.refusals) == 500
     assert columns.value.tolist() == [1.0]
 
 
@@ -143,7 +144,7 @@ def test_a_message_may_hold_ten_thousand_values_and_no_more() -> None:
     assert len(decode(make_message(json.dumps([part] * 5_000))).value) == 10_000
     columns = decode(make_message(json.dumps([part] * 5_001)))
     assert [r.reason for _, r in columns.rejections] == [RejectionReason.TOO_MANY_VALUES]
-    assert (len(columns.value), columns.rejected) == (0, 10_002)
+    assert (len(columns.value), sum(r.weight for r in columns.refusals)) == (0, 10_002)
 
 
 def test_a_message_of_one_mebibyte_is_read_and_a_larger_one_is_not() -> None:
