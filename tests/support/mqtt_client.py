@@ -1,5 +1,6 @@
 """An MQTT 5 client that notes what a broker says to it: why it refused a connection, a message, a subscription."""
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -39,8 +40,10 @@ class Client:
         )
         self._client = client
         try:
+            if address.tls:
+                _shake_hands(address)
             client.connect(address.host, address.port)
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             self.refusal = str(error)
             return
         client.loop_start()
@@ -72,6 +75,18 @@ class Client:
             self.refusal = str(reason)
         else:
             self._connected = True
+
+
+def _shake_hands(address: BrokerAddress) -> None:
+    """Fails as paho would, which leaves the socket of a failed handshake open."""
+    context = ssl.create_default_context(cafile=address.ca_file)
+    if address.cert_file is not None:
+        context.load_cert_chain(address.cert_file, address.key_file)
+    with (
+        socket.create_connection((address.host, address.port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=address.host),
+    ):
+        pass
 
 
 @contextmanager

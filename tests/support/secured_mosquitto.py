@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import SIGTERM
 from urllib.parse import quote
@@ -26,7 +27,7 @@ PLUGIN = "mosquitto_dynamic_security.so"
 
 @dataclass(frozen=True, slots=True)
 class SecuredMosquitto:
-    """A running broker with its four listeners on 127.0.0.1, which its certificate is for."""
+    """A running broker with the shipped listeners and one more, on 127.0.0.1, which its certificate is for."""
 
     folder: Path
     pki: Path  # folder of the authority that the broker's and the devices' certificates are from
@@ -35,6 +36,7 @@ class SecuredMosquitto:
     programs_port: int
     tls_port: int  # passwords over TLS
     mutual_port: int  # certificates alone
+    expired_port: int  # TLS with a certificate of the broker that has expired
     secrets: dict[str, str]  # as in .env
 
     @property
@@ -80,10 +82,16 @@ def secured_mosquitto() -> Iterator[SecuredMosquitto]:
         (folder / "data" / "dynamic-security.json").write_bytes((folder / "secrets/dynamic-security.json").read_bytes())
         pki = folder / "pki"
         make_authority(pki)
+        long_ago = datetime.now(UTC) - timedelta(days=30)
+        expired = issue_server_certificate(pki, ["127.0.0.1"], days=29, now=long_ago)
+        expired = Issued(expired.certificate.rename(pki / "expired.crt"), expired.key.rename(pki / "expired.key"))
         server = issue_server_certificate(pki, ["127.0.0.1"])
-        ports = {name: find_free_port() for name in ("1883", "1884", "8883", "8884")}
+        ports = {name: find_free_port() for name in ("1883", "1884", "8883", "8884", "expired")}
         configuration = folder / "mosquitto.conf"
-        configuration.write_text(make_configuration(folder, pki, ports))
+        configuration.write_text(
+            make_configuration(folder, pki, ports)
+            + f"listener {ports['expired']} 127.0.0.1\ncertfile {expired.certificate}\nkeyfile {expired.key}\n"
+        )
         log = folder / "mosquitto.log"
         process = spawn([find_program("mosquitto", package="mosquitto"), "-c", configuration], log=log)
         try:
@@ -93,7 +101,15 @@ def secured_mosquitto() -> Iterator[SecuredMosquitto]:
             )
             assert process.poll() is None, log.read_text()
             yield SecuredMosquitto(
-                folder, pki, server, ports["1883"], ports["1884"], ports["8883"], ports["8884"], secrets
+                folder,
+                pki,
+                server,
+                ports["1883"],
+                ports["1884"],
+                ports["8883"],
+                ports["8884"],
+                ports["expired"],
+                secrets,
             )
         finally:
             end(process, with_signal=SIGTERM, timeout_s=10)
