@@ -26,12 +26,12 @@ _APART = {
 class Conversion:
     """In the target's unit a value is `value * factor + offset`."""
 
-    factor: float
-    offset: float
+    factor: float = 1.0
+    offset: float = 0.0
 
     def convert(self, value: float) -> float:
-        """The value in the target's unit."""
-        return value * self.factor + self.offset
+        """The value in the target's unit, to 12 digits: 98.6 [degF] are 37 Cel, not 36.99999999999999."""
+        return float(f"{value * self.factor + self.offset:.12g}")
 
 
 @lru_cache(maxsize=KEPT_PAIRS)
@@ -41,7 +41,7 @@ def find_conversion(source: str, target: str) -> Conversion | str:
     Logarithmic units (dB, pH) convert to themselves alone: what their reference is, a unit does not say.
     """
     if source == target:
-        return Conversion(1.0, 0.0)
+        return Conversion()
     if not source.isascii() or len(source) > LONGEST_UNIT:
         return "which is no UCUM unit"
     registry = _load_registry()
@@ -59,12 +59,14 @@ def find_conversion(source: str, target: str) -> Conversion | str:
         )
         factor, offset = from_one - from_zero, from_zero
         is_linear = abs(from_thousand - (offset + 1000 * factor)) <= abs(factor) * Decimal("1e-15")
-        conversion = Conversion(float(factor), float(offset))
+        if not is_linear or not _SMALLEST < abs(factor) < _LARGEST or not abs(offset) < _LARGEST:
+            return "which cannot be converted"
+        return Conversion(float(factor), float(offset))
     except Exception:  # noqa: BLE001 dimensions that differ, logarithms, numbers without end
         return "which cannot be converted"
-    if not is_linear or not 1e-300 < abs(conversion.factor) < 1e300 or not abs(conversion.offset) < 1e300:
-        return "which cannot be converted"
-    return conversion
+
+
+_SMALLEST, _LARGEST = Decimal("1e-300"), Decimal("1e300")
 
 
 def _find_kinds(unit: str) -> set[str]:
@@ -77,5 +79,5 @@ def _load_registry() -> "PintUcumRegistry":
     # Imported late: it takes half a second, which only those pay whose devices send other units than their profile's.
     from ucumvert import PintUcumRegistry
 
-    # Decimals, so that 2 bar are 200 kPa and not 200.00000000000003.
+    # Decimals, which find the last digit of a factor right.
     return PintUcumRegistry(non_int_type=Decimal)

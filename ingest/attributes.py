@@ -7,6 +7,7 @@ from typing import Any
 from domain.reading import RejectionReason
 from domain.report import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_KEY, MAX_ATTRIBUTES, AttributeReport
 from ingest.decode import Problem, clean_text, describe, shorten
+from ingest.formats.contract import ReportPart
 from ingest.validate import join_path
 
 # A backslash that stands for itself, or the one character that a database's JSON cannot hold.
@@ -14,11 +15,16 @@ _ESCAPES = re.compile(r"\\\\|\\u0000")
 
 
 def judge_attributes(
-    body: dict[str, Any], path: str, serial: str, device_id: int, observed_us: int, received_us: int
+    part: ReportPart, device_id: int, observed_us: int, received_us: int
 ) -> tuple[AttributeReport | None, list[Problem]]:
     """What may be kept of `{"attributes": {…}}`, and a problem for each attribute that may not."""
-    where = join_path(path, "attributes")
-    given = body.get("attributes")
+    serial = part.serial
+
+    def name_field(name: str) -> str | None:
+        return part.name_field(name) if part.name_field else join_path(part.path, name)
+
+    where = name_field("attributes")
+    given = part.body.get("attributes")
     if not isinstance(given, dict):
         detail = "is missing" if given is None else f"must be an object, not {describe(given)}"
         return None, [Problem(RejectionReason.WRONG_SHAPE, where, detail, serial)]
@@ -33,7 +39,7 @@ def judge_attributes(
         found = _clean_attribute(key, value)
         if isinstance(found, tuple):
             reason, detail = found
-            problems.append(Problem(reason, join_path(where or "", shorten(key)), detail, serial))
+            problems.append(Problem(reason, name_field(f"attributes.{shorten(key)}"), detail, serial))
         else:
             kept[clean_text(key)] = json.loads(found)
     return AttributeReport(device_id, observed_us, received_us, kept) if kept else None, problems
@@ -47,7 +53,7 @@ def _clean_attribute(key: str, value: Any) -> str | tuple[RejectionReason, str]:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
         # NaN, a key that stands twice, or nested without end.
-        return RejectionReason.WRONG_SHAPE, f"{describe(value)} is no JSON"
+        return RejectionReason.WRONG_SHAPE, f"must be JSON, not {describe(value)}"
     text = _ESCAPES.sub(lambda escape: escape[0] if escape[0] == "\\\\" else "�", text)
     encoded = text.encode("utf-8", "replace")
     if len(encoded) > MAX_ATTRIBUTE_BYTES:

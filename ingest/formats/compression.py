@@ -20,13 +20,15 @@ _MOST_WINDOW = 8 << 20
 def unpack(payload: bytes, content_type: str, limit: int) -> bytes | Problem:
     """The payload as it was before it was compressed, at most `limit` bytes; one that is not compressed, itself.
 
-    The first bytes say whether it is compressed. A content type that names a compression is held to it.
+    The first bytes say whether it is compressed; a content type is not needed, and a wrong one explains what cannot
+    be read.
     """
     if payload.startswith(GZIP_MAGIC):
         return _unpack_gzip(payload, limit)
     if payload.startswith(ZSTD_MAGIC):
         return _unpack_zstd(payload, limit)
-    if content_type:
+    # A relay may have unpacked a text and left the property as it was: what can be read is read.
+    if content_type and payload.lstrip()[:1] not in (b"{", b"["):
         media_type = content_type.partition(";")[0].strip().lower()
         for name, types in (("gzip", _GZIP_TYPES), ("zstd", _ZSTD_TYPES)):
             if media_type in types:

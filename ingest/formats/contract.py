@@ -1,7 +1,7 @@
 """What every wire format is turned into, so that one place judges it: parts that look as Forewarn's own JSON does."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from ingest.decode import Problem, TelemetryPart
@@ -11,12 +11,14 @@ from ingest.device_table import Route, TopicKind
 @dataclass(frozen=True, slots=True)
 class ReportPart:
     """One firmware, event, status or attributes report, not judged yet. `body` is shaped as on its own topic in
-    docs/reference; `path` is where it stands in the message, for people."""
+    docs/reference; `path` is where it stands in the message, for people, and `name_field` gives the path of a field
+    of the body ("attributes.ward"); by default it is below `path`."""
 
     serial: str
     path: str
     kind: TopicKind
     body: Any
+    name_field: Callable[[str], str | None] | None = field(default=None, compare=False, repr=False)
 
 
 Part: TypeAlias = TelemetryPart | ReportPart | Problem

@@ -5,6 +5,7 @@ Source: thingsboard.io/docs/reference/gateway-mqtt-api and thingsboard.io/docs/u
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from domain.reading import RejectionReason
@@ -47,7 +48,10 @@ def _split_updates(part: TelemetryPart) -> Iterator[Part]:
     body = part.body
     if body and "ts" not in body and "values" not in body:
         body = {"values": body}
-        part = TelemetryPart(part.serial, part.path, body, name_field=_Bare(part.path))
+        part = TelemetryPart(part.serial, part.path, body, name_field=partial(_name_field, "values", part.path))
+        where = part.path
+    else:
+        where = f"{part.path}.values"
     values = body.get("values")
     if not isinstance(values, dict) or values.keys().isdisjoint(_UPDATE_KEYS):
         yield part
@@ -57,19 +61,15 @@ def _split_updates(part: TelemetryPart) -> Iterator[Part]:
     if rest:
         yield TelemetryPart(part.serial, part.path, body | {"values": rest}, name_field=part.name_field)
     time = {"ts": body["ts"]} if "ts" in body else {}
-    yield ReportPart(part.serial, part.path, TopicKind.ATTRIBUTES, time | {"attributes": said})
+    name_field = partial(_name_field, "attributes", where)
+    yield ReportPart(part.serial, part.path, TopicKind.ATTRIBUTES, time | {"attributes": said}, name_field)
     yield from _find_firmware(part.serial, part.path, said, time)
 
 
-class _Bare:
-    """Names fields of values that stand where a part would."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __call__(self, name: str) -> str:
-        bare = name.removeprefix("values").removeprefix(".")
-        return f"{self._path}.{bare}" if bare else self._path
+def _name_field(holder: str, path: str, name: str) -> str:
+    """The path of a field of `holder`, which the message does not have: its fields stand right below `path`."""
+    bare = name.removeprefix(holder).removeprefix(".")
+    return f"{path}.{bare}" if bare else path
 
 
 def decode_gateway_attributes(payload: bytes, route: Route, received_us: int) -> Iterator[Part]:
@@ -88,7 +88,8 @@ def decode_gateway_attributes(payload: bytes, route: Route, received_us: int) ->
                 detail = f"must be an object of attributes, not {describe(attributes)}"
                 yield Problem(RejectionReason.WRONG_SHAPE, serial, detail, serial)
                 continue
-            yield ReportPart(serial, serial, TopicKind.ATTRIBUTES, {"attributes": attributes})
+            name_field = partial(_name_field, "attributes", serial)
+            yield ReportPart(serial, serial, TopicKind.ATTRIBUTES, {"attributes": attributes}, name_field)
             yield from _find_firmware(serial, serial, attributes, {})
 
 
