@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from domain.tickets import DecisionKind
+from service_link.housekeeping import keep_readings
 from service_link.quality import QualityWatch, propose_capas
 from service_link.queue import TriageQueue
 from service_link.settings import ServiceLinkSettings
@@ -38,17 +39,26 @@ def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
     instance = settings.instance or f"{socket.gethostname()}:{os.getpid()}"
     started_at = _now()
     backoff = 0.2
-    while not stop.is_set():
-        try:
-            # One connection for lock, notices and work: when it is lost, so is the lock, and nothing is half done.
-            with open_connection(settings.database_url, application=PROGRAM, autocommit=True) as conn:
-                verify_migrated(conn)
-                backoff = 0.2
-                _Service(conn, settings, instance, started_at).serve(stop)
-        except DATABASE_GONE as error:
-            log.warning("the database is away, trying again in %.1f s: %s", backoff, error)
-            stop.wait(backoff)
-            backoff = min(2 * backoff, settings.max_backoff_s)
+    ended = threading.Event()
+    keeper = threading.Thread(target=keep_readings, args=(settings, ended), name="housekeeping")
+    try:
+        while not stop.is_set():
+            try:
+                # One connection for lock, notices and work: when it is lost, so is the lock, and nothing is half done.
+                with open_connection(settings.database_url, application=PROGRAM, autocommit=True) as conn:
+                    verify_migrated(conn)
+                    backoff = 0.2
+                    if keeper.ident is None:
+                        keeper.start()
+                    _Service(conn, settings, instance, started_at).serve(stop)
+            except DATABASE_GONE as error:
+                log.warning("the database is away, trying again in %.1f s: %s", backoff, error)
+                stop.wait(backoff)
+                backoff = min(2 * backoff, settings.max_backoff_s)
+    finally:
+        ended.set()
+        if keeper.ident is not None:
+            keeper.join()
 
 
 def _now() -> datetime:
@@ -85,7 +95,7 @@ class _Service:
         self._is_active = try_lock_triage(self._conn)
         if self._is_active:
             log.info("this process triages now")
-            keep_house(self._conn, _now(), self._settings.reading_days)
+            keep_house(self._conn, _now())
             self._queue.start(self._conn, _now())
             self._next["house"] = monotonic() + self._settings.housekeeping_s
 
@@ -108,7 +118,7 @@ class _Service:
             self._last_cohort = monotonic()
             self._try(self._propose)
         if self._is_time("house", self._settings.housekeeping_s):
-            self._try(lambda: keep_house(self._conn, _now(), self._settings.reading_days))
+            self._try(lambda: keep_house(self._conn, _now()))
             self._queue.retry_failed(self._conn, _now())
 
     def _propose(self) -> None:

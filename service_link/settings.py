@@ -16,5 +16,13 @@ class ServiceLinkSettings:
     cohort_s: float = 10.0  # how often the cohort statistic looks, and at once after an order opened
     heartbeat_s: float = 2.0
     max_backoff_s: float = 10.0  # between attempts at a database that is away
-    reading_days: int = 400  # readings, scores and rejections are kept so long; 0: for ever
+    reading_days: int = 400  # readings of standard sensors, scores and rejections are kept so long; 0: for ever
+    short_reading_days: int = 30  # readings of sensors whose profile says `retention: short`; 0: for ever
+    long_reading_days: int = 3650  # and `retention: long`
+    minute_days: int = 1100  # roll-ups by minute; 0: for ever
+    hour_days: int = 3660  # roll-ups by hour; those by day stay for ever
+    record_days: int = 3650  # devices' own alarms, the ledger; 0: for ever
+    simulated_days: int = 30  # events of simulated devices, which never leave the system
+    refresh_s: float = 30.0  # roll-ups where they are tables
+    retention_s: float = 600.0
     housekeeping_s: float = 3600.0

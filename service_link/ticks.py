@@ -1,6 +1,5 @@
 """What happens because time passed, and not because something arrived: one round every few seconds."""
 
-import logging
 from datetime import datetime, timedelta
 
 from service_link.batch_plan import MACHINE
@@ -8,11 +7,10 @@ from service_link.data_quality import judge_devices
 from store.data_quality import remove_old_quality_days
 from store.pool import Connection
 from store.rejection_groups import fold_rejections, remove_old_groups
-from store.retention import drop_old_readings, prepare_reading_days, remove_old_rejections, remove_old_scores
+from store.retention import prepare_reading_days, remove_old_rejections, remove_old_scores
 from store.shelvings import expire_shelvings
 from store.work_order_clocks import mend_quiet_orders, record_clocks, record_quiet_orders
 
-log = logging.getLogger("forewarn.service_link")
 # An order that was touched within this time may still have a transition on its way.
 SETTLED = timedelta(minutes=1)
 # What one round removes: a fraction of a second of work, and in an hour more than 100,000 series make.
@@ -39,15 +37,10 @@ def watch_data_quality(conn: Connection, now: datetime) -> None:
     judge_devices(conn, now)
 
 
-def keep_house(conn: Connection, now: datetime, reading_days: int) -> None:
-    """Makes the days ahead and drops whole days of readings that are older than `reading_days` (0: none)."""
+def keep_house(conn: Connection, now: datetime) -> None:
+    """Makes the days ahead, so that no writer waits for a table to be made."""
     with conn.transaction():
         prepare_reading_days(conn, now.date())
-    if reading_days > 0:
-        with conn.transaction():
-            dropped = drop_old_readings(conn, now.date() - timedelta(days=reading_days))
-        if dropped:
-            log.info("dropped %d days of readings older than %d days", dropped, reading_days)
 
 
 def remove_what_is_old(conn: Connection, now: datetime, reading_days: int) -> int:

@@ -72,7 +72,8 @@ def load_readings(conn: Connection, series_id: int, since: datetime, until: date
         raw = _load_raw(conn, series_id, since, until, points + 1)
         if len(raw) <= points:
             return Readings(None, raw)
-    late = load_late(conn, series_id, since, until)
+    # What came for a day whose readings retention had removed already is not all of that day.
+    late = [span for span in load_late(conn, series_id, since, until) if span.begin >= raw_from]
     buckets = _load_buckets(conn, series_id, find_segments(Span(since, until), grid.level, state, late), grid, since)
     if grid.level is not Level.RAW and since >= raw_from and sum(bucket.count for bucket in buckets) <= points:
         # So few, over so long: perhaps they fit. Bad ones are not among those counted.

@@ -33,7 +33,7 @@ def refresh_rollups(conn: Connection, now: datetime, keep_on: Callable[[], bool]
         return 0
     steps = 0
     try:
-        if not _announce(conn, _floor(now - SETTLED, HOUR), patience_s):
+        if not _announce(conn, _floor(now - SETTLED, HOUR), keep_on, patience_s):
             return 0
         for step in (advance_minutes, advance_hours, advance_days, refresh_late):
             while keep_on() and step(conn):
@@ -57,7 +57,7 @@ LOAD_HORIZON = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
 LOAD_IS_PAST = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8"
 
 
-def _announce(conn: Connection, to: datetime, patience_s: float) -> bool:
+def _announce(conn: Connection, to: datetime, keep_on: Callable[[], bool], patience_s: float) -> bool:
     """Whether every writer that did not know of the announcement has ended."""
     with conn.transaction():
         conn.execute(ANNOUNCE, {"to": to})
@@ -68,7 +68,7 @@ def _announce(conn: Connection, to: datetime, patience_s: float) -> bool:
         past = conn.execute(LOAD_IS_PAST, row).fetchone()
         if past is not None and past[0]:
             return True
-        if monotonic() > given_up_at:
+        if monotonic() > given_up_at or not keep_on():
             return False
         sleep(0.05)
 
@@ -166,10 +166,14 @@ def advance_days(conn: Connection) -> bool:
     return True
 
 
-# Where readings were removed a new sum would be that of what is left: there the mark stays, and readers look at them.
+# Where readings were removed a new sum would be that of what is left: such a mark goes with what it names (retention).
 LOAD_MARKS = """
     SELECT array_agg(id), array_agg(series_id), array_agg(first_at), array_agg(last_at)
-    FROM (SELECT * FROM rollup_late WHERE first_at >= %s ORDER BY id LIMIT %s) AS next
+    FROM (
+        SELECT l.* FROM rollup_late l LEFT JOIN series s ON s.id = l.series_id
+        WHERE l.first_at >= %(raw_from)s AND l.first_at >= coalesce(s.raw_from, %(raw_from)s)
+        ORDER BY l.id LIMIT %(most)s
+    ) AS next
 """
 _LATE_BUCKETS = """
     WITH late AS MATERIALIZED (
@@ -215,7 +219,7 @@ RECORD_REFRESHED = "UPDATE rollup_state SET refreshed_at = now()"
 def refresh_late(conn: Connection) -> bool:
     """Takes the next late readings into every level that has their bucket; False: there are none."""
     state = load_rollup_state(conn)
-    row = conn.execute(LOAD_MARKS, (state.final_before, MARKS_AT_ONCE)).fetchone()
+    row = conn.execute(LOAD_MARKS, {"raw_from": state.raw_from, "most": MARKS_AT_ONCE}).fetchone()
     if row is None or row[0] is None:
         return False
     ids, series_ids, firsts, lasts = row

@@ -55,7 +55,8 @@ class DayCount:
 LOAD_COUNTS = """
     WITH late AS MATERIALIZED (
         SELECT DISTINCT series_id, date_bin('1 day', first_at, '1970-01-01 00:00:00+00') AS day
-        FROM rollup_late WHERE first_at >= %(first)s AND first_at < %(last)s
+        FROM rollup_late r WHERE first_at >= %(first)s AND first_at < %(last)s
+            AND NOT EXISTS (SELECT FROM series s WHERE s.id = r.series_id AND s.raw_from > r.first_at)
     ), counted AS (
         SELECT series_id, bucket AS day, n FROM reading_1d WHERE bucket >= %(first)s AND bucket < %(days_to)s
         UNION ALL

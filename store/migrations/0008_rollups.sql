@@ -195,6 +195,36 @@ BEGIN
 END
 $$;
 
+-- Removes the oldest rows of one of these tables, received before the given instant: looks at the oldest `most` only, so that a
+-- round costs the same whatever the table has grown to. Simulated events of the outbox never leave the system; others stay.
+CREATE FUNCTION remove_rows_before(name text, first_kept timestamptz, most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    removed integer;
+BEGIN
+    CASE name
+        WHEN 'device_event' THEN
+            DELETE FROM public.device_event WHERE id = ANY (ARRAY(
+                SELECT id FROM (SELECT id, received_at FROM public.device_event ORDER BY id LIMIT most) AS oldest
+                WHERE received_at < first_kept));
+        WHEN 'status_report' THEN
+            DELETE FROM public.status_report WHERE id = ANY (ARRAY(
+                SELECT id FROM (SELECT id, received_at FROM public.status_report ORDER BY id LIMIT most) AS oldest
+                WHERE received_at < first_kept));
+        WHEN 'ingest_ledger' THEN
+            DELETE FROM public.ingest_ledger WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM public.ingest_ledger WHERE day < (first_kept AT TIME ZONE 'UTC')::date ORDER BY day LIMIT most));
+        WHEN 'outbox' THEN
+            DELETE FROM public.outbox WHERE id = ANY (ARRAY(
+                SELECT id FROM (SELECT id, created_at FROM public.outbox WHERE is_simulated ORDER BY id LIMIT most) AS oldest
+                WHERE created_at < first_kept));
+    END CASE;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+CREATE INDEX outbox_simulated ON outbox (id) WHERE is_simulated;
+
 -- The community edition's refresher, run every minute by TimescaleDB's scheduler as the owner of the aggregates. It takes the
 -- steps of store/rollup_refresh.py in their order and, like that, may be killed between any two. `config`: "now", for tests.
 DO $outer$
@@ -293,9 +323,11 @@ $outer$;
 GRANT SELECT ON rollup_state, rollup_late, reading_1m, reading_1h, reading_1d TO forewarn_app;
 GRANT INSERT, DELETE ON rollup_late TO forewarn_app;
 REVOKE ALL ON FUNCTION ensure_rollup_partitions(timestamptz, timestamptz), find_readings_after(timestamptz),
-    remove_readings(integer[], timestamptz, timestamptz), drop_rollups_before(text, timestamptz) FROM PUBLIC;
+    remove_readings(integer[], timestamptz, timestamptz), drop_rollups_before(text, timestamptz),
+    remove_rows_before(text, timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_rollup_partitions(timestamptz, timestamptz), find_readings_after(timestamptz),
-    remove_readings(integer[], timestamptz, timestamptz), drop_rollups_before(text, timestamptz) TO forewarn_app;
+    remove_readings(integer[], timestamptz, timestamptz), drop_rollups_before(text, timestamptz),
+    remove_rows_before(text, timestamptz, integer) TO forewarn_app;
 
 COMMENT ON TABLE rollup_state IS 'How far the roll-ups are, and from when on readings are kept.';
 COMMENT ON TABLE rollup_late IS 'Readings that came after their bucket was rolled up: of one series within one day, until they are in.';

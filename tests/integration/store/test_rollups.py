@@ -11,7 +11,14 @@ from store.migrate import load_flavour
 from store.pool import Connection, open_connection
 from store.reading_levels import WIDTH, Level, floor
 from store.reading_queries import load_readings
-from store.readings import ReadingColumns, ensure_partitions, find_days, record_new_readings, record_possible_repeats
+from store.readings import (
+    ALREADY_STORED,
+    ReadingColumns,
+    ensure_partitions,
+    find_days,
+    record_new_readings,
+    record_possible_repeats,
+)
 from store.rollup_refresh import refresh_rollups
 from store.rollups import load_counts, load_rollup_state
 from tests.support.databases import Database
@@ -116,9 +123,8 @@ def test_late_readings_reach_every_level_and_are_counted_before_they_do(conn: Co
     assert_levels_are_those_of_the_readings(conn)
 
 
-@pytest.mark.parametrize("points", [1, 3, 24, 90, 500])
 def test_a_chart_is_exact_at_its_edges_behind_the_frontier_and_among_late_readings(
-    any_database: Database, conn: Connection, refresh: Refresh, points: int
+    any_database: Database, conn: Connection, refresh: Refresh
 ) -> None:
     series_id = _register(conn, any_database.url)
     store(conn, make_hours(series_id, 85))
@@ -128,25 +134,26 @@ def test_a_chart_is_exact_at_its_edges_behind_the_frontier_and_among_late_readin
     with conn.transaction():
         record_possible_repeats(conn, late)
     since, until = BEGIN + timedelta(minutes=61, seconds=5), NOW - timedelta(minutes=2)
-    before = load_readings(conn, series_id, since, until, points)
-    assert before.width is not None
-    assert len(before.buckets) <= points
-    assert before.level is (Level.DAY if points <= 3 else Level.HOUR if points <= 84 else Level.MINUTE)
-    refresh(NOW)
-    after = load_readings(conn, series_id, since, until, points)
-    for found in (before, after):
-        wanted = conn.execute(
-            """
-            SELECT greatest(date_bin(%(width)s, observed_at, %(origin)s), %(since)s), min(value), max(value),
-                sum(value), count(*), bit_or(flags)
-            FROM reading WHERE observed_at >= %(since)s AND observed_at < %(until)s GROUP BY 1 ORDER BY 1
-            """,
-            {"width": before.width, "origin": floor(since, WIDTH[before.level]), "since": since, "until": until},
-        ).fetchall()
-        assert [
-            (b.at, b.minimum, b.maximum, pytest.approx((b.mean or 0.0) * b.count), b.count, b.flags)
-            for b in found.buckets
-        ] == wanted
+    levels = {1: Level.DAY, 3: Level.DAY, 24: Level.HOUR, 90: Level.MINUTE, 500: Level.MINUTE}
+    for _ in range(2):  # behind the roll-ups, and within them
+        for points, level in levels.items():
+            found = load_readings(conn, series_id, since, until, points)
+            assert found.width is not None
+            assert found.level is level
+            assert len(found.buckets) <= points
+            wanted = conn.execute(
+                """
+                SELECT greatest(date_bin(%(width)s, observed_at, %(origin)s), %(since)s), min(value), max(value),
+                    sum(value), count(*), bit_or(flags)
+                FROM reading WHERE observed_at >= %(since)s AND observed_at < %(until)s GROUP BY 1 ORDER BY 1
+                """,
+                {"width": found.width, "origin": floor(since, WIDTH[level]), "since": since, "until": until},
+            ).fetchall()
+            assert [
+                (b.at, b.minimum, b.maximum, pytest.approx((b.mean or 0.0) * b.count), b.count, b.flags)
+                for b in found.buckets
+            ] == wanted
+        refresh(NOW)
 
 
 def test_raw_readings_are_given_where_they_fit_however_long_the_window(
@@ -166,3 +173,68 @@ def _register(conn: Connection, url: str) -> int:
     row = conn.execute("SELECT min(id) FROM series").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _compress(any_database: Database) -> None:
+    """Where there is a columnstore, all is in it."""
+    with open_connection(any_database.owner_url, application="test", autocommit=True) as owner:
+        if load_flavour(owner) == "timescaledb-community":
+            chunks = owner.execute("SELECT compress_chunk(c, true) FROM show_chunks('reading') AS c").fetchall()
+            assert chunks
+
+
+def test_late_readings_into_compressed_chunks_are_stored_once_and_reach_every_level(
+    any_database: Database, conn: Connection, refresh: Refresh
+) -> None:
+    store(conn, make_hours(1, 60))
+    refresh(NOW)
+    _compress(any_database)
+    again = make_columns(1, [BEGIN, BEGIN + MINUTE, BEGIN + timedelta(minutes=10)], [0.0, 5.0, 9.0])
+    with pytest.raises(ALREADY_STORED), conn.transaction():
+        record_new_readings(conn, again)
+    with conn.transaction():
+        found = record_possible_repeats(conn, again)
+    assert found.is_new.tolist() == [False, True, False]
+    assert found.stored_value.tolist() == [0.0, 5.0, 2.0], "the second differs from what is stored"
+    with conn.transaction():
+        assert not record_possible_repeats(conn, again).is_new.any()
+    assert conn.execute("SELECT count(*), sum(value) FROM reading WHERE series_id = 1").fetchone() == (
+        721,
+        sum(n % 7 for n in range(720)) + 5,
+    )
+    refresh(NOW)
+    assert conn.execute("SELECT n FROM reading_1d ORDER BY bucket LIMIT 1").fetchone() == (289,)
+    assert_levels_are_those_of_the_readings(conn)
+
+
+def test_a_refresh_that_is_killed_after_any_step_is_finished_by_the_next(database: Database) -> None:
+    with open_connection(database.url, application="test", autocommit=True) as conn:
+        store(conn, make_hours(1, 30))
+        store(conn, make_hours(2, 30))
+        for steps in range(1, 100):
+            left = iter(range(steps))
+            taken = refresh_rollups(conn, NOW, lambda left=left: next(left, None) is not None)  # type: ignore[misc]
+            if steps % 3 == 0:
+                with conn.transaction():
+                    record_new_readings(conn, make_columns(1, [BEGIN + timedelta(seconds=steps)], [50.0]))
+            if not taken:
+                break
+        refresh_rollups(conn, NOW, lambda: True)
+        assert_levels_are_those_of_the_readings(conn)
+        assert load_rollup_state(conn).days_to == datetime(2026, 9, 4, tzinfo=UTC)
+
+
+def test_a_writer_that_began_before_the_announcement_is_waited_for(database: Database) -> None:
+    with (
+        open_connection(database.url, application="test", autocommit=True) as conn,
+        open_connection(database.url, application="test", autocommit=True) as writer,
+    ):
+        store(conn, make_hours(1, 30))
+        with writer.transaction():
+            # It does not know that its hour is about to be rolled up, so it makes no mark.
+            record_new_readings(writer, make_columns(2, [BEGIN], [1.0]))
+            assert refresh_rollups(conn, NOW, lambda: True, patience_s=0.0) == 0
+            assert load_rollup_state(conn).minutes_to < BEGIN
+        assert refresh_rollups(conn, NOW, lambda: True) > 0
+        assert conn.execute("SELECT count(*) FROM rollup_late").fetchone() == (0,)
+        assert_levels_are_those_of_the_readings(conn)
