@@ -138,7 +138,9 @@ def _collect(messages: Sequence[Message], table: DeviceTable, limits: Limits) ->
         by_gateway, gateway = route.by_gateway, route.gateway
         for device, items in groups:
             # One comparison for each device that is its gateway's own; `is_spoken_for` says what the rest is about.
-            if device is None or (by_gateway and device.gateway != gateway and not is_spoken_for(device, gateway)):
+            if device is None or (
+                by_gateway and (device.gateway != gateway or gateway is None) and not is_spoken_for(device, gateway)
+            ):
                 strings = -1
                 break
             if type(items) is dict:

@@ -24,7 +24,7 @@ READ_BYTES = 1 << 16
 READ_AT_MOST = 512  # messages of one read, so that acknowledgements and pings get their turn
 
 # All of forewarn/v1 but what goes down to devices (forewarn/v1/{serial}/down/...): that is ours, not theirs.
-TOPIC_FILTERS = ("forewarn/v1/+", "forewarn/v1/+/+", "forewarn/v1/gateway/+/+", "v1/gateway/telemetry")
+TOPIC_FILTERS = ("forewarn/v1/+", "forewarn/v1/+/+", "forewarn/v1/gateway/+/+", "v1/gateway/+")
 
 
 class ConnectionLostError(Exception):
