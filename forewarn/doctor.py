@@ -4,14 +4,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from domain.errors import ConfigurationError, DatabaseNotMigratedError, ForewarnError
+from forewarn.broker_checks import check_console, check_security
 from forewarn.connections import find_database_url, find_mqtt_url
+from forewarn.finding import Finding, State
 from forewarn.installation_lock import AlreadyRunningError, InstallationLock
 from forewarn.ports import PortTakenError, is_listening, require_free_port
 from forewarn.program_settings import PROGRAMS, find_unknown_variables, load_program_settings
@@ -29,24 +29,6 @@ CLOCK_TOLERANCE_S = 5.0
 STANDARD_MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
-class State(StrEnum):
-    """How bad a finding is."""
-
-    GOOD = "good"
-    NOTE = "note"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `advice` is what to do, empty where nothing is."""
-
-    subject: str
-    state: State
-    detail: str
-    advice: str = ""
-
-
 def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which parts depend on one another; it never raises for what it finds."""
     running = _is_running(settings.var)
@@ -57,6 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         *check_settings(settings),
         *_check_ports(settings, running),
         *_check_broker(settings, running),
+        *check_console(settings, datetime.now(UTC)),
     ]
     return findings + list(_check_database(settings, running))
 
@@ -196,6 +179,7 @@ def _check_broker(settings: Settings, running: bool) -> Iterator[Finding]:
     host, port = parts.hostname or "localhost", parts.port or STANDARD_MQTT_PORTS[parts.scheme]
     if is_listening(host, port, timeout_s=3):
         yield Finding("Broker", State.GOOD, f"{mask_secrets(url)} accepts connections")
+        yield from check_security(settings, datetime.now(UTC))
     else:
         yield Finding("Broker", State.BAD, f"nothing accepts connections at {host}:{port}", "Check FOREWARN_MQTT_URL.")
 

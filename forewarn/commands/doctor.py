@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from forewarn.commands.options import DatabaseUrl, Json, MqttUrl
-from forewarn.doctor import Finding, State, examine, examine_program
+from forewarn.doctor import examine, examine_program
+from forewarn.finding import Finding, State
 from forewarn.program_settings import PROGRAMS
 from forewarn.settings import load_settings
 from forewarn.terminal import ExitCode, err, print_json

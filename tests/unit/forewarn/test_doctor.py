@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from forewarn.doctor import State, check_clock, check_database_clock, check_disk, check_heartbeats, check_python
+from forewarn.doctor import check_clock, check_database_clock, check_disk, check_heartbeats, check_python
+from forewarn.finding import State
 from store.heartbeats import Heartbeat
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
