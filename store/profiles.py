@@ -37,7 +37,7 @@ class ProfileRow:
 
 
 LOCK_MODEL = "SELECT id, current_version FROM device_model WHERE key = %s FOR UPDATE"
-LOAD_HASH = "SELECT sha256 FROM device_model_profile WHERE device_model_id = %s AND version = %s"
+LOAD_BODY = "SELECT body FROM device_model_profile WHERE device_model_id = %s AND version = %s"
 RECORD_MODEL = """
     INSERT INTO device_model (key, manufacturer, name, udi_di, safety_critical, current_version)
     VALUES (%(key)s, %(manufacturer)s, %(name)s, %(udi_di)s, %(safety_critical)s, %(version)s)
@@ -70,8 +70,9 @@ def record_profile(conn: Connection, profile: Profile, applied_by: str) -> Appli
     known = conn.execute(LOCK_MODEL, (profile.model,)).fetchone()
     sha256 = find_profile_sha256(profile)
     if known is not None:
-        same_version = conn.execute(LOAD_HASH, (known[0], profile.version)).fetchone()
-        if same_version is not None and same_version[0] != sha256:
+        same_version = conn.execute(LOAD_BODY, (known[0], profile.version)).fetchone()
+        # Compared by what it says: the document of an older program lacks the fields that came since.
+        if same_version is not None and profile_from_json(same_version[0]) != profile:
             raise ProfileError(
                 f"{profile.model}: version {profile.version} was applied before with other content; raise `version`"
             )

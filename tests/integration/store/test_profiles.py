@@ -26,3 +26,17 @@ def test_every_version_that_becomes_current_stands_in_the_audit_and_a_repetition
         ("profile.applied", "anna", PROFILE.model, PROFILE.version),
     ]
     assert (events[0].before, events[1].before) == ({"version": PROFILE.version}, None)
+
+
+def test_a_version_that_an_older_program_applied_is_the_same_although_profiles_have_more_fields_now(
+    database: Database,
+) -> None:
+    with open_connection(database.url, application="test") as conn:
+        record_profile(conn, PROFILE, "anna")
+        # device_model_profile is never changed by the programs: this is the document as it was before.
+        with open_connection(database.owner_url, application="test", autocommit=True) as owner:
+            conn.commit()
+            owner.execute("UPDATE device_model_profile SET body = body - 'ingest' - 'data_quality', sha256 = 'older'")
+        assert record_profile(conn, PROFILE, "anna") is Applied.UNCHANGED
+        with pytest.raises(ProfileError, match="other content"):
+            record_profile(conn, replace(PROFILE, manufacturer="Other Works"), "anna")
