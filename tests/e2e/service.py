@@ -40,7 +40,10 @@ def running_api(folder: Path, database: Database) -> Iterator[tuple[str, Program
     program.start()
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: _answers(f"{url}/sign-in"), what="the console to answer", timeout_s=60.0, every_s=0.1)
+        wait_until(
+            lambda: _answers(f"{url}/sign-in") or not program.is_running, what="the console to answer", every_s=0.1
+        )
+        assert program.is_running, "the API has ended"
         yield url, program
     except BaseException as problem:
         problem.add_note(program.read_log())

@@ -55,6 +55,11 @@ class Program:
         if self.restart_at is not None and time.monotonic() >= self.restart_at:
             self.start()
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM without waiting, so that several may end at the same time."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(SIGTERM)
+
     def stop(self, timeout_s: float = 20.0) -> bool:
         """SIGTERM and wait; False if it had to be killed."""
         if self.process is None:
@@ -127,5 +132,7 @@ def running_programs(
         problem.add_note(programs.read_logs())
         raise
     finally:
-        for program in reversed(list(programs.by_name.values())):
+        for program in programs.by_name.values():
+            program.ask_to_stop()
+        for program in programs.by_name.values():
             program.stop()

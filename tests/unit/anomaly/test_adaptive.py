@@ -14,8 +14,8 @@ STEP_US = 5_000_000
 HOLD_S = 60.0
 
 
-def _run(values: Floats, *, warmup: int = 100) -> tuple[AdaptiveDetector, list[SlotTransition]]:
-    """Values (instants, series), five seconds apart, with learning frozen while a breach is open."""
+def _run(values: Floats, *, warmup: int = 100, step_us: int = STEP_US) -> tuple[AdaptiveDetector, list[SlotTransition]]:
+    """Values (instants, series), `step_us` apart, with learning frozen while a breach is open."""
     series = values.shape[1]
     detector, rules = AdaptiveDetector(), BreachRules()
     one = SlotSettings(Direction.BOTH, resolution=0.01, warmup=warmup, hold_s=HOLD_S)
@@ -23,7 +23,7 @@ def _run(values: Floats, *, warmup: int = 100) -> tuple[AdaptiveDetector, list[S
     rules.add_slots([SlotRule(6.0, 3.6, duration_s=HOLD_S, clear_duration_s=HOLD_S)] * series)
     found: list[SlotTransition] = []
     for k in range(values.shape[0]):
-        at_us = np.full(series, k * STEP_US, dtype=np.int64)
+        at_us = np.full(series, k * step_us, dtype=np.int64)
         score = detector.step(slot, at_us, values[k], rules.is_open[slot])
         found += rules.judge(slot, np.full(series, k, dtype=np.int64), at_us, score)
     return detector, found
@@ -76,10 +76,10 @@ def test_ways_of_working_that_are_known_are_no_news() -> None:
 
 
 def test_a_new_level_is_the_baseline_after_a_day() -> None:
-    day = 86_400 // 5
+    day = 86_400 // 30
     values = 10.0 + _noise(day + 1_500, series=2)
     values[400:] += 9.0
-    _, found = _run(values)
+    _, found = _run(values, step_us=30_000_000)
     assert [(t.kind, t.slot) for t in found if t.kind is TransitionKind.CLEARED] != []
     cleared = [t.row for t in found if t.kind is TransitionKind.CLEARED]
     assert min(cleared) >= 400 + day

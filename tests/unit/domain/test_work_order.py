@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import pytest
@@ -148,11 +149,8 @@ def test_no_sequence_of_commands_gets_around_the_guards(data: st.DataObject, saf
     state, assignee, done_by, trail = _S.NEW, None, None, [_S.NEW]
     for _ in range(40):
         # Mostly what could follow, or a walk would hardly ever leave the first states.
-        to = data.draw(st.sampled_from(_S) | st.sampled_from(find_next_states(state) or (_S.TRIAGED,)))
-        permission = data.draw(
-            st.sampled_from(Permission) | st.sampled_from(find_permissions_for(state, to) or (None,))
-        )
-        actor, is_quiet = data.draw(st.sampled_from([WORKER, MANAGER, 3])), data.draw(st.booleans())
+        to = data.draw(states_after(state))
+        permission, actor, is_quiet = data.draw(circumstances(state, to))
         request = data.draw(requests(to))
         facts = TransitionFacts(state, actor, assignee, safety_critical, done_by_id=done_by, is_quiet=is_quiet)
         if find_refusal(request, facts, str(permission)) is not None:
@@ -181,6 +179,21 @@ def test_no_sequence_of_commands_gets_around_the_guards(data: st.DataObject, saf
     event(f"ends {state}")
 
 
+# Strategies are made once: to make one takes longer than to draw from it.
+@cache
+def states_after(state: WorkOrderState) -> st.SearchStrategy[WorkOrderState]:
+    """Any state, but mostly one that could follow."""
+    return st.sampled_from(_S) | st.sampled_from(find_next_states(state) or (_S.TRIAGED,))
+
+
+@cache
+def circumstances(state: WorkOrderState, to: WorkOrderState) -> st.SearchStrategy[tuple[Permission | None, int, bool]]:
+    """By which permission, by whom, and whether it is quiet; mostly a permission that the step asks for."""
+    permissions = st.sampled_from(Permission) | st.sampled_from(find_permissions_for(state, to) or (None,))
+    return st.tuples(permissions, st.sampled_from([WORKER, MANAGER, 3]), st.booleans())
+
+
+@cache
 def requests(to: WorkOrderState) -> st.SearchStrategy[TransitionRequest]:
     """Requests for that state, complete or not."""
     return st.just(_request(to)) | st.builds(
