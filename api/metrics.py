@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,7 +45,7 @@ class Metrics:
         if not route.endswith("/events/stream"):
             self._seconds.labels(route).observe(seconds)
 
-    def render(self, installation: list[GaugeMetricFamily]) -> bytes:
+    def render(self, installation: list[Metric]) -> bytes:
         """The exposition text: this process's counters and the given figures of the installation."""
         extra = CollectorRegistry()
         extra.register(_Readings(list(installation)))

@@ -54,6 +54,7 @@ class Permission(StrEnum):
     CAPA_WORK = "capa.work"  # from OPEN up to VERIFICATION
     CAPA_APPROVE = "capa.approve"  # plan, effectiveness, closure: never what one wrote
     REJECTION_READ = "rejection.read"
+    REJECTION_REPLAY = "rejection.replay"  # have refused messages decoded again
     PROFILE_WRITE = "profile.write"  # profiles, monitors, models
     AUDIT_READ = "audit.read"
     USER_MANAGE = "user.manage"
@@ -105,7 +106,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {Permission.WORK_ORDER_NOTE, Permission.CAPA_READ, Permission.CAPA_WORK, Permission.REJECTION_READ},
     Role.QUALITY_APPROVER: _SERVICE_READS | {Permission.CAPA_READ, Permission.CAPA_DECIDE, Permission.CAPA_APPROVE},
     Role.DATA_STEWARD: _SERVICE_READS
-    | {Permission.CUSTOMER_READ_CONTACTS, Permission.DEVICE_REGISTER, Permission.REJECTION_READ},
+    | {
+        Permission.CUSTOMER_READ_CONTACTS,
+        Permission.DEVICE_REGISTER,
+        Permission.REJECTION_READ,
+        Permission.REJECTION_REPLAY,
+    },
     Role.ENGINEER: _SERVICE_READS
     | {
         Permission.BREACH_ACKNOWLEDGE,
@@ -114,6 +120,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.WORK_ORDER_NOTE,
         Permission.CAPA_READ,
         Permission.REJECTION_READ,
+        Permission.REJECTION_REPLAY,
         Permission.PROFILE_WRITE,
     },
     Role.INTEGRATOR: _SERVICE_READS

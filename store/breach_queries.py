@@ -43,6 +43,7 @@ class Breach:
     work_order_codes: list[str]
     is_simulated: bool
     recorded_at: datetime
+    completeness: float | None  # of the device's data on the day when it was first seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ _COLUMNS = """
     b.acknowledged_by, b.acknowledged_at, c.code AS customer_code, c.name AS customer_name,
     ARRAY(SELECT w.code FROM work_order_breach wb JOIN work_order w ON w.id = wb.work_order_id
         WHERE wb.breach_id = b.id ORDER BY w.id) AS work_order_codes,
-    b.is_simulated, b.recorded_at
+    b.is_simulated, b.recorded_at,
+    (SELECT q.completeness FROM data_quality_day q
+        WHERE q.device_id = b.device_id AND q.day = (b.first_seen AT TIME ZONE 'UTC')::date) AS completeness
 """
 _FROM = """
     FROM breach b

@@ -6,6 +6,8 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from domain.breach import Severity
+from domain.health import DeviceHealth, find_health
 from store.pool import Connection
 
 
@@ -50,6 +52,11 @@ class Device:
     active_breaches: int
     worst_severity: str | None
     open_work_orders: int
+    completeness: float | None  # of its data, on `quality_day`; None: nothing can be said of today and yesterday
+    least_completeness: float | None
+    quality_day: date | None
+    skew_s: float | None
+    quality_alerts: list[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,8 @@ _COLUMNS = """
     (SELECT b.severity FROM breach b WHERE b.device_id = d.id AND b.state = 'ACTIVE'
         ORDER BY array_position(ARRAY['CRITICAL', 'MAJOR', 'MINOR', 'INFO'], b.severity) LIMIT 1) AS worst_severity,
     (SELECT count(*) FROM work_order w WHERE w.device_id = d.id AND w.state NOT IN ('CLOSED', 'CANCELLED'))
-        AS open_work_orders
+        AS open_work_orders,
+    q.completeness, q.least_completeness, q.day AS quality_day, q.skew_s, q.alerts AS quality_alerts
 """
 _FROM = """
     FROM device d
@@ -85,6 +93,14 @@ _FROM = """
     LEFT JOIN gateway g ON g.id = d.gateway_id
     LEFT JOIN site s ON s.id = d.site_id
     LEFT JOIN customer c ON c.id = s.customer_id
+"""
+# The day that lasts, as far as anything was to be expected of it, else the one before.
+_QUALITY = """
+    LEFT JOIN LATERAL (
+        SELECT day, completeness, least_completeness, skew_s, alerts FROM data_quality_day
+        WHERE device_id = d.id AND completeness IS NOT NULL AND day >= (now() AT TIME ZONE 'UTC')::date - 1
+        ORDER BY day DESC LIMIT 1
+    ) q ON true
 """
 _WHERE = """
     (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
@@ -98,7 +114,7 @@ _WHERE = """
         OR strpos(lower(concat_ws(' ', d.serial, d.lot, d.udi, c.name, s.name)), lower(%(q)s)) > 0)
 """
 LOAD_DEVICES = f"""
-    SELECT {_COLUMNS} {_FROM} WHERE {_WHERE} AND d.serial > %(after)s
+    SELECT {_COLUMNS} {_FROM} {_QUALITY} WHERE {_WHERE} AND d.serial > %(after)s
     ORDER BY d.serial LIMIT %(limit)s
 """
 COUNT_DEVICES = f"SELECT count(*) {_FROM} WHERE {_WHERE}"
@@ -106,6 +122,18 @@ COUNT_DEVICES = f"SELECT count(*) {_FROM} WHERE {_WHERE}"
 
 def _parameters(filters: DeviceFilters) -> dict[str, Any]:
     return {name: getattr(filters, name) for name in DeviceFilters.__slots__}
+
+
+def find_device_health(device: Device) -> DeviceHealth:
+    """Whether the device is healthy, and how we know."""
+    return find_health(
+        None if device.worst_severity is None else Severity(device.worst_severity),
+        device.completeness,
+        1.0 if device.least_completeness is None else device.least_completeness,
+        connectivity=device.connectivity,
+        lifecycle=device.lifecycle,
+        has_reported=device.last_seen_at is not None,
+    )
 
 
 def load_devices(conn: Connection, filters: DeviceFilters, *, after: str = "", limit: int = 100) -> list[Device]:
@@ -122,7 +150,7 @@ def count_devices(conn: Connection, filters: DeviceFilters) -> int:
 
 
 LOAD_DEVICE = f"""
-    SELECT {_COLUMNS} {_FROM}
+    SELECT {_COLUMNS} {_FROM} {_QUALITY}
     WHERE d.serial = %(serial)s AND (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
 """
 
@@ -209,16 +237,35 @@ class LatestValue:
     flags: int | None
 
 
+# `last_observed_at` may lag behind by seconds and never leads, so the latest reading lies at or after it. The constant
+# bound lets the planner leave out the days before; a series that has none yet is looked for everywhere.
+LOAD_LATEST_BOUND = "SELECT min(last_observed_at), bool_or(last_observed_at IS NULL) FROM series WHERE device_id = %s"
 LOAD_LATEST = """
+    SELECT s.sensor, s.id AS series_id, r.observed_at, r.value, r.flags
+    FROM series s LEFT JOIN LATERAL (
+        SELECT observed_at, value, flags FROM reading
+        WHERE series_id = s.id AND observed_at >= %(begin)s ORDER BY observed_at DESC LIMIT 1
+    ) r ON true
+    WHERE s.device_id = %(device_id)s AND s.last_observed_at >= %(begin)s
+"""
+LOAD_LATEST_UNBOUND = """
     SELECT s.sensor, s.id AS series_id, r.observed_at, r.value, r.flags
     FROM series s LEFT JOIN LATERAL (
         SELECT observed_at, value, flags FROM reading WHERE series_id = s.id ORDER BY observed_at DESC LIMIT 1
     ) r ON true
-    WHERE s.device_id = %s ORDER BY s.sensor
+    WHERE s.device_id = %(device_id)s AND s.last_observed_at IS NULL
 """
 
 
 def load_latest(conn: Connection, device_id: int) -> list[LatestValue]:
     """The latest reading of every series of the device, by sensor."""
+    row = conn.execute(LOAD_LATEST_BOUND, (device_id,)).fetchone()
+    begin, has_new = row or (None, False)
+    found: list[LatestValue] = []
+    parameters = {"device_id": device_id, "begin": begin}
     with conn.cursor(row_factory=class_row(LatestValue)) as cursor:
-        return cursor.execute(LOAD_LATEST, (device_id,)).fetchall()
+        if begin is not None:
+            found += cursor.execute(LOAD_LATEST, parameters, prepare=False).fetchall()
+        if has_new:
+            found += cursor.execute(LOAD_LATEST_UNBOUND, parameters).fetchall()
+    return sorted(found, key=lambda latest: latest.sensor)

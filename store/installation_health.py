@@ -62,13 +62,14 @@ class LedgerDay:
     conflicts: int
     late: int
     rejected: int
+    replayed: int  # rejected at first, and not among those rejected any more
 
 
 LOAD_LEDGER_TODAY = """
     SELECT coalesce(sum(messages), 0)::bigint AS messages, coalesce(sum(values_received), 0)::bigint AS values_received,
         coalesce(sum(stored), 0)::bigint AS stored, coalesce(sum(duplicates), 0)::bigint AS duplicates,
         coalesce(sum(conflicts), 0)::bigint AS conflicts, coalesce(sum(late), 0)::bigint AS late,
-        coalesce(sum(rejected), 0)::bigint AS rejected
+        coalesce(sum(rejected), 0)::bigint AS rejected, coalesce(sum(replayed), 0)::bigint AS replayed
     FROM ingest_ledger WHERE day = (now() AT TIME ZONE 'UTC')::date
 """
 

@@ -88,7 +88,13 @@ def read_evidence(breach_id: UUID, caller: Reader, pool: Database) -> EvidenceSh
         evidence = load_evidence(conn, breach.id)
     if evidence is None:
         raise not_found("evidence of breach", str(breach_id), "evidence")
-    return EvidenceShape(breach_id=breach.id, sha256=evidence.sha256, frozen_at=evidence.frozen_at, body=evidence.body)
+    return EvidenceShape(
+        breach_id=breach.id,
+        sha256=evidence.sha256,
+        frozen_at=evidence.frozen_at,
+        completeness=breach.completeness,
+        body=evidence.body,
+    )
 
 
 @router.post("/breaches/{breach_id}/acknowledge", summary="Say that one has seen a breach", responses=declare(404))

@@ -36,6 +36,7 @@ from store.devices import (
     DeviceFilters,
     LatestValue,
     count_devices,
+    find_device_health,
     load_device,
     load_devices,
     load_history,
@@ -70,7 +71,7 @@ def list_devices(
     with pool.connection() as conn:
         found = load_devices(conn, filters, after=str(keys[0]) if keys else "", limit=limit + 1)
         count = count_devices(conn, filters) if total else None
-    items = [DeviceShape.model_validate(device) for device in found[:limit]]
+    items = [DeviceShape.model_validate(_with_health(device)) for device in found[:limit]]
     return Page(items=items, next_cursor=make_cursor([items[-1].serial]) if len(found) > limit else None, total=count)
 
 
@@ -134,12 +135,18 @@ def describe_device(conn: Connection, device: Device) -> DeviceDetail:
     active = next((c for c in contracts if c.status == "ACTIVE" and c.starts_on <= today <= c.ends_on), None)
     profile = load_profile(conn, device.model)
     latest = [_shape_latest(value, profile) for value in load_latest(conn, device.id)]
-    values = asdict(device)
+    values = asdict(device) | {"health": asdict(find_device_health(device))}
     account = load_account(conn, device.serial)
     values |= {"account": None if account is None else AccountShape.model_validate(account)}
     values |= {"contract": None if active is None else ContractShape.model_validate(active), "latest": latest}
     known = {n for f, i in DeviceDetail.model_fields.items() for n in (f, i.validation_alias) if isinstance(n, str)}
     return DeviceDetail.model_validate({name: value for name, value in values.items() if name in known})
+
+
+def _with_health(device: Device) -> dict[str, object]:
+    values = asdict(device) | {"health": asdict(find_device_health(device))}
+    known = {n for f, i in DeviceShape.model_fields.items() for n in (f, i.validation_alias) if isinstance(n, str)}
+    return {name: value for name, value in values.items() if name in known}
 
 
 _REFUSALS = {

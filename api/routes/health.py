@@ -1,6 +1,6 @@
 """Health: for people, for orchestrators and for Prometheus."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from ipaddress import ip_address
 from threading import Lock
@@ -8,25 +8,44 @@ from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from starlette.responses import Response
 
 from api.auth import Caller, identify, missing_permission, read_csrf_token
 from api.metrics import CONTENT_TYPE
 from api.problems import UNAUTHENTICATED, UNAVAILABLE, ProblemError, declare
-from api.shapes.health import Alive, FlowHealth, Health, LedgerHealth, ProgramHealth
+from api.routes.data_quality import find_in_flight
+from api.shapes.health import Alive, DataQualityHealth, FlowHealth, Health, LedgerHealth, ProgramHealth
 from api.state import Database, State
+from domain.data_quality import AlertKind
 from domain.errors import DatabaseNotMigratedError
 from domain.roles import Permission
+from store.data_quality_queries import count_alerts
 from store.heartbeats import Heartbeat, load_heartbeats
 from store.installation_health import Flow, LedgerDay, load_flow, load_ledger_today
+from store.ledger_queries import LedgerTotals, load_ledger_totals
 from store.migrate import verify_migrated
 from store.pool import DATABASE_GONE, Pool
+from store.rejection_groups import count_reasons
+from store.rejection_replays import count_waiting
 
 router = APIRouter(tags=["health"])
 PROGRAMS = ("ingest", "anomaly", "service-link", "api")
 SILENT_AFTER_S = 15.0
 KEPT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All that health and metrics say, of one moment."""
+
+    flow: Flow
+    today: LedgerDay
+    ever: LedgerTotals
+    heartbeats: list[Heartbeat]
+    alerts: dict[str, int]
+    reasons: dict[str, int]
+    replays_waiting: int
 
 
 class _Kept:
@@ -36,13 +55,22 @@ class _Kept:
         self._lock = Lock()
         self._at = -KEPT_S
         self._pool: Pool | None = None
-        self._value: tuple[Flow, LedgerDay, list[Heartbeat]] | None = None
+        self._value: Figures | None = None
 
-    def load(self, pool: Pool) -> tuple[Flow, LedgerDay, list[Heartbeat]]:
+    def load(self, pool: Pool) -> Figures:
         with self._lock:
             if self._value is None or self._pool is not pool or monotonic() - self._at > KEPT_S:
                 with pool.connection() as conn:
-                    self._value = (load_flow(conn), load_ledger_today(conn), load_heartbeats(conn))
+                    flow = load_flow(conn)
+                    self._value = Figures(
+                        flow=flow,
+                        today=load_ledger_today(conn),
+                        ever=load_ledger_totals(conn),
+                        heartbeats=load_heartbeats(conn),
+                        alerts=count_alerts(conn, flow.at.date()),
+                        reasons=count_reasons(conn),
+                        replays_waiting=count_waiting(conn),
+                    )
                 self._at, self._pool = monotonic(), pool
             return self._value
 
@@ -61,9 +89,10 @@ def read_health(pool: Database, caller: Annotated[Caller | None, Depends(identif
 
     Anybody may ask; instances, details and the ledger are for callers with `health.read`.
     """
-    flow, ledger, heartbeats = _kept.load(pool)
+    figures = _kept.load(pool)
+    flow = figures.flow
     is_insider = caller is not None and caller.may(Permission.HEALTH_READ)
-    programs = find_program_health(heartbeats, is_insider=is_insider)
+    programs = find_program_health(figures.heartbeats, is_insider=is_insider)
     return Health(
         status="ok" if all(p.status == "alive" for p in programs) else "degraded",
         version=version("forewarn"),
@@ -81,8 +110,20 @@ def read_health(pool: Database, caller: Annotated[Caller | None, Depends(identif
             oldest_waiting_age_s=_age(flow, "oldest_waiting_at"),
             outbox_waiting=flow.outbox_waiting,
         ),
-        ledger=LedgerHealth(**asdict(ledger)) if is_insider else None,
+        ledger=_describe_ledger(figures) if is_insider else None,
+        data_quality=DataQualityHealth(
+            alerts=figures.alerts,
+            rejected_by_reason=figures.reasons,
+            replays_waiting=figures.replays_waiting,
+        )
+        if is_insider
+        else None,
     )
+
+
+def _describe_ledger(figures: Figures) -> LedgerHealth:
+    waiting = sum(writer.messages for writer in find_in_flight(figures.heartbeats))
+    return LedgerHealth(**asdict(figures.today), in_flight_messages=waiting)
 
 
 def find_program_health(heartbeats: list[Heartbeat], *, is_insider: bool) -> list[ProgramHealth]:
@@ -140,8 +181,7 @@ def read_metrics(
         raise ProblemError(UNAUTHENTICATED, headers={"WWW-Authenticate": 'Bearer realm="forewarn"'})
     if caller is not None and not caller.may(Permission.HEALTH_READ):
         raise missing_permission(Permission.HEALTH_READ)
-    flow, ledger, heartbeats = _kept.load(state.pool)
-    return Response(state.metrics.render(make_families(flow, ledger, heartbeats)), media_type=CONTENT_TYPE)
+    return Response(state.metrics.render(make_families(_kept.load(state.pool))), media_type=CONTENT_TYPE)
 
 
 def is_local(request: Request) -> bool:
@@ -153,8 +193,10 @@ def is_local(request: Request) -> bool:
         return False
 
 
-def make_families(flow: Flow, ledger: LedgerDay, heartbeats: list[Heartbeat]) -> list[GaugeMetricFamily]:
-    """The installation's figures for one scrape; a figure that is not known yet is left out."""
+def make_families(found: Figures) -> list[Metric]:
+    """The installation's figures for one scrape; a figure that is not known yet is left out. None has a label whose
+    values grow with the fleet."""
+    flow = found.flow
     figures = {
         "forewarn_devices": ("Devices not decommissioned", flow.devices),
         "forewarn_devices_online": ("Devices online", flow.devices_online),
@@ -163,17 +205,51 @@ def make_families(flow: Flow, ledger: LedgerDay, heartbeats: list[Heartbeat]) ->
         "forewarn_transitions_oldest_seconds": ("Age of the oldest of them", _age(flow, "oldest_waiting_at") or 0.0),
         "forewarn_outbox_waiting": ("Events not delivered", flow.outbox_waiting),
         "forewarn_last_message_age_seconds": ("Time since the last message", _age(flow, "last_message_at")),
+        "forewarn_replays_waiting": ("Rejections that are to be decoded again", found.replays_waiting),
     }
-    families = [GaugeMetricFamily(name, text, value=v) for name, (text, v) in figures.items() if v is not None]
+    families: list[Metric] = [
+        GaugeMetricFamily(name, text, value=v) for name, (text, v) in figures.items() if v is not None
+    ]
     today = GaugeMetricFamily("forewarn_ingest_today", "What ingestion counted today (UTC)", labels=["what"])
-    for what, count in asdict(ledger).items():
+    for what, count in asdict(found.today).items():
         today.add_metric([what], count)
     ages = GaugeMetricFamily(
         "forewarn_program_age_seconds", "Since the last sign of life", labels=["program", "instance"]
     )
-    for beat in heartbeats:
+    for beat in found.heartbeats:
         ages.add_metric([beat.program, beat.instance], beat.age_s)
-    return [*families, today, ages]
+    return [*families, today, ages, *make_ledger_families(found)]
+
+
+def make_ledger_families(found: Figures) -> list[Metric]:
+    """The ledger since the beginning as counters that never go down, what is in flight, and what data quality found."""
+    ever = found.ever
+    messages = CounterMetricFamily("forewarn_ingest_messages", "Messages stored or refused", value=ever.messages)
+    values = CounterMetricFamily(
+        "forewarn_ingest_values", "Values by what became of them when they came", labels=["outcome"]
+    )
+    # What was replayed was refused once: without it the counter would go down, and Prometheus would see a restart.
+    refused = ever.rejected + ever.replayed
+    outcomes = {"stored": ever.stored, "duplicate": ever.duplicates, "conflict": ever.conflicts, "rejected": refused}
+    for outcome, count in outcomes.items():
+        values.add_metric([outcome], count)
+    replayed = CounterMetricFamily(
+        "forewarn_ingest_replayed_values", "Values rejected at first and replayed since", value=ever.replayed
+    )
+    in_flight = GaugeMetricFamily(
+        "forewarn_ingest_in_flight_messages", "Messages received and not stored yet", labels=["instance"]
+    )
+    for writer in find_in_flight(found.heartbeats):
+        in_flight.add_metric([writer.instance], writer.messages)
+    rejections = CounterMetricFamily("forewarn_rejections", "Rejections by reason", labels=["reason"])
+    for reason, count in found.reasons.items():
+        rejections.add_metric([reason], count)
+    alerts = GaugeMetricFamily(
+        "forewarn_data_quality_alerts_today", "Devices over a limit of data quality today (UTC)", labels=["kind"]
+    )
+    for kind in AlertKind:
+        alerts.add_metric([kind.value], found.alerts.get(kind.value, 0))
+    return [messages, values, replayed, in_flight, rejections, alerts]
 
 
 def _age(flow: Flow, field: str) -> float | None:

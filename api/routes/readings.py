@@ -18,6 +18,7 @@ from domain.audit import AuditEntry
 from domain.clock import to_micros
 from domain.roles import Permission
 from store.audit import record_audit
+from store.data_quality_queries import load_completeness
 from store.devices import Device
 from store.pool import Connection
 from store.profiles import load_profile
@@ -102,8 +103,9 @@ def read_scores(
     """Highest and mean score per bucket of a minute or more, for each detector that judged the sensor."""
     start, end = find_window(since, until)
     with pool.connection() as conn:
-        _, series_id = _find_series(conn, serial, sensor, caller)
+        device, series_id = _find_series(conn, serial, sensor, caller)
         width, buckets = load_scores(conn, series_id, start, end, points, detector=detector)
+        completeness = load_completeness(conn, device.id, start.date(), (end - timedelta(microseconds=1)).date())
     columns = []
     for name in sorted({bucket.detector for bucket in buckets}):
         own = [bucket for bucket in buckets if bucket.detector == name]
@@ -117,7 +119,13 @@ def read_scores(
             )
         )
     return BucketedScores(
-        serial=serial, sensor=sensor, from_=start, to=end, bucket_s=width.total_seconds(), detectors=columns
+        serial=serial,
+        sensor=sensor,
+        from_=start,
+        to=end,
+        bucket_s=width.total_seconds(),
+        completeness=completeness,
+        detectors=columns,
     )
 
 

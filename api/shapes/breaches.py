@@ -41,6 +41,9 @@ class BreachShape(Shape):
     work_orders: list[str] = Field(validation_alias="work_order_codes", examples=[["WO-2026-000123"]])
     is_simulated: bool
     recorded_at: datetime
+    completeness: float | None = Field(
+        description="Share of the device's expected data that came on the day (UTC) it was first seen; null: not known."
+    )
 
 
 class DecisionShape(Shape):
@@ -69,6 +72,7 @@ class EvidenceShape(Shape):
     breach_id: UUID
     sha256: str = Field(description="Over the canonical JSON of the body.")
     frozen_at: datetime
+    completeness: float | None = Field(description="As of the breach; the evidence itself never changes.")
     body: dict[str, Any] = Field(description="Raw window, limits or band, score, contributions, versions, firmware.")
 
 

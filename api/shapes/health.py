@@ -34,7 +34,10 @@ class FlowHealth(Shape):
 
 
 class LedgerHealth(Shape):
-    """What ingestion counted today (UTC)."""
+    """What ingestion counted today (UTC): values_received = stored + duplicates + conflicts + rejected.
+
+    Messages received are those counted and those in flight, which the broker still holds.
+    """
 
     messages: int
     values_received: int
@@ -43,6 +46,16 @@ class LedgerHealth(Shape):
     conflicts: int
     late: int
     rejected: int
+    replayed: int = Field(description="Rejected at first, and no longer among those rejected.")
+    in_flight_messages: int = Field(description="Received by some process of ingestion and not stored yet.")
+
+
+class DataQualityHealth(Shape):
+    """Where data are missing or wrong today (UTC)."""
+
+    alerts: dict[str, int] = Field(description="Devices that went over each limit.", examples=[{"missing": 2}])
+    rejected_by_reason: dict[str, int] = Field(description="Rejections, since the beginning.")
+    replays_waiting: int = Field(description="Rejections that are to be decoded again.")
 
 
 class Health(Shape):
@@ -55,6 +68,7 @@ class Health(Shape):
     programs: list[ProgramHealth]
     flow: FlowHealth
     ledger: LedgerHealth | None = Field(None, description="Only for callers with `health.read`.")
+    data_quality: DataQualityHealth | None = Field(None, description="Only for callers with `health.read`.")
 
 
 class Alive(Shape):

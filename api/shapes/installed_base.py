@@ -62,6 +62,17 @@ class CustomerDetail(CustomerShape):
     contracts: list[ContractShape]
 
 
+class HealthShape(Shape):
+    """Whether a device is healthy, and why it is said to be: no alarm means health only where the data are complete."""
+
+    state: Literal["OK", "ATTENTION", "FAULT", "UNKNOWN"]
+    reason: str = Field(
+        description="open_breach, not_in_service, never_reported, offline, stale, completeness_not_known, incomplete "
+        "or complete.",
+        examples=["incomplete"],
+    )
+
+
 class DeviceShape(Shape):
     """One device in a list."""
 
@@ -82,6 +93,10 @@ class DeviceShape(Shape):
     active_breaches: int
     worst_severity: Severity | None = Field(description="Of its active breaches.")
     open_work_orders: int
+    health: HealthShape
+    completeness: float | None = Field(description="Of its data on `quality_day`; null: nothing can be said.")
+    quality_day: date | None = Field(description="Today or yesterday (UTC).")
+    skew_s: float | None = Field(description="Above 0: its clock is ahead.")
     is_simulated: bool
     row_version: int
 
@@ -220,4 +235,7 @@ class BucketedScores(Shape):
     from_: datetime = Field(serialization_alias="from")
     to: datetime
     bucket_s: float
+    completeness: float | None = Field(
+        description="Of the device's data on the days of the window; null: nothing can be said."
+    )
     detectors: list[ScoreColumns]

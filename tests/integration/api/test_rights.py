@@ -28,6 +28,7 @@ BODIES = {
     "/users/{name}": {"reason": "test"},
     "/users/{name}/password-reset": {"reason": "test"},
     "/tokens": {"name": "x", "role": "customer"},
+    "/rejections/replay": {"reason": "unknown_serial"},
 }
 VALUES = {"breach_id": "00000000-0000-0000-0000-000000000000", "rejection_id": "1", "token_id": "1"}
 QUERIES = {"/devices/{serial}/readings": "?sensor=level", "/devices/{serial}/scores": "?sensor=level"}
