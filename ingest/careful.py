@@ -14,7 +14,6 @@ from ingest.decode import (
     Problem,
     TelemetryPart,
     clean_text,
-    count_values,
     describe,
     parse_event,
     parse_firmware,
@@ -34,7 +33,7 @@ from ingest.formats.thingsboard import (
 )
 from ingest.message import Message
 from ingest.sparkplug.edges import decode_alone
-from ingest.validate import Judged, TimeWindow, join_path, judge_telemetry, judge_time
+from ingest.validate import Judged, TimeWindow, join_path, judge_telemetry, judge_time, weigh
 
 MAX_REJECTIONS = 20  # of one message; the rest is summed up in one more
 WHOLE_PAYLOAD = 16_384  # a larger one is kept whole with the first rejection of a message only
@@ -180,13 +179,13 @@ def _refuse_stranger(part: TelemetryPart) -> Problem:
     """What a device says under the name of another one is nobody's reading."""
     where = part.name_field("") if part.name_field else part.path
     detail = f"names the device {part.named_device!r}, on the topic of {shorten(part.serial)!r}"
-    return Problem(RejectionReason.WRONG_SHAPE, where or None, detail, part.serial, max(1, count_values(part.body)))
+    return Problem(RejectionReason.WRONG_SHAPE, where or None, detail, part.serial, weigh(part.body))
 
 
 def _count_values(part: Part) -> int:
     """How many values there are in it, good or bad: what the limit of a message is about."""
     if isinstance(part, TelemetryPart):
-        return max(1, count_values(part.body))
+        return weigh(part.body)
     return part.weight if isinstance(part, Problem) else 1
 
 

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -81,8 +81,7 @@ def is_plain(payload: bytes, string_count: int) -> bool:
     return payload.count(b'"') == 2 * string_count
 
 
-@dataclass(frozen=True, slots=True)
-class TelemetryPart:
+class TelemetryPart(NamedTuple):
     """One `{"ts", "values"}` of a message, not judged yet. `path` is where it stands, e.g. "SN-1[3]" or "".
 
     `counts_from_receipt`: its `ts` was counted from the time of receipt, so it is no time of the device's own clock.
@@ -98,7 +97,7 @@ class TelemetryPart:
     counts_from_receipt: bool = False
     is_historical: bool = False
     named_device: str = ""
-    name_field: Callable[[str], str | None] | None = field(default=None, compare=False, repr=False)
+    name_field: Callable[[str], str | None] | None = None
 
 
 def split_telemetry(document: Any, serial: str | None) -> Iterator[TelemetryPart | Problem]:
@@ -143,8 +142,13 @@ def count_values(document: Any, levels: int = TELEMETRY_LEVELS) -> int:
     return 0
 
 
+_LAST_MS = 9_000_000_000_000_000
+
+
 def parse_time(value: Any) -> int | str:
     """Microseconds since 1970 of a `ts`, or what is wrong with it. Out of a 64-bit range counts as wrong."""
+    if type(value) is int and -_LAST_MS <= value <= _LAST_MS:
+        return value * 1000
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return f"must be milliseconds since 1970 or an RFC 3339 text, not {describe(value)}"
     if isinstance(value, str):
@@ -155,9 +159,9 @@ def parse_time(value: Any) -> int | str:
         if instant.tzinfo is None:
             return f"{shorten(value)!r} has no offset from UTC"
         return to_micros(instant)
-    if not -9e15 <= value <= 9e15:
+    if not -_LAST_MS <= value <= _LAST_MS:
         return f"{shorten(str(value))} is no time in milliseconds since 1970"
-    return value * 1000 if isinstance(value, int) else round(value * 1000)
+    return round(value * 1000)
 
 
 def parse_firmware(body: Any, device_id: int, observed_us: int, received_us: int) -> FirmwareReport | tuple[str, str]:

@@ -68,26 +68,26 @@ class Judged:
 
 def judge_time(body: Mapping[str, Any], path: str, window: TimeWindow) -> tuple[int, ReadingFlag] | Problem:
     """When it happened: what `ts` says, or, marked so, when it was received; or why that cannot be."""
-    where = join_path(path, "ts")
     if "ts" not in body:
         return window.received_us, ReadingFlag.CLOCK_OF_RECEIPT
     observed_us = parse_time(body["ts"])
+    if type(observed_us) is int and window.oldest_us <= observed_us <= window.latest_us:
+        return observed_us, ReadingFlag.NONE
+    where = join_path(path, "ts")
     if isinstance(observed_us, str):
         return Problem(RejectionReason.BAD_TIMESTAMP, where, observed_us)
     if observed_us > window.latest_us:
         ahead = (observed_us - window.received_us) / MICROS_PER_SECOND
         detail = f"{_name_time(observed_us)} is {_name_span(ahead)} in the future of its receipt"
         return Problem(RejectionReason.FROM_THE_FUTURE, where, detail, observed_us=observed_us)
-    if observed_us < window.oldest_us:
-        kept = (window.received_us - window.oldest_us) / MICROS_PER_SECOND
-        detail = f"{_name_time(observed_us)} is older than the {_name_span(kept)} that readings are kept"
-        return Problem(RejectionReason.TOO_OLD, where, detail)
-    return observed_us, ReadingFlag.NONE
+    kept = (window.received_us - window.oldest_us) / MICROS_PER_SECOND
+    detail = f"{_name_time(observed_us)} is older than the {_name_span(kept)} that readings are kept"
+    return Problem(RejectionReason.TOO_OLD, where, detail)
 
 
 def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: TimeWindow, judged: Judged) -> None:
     """Adds what is good in this part to `judged`, and a problem for everything that is not."""
-    body, weight = part.body, max(1, count_values(part.body))
+    body = part.body
 
     def refuse(reason: RejectionReason, name: str, detail: str, lost: int = 1, observed_us: int | None = None) -> None:
         where = part.name_field(name) if part.name_field else join_path(part.path, name)
@@ -95,23 +95,23 @@ def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: Tim
 
     if device is None:
         detail = f"no device has the serial {shorten(part.serial)!r}"
-        refuse(RejectionReason.UNKNOWN_SERIAL, "", detail, weight)
+        refuse(RejectionReason.UNKNOWN_SERIAL, "", detail, weigh(body))
         return
     if not isinstance(body, dict):
         detail = f'must be an object {{"ts": …, "values": {{…}}}}, not {describe(body)}'
-        refuse(RejectionReason.WRONG_SHAPE, "", detail, weight)
+        refuse(RejectionReason.WRONG_SHAPE, "", detail, weigh(body))
         return
     values = body.get("values")
     if not isinstance(values, dict):
         detail = f"must be an object of numbers, not {describe(values)}" if "values" in body else "is missing"
-        refuse(RejectionReason.WRONG_SHAPE, "values", detail, weight)
+        refuse(RejectionReason.WRONG_SHAPE, "values", detail, weigh(body))
         return
     if not values:
         refuse(RejectionReason.EMPTY, "values", "holds no value")
         return
     time = judge_time(body, part.path, window)
     if isinstance(time, Problem):
-        refuse(time.reason, "ts", time.detail, weight, time.observed_us)
+        refuse(time.reason, "ts", time.detail, weigh(body), time.observed_us)
         return
     observed_us, clock_flag = time
     if part.counts_from_receipt:
@@ -126,10 +126,21 @@ def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: Tim
     for name, remarks in (("quality", quality), ("units", units)):
         if not isinstance(remarks, dict):
             detail = f"must be an object with a text for each value, not {describe(remarks)}"
-            refuse(RejectionReason.WRONG_SHAPE, name, detail, weight)
+            refuse(RejectionReason.WRONG_SHAPE, name, detail, weigh(body))
             return
+    plain_flags = int(clock_flag)
     for name, value in values.items():
         sensor = device.sensors.get(name)
+        if (
+            sensor is not None
+            and type(value) in _NUMBERS
+            and not quality
+            and (not units or units.get(name, sensor.unit) == sensor.unit)
+            and sensor.physical_min <= value <= sensor.physical_max
+        ):
+            # What nearly always comes. All that follows finds the same for it, and says what is wrong with the rest.
+            judged.add(sensor.series_id, observed_us, float(value), plain_flags, seq)
+            continue
         flag = judge_quality(quality[name]) if name in quality else ReadingFlag.NONE
         if sensor is None:
             refuse(RejectionReason.UNKNOWN_SENSOR, f"values.{shorten(name)}", _name_unknown_sensor(name, device))
@@ -155,6 +166,12 @@ def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: Tim
 
 
 _NO_REMARKS: dict[str, Any] = {}
+_NUMBERS = (float, int)
+
+
+def weigh(body: Any) -> int:
+    """How many values are lost with a part, at least one."""
+    return max(1, count_values(body))
 
 
 def _find_conversion(unit: Any, name: str, sensor: SensorEntry, device: DeviceEntry) -> Conversion | str:

@@ -131,9 +131,9 @@ class _Reader:
         if labels <= _SETTINGS:
             return None
         name, unit = record.get("n", ""), record.get("u", self._unit)
-        for label, text in (("n", name), ("u", unit)):
-            if type(text) is not str:
-                return _refuse(i, label, f"must be a text, not {describe(text)}", record)
+        if type(name) is not str or type(unit) is not str:
+            label, wrong = ("u", unit) if type(name) is str else ("n", name)
+            return _refuse(i, label, f"must be a text, not {describe(wrong)}", record)
         full_name = self._name + name
         named = self._names.get(full_name)
         if named is None:
