@@ -13,7 +13,6 @@ Servers of databases start once in a session. A missing service fails in CI and 
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.brokers import Broker, MosquittoProcess, embedded_broker, mosquitto_broker
+from tests.support.clusters import temporary_folder
 from tests.support.databases import (
     COMMUNITY_VARIABLE,
     TIMESCALE_VARIABLE,
@@ -35,13 +35,8 @@ from tests.support.services import is_ci, miss
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[DatabaseServer]:
     """Embedded PostgreSQL of this test session, its data in a folder that any user may walk through."""
-    folder = Path(tempfile.mkdtemp(prefix="forewarn-test-"))
-    folder.chmod(0o711)  # as root, PostgreSQL runs under another account
-    try:
-        with embedded_server(folder) as server:
-            yield server
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder("forewarn-test-") as folder, embedded_server(folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

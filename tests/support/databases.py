@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 
 from forewarn.child_process import end
-from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, SUPERUSER, prepare_cluster, start_server
+from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, SUPERUSER, start_server
 from store.migrate import migrate
+from tests.support.clusters import copy_cluster
 
 TIMESCALE_VARIABLE = "FOREWARN_TEST_TIMESCALE_URL"
 COMMUNITY_VARIABLE = "FOREWARN_TEST_COMMUNITY_URL"
@@ -64,7 +65,7 @@ class DatabaseServer:
 @contextmanager
 def embedded_server(folder: Path) -> Iterator[DatabaseServer]:
     """The product's own embedded PostgreSQL, in `folder`, without fsync: nobody pulls the plug of a test."""
-    cluster = prepare_cluster(folder)
+    cluster = copy_cluster(folder)
     process = start_server(cluster, folder / "postgres.log", fsync="off", full_page_writes="off", max_connections="300")
     try:
         yield _with_template("postgresql", cluster.url(SUPERUSER, "postgres"), cluster.url(OWNER), cluster.url(APP))
@@ -77,6 +78,8 @@ def timescale_server(superuser_url: str, flavour: str = "timescale") -> Iterator
     """A server with TimescaleDB that someone else started and that the tests may fill with databases."""
     password = "only-for-tests"
     with psycopg.connect(superuser_url, autocommit=True) as conn:
+        # Of several processes at once, one makes the roles and the others find them.
+        conn.execute("SELECT pg_advisory_lock(hashtext('roles of the tests'))")
         for role, options in ((OWNER, "LOGIN CREATEROLE"), ("forewarn_app", "NOLOGIN"), (APP, "LOGIN")):
             if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
                 conn.execute(f"CREATE ROLE {role} {options}")

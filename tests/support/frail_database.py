@@ -1,6 +1,5 @@
 """A PostgreSQL server of one test's own that may be frozen, stopped and started again."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +8,9 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, Signals
 import psutil
 
 from forewarn.child_process import end
-from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, Cluster, prepare_cluster, start_server
+from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, Cluster, start_server
 from store.migrate import migrate
+from tests.support.clusters import copy_cluster, temporary_folder
 from tests.support.databases import Database
 
 
@@ -18,7 +18,7 @@ class FrailDatabase:
     """The server behind `database`. Use it from the main thread."""
 
     def __init__(self, folder: Path) -> None:
-        self._cluster: Cluster = prepare_cluster(folder)
+        self._cluster: Cluster = copy_cluster(folder)
         self._log = folder / "postgres.log"
         self.start()
         self.database = Database("postgresql", "forewarn", self._cluster.url(APP), self._cluster.url(OWNER))
@@ -62,9 +62,7 @@ class FrailDatabase:
 @contextmanager
 def frail_database() -> Iterator[FrailDatabase]:
     """A migrated database on a server that this test may break."""
-    with tempfile.TemporaryDirectory(prefix="forewarn-frail-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # as root, PostgreSQL runs under another account
+    with temporary_folder("forewarn-frail-") as folder:
         frail = FrailDatabase(folder)
         try:
             yield frail

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from forewarn.embedded_postgres import (
     prepare_cluster,
     start_server,
 )
+from tests.support.clusters import copy_cluster, temporary_folder
 from tests.support.waiting import wait_until
 
 PARENT_THAT_WAITS = """
@@ -39,15 +39,13 @@ time.sleep(600)
 
 @pytest.fixture
 def var() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="forewarn-pg-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)
+    with temporary_folder("forewarn-pg-") as folder:
         yield folder
 
 
 @pytest.fixture
 def cluster(var: Path) -> Cluster:
-    return prepare_cluster(var)
+    return copy_cluster(var)
 
 
 def test_what_was_committed_survives_sigkill_of_the_server(cluster: Cluster, var: Path) -> None:
@@ -115,7 +113,7 @@ def test_a_path_too_long_for_a_socket_gives_a_password_protected_port(var: Path)
 
 
 def test_an_initialisation_that_was_cut_short_is_done_again(var: Path) -> None:
-    first = prepare_cluster(var)
+    first = copy_cluster(var)
     (first.data).rename(first.home / "data.partial")
     (first.home / "data.partial" / "PG_VERSION").unlink()
     again = prepare_cluster(var)
@@ -130,7 +128,7 @@ def test_data_of_another_major_version_are_refused_in_words(cluster: Cluster, va
 
 @pytest.mark.faults
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
-def test_the_server_does_not_outlive_a_killed_parent(var: Path) -> None:
+def test_the_server_does_not_outlive_a_killed_parent(cluster: Cluster, var: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT_THAT_WAITS, str(var)], stdout=subprocess.PIPE)
     assert parent.stdout is not None
     server = psutil.Process(int(parent.stdout.readline()))
