@@ -83,6 +83,18 @@ class Batch:
             edges=self.edges if end == len(self.messages) else None,
         )
 
+    def select_rows(self, kept: NDArray[np.bool_]) -> "Batch":
+        """The batch with these readings alone."""
+        return replace(
+            self,
+            series_id=self.series_id[kept],
+            observed_us=self.observed_us[kept],
+            value=self.value[kept],
+            flags=self.flags[kept],
+            seq=self.seq[kept],
+            message_no=self.message_no[kept],
+        )
+
     def as_unstorable(self, problem: str, no_device: int) -> "Batch":
         """The one message of this batch as refused by the database; `no_device` is the table's position for that."""
         message = self.messages[0]
@@ -151,6 +163,11 @@ def read_batch(
     )
 
 
+def may_be_repeated(chunk: Chunk) -> bool:
+    """Whether a broker may have sent some of it before."""
+    return chunk.may_repeat or any(message.header & DUP for message in chunk.messages)
+
+
 def _leave_out_repeats(chunk: Chunk, receipts: Counter[bytes], skipped: Counter[bytes]) -> list[Message]:
     fresh = []
     for message in chunk.messages:
@@ -177,3 +194,22 @@ def find_unrecognisable(batch: Batch, conflicting: Sequence[int]) -> list[bytes]
         numbers.update(np.unique(batch.message_no[clockless]).tolist())
     numbers.update(report.message_no for report in batch.reports if not report.has_time)
     return [find_digest(batch.messages[number]) for number in sorted(numbers)]
+
+
+def find_pairs(batch: Batch, table: DeviceTable) -> NDArray[np.int64]:
+    """What each message holds something of, each pair once and in order of the messages: message number times one more
+    than there are devices, plus the position of the device."""
+    step = table.no_device + 1
+    pairs = batch.message_no.astype(np.int64) * step + table.device_index[batch.series_id]
+    if len(pairs):
+        changes = np.empty(len(pairs), dtype=np.bool_)
+        changes[0] = True
+        np.not_equal(pairs[1:], pairs[:-1], out=changes[1:])
+        pairs = pairs[changes]
+    others = {refusal.message_no * step + refusal.device for refusal in batch.refusals}
+    for received in batch.reports:
+        serial = table.serial_by_device.get(received.report.device_id)
+        others.add(received.message_no * step + table.find_position(serial))
+    if others:
+        pairs = np.unique(np.concatenate((pairs, np.array(sorted(others), dtype=np.int64))))
+    return pairs

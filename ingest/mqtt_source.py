@@ -43,6 +43,7 @@ class Chunk:
     messages: list[Message]
     size: int
     may_repeat: bool = False  # the first of a resumed session: a broker may send again without saying so
+    away_us: int = 0  # how long, before these, nothing was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class MqttSource:
         self._generation = 0
         self._received = 0  # messages, over this connection
         self._free_us = 0  # the first microsecond that no message was received in
+        self._listened_us: int | None = None  # until when there was room and a connection
+        self._away_us = 0
         self._to_acknowledge: list[int] = []  # of the present connection, in order of receipt
         self._to_publish: list[tuple[str, bytes]] = []
         self._connection: Connection | None = None
@@ -260,6 +263,9 @@ class MqttSource:
     def _step(self, connection: Connection) -> None:
         with self._changed:
             room = not self._is_full()
+        if room:
+            begin_us = self._now_us()
+            self._away_us += max(0, begin_us - (self._listened_us or begin_us))
         connection.keep_alive()
         timeout = 0.0 if room and connection.has_buffered_input() else min(1.0, self._settings.keepalive_s / 4)
         readable, _, _ = select.select(
@@ -278,7 +284,10 @@ class MqttSource:
                 self._received += len(messages)
                 received_us = find_receipt(self._now_us(), self._free_us)
                 self._free_us = received_us + len(messages)
-                self._put(Chunk(self._generation, received_us, messages, size, may_repeat))
+                self._put(Chunk(self._generation, received_us, messages, size, may_repeat, self._away_us))
+                self._away_us = 0
+        if room:
+            self._listened_us = self._now_us()
 
     def _put(self, chunk: Chunk) -> None:
         with self._changed:
@@ -300,6 +309,7 @@ class MqttSource:
         for chunk in self._chunks:
             unacknowledgeable = [message for message in chunk.messages if not message.packet_id]
             size = sum(len(message.payload) + len(message.topic) for message in unacknowledgeable)
+            self._away_us += chunk.away_us
             self._held_messages -= len(chunk.messages) - len(unacknowledgeable)
             self._held_bytes -= chunk.size - size
             if unacknowledgeable:

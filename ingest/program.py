@@ -4,18 +4,20 @@ import logging
 import socket
 import threading
 import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.clock import from_micros
-from domain.errors import DatabaseNotMigratedError
+from domain.errors import BlockCorruptError, DatabaseNotMigratedError
 from domain.sparkplug import find_topic
-from ingest.batch import Batch, read_batch
+from ingest.batch import Batch, may_be_repeated, read_batch
 from ingest.device_table import DeviceTable
 from ingest.listening import Listening
 from ingest.mqtt_source import Chunk, MqttSource
+from ingest.rate_limit import MERGE_US, RateLimit
 from ingest.recorder import Outcome, Recorder, find_coming_days
 from ingest.registry_table import build_table
 from ingest.replay import RegistryMovedError, replay_requested
@@ -25,17 +27,21 @@ from ingest.sparkplug.edges import Edges
 from ingest.sparkplug.ownership import SPARKPLUG_FILTERS, Ownership, OwnershipLostError, wait_to_own
 from ingest.sparkplug.payload import encode_rebirth
 from store.connectivity import reconcile_connectivity
+from store.device_days import fold_ledger_blocks
 from store.heartbeats import record_heartbeat, remove_heartbeat
 from store.ledger import LedgerEntry
 from store.migrate import verify_migrated
 from store.pool import DATABASE_GONE, RETRYABLE, Connection, open_connection
 from store.readings import UNSTORABLE, ensure_partitions
-from store.registry import load_registry, load_registry_version
+from store.registry import load_registry, load_registry_version, load_silence
+from store.rejections import record_rejections
 
 log = logging.getLogger(__name__)
 
 MAKE_DAYS_EVERY_S = 3600.0
 RECONCILE_EVERY_S = 5.0
+FOLDED_AT_ONCE = 500
+MOST_AWAY_S = 86_400.0
 
 
 def run(settings: IngestSettings, stop: threading.Event) -> None:
@@ -83,8 +89,18 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What has come, and what it says by this table; `batch` is None where decoding has to wait."""
+
+    chunks: list[Chunk]
+    batch: Batch | None
+    table: DeviceTable
+    must_wait: bool
+
+
 class _Ingest:
-    """The loop and what it holds. One thread; the source has its own.
+    """The loop and what it holds. One thread, and a second one that decodes ahead; the source has its own.
 
     With `ownership` it is Sparkplug that is read, and only as long as no other process may.
     """
@@ -104,6 +120,7 @@ class _Ingest:
         )
         self._instance = settings.instance or f"{socket.gethostname()}/{settings.mqtt.client_id}"
         self._sightings = Sightings()
+        self._limit = RateLimit()
         self._recorder = Recorder(settings.mqtt.client_id, self._sightings, self._edges)
         self._conn: Connection | None = None
         self._table: DeviceTable | None = None
@@ -121,25 +138,53 @@ class _Ingest:
             if not self._persist(self._prepare):
                 return
             self._source.start()
-            while not self._stop.is_set():
-                chunks = self._source.take(
-                    max_messages=self._settings.batch_messages,
-                    max_bytes=self._settings.batch_bytes,
-                    timeout_s=0.25,
-                    linger_s=self._settings.linger_s,
-                )
-                if chunks:
-                    self._store(chunks)
-                self._attend()
+            with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as ahead:
+                self._serve(ahead)
         finally:
             self._source.close()
             self._leave()
+
+    def _serve(self, ahead: Executor) -> None:
+        """The next batch is decoded while the database stores this one, wherever it does not depend on it."""
+        coming: Future[_Taken] | None = None
+        while not self._stop.is_set():
+            taken = (coming or ahead.submit(self._take)).result()
+            coming = None if taken.must_wait else ahead.submit(self._take)
+            self._store(taken)
+            self._attend()
+        if coming is not None:
+            self._store(coming.result())
+
+    def _take(self) -> "_Taken":
+        """What has come, decoded unless that has to wait until all before it is committed: for the receipts of a new
+        connection, and for where the conversations with Sparkplug's edge nodes stand."""
+        chunks = self._source.take(
+            max_messages=self._settings.batch_messages,
+            max_bytes=self._settings.batch_bytes,
+            timeout_s=0.25,
+            linger_s=self._settings.linger_s,
+        )
+        table = self._table
+        assert table is not None
+        if not chunks:
+            return _Taken([], None, table, must_wait=False)
+        self._limit.credit(sum(chunk.away_us for chunk in chunks) / 1e6)
+        is_new = chunks[-1].generation != self._generation
+        if is_new or self._edges is not None or (self._recorder.receipts and any(map(may_be_repeated, chunks))):
+            return _Taken(chunks, None, table, must_wait=True)
+        return _Taken(chunks, self._read(chunks, table), table, must_wait=False)
+
+    def _read(self, chunks: list[Chunk], table: DeviceTable) -> Batch:
+        batch = read_batch(chunks, table, self._settings, self._recorder.receipts, self._edges)
+        return self._limit.apply(batch, table)
 
     def _prepare(self, conn: Connection) -> None:
         verify_migrated(conn)
         if self._ownership is not None and self._edges is not None:
             self._edges.resume(self._ownership.begin(conn))
         self._recorder.resume(conn)
+        away_s = load_silence(conn)
+        self._limit.credit(MOST_AWAY_S if away_s is None else min(away_s, MOST_AWAY_S))
         self._refresh(conn)
 
     def _persist(self, action: Any) -> bool:
@@ -174,17 +219,22 @@ class _Ingest:
         wait_s = min(self._settings.max_backoff_s, 0.05 * 2 ** min(self._failures, 16))
         return not self._stop.wait(wait_s)
 
-    def _store(self, chunks: list[Chunk]) -> None:
+    def _store(self, taken: "_Taken") -> None:
         """All of it, then the acknowledgements; when told to stop while the database is away, neither."""
-        assert self._table is not None
+        chunks, batch, table = taken.chunks, taken.batch, taken.table
+        if not chunks:
+            return
         if chunks[-1].generation != self._generation:
             self._generation = chunks[-1].generation
             self._recorder.forget_used_receipts()
-        batch = read_batch(chunks, self._table, self._settings, self._recorder.receipts, self._edges)
-        if batch.names_unknown and self._persist(self._refresh_if_moved):
-            # Somebody may have registered it a moment ago.
-            batch = read_batch(chunks, self._table, self._settings, self._recorder.receipts, self._edges)
-        if self._record(batch, self._table):
+        if batch is None:
+            batch = self._read(chunks, table)
+        if batch.names_unknown and self._persist(self._refresh_if_moved) and self._table not in (None, table):
+            # Somebody has registered something a moment ago.
+            assert self._table is not None
+            table = self._table
+            batch = self._read(chunks, table)
+        if self._record(batch, table):
             self._recorder.use_up_receipts(batch.skipped)
             self._source.acknowledge(chunks)
             self._ask_for_births(batch)
@@ -224,6 +274,10 @@ class _Ingest:
         try:
             if self._is_due("registry", self._settings.registry_poll_s):
                 self._refresh_if_moved(self._connect())
+            if self._ownership is None and self._is_due("ledger", self._settings.fold_s):
+                self._fold(self._connect())
+            if self._is_due("too fast", MERGE_US / 1e6) and (said := self._limit.take_said(_now_us())):
+                record_rejections(self._connect(), said)
             if self._is_due("sightings", self._settings.last_seen_s):
                 self._sightings.write(self._connect())
             if self._ownership is None and self._is_due("connectivity", RECONCILE_EVERY_S):
@@ -236,6 +290,13 @@ class _Ingest:
                 record_heartbeat(self._connect(), self._program, self._instance, self._started_at, self._describe())
         except (*DATABASE_GONE, *RETRYABLE, TimeoutError) as problem:
             self._back_off(problem)
+
+    def _fold(self, conn: Connection) -> None:
+        try:
+            if fold_ledger_blocks(conn, FOLDED_AT_ONCE) == FOLDED_AT_ONCE:
+                self._due["ledger"] = 0.0  # the rest comes after the next batch
+        except BlockCorruptError as problem:
+            log.error("the counts by device stand still: %s", problem)
 
     def _reconcile(self, conn: Connection) -> None:
         """Who went silent is stale, who is heard of is not: only while nothing can have been missed."""

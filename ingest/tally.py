@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.reading import ReadingFlag, RejectionReason
-from ingest.batch import Batch
+from ingest.batch import Batch, find_pairs
 from ingest.device_table import DeviceTable
 from ingest.validate import NO_SEQ
 from store.device_clocks import MAX_GAP
@@ -27,7 +27,7 @@ def tally(
     """
     position = table.device_index[batch.series_id]
     starts = _find_parts(batch, position)
-    counts, place, active = _count(batch, table, position, starts)
+    counts, place, active = _count(batch, table)
     size = len(active)
     named = dict(zip(COUNTED, counts, strict=True))
     for name, rows in (("stored", new_rows), ("duplicates", duplicates), ("conflicts", conflicts), ("late", late_rows)):
@@ -62,23 +62,9 @@ def _find_parts(batch: Batch, position: NDArray[np.int32]) -> Rows:
     return np.flatnonzero(starts)
 
 
-def _count(
-    batch: Batch, table: DeviceTable, position: NDArray[np.int32], starts: Rows
-) -> tuple[Table, NDArray[np.int64], Rows]:
+def _count(batch: Batch, table: DeviceTable) -> tuple[Table, NDArray[np.int64], Rows]:
     """The counts with device ids and messages filled in, the column of each position, and the positions in order."""
-    others = {(refusal.message_no, refusal.device) for refusal in batch.refusals}
-    for received in batch.reports:
-        serial = table.serial_by_device.get(received.report.device_id)
-        others.add((received.message_no, table.find_position(serial)))
-    pairs = batch.message_no[starts].astype(np.int64) * (table.no_device + 1) + position[starts]
-    extra = np.array([number * (table.no_device + 1) + at for number, at in others], dtype=np.int64)
-    if len(extra):
-        pairs = np.unique(np.concatenate((pairs, extra)))
-    elif len(pairs):
-        changes = np.empty(len(pairs), dtype=np.bool_)
-        changes[0] = True
-        np.not_equal(pairs[1:], pairs[:-1], out=changes[1:])
-        pairs = pairs[changes]
+    pairs = find_pairs(batch, table)
     of_pair = pairs % (table.no_device + 1)
     is_active = np.zeros(table.no_device + 1, dtype=np.bool_)
     is_active[of_pair] = True
