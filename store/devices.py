@@ -30,6 +30,7 @@ class Device:
     lifecycle_since: datetime
     connectivity: str
     connectivity_since: datetime | None
+    connectivity_reason: str
     last_seen_at: datetime | None
     gateway: str | None
     site_code: str | None
@@ -76,7 +77,8 @@ class DeviceFilters:
 _COLUMNS = """
     d.id, d.serial, m.key AS model, m.name AS model_name, m.manufacturer, m.udi_di, m.safety_critical,
     m.current_version AS profile_version, d.lot, d.udi, d.firmware, d.lifecycle, d.lifecycle_since, d.connectivity,
-    d.connectivity_since, d.last_seen_at, g.name AS gateway, s.code AS site_code, s.name AS site_name,
+    d.connectivity_since, d.connectivity_reason, d.last_seen_at, g.name AS gateway, s.code AS site_code,
+    s.name AS site_name,
     s.department AS site_department, s.time_zone AS site_time_zone, c.id AS customer_id, c.code AS customer_code,
     c.name AS customer_name, d.region, d.made_on, d.purchased_on, d.installed_on, d.warranty_end, d.calibration_due,
     d.is_simulated, d.external_refs, d.row_version, d.updated_at,

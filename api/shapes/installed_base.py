@@ -83,6 +83,9 @@ class DeviceShape(Shape):
     lifecycle: str = Field(examples=["IN_SERVICE"])
     connectivity: Literal["UNKNOWN", "ONLINE", "STALE", "OFFLINE"]
     connectivity_since: datetime | None
+    connectivity_reason: str = Field(
+        description="readings, said_online, said_offline or silent; empty before it was judged.", examples=["readings"]
+    )
     last_seen_at: datetime | None = Field(description="When its last message came, our time, to a few seconds.")
     gateway: str | None
     site: str | None = Field(validation_alias="site_code")
