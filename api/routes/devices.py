@@ -15,6 +15,7 @@ from api.preconditions import make_etag
 from api.problems import ALREADY_EXISTS, FORBIDDEN, INVALID, ProblemError, declare, not_found
 from api.shapes.device_accounts import AccountShape
 from api.shapes.installed_base import (
+    AttributeShape,
     ContractShape,
     DeviceDetail,
     DeviceShape,
@@ -29,6 +30,7 @@ from domain.profile import Profile
 from domain.roles import Permission
 from store.customers import load_contracts
 from store.device_accounts import load_account
+from store.device_attributes import load_attributes
 from store.device_registration import RegistrationRefusal
 from store.device_registration import register_device as record_registration
 from store.devices import (
@@ -129,7 +131,7 @@ def find_device(conn: Connection, serial: str, caller: Caller) -> Device:
 
 
 def describe_device(conn: Connection, device: Device) -> DeviceDetail:
-    """The device with its contract and latest readings."""
+    """The device with its contract, latest readings and attributes."""
     contracts = load_contracts(conn, device.customer_id) if device.customer_id is not None else []
     today = datetime.now(UTC).date()
     active = next((c for c in contracts if c.status == "ACTIVE" and c.starts_on <= today <= c.ends_on), None)
@@ -139,6 +141,7 @@ def describe_device(conn: Connection, device: Device) -> DeviceDetail:
     account = load_account(conn, device.serial)
     values |= {"account": None if account is None else AccountShape.model_validate(account)}
     values |= {"contract": None if active is None else ContractShape.model_validate(active), "latest": latest}
+    values |= {"attributes": [AttributeShape.model_validate(found) for found in load_attributes(conn, device.id)]}
     known = {n for f, i in DeviceDetail.model_fields.items() for n in (f, i.validation_alias) if isinstance(n, str)}
     return DeviceDetail.model_validate({name: value for name, value in values.items() if name in known})
 

@@ -117,6 +117,14 @@ class LatestShape(Shape):
     flags: int | None = Field(description="1 time of receipt, 2 uncertain, 4 bad, 8 late.")
 
 
+class AttributeShape(Shape):
+    """What the device or its gateway says of it beside readings, firmware and status."""
+
+    key: str = Field(examples=["ward"])
+    value: Any = Field(description="Any JSON, as it was reported last.", examples=["ICU 2"])
+    observed_at: datetime = Field(description="Of the report: the device's time, or that of the receipt.")
+
+
 class DeviceDetail(DeviceShape):
     """One device with everything that the first look needs."""
 
@@ -137,6 +145,7 @@ class DeviceDetail(DeviceShape):
     external_refs: list[dict[str, Any]]
     contract: ContractShape | None = Field(None, description="The customer's contract that is active today.")
     latest: list[LatestShape] = Field(default_factory=list)
+    attributes: list[AttributeShape] = Field(default_factory=list, description="By key, at most 100.")
     account: AccountShape | None = Field(None, description="Its account at the broker; null: none was made here.")
     updated_at: datetime
 

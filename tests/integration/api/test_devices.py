@@ -176,3 +176,20 @@ def test_rejections_with_payload_as_it_came(api: Api) -> None:
         r["count"] for r in api.get("/rejections/reasons?from=2020-01-01T00:00:00Z", headers=headers).json()["items"]
     ] == [1, 1]
     assert set(find_errors(api.get("/rejections?reason=nonsense", headers=headers))) == {"reason"}
+
+
+def test_attributes_stand_beside_the_readings(api: Api) -> None:
+    with psycopg.connect(api.settings.database_url) as conn:
+        conn.execute("""
+            INSERT INTO device_attribute (device_id, key, value, observed_at)
+            SELECT id, key, value, '2026-11-22T00:00:00Z'
+            FROM device,
+                (VALUES ('ward', '"ICU 2"'::jsonb), ('lamp', '{"hours": 7}'), ('filter', 'null')) AS said (key, value)
+            WHERE serial = 'T-0003'
+        """)
+    shown = api.get("/devices/T-0003", headers=api.token(Role.ENGINEER)).json()["attributes"]
+    assert [(a["key"], a["value"], a["observed_at"]) for a in shown] == [
+        ("filter", None, "2026-11-22T00:00:00Z"),
+        ("lamp", {"hours": 7}, "2026-11-22T00:00:00Z"),
+        ("ward", "ICU 2", "2026-11-22T00:00:00Z"),
+    ]
