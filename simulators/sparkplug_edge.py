@@ -1,4 +1,4 @@
-"""A simulated Sparkplug edge node on a real broker: births, data by alias, rebirth when asked, history after outages."""
+"""A simulated Sparkplug edge node on a real broker: births, data by alias, rebirths, history after an outage."""
 
 import contextlib
 import logging
@@ -96,7 +96,7 @@ class SparkplugEdge:
         with self._lock:
             if not self.is_online:
                 self.node.is_born = False
-            publication = self.node.report(serial, time_ms, values)
+            publication = self.node.report(serial, time_ms, values, find_now_ms())
             if publication is not None:
                 self._send(publication)
 
@@ -127,7 +127,7 @@ class SparkplugEdge:
     def skip(self) -> None:
         """Makes a message and loses it on the way, as a full queue does."""
         with self._lock:
-            self.node.report(next(iter(self.node.devices)), find_now_ms(), {})
+            self.node.report(next(iter(self.node.devices)), find_now_ms(), {}, find_now_ms())
 
     def cut(self) -> None:
         """Drops the connection as a pulled cable does: the broker publishes the will."""

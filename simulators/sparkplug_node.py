@@ -131,9 +131,9 @@ class SparkplugNode:
         self.alive.discard(serial)
         return self._publish(MessageKind.DDEATH, serial, time_ms, [])
 
-    def report(self, serial: str, time_ms: int, values: Mapping[str, float]) -> Publication | None:
-        """The readings of one device at one time; None for a dead one, and while the node is offline: then they are
-        kept."""
+    def report(self, serial: str, time_ms: int, values: Mapping[str, float], sent_ms: int) -> Publication | None:
+        """The readings of one device at one time, sent at another; None for a dead one, and while the node is offline:
+        then they are kept."""
         if serial not in self.alive:
             return None
         kept = _Kept(serial, time_ms, values)
@@ -144,7 +144,7 @@ class SparkplugNode:
             self._kept.append(kept)
             return None
         self._latest[serial] = kept
-        return self._publish(MessageKind.DDATA, serial, time_ms, self._to_metrics(kept))
+        return self._publish(MessageKind.DDATA, serial, sent_ms, self._to_metrics(kept))
 
     def take_history(self, time_ms: int) -> Publication | None:
         """A message of what was kept, the oldest of one device first; None when nothing is, or the node is not born."""

@@ -61,7 +61,7 @@ class EdgeState:
     seq: int | None = None  # of the last message
     births_due: bool = False  # since the node's birth nothing but births of devices has come
     asked_us: int = 0  # when a rebirth was last asked for ...
-    asks: int = 0  # ... and how often since the last birth
+    asks: int = 0  # ... and how often in a row
     recent: tuple[bytes, ...] = ()
     node: Scope | None = None
     devices: Mapping[str, Scope] = field(default_factory=dict)

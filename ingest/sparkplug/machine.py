@@ -76,7 +76,6 @@ def _bear_node(state: EdgeState, message: EdgeMessage, seq: int) -> Step:
         former_bd_seq=state.former_bd_seq if bd_seq == state.bd_seq else state.bd_seq,
         seq=seq,
         births_due=True,
-        asks=0,
         node=build_scope(declare(payload.metrics), epoch, payload.timestamp, message.received_us),
     )
     return Step(born, (Presence(None, True), *_read_birth(message)))
@@ -103,12 +102,11 @@ def _go_on(state: EdgeState, message: EdgeMessage, seq: int) -> Step:
     assert state.node is not None
     scope = state.node if message.device is None else state.devices.get(message.device)
     in_order = is_next(state.seq, seq)
-    if _is_older(message.payload.timestamp, state.node) or (scope and _is_older(message.payload.timestamp, scope)):
-        why = "it was sent before the last birth"
-        if not in_order:
-            return Step(state, (_refuse(message, RejectionReason.NO_BIRTH, why),))
-        # The edge's clock was set back: only a new birth tells what belongs together.
-        return _ask(replace(state, seq=seq), message, why)
+    sent_ms = message.payload.timestamp
+    if not in_order and (_is_older(sent_ms, state.node) or (scope and _is_older(sent_ms, scope))):
+        # A birth has overtaken it. In order, an old time shows history, or a clock that was set back.
+        detail = "it was sent before the last birth"
+        return Step(state, (_refuse(message, RejectionReason.NO_BIRTH, detail),))
     if in_order:
         state = replace(state, seq=seq)
         wish = None
@@ -220,9 +218,12 @@ def _ask(state: EdgeState, message: EdgeMessage, why: str) -> Step:
 
 
 def _wish(state: EdgeState, now_us: int, why: str) -> tuple[EdgeState, str | None]:
-    """The wish for a rebirth, unless it was uttered a short while ago."""
-    wait_us = min(FIRST_WAIT_US << min(max(state.asks - 1, 0), 8), LAST_WAIT_US)
-    if state.asks and 0 <= now_us - state.asked_us < wait_us:
+    """The wish for a rebirth, unless it was uttered a short while ago: who is asked again and again, whether he answers
+    or not, is asked ever less often."""
+    since_us = now_us - state.asked_us
+    if not 0 <= since_us < 2 * LAST_WAIT_US:
+        return replace(state, asked_us=now_us, asks=1), why
+    if since_us < min(FIRST_WAIT_US << min(max(state.asks - 1, 0), 8), LAST_WAIT_US):
         return state, None
     return replace(state, asked_us=now_us, asks=state.asks + 1), why
 

@@ -35,7 +35,7 @@ COMMENT ON TABLE sparkplug_edge IS 'Where the conversation with each Sparkplug e
 COMMENT ON COLUMN sparkplug_edge.epoch IS 'Counts births and gaps: what was declared in an earlier one is not believed.';
 COMMENT ON COLUMN sparkplug_edge.bd_seq IS 'bdSeq of the last birth; a death with another one is not its death.';
 COMMENT ON COLUMN sparkplug_edge.seq IS 'seq of the last message, 0 to 255.';
-COMMENT ON COLUMN sparkplug_edge.asked_us IS 'When a rebirth was last asked for, in microseconds since 1970; asks: how often since the last birth.';
+COMMENT ON COLUMN sparkplug_edge.asked_us IS 'When a rebirth was last asked for, in microseconds since 1970; asks: how often in a row.';
 COMMENT ON COLUMN sparkplug_edge.recent IS 'Digests of the last messages, 8 bytes each.';
 COMMENT ON COLUMN sparkplug_edge.births IS 'JSON: names, aliases, data types and units that node and devices declared when they were born.';
 COMMENT ON TABLE sparkplug_owner IS 'One row: which ingest process reads Sparkplug. It holds an advisory lock as well; the term counts the changes.';
