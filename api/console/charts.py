@@ -8,7 +8,8 @@ from statistics import median
 from typing import Any
 
 from api.console.instants import name_offset
-from domain.clock import from_micros
+from domain.clock import from_micros, to_micros
+from domain.firmware import MAIN, FirmwareChange
 
 MAX_POINTS = 2_000
 TABLE_ROWS = 200
@@ -43,6 +44,15 @@ class Chart:
     has_points: bool = True
     latest: str = ""
     diagnostic: bool = False
+
+
+def find_marks(changes: Sequence[FirmwareChange]) -> list[dict[str, Any]]:
+    """A mark for each change of firmware, named by the new version; a first report of all is none."""
+    return [
+        {"at": to_micros(c.at) / 1e6, "label": c.after if c.component == MAIN else f"{c.component} {c.after}"}
+        for c in changes
+        if c.before
+    ]
 
 
 @dataclass(frozen=True, slots=True)

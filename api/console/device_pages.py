@@ -1,6 +1,6 @@
 """Devices: the list, and the page that tells whether one is healthy and how we know."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -15,10 +15,12 @@ from api.console.order_rows import find_row
 from api.console.page import View, find_view
 from api.problems import not_found
 from api.state import Database
+from domain.firmware import AttemptOutcome, FirmwareChange, UpdateAttempt, find_attempts
 from domain.profile import Profile
 from domain.roles import Permission
 from store.device_accounts import DeviceAccount, load_account
-from store.devices import Device, DeviceFilters, HistoryEntry, count_devices, load_device, load_devices, load_history
+from store.devices import Device, DeviceFilters, count_devices, load_device, load_devices
+from store.firmware import load_firmware_changes, load_firmware_reports
 from store.pool import Connection
 from store.profiles import load_profiles
 from store.work_order_lists import WorkOrderFilter, load_work_order_page
@@ -26,6 +28,8 @@ from store.work_order_lists import WorkOrderFilter, load_work_order_page
 router = APIRouter(include_in_schema=False)
 ROWS = 100
 DEFAULT_SPAN = "1h"
+FIRMWARE_LINES = 20
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 CONNECTIVITY = ("ONLINE", "STALE", "OFFLINE", "UNKNOWN")
 LIFECYCLE = ("REGISTERED", "INSTALLED", "IN_SERVICE", "UNDER_MAINTENANCE", "QUARANTINED", "DECOMMISSIONED")
 
@@ -127,10 +131,11 @@ def show_device(
         device = _load_own_device(conn, caller, serial)
         profiles = load_profiles(conn)
         profile = profiles.get(device.model)
-        history = load_history(conn, device.id, limit=200)
+        changes = load_firmware_changes(conn, device.id, EVER, view.now + timedelta(days=1), limit=FIRMWARE_LINES)
+        attempts = find_attempts(load_firmware_reports(conn, device.id))
         account = load_account(conn, serial)
         shown = profile is not None and device.last_seen_at is not None and view.may(Permission.READING_READ)
-        charts = load_charts(view, conn, device, profile, SPANS[span], history) if shown and profile else []
+        charts = load_charts(view, conn, device, profile, SPANS[span]) if shown and profile else []
         wanted = WorkOrderFilter(serial=serial, customer_id=caller.customer_id)
         tickets = load_work_order_page(conn, wanted, sort="created", limit=20).rows
     zone = device.site_time_zone
@@ -141,6 +146,10 @@ def show_device(
             "serial": device.serial,
             "model": _name_model(view, device),
             "connectivity": device.connectivity,
+            "connectivity_reason": view.name("connectivity_reason", device.connectivity_reason)
+            if device.connectivity_reason
+            else "",
+            "connectivity_since": view.when(device.connectivity_since, zone),
             "lifecycle": device.lifecycle,
             "flags": ["SIM"] if device.is_simulated else [],
             "where": _say_where(view, device),
@@ -163,7 +172,8 @@ def show_device(
         spans=[{"code": code, "label": view.t(f"device.span_{code}"), "current": code == span} for code in SPANS],
         span_code=span,
         facts=_find_facts(view, device, account),
-        firmware=_find_firmware(view, history, zone),
+        firmware=_find_firmware(view, changes, zone),
+        updates=_find_updates(view, attempts, zone),
     )
 
 
@@ -182,8 +192,7 @@ def show_signals(
         profile = load_profiles(conn).get(device.model)
         if profile is None:
             raise not_found("profile", device.model, "model")
-        history = load_history(conn, device.id, limit=50)
-        charts = load_charts(view, conn, device, profile, SPANS.get(span, SPANS[DEFAULT_SPAN]), history)
+        charts = load_charts(view, conn, device, profile, SPANS.get(span, SPANS[DEFAULT_SPAN]))
     return JSONResponse(_find_payload(charts))
 
 
@@ -229,13 +238,25 @@ def _find_facts(view: View, device: Device, account: DeviceAccount | None) -> li
     ]
 
 
-def _find_firmware(view: View, history: list[HistoryEntry], zone: str | None) -> list[dict[str, object]]:
-    every = [entry for entry in history if entry.field.startswith("firmware")]
-    changes = [entry for entry in every if entry.kind == "change"] or every
+def _find_firmware(view: View, changes: list[FirmwareChange], zone: str | None) -> list[dict[str, object]]:
     lines: list[dict[str, object]] = []
-    for entry in changes[:20]:
-        component = entry.field.partition(":")[2] or "main"
-        key = "device.firmware_from" if entry.before else "device.firmware_first"
-        text = view.t(key, component=component, before=entry.before or "", after=entry.after or "")
-        lines.append({"text": text, "at": view.when(entry.at, zone)})
+    for change in reversed(changes):
+        key = "device.firmware_from" if change.before else "device.firmware_first"
+        text = view.t(key, component=change.component, before=change.before or "", after=change.after)
+        lines.append({"text": text, "at": view.when(change.at, zone)})
     return lines
+
+
+def _find_updates(view: View, attempts: list[UpdateAttempt], zone: str | None) -> list[dict[str, object]]:
+    """Updates that did not simply succeed: those under way, failed, rolled back, or reported oddly."""
+    lines: list[dict[str, object]] = []
+    for a in attempts:
+        if a.outcome is AttemptOutcome.UPDATED and not a.irregularities:
+            continue
+        text = view.t("device.update", component=a.component, before=a.previous or "?", after=a.version)
+        odd = [view.name("update_oddity", irregularity) for irregularity in a.irregularities]
+        at = view.when(a.last_at, zone)
+        lines.append(
+            {"text": text, "outcome": view.name("update", a.outcome), "odd": odd, "error": a.error or "", "at": at}
+        )
+    return lines[:FIRMWARE_LINES]

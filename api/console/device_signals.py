@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from api.console.charts import Chart, Limit, find_breaches, find_line, find_range, find_table, name_zone
+from api.console.charts import Chart, Limit, find_breaches, find_line, find_marks, find_range, find_table, name_zone
 from api.console.page import View
 from domain.clock import to_micros
 from domain.profile import Direction, MonitorRule, Profile, Sensor
 from domain.sentences import find_unit_sign
-from store.devices import Device, HistoryEntry, LatestValue, load_latest
+from store.devices import Device, LatestValue, load_latest
+from store.firmware import load_firmware_changes
 from store.pool import Connection
 from store.reading_queries import Readings, load_readings, load_series_id
 
@@ -24,24 +25,19 @@ TABLE_ROWS = 20
 LIMIT_REACH = 1.5
 
 
-def load_charts(
-    view: View, conn: Connection, device: Device, profile: Profile, span: timedelta, history: list[HistoryEntry]
-) -> list[Chart]:
+def load_charts(view: View, conn: Connection, device: Device, profile: Profile, span: timedelta) -> list[Chart]:
     """One chart per sensor; one without readings in the span says so."""
     until = view.now
     since = until - span
     sensors = sorted(profile.sensors, key=lambda sensor: sensor.diagnostic)
-    # A first report is no change; only what replaced something is marked.
-    firmware = [
-        e for e in history if e.kind == "change" and e.field.startswith("firmware") and e.before and e.at >= since
-    ]
+    marks = find_marks(load_firmware_changes(conn, device.id, since, until))
     newest = {latest.sensor: latest for latest in load_latest(conn, device.id)}
     charts = []
     for sensor in sensors:
         series_id = load_series_id(conn, device.id, sensor.key)
         readings = Readings(None, []) if series_id is None else load_readings(conn, series_id, since, until, POINTS)
         charts.append(
-            _find_chart(view, device, profile, sensor, readings, (since, until), firmware, newest.get(sensor.key))
+            _find_chart(view, device, profile, sensor, readings, (since, until), marks, newest.get(sensor.key))
         )
     return charts
 
@@ -53,7 +49,7 @@ def _find_chart(
     sensor: Sensor,
     readings: Readings,
     extent: tuple[datetime, datetime],
-    firmware: list[HistoryEntry],
+    marks: list[dict[str, Any]],
     newest: LatestValue | None,
 ) -> Chart:
     zone = view.find_zone(device.site_time_zone)
@@ -81,7 +77,7 @@ def _find_chart(
         "extent": [to_micros(at) / 1e6 for at in extent],
         "gaps": line.gaps,
         "limits": [{"kind": limit.kind, "value": limit.value, "label": limit.label} for limit in limits],
-        "marks": [{"at": to_micros(entry.at) / 1e6, "label": entry.after or ""} for entry in firmware],
+        "marks": marks,
         "zone": name_zone(zone),
         "decimals": sensor.decimals,
         "unit": unit,
@@ -104,7 +100,7 @@ def _find_chart(
         has_breach=any(beyond),
         has_band=False,
         gaps=bool(line.gaps),
-        marks=bool(firmware),
+        marks=bool(marks),
         has_points=bool(line.x),
         latest=data["latest"],
         diagnostic=sensor.diagnostic,

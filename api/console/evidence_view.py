@@ -10,12 +10,15 @@ from api.console.charts import (
     Limit,
     find_breaches,
     find_line,
+    find_marks,
     find_range,
     find_table,
     name_zone,
 )
 from api.console.instants import Instant
 from api.console.page import View
+from domain.clock import from_micros
+from domain.firmware import FirmwareChange
 from domain.profile import Profile
 from domain.sentences import find_unit_sign
 from store.work_order_pages import LinkedBreach
@@ -90,6 +93,7 @@ def _find_chart(view: View, body: Mapping[str, Any], series: Mapping[str, Any], 
     trigger = _find_trigger(window, line.x)
     beyond = _find_beyond(line.x, line.y, monitor, body, band, trigger)
     values: list[float | None] = [*line.y, *((band["low"], band["high"]) if band else ())]
+    marks = find_marks(_read_changes(body))
     data: dict[str, Any] = {
         "x": line.x,
         "y": line.y,
@@ -99,7 +103,7 @@ def _find_chart(view: View, body: Mapping[str, Any], series: Mapping[str, Any], 
         "window": trigger,
         "gaps": line.gaps,
         "limits": [{"kind": limit.kind, "value": limit.value, "label": limit.label} for limit in limits],
-        "marks": [],
+        "marks": marks,
         "zone": name_zone(zone),
         "decimals": decimals,
         "unit": unit,
@@ -118,7 +122,16 @@ def _find_chart(view: View, body: Mapping[str, Any], series: Mapping[str, Any], 
         has_band=bool(band),
         window=trigger is not None,
         gaps=bool(line.gaps),
+        marks=bool(marks),
     )
+
+
+def _read_changes(body: Mapping[str, Any]) -> list[FirmwareChange]:
+    """Those that were known when it was frozen; evidence of before they were kept has none."""
+    return [
+        FirmwareChange(from_micros(c["at_us"]), c["component"], c["before"], c["after"])
+        for c in body.get("firmware_changes") or []
+    ]
 
 
 def _find_limits(view: View, body: Mapping[str, Any], monitor: Mapping[str, Any], unit: str) -> list[Limit]:

@@ -12,6 +12,8 @@ import api.console
 from api.console.language import Message, choose_language, find_name, load_catalogue, translate
 from domain.breach import Severity
 from domain.capa import CapaGuard, CapaState, CapaTrigger
+from domain.connectivity import ConnectivityReason, ConnectivityState
+from domain.firmware import AttemptOutcome, Irregularity
 from domain.profile import MonitorRule
 from domain.reading import RejectionReason
 from domain.roles import Role
@@ -37,6 +39,10 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("trigger", CapaTrigger),
     ("severity", Severity),
     ("rule", MonitorRule),
+    ("connectivity", ConnectivityState),
+    ("connectivity_reason", ConnectivityReason),
+    ("update", AttemptOutcome),
+    ("update_oddity", Irregularity),
 ]
 
 

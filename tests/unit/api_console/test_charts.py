@@ -1,10 +1,11 @@
 """What charts are given: gaps stay open, the axis shows what it must, the table says the same."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 
-from api.console.charts import TABLE_ROWS, find_breaches, find_line, find_range, find_table
+from api.console.charts import TABLE_ROWS, find_breaches, find_line, find_marks, find_range, find_table
+from domain.firmware import FirmwareChange
 
 
 def test_another_sampling_rate_is_no_gap() -> None:
@@ -71,3 +72,16 @@ def test_the_table_keeps_what_lies_beyond() -> None:
 
 def test_holes_have_no_row() -> None:
     assert len(find_table([0.0, 1.0, 2.0], [1.0, None, 2.0], [False] * 3, 1, UTC)) == 2
+
+
+def test_every_change_of_firmware_is_marked_but_not_a_first_report() -> None:
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    changes = [
+        FirmwareChange(at, "main", None, "1.0"),
+        FirmwareChange(at, "main", "1.0", "2.0"),
+        FirmwareChange(at, "pump", "7.0", "7.1"),
+    ]
+    assert find_marks(changes) == [
+        {"at": at.timestamp(), "label": "2.0"},
+        {"at": at.timestamp(), "label": "pump 7.1"},
+    ]
