@@ -152,7 +152,11 @@ def read_batch(
         receipt_us=np.repeat(np.array([chunk.received_us for chunk in chunks], dtype=np.int64), sizes),
         rejections=[(base + number, rejection) for base, columns in parts for number, rejection in columns.rejections],
         reports=[
-            replace(report, message_no=base + report.message_no, may_repeat=report.may_repeat or chunk.may_repeat)
+            replace(
+                report,
+                message_no=base + report.message_no,
+                may_repeat=report.may_repeat or (chunk.may_repeat and not report.is_numbered),
+            )
             for chunk, (base, columns) in zip(chunks, parts, strict=True)
             for report in columns.reports
         ],
@@ -192,7 +196,7 @@ def find_unrecognisable(batch: Batch, conflicting: Sequence[int]) -> list[bytes]
     numbers = {number for number, _ in batch.rejections} | set(conflicting) | set(batch.limited)
     if clockless.any():
         numbers.update(np.unique(batch.message_no[clockless]).tolist())
-    numbers.update(report.message_no for report in batch.reports if not report.has_time)
+    numbers.update(r.message_no for r in batch.reports if not r.has_time and not r.is_numbered)
     return [find_digest(batch.messages[number]) for number in sorted(numbers)]
 
 

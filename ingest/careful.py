@@ -63,12 +63,13 @@ _DECODERS: dict[WireFormat, Decoder] = {
 @dataclass(frozen=True, slots=True)
 class ReceivedReport:
     """A report and how it came. A repeated one (retained, or sent again) may be old news; one without a time of its
-    own has that of its receipt."""
+    own has that of its receipt. What its sender numbers (Sparkplug) is no repeated one, or it would not be here."""
 
     report: Report
     has_time: bool
     may_repeat: bool
     message_no: int = 0
+    is_numbered: bool = False
 
 
 class Refusal(NamedTuple):
@@ -156,7 +157,9 @@ def _read(
             found.judged.problems.append(part)
             continue
         device = table.devices.get(part.serial)
-        if device is not None and route.by_gateway and not is_spoken_for(device, route.gateway):
+        # An edge node speaks for itself, under the serial that is its id.
+        is_own = route.format is WireFormat.SPARKPLUG and part.serial == route.gateway
+        if device is not None and route.by_gateway and not is_own and not is_spoken_for(device, route.gateway):
             found.judged.problems.append(_refuse_gateway(part, device, route))
         elif isinstance(part, TelemetryPart):
             if part.named_device and part.named_device != part.serial and part.named_device in table.devices:
@@ -197,8 +200,10 @@ def _read_report(
     report, problems = _judge_report(part, table.devices.get(part.serial), window, has_own_time)
     found.judged.problems += problems
     if report is not None:
+        is_numbered = route.format is WireFormat.SPARKPLUG
         has_time = "ts" in part.body or not has_own_time
-        found.reports.append(ReceivedReport(report, has_time, bool(message.header & RETAIN_OR_DUP)))
+        may_repeat = bool(message.header & RETAIN_OR_DUP) and not is_numbered
+        found.reports.append(ReceivedReport(report, has_time, may_repeat, is_numbered=is_numbered))
 
 
 def _judge_report(

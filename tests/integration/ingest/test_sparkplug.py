@@ -1,9 +1,10 @@
-"""Sparkplug on a real broker and database: an edge node is born, dies, comes back, and is asked when something is lost."""
+"""Sparkplug on a real broker and database: an edge node is born, dies and comes back, and is asked after a loss."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 
 from domain.broker_address import parse_broker_address
@@ -83,7 +84,8 @@ def edge(mosquitto: MosquittoProcess) -> Iterator[SparkplugEdge]:
 
 
 def find_states(lab: Lab) -> list[str]:
-    return [row["connectivity"] for row in lab.query("SELECT connectivity FROM device WHERE serial LIKE 'S-%%' ORDER BY serial")]
+    query = "SELECT connectivity FROM device WHERE serial = ANY(%s) ORDER BY serial"
+    return [row["connectivity"] for row in lab.query(query, list(SERIALS))]
 
 
 def wait_for_states(lab: Lab, *states: str) -> None:
@@ -144,3 +146,40 @@ def test_life_of_an_edge_node(lab: Lab, database: Database, mosquitto: Mosquitto
         edge.close()
         wait_for_states(lab, "OFFLINE", "OFFLINE")
         lab.load_ledger()
+
+
+def test_restarts_and_takeovers(lab: Lab, database: Database, mosquitto: MosquittoProcess, edge: SparkplugEdge) -> None:
+    start = find_now_ms() - 60_000
+    url = mosquitto.broker.url
+    with ingest_running(database.url, url) as end:
+        wait_until_reading(lab)
+        edge.connect()
+        wait_for_states(lab, "ONLINE", "ONLINE")
+        with ingest_running(database.url, url, "two"):
+            # Both run, one reads: everything is there once, from both sensors.
+            edge.report("S-0000", start, {"level": 1.5, "line/flow": 10})
+            wait_for_values(lab, "level", 1.5)
+            end()
+            wait_until_reading(lab, "two")
+            edge.report("S-0000", start + 1_000, {"level": 2.5})
+            wait_for_values(lab, "level", 1.5, 2.5)
+
+    edge.cut()  # while nobody listens: the broker keeps the death for the session that goes from one to the next
+    with ingest_running(database.url, url, "three"):
+        wait_for_states(lab, "OFFLINE", "OFFLINE")
+        edge.connect()
+        wait_for_states(lab, "ONLINE", "ONLINE")
+    assert edge.births == 2, "no restart and no takeover asks for anything"
+    assert lab.query("SELECT reason FROM rejection") == []
+
+    with psycopg.connect(database.owner_url) as conn:
+        conn.execute("DELETE FROM sparkplug_edge")
+    with ingest_running(database.url, url):
+        wait_until_reading(lab)
+        edge.report("S-0000", start + 2_000, {"level": 3.5})
+        wait_until(lambda: edge.births == 3, what="the rebirth that was asked for", timeout_s=60)
+        edge.report("S-0000", start + 3_000, {"level": 4.5})
+        wait_for_values(lab, "level", 1.5, 2.5, 3.5, 4.5)
+    reasons = lab.query("SELECT DISTINCT reason, serial FROM rejection")
+    assert reasons == [{"reason": "no_birth", "serial": "S-0000"}]
+    lab.load_ledger()
