@@ -17,8 +17,11 @@ class BrokerRefusedError(ForewarnError):
 class AccountBroker(Protocol):
     """A broker whose accounts can be changed.
 
-    Both methods raise `BrokerUnreachableError` or `BrokerRefusedError`; each may be repeated.
+    All methods raise `BrokerUnreachableError` or `BrokerRefusedError`; each may be repeated.
     """
+
+    def load_usernames(self) -> list[str]:
+        """Every account that the broker knows, its administrator's among them where it has one."""
 
     def set_account(self, account: BrokerAccount, password: str | None) -> None:
         """The account has this password alone, or none (mutual TLS), and its rights; whoever uses it is thrown out."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from domain.broker_address import BrokerAddress, parse_broker_address
 from domain.errors import ConfigurationError, ForewarnError
-from forewarn.connections import find_admin_address, find_mqtt_url
+from forewarn.connections import find_admin_url, find_mqtt_url
 from forewarn.finding import Finding, State
 from forewarn.program_settings import PROGRAMS, load_program_settings
 from forewarn.settings import Settings
@@ -24,12 +24,9 @@ URGENT_WITHIN = timedelta(days=7)
 def check_security(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Every finding about a broker that accepts connections, and about the certificates of broker and console."""
     if settings.mqtt_url is None:
-        yield Finding(
-            "Broker accounts",
-            State.NOTE,
-            "none: the embedded broker listens on this machine alone, and whoever is on it may publish as any device",
-            "For devices beyond this machine use Mosquitto with accounts: docs/how-to/device-accounts.md.",
-        )
+        yield check_gate(settings)
+        if settings.broker_cert_file is not None:
+            yield check_own_certificate(settings.broker_cert_file, now)
         return
     address = parse_broker_address(find_mqtt_url(settings))
     yield check_encryption(address)
@@ -50,6 +47,27 @@ def check_console(settings: Settings, now: datetime) -> Iterator[Finding]:
     parts = urlsplit(public_url)
     if parts.scheme == "https" and parts.hostname:
         yield check_server(parts.hostname, parts.port or 443, "Console certificate", now)
+
+
+def check_gate(settings: Settings) -> Finding:
+    """Who may publish at the embedded broker. What it does not have is said: on this machine it asks nobody."""
+    here = "on this machine whoever is on it may publish as any device"
+    if settings.broker_gate is None:
+        return Finding(
+            "Broker accounts",
+            State.NOTE,
+            f"none asked for: the embedded broker listens on this machine alone; {here}",
+            "For devices elsewhere set FOREWARN_BROKER_GATE, or use Mosquitto: docs/how-to/device-accounts.md.",
+        )
+    host = settings.broker_gate.rpartition(":")[0]
+    if settings.broker_cert_file is None and not is_loopback(host):
+        return Finding(
+            "Broker accounts",
+            State.NOTE,
+            f"asked for at {settings.broker_gate}, without TLS: passwords travel in clear; {here}",
+            "Set FOREWARN_BROKER_CERT_FILE and FOREWARN_BROKER_KEY_FILE.",
+        )
+    return Finding("Broker accounts", State.GOOD, f"asked for at {settings.broker_gate}; {here}")
 
 
 def check_encryption(address: BrokerAddress) -> Finding:
@@ -125,16 +143,16 @@ def check_strangers(address: BrokerAddress) -> Finding:
 
 def check_administration(settings: Settings) -> Finding:
     """The account that manages accounts can do so, where one is set."""
-    from accounts.dynamic_security import DynamicSecurity
+    from accounts.opening import find_account_broker
 
     subject = "Broker accounts"
     try:
-        address = find_admin_address(settings)
-        if address is None:
+        url = find_admin_url(settings)
+        if url is None:
             return Finding(
                 subject, State.NOTE, "not managed from here", "Set FOREWARN_MQTT_ADMIN_URL where they are to be."
             )
-        count = len(DynamicSecurity(address, timeout_s=TIMEOUT_S).load_usernames())
+        count = len(find_account_broker(url, timeout_s=TIMEOUT_S).load_usernames())
     except ForewarnError as error:
         return Finding(subject, State.BAD, str(error), "Check FOREWARN_MQTT_ADMIN_URL.")
     return Finding(subject, State.GOOD, f"{count} at the broker, its own and ingest's among them")

@@ -1,11 +1,14 @@
 """Where this installation's database and broker are: those that are set, else the embedded ones below `var`."""
 
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from domain.broker_address import BrokerAddress, parse_broker_address
 from domain.errors import ConfigurationError
 from forewarn.embedded_postgres import APP, OWNER, Cluster, load_cluster
+from forewarn.secrets_folder import FOLDER
 from forewarn.settings import Settings
+
+ACCOUNT_FILE = "broker-accounts.json"
 
 
 def find_database_url(settings: Settings) -> str:
@@ -33,15 +36,17 @@ def find_mqtt_url(settings: Settings) -> str:
     return _with_certificates(settings.mqtt_url, settings)
 
 
-def find_admin_address(settings: Settings) -> BrokerAddress | None:
-    """The broker as the account that manages accounts; None where no such account is set."""
-    url = find_admin_url(settings)
-    return None if url is None else parse_broker_address(url)
-
-
 def find_admin_url(settings: Settings) -> str | None:
-    """The same as text, with the certificates that are set."""
-    return None if settings.mqtt_admin_url is None else _with_certificates(settings.mqtt_admin_url, settings)
+    """Where accounts are managed: Mosquitto as the account for that, with the certificates that are set, or the file of
+    the embedded broker; None where a broker is set and no account to manage its accounts."""
+    if settings.mqtt_admin_url is not None:
+        return _with_certificates(settings.mqtt_admin_url, settings)
+    return find_account_file(settings).as_uri() if settings.mqtt_url is None else None
+
+
+def find_account_file(settings: Settings) -> Path:
+    """The accounts of the embedded broker, beside the other secrets."""
+    return settings.var.resolve() / FOLDER / ACCOUNT_FILE
 
 
 def _with_certificates(url: str, settings: Settings) -> str:

@@ -1,7 +1,8 @@
 """An embedded MQTT 3.1.1 broker for an installation without one of its own: rumqttd, from the wheel `iotcore`.
 
-It runs as a child process, listens on 127.0.0.1 alone and knows no accounts; production uses Mosquitto with accounts
-and ACLs. What it promises, each held by a test in tests/integration/forewarn/test_embedded_broker.py: persistent
+It runs as a child process, listens on 127.0.0.1 alone and knows no accounts. With a gate, the same process also listens
+where devices of other machines are, and lets in those with an account (`forewarn.broker_gate`). Production uses
+Mosquitto. What it promises, each held by a test in tests/integration/forewarn/test_embedded_broker.py: persistent
 sessions, redelivery of what a subscriber had not acknowledged, retained messages, wills, payloads up to MAX_PAYLOAD.
 
 What it does not promise:
@@ -13,15 +14,19 @@ What it does not promise:
 - A subscriber has at most 100 unacknowledged messages in flight. That is rumqttd's own limit; no setting widens it.
 """
 
+import asyncio
+import json
 import logging
 import os
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 from iotcore import IotCoreBroker
 
+from forewarn.broker_gate import Gate, GateSettings
 from forewarn.child_process import spawn
 
 HOST = "127.0.0.1"
@@ -60,9 +65,16 @@ def write_configuration(path: Path, *, port: int, buffer_mib: int = DEFAULT_BUFF
     path.write_text(text, encoding="utf-8")
 
 
-def spawn_broker(configuration: Path, log: Path) -> subprocess.Popen[bytes]:
+def write_gate(path: Path, gate: GateSettings) -> None:
+    """The file makes the child of `spawn_broker` open that gate as well; it holds no secret."""
+    path.write_text(json.dumps(asdict(gate), default=str, indent=1), encoding="utf-8")
+
+
+def spawn_broker(configuration: Path, log: Path, gate: Path | None = None) -> subprocess.Popen[bytes]:
     """The broker as a child that ends with us: it watches its standard input, and the kernel watches over both."""
     command = [sys.executable, "-m", "forewarn.embedded_broker", str(configuration.resolve())]
+    if gate is not None:
+        command.append(str(gate.resolve()))
     return spawn(command, log=log, hold_stdin=True)
 
 
@@ -72,7 +84,23 @@ def main() -> None:
     # rumqttd marks its per-packet spans as errors; its own messages would fill the disk.
     logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    IotCoreBroker(config_path=sys.argv[1]).run_forever()
+    broker = IotCoreBroker(config_path=sys.argv[1])
+    if len(sys.argv) < 3:
+        broker.run_forever()
+        return
+    threading.Thread(target=_run_broker, args=(broker,), daemon=True).start()
+    asyncio.run(Gate(load_gate(Path(sys.argv[2]))).serve())
+
+
+def load_gate(path: Path) -> GateSettings:
+    """What `write_gate` wrote."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return GateSettings(**values | {"accounts": Path(values["accounts"])})
+
+
+def _run_broker(broker: IotCoreBroker) -> None:
+    broker.run_forever()
+    os._exit(1)  # a gate with nothing behind it lets nobody through
 
 
 def _end_with_stdin() -> None:

@@ -7,7 +7,7 @@ from forewarn.commands.profiles import apply_bundled_profiles
 from forewarn.connections import find_database_url, find_owner_url
 from forewarn.embedded_postgres import clear_way, load_cluster, prepare_cluster
 from forewarn.installation_lock import InstallationLock
-from forewarn.plans import plan_broker, plan_database, plan_fleet, plan_program
+from forewarn.plans import find_gate, plan_broker, plan_database, plan_fleet, plan_program
 from forewarn.ports import require_free_port
 from forewarn.program_settings import PROGRAMS, load_program_settings
 from forewarn.settings import Settings
@@ -34,6 +34,8 @@ def run_installation(settings: Settings, *, fleet_devices: int | None, welcome: 
         require_free_port(settings.http_host, settings.http_port, "FOREWARN_HTTP_PORT")
         if settings.mqtt_url is None:
             require_free_port("127.0.0.1", settings.mqtt_port, "FOREWARN_MQTT_PORT")
+            if settings.broker_gate is not None:
+                require_free_port(*find_gate(settings.broker_gate), "FOREWARN_BROKER_GATE")
         supervisor = Supervisor(say)
         supervisor.listen_for_signals()
         try:

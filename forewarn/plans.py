@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from forewarn.broker_gate import GateSettings
 from forewarn.child_process import spawn
-from forewarn.connections import find_database_url
+from forewarn.connections import find_account_file, find_database_url
 from forewarn.embedded_broker import HOST as BROKER_HOST
-from forewarn.embedded_broker import spawn_broker, write_configuration
+from forewarn.embedded_broker import MAX_PAYLOAD, spawn_broker, write_configuration, write_gate
 from forewarn.embedded_postgres import STOP_SIGNAL, Cluster, clear_way, spawn_server
 from forewarn.ports import is_listening
 from forewarn.program_settings import PROGRAMS
@@ -19,6 +20,8 @@ from forewarn.supervisor import Plan
 from store.heartbeats import load_heartbeats
 from store.pool import DATABASE_GONE, open_connection
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound
+LONGEST_TOPIC = 1 << 16
 PROGRAM_STOP_S = 20.0  # a drain: what was received is stored and acknowledged
 FLEET_STOP_S = 10.0
 DATABASE_STOP_S = 60.0  # a checkpoint of all that is not yet written
@@ -48,13 +51,43 @@ def plan_broker(settings: Settings) -> Plan:
     log = find_log(settings, "broker")
     configuration = settings.var / "broker.toml"
     write_configuration(configuration, port=settings.mqtt_port, buffer_mib=settings.broker_buffer_mib)
+    gate = _write_gate(settings)
+    ports = [(BROKER_HOST, settings.mqtt_port)]
+    if settings.broker_gate is not None:
+        host, port = find_gate(settings.broker_gate)
+        ports.append((BROKER_HOST if host == EVERYWHERE else host, port))
     return Plan(
         "broker",
-        lambda: spawn_broker(configuration, log),
-        lambda: is_listening(BROKER_HOST, settings.mqtt_port, timeout_s=0.2),
+        lambda: spawn_broker(configuration, log, gate),
+        lambda: all(is_listening(host, port, timeout_s=0.2) for host, port in ports),
         log,
         stop_timeout_s=5.0,
     )
+
+
+def find_gate(gate: str) -> tuple[str, int]:
+    """Address and port of FOREWARN_BROKER_GATE."""
+    host, _, port = gate.rpartition(":")
+    return host, int(port)
+
+
+def _write_gate(settings: Settings) -> Path | None:
+    if settings.broker_gate is None:
+        return None
+    host, port = find_gate(settings.broker_gate)
+    cert_file, key_file = settings.broker_cert_file, settings.broker_key_file
+    path = settings.var / "broker-gate.json"
+    gate = GateSettings(
+        host=host,
+        port=port,
+        broker_port=settings.mqtt_port,
+        accounts=find_account_file(settings),
+        packet_limit=MAX_PAYLOAD + LONGEST_TOPIC,
+        cert_file=None if cert_file is None else str(cert_file.resolve()),
+        key_file=None if key_file is None else str(key_file.resolve()),
+    )
+    write_gate(path, gate)
+    return path
 
 
 def plan_program(settings: Settings, name: str) -> Plan:

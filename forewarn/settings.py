@@ -56,6 +56,14 @@ class Settings(BaseSettings):
     broker_buffer_mib: int = Field(
         256, ge=16, le=65536, description="What the embedded broker keeps for a stopped ingest, per subscription"
     )
+    broker_gate: str | None = Field(
+        None,
+        pattern=r"^[^:\s]+:\d{1,5}$",
+        description="Where the embedded broker takes devices with accounts, as 0.0.0.0:8883; if not set, it listens on "
+        "this machine alone, and takes whoever is on it",
+    )
+    broker_cert_file: Path | None = Field(None, description="Certificate of the embedded broker there; without, no TLS")
+    broker_key_file: Path | None = Field(None, description="Key of that certificate")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much the programs log")
 
     @classmethod

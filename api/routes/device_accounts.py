@@ -17,7 +17,7 @@ from accounts.credentials import (
     issue_credentials,
     revoke_credentials,
 )
-from accounts.dynamic_security import DynamicSecurity
+from accounts.opening import find_account_broker
 from api.auth import Caller, require
 from api.once import IdempotencyKey, change, change_once
 from api.problems import (
@@ -33,7 +33,6 @@ from api.settings import ApiSettings
 from api.shapes.device_accounts import Claim, ClaimCodeShape, CredentialsShape, NewClaimCode, NewCredentials
 from api.state import Database, State, now
 from domain.broker_account import AccountKind, BrokerAccount, SignInMethod
-from domain.broker_address import parse_broker_address
 from domain.errors import NotFoundError
 from domain.roles import Permission
 from store.pool import Connection
@@ -171,7 +170,7 @@ def find_broker(settings: ApiSettings) -> AccountBroker:
         raise ProblemError(
             NO_ADMINISTRATION, "FOREWARN_MQTT_ADMIN_URL is not set for this API.", guard="no_broker_administration"
         )
-    return DynamicSecurity(parse_broker_address(settings.broker_admin_url))
+    return find_account_broker(settings.broker_admin_url)
 
 
 def require_confidential(settings: ApiSettings, address: str) -> None:

@@ -12,7 +12,7 @@ from domain.broker_account import AccountKind, BrokerAccount, SignInMethod, find
 from domain.errors import ConfigurationError
 from domain.roles import Permission
 from forewarn.commands.options import Json
-from forewarn.connections import find_admin_address, find_database_url
+from forewarn.connections import find_admin_url, find_database_url
 from forewarn.settings import Settings, load_settings
 from forewarn.terminal import out, print_json, print_table, say
 from store.device_accounts import load_account, load_accounts
@@ -116,7 +116,7 @@ def claim_code(
     else:
         out.print(code, markup=False)
         say(f"Good once, until {expires_at:%Y-%m-%d %H:%M} UTC. This is shown once.")
-    if settings.mqtt_admin_url is None:
+    if find_admin_url(settings) is None:
         say("FOREWARN_MQTT_ADMIN_URL is not set here; the API needs it to exchange the code.")
 
 
@@ -140,13 +140,14 @@ def assign(
 
 def _require_broker(settings: Settings) -> AccountBroker:
     # Imported here: it brings the MQTT client along, which other commands do without.
-    from accounts.dynamic_security import DynamicSecurity
+    from accounts.opening import find_account_broker
 
-    address = find_admin_address(settings)
-    if address is None:
+    url = find_admin_url(settings)
+    if url is None:
         raise ConfigurationError(
-            "FOREWARN_MQTT_ADMIN_URL names no account that may manage accounts at the broker. The embedded broker has "
-            "none: it listens on this machine alone and takes whoever is on it. Accounts need Mosquitto with its "
+            "FOREWARN_MQTT_ADMIN_URL names no account that may manage accounts at the broker: a Mosquitto with its "
             "dynamic-security plugin, as in docker-compose.yml."
         )
-    return DynamicSecurity(address)
+    if settings.mqtt_url is None and settings.mqtt_admin_url is None and settings.broker_gate is None:
+        say("FOREWARN_BROKER_GATE is not set: the embedded broker takes whoever is on this machine, and nobody else.")
+    return find_account_broker(url)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from domain.broker_address import BrokerAddress
 from tests.support.waiting import wait_until
@@ -16,7 +16,13 @@ from tests.support.waiting import wait_until
 class Client:
     """Connected, or refused with `refusal`, once made; it never connects again by itself."""
 
-    def __init__(self, address: BrokerAddress, client_id: str = "") -> None:
+    def __init__(
+        self,
+        address: BrokerAddress,
+        client_id: str = "",
+        protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
+        will: str | None = None,
+    ) -> None:
         self.received: list[str] = []
         self.refusal = ""
         self.disconnected = False
@@ -24,9 +30,11 @@ class Client:
         self._answers: dict[int, str] = {}
         self._grants: dict[int, bool] = {}
         client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol, reconnect_on_failure=False
         )
         client.connect_timeout = 10
+        if will is not None:
+            client.will_set(will, b"{}", qos=1)
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if address.tls:
@@ -55,14 +63,22 @@ class Client:
     def publish(self, topic: str, payload: bytes = b"{}") -> str:
         """What the broker answered to a QoS 1 message."""
         mid = self._client.publish(topic, payload, qos=1).mid
-        wait_until(lambda: mid in self._answers, what=f"an answer to {topic}")
+        wait_until(lambda: mid in self._answers or self.disconnected, what=f"an answer to {topic}")
+        assert mid in self._answers, "the broker hung up"
         return self._answers[mid]
+
+    def is_cut_off_by(self, topic: str) -> bool:
+        """The broker hangs up on a message to that topic instead of acknowledging it."""
+        mid = self._client.publish(topic, b"{}", qos=1).mid
+        wait_until(lambda: self.disconnected or mid in self._answers, what=f"an answer to {topic}")
+        return mid not in self._answers
 
     def subscribe(self, topic_filter: str) -> bool:
         """Whether the broker granted it."""
         _, mid = self._client.subscribe(topic_filter, qos=1)
         assert mid is not None
-        wait_until(lambda: mid in self._grants, what=f"an answer to {topic_filter}")
+        wait_until(lambda: mid in self._grants or self.disconnected, what=f"an answer to {topic_filter}")
+        assert mid in self._grants, "the broker hung up"
         return self._grants[mid]
 
     def close(self) -> None:
@@ -90,9 +106,9 @@ def _shake_hands(address: BrokerAddress) -> None:
 
 
 @contextmanager
-def connected(address: BrokerAddress, client_id: str = "") -> Iterator[Client]:
+def connected(address: BrokerAddress, client_id: str = "", **more: Any) -> Iterator[Client]:
     """A client that is closed at the end, refused or not."""
-    client = Client(address, client_id)
+    client = Client(address, client_id, **more)
     try:
         yield client
     finally:

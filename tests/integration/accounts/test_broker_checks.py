@@ -67,6 +67,13 @@ def test_all_is_well_where_everything_is_set(
     wrong = replace(secured.admin, password="wrong")
     refused = Settings(mqtt_admin_url=f"mqtt://{wrong.username}:{wrong.password}@{wrong.host}:{wrong.port}")
     assert check_administration(refused).state is State.BAD
-    assert check_administration(Settings()).state is State.NOTE
-    (embedded,) = check_security(Settings(), NOW)
-    assert embedded.state is State.NOTE
+    assert check_administration(Settings(mqtt_url="mqtt://127.0.0.1:1")).state is State.NOTE
+    (closed,) = check_security(Settings(), NOW)
+    assert closed.state is State.NOTE
+    assert "this machine alone" in closed.detail
+    (in_clear,) = check_security(Settings(broker_gate="0.0.0.0:8883"), NOW)
+    assert "in clear" in in_clear.detail
+    own_files = Settings(
+        broker_gate="0.0.0.0:8883", broker_cert_file=secured.server.certificate, broker_key_file=secured.server.key
+    )
+    assert [finding.state for finding in check_security(own_files, NOW)] == [State.GOOD, State.GOOD]

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from accounts.account_file import load_known_accounts
 from accounts.broker import BrokerUnreachableError
 from accounts.credentials import (
     AccountNameError,
@@ -153,15 +154,28 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(forewarn: Run, register
         code, out, err = forewarn("devices", "credentials", *arguments)
         assert (code, out) == (1, ""), arguments
         assert words in err
-    code, _, err = forewarn("devices", "credentials", "T-0001", FOREWARN_MQTT_ADMIN_URL="")
+    code, _, err = forewarn(
+        "devices", "credentials", "T-0001", FOREWARN_MQTT_ADMIN_URL="", FOREWARN_MQTT_URL="mqtt://broker.example.org"
+    )
     assert code == 3
-    assert "embedded broker" in err
+    assert "FOREWARN_MQTT_ADMIN_URL" in err
     unreachable = f"mqtt://forewarn-admin:x@127.0.0.1:{find_free_port()}"
     code, out, err = forewarn("devices", "credentials", "T-0001", FOREWARN_MQTT_ADMIN_URL=unreachable)
     assert (code, out) == (1, "")
     assert "does not answer" in err
     with open_connection(registered.url, application="test") as conn:
         assert load_account(conn, "T-0001") is None
+
+
+def test_without_a_broker_of_ones_own_accounts_are_the_embedded_brokers(forewarn: Run, tmp_path: Path) -> None:
+    code, out, err = forewarn("devices", "credentials", "T-0008", "--json", FOREWARN_MQTT_ADMIN_URL="")
+    assert code == 0
+    assert "FOREWARN_BROKER_GATE is not set" in err
+    kept = load_known_accounts(tmp_path / "var" / "secrets" / "broker-accounts.json")
+    assert kept["T-0008"].has_password(json.loads(out)["password"])
+    assert forewarn("devices", "credentials", "T-0008", "--certificate", FOREWARN_MQTT_ADMIN_URL="")[0] == 1
+    assert forewarn("devices", "credentials", "T-0008", "--revoke", FOREWARN_MQTT_ADMIN_URL="")[0] == 0
+    assert not load_known_accounts(tmp_path / "var" / "secrets" / "broker-accounts.json")
 
 
 def test_assigning_a_gateway_stays_on_record(forewarn: Run, registered: Database) -> None:
@@ -287,8 +301,8 @@ def test_engineers_make_and_revoke_accounts_by_the_api(api: Api, secured: Secure
     assert "T-0007" not in secured.accounts.load_usernames()
     for path in ("/devices/NOBODY/credentials", "/devices/NOBODY/claim-code"):
         assert api.post(path, headers=headers, json={}).status_code == 404
-    assert api.get("/devices/T-0008", headers=headers).json()["account"] is None
-    assert api.post("/devices/T-0008/credentials", headers=api.token(Role.TECHNICIAN), json={}).status_code == 403
+    assert api.get("/devices/T-0011", headers=headers).json()["account"] is None
+    assert api.post("/devices/T-0011/credentials", headers=api.token(Role.TECHNICIAN), json={}).status_code == 403
 
 
 def test_guessing_is_held_up_by_serial(api: Api) -> None:
