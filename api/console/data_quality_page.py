@@ -1,28 +1,42 @@
-"""Where we are blind: what was refused and why, who is silent, what today's ledger says."""
+"""Where we are blind: the ledger, devices over a limit or silent, and what was refused, by cause and one by one."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Request
-from starlette.responses import Response
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
-from api.console.facts import Fact
+from api.console.data_quality_views import (
+    find_group_line,
+    find_ledger_line,
+    find_quality_line,
+    find_rejection_line,
+)
 from api.console.filters import Filter, find_choice
 from api.console.instants import name_age
 from api.console.page import View, find_view
+from api.once import change
+from api.routes.data_quality import find_in_flight
 from api.state import Database
 from domain.reading import RejectionReason
 from domain.roles import Permission
+from store.data_quality_queries import QualityFilters, count_quality_days, load_quality_days, load_quality_summary
 from store.devices import DeviceFilters, count_devices, load_devices
-from store.installation_health import LedgerDay, load_ledger_today
+from store.heartbeats import load_heartbeats
+from store.ledger_queries import LedgerDay, load_ledger_days
 from store.pool import Connection
-from store.rejections import RejectionFilters, StoredRejection, load_rejections
+from store.rejection_groups import load_rejection_groups
+from store.rejection_replays import count_waiting, request_replays
+from store.rejections import RejectionFilters, load_rejections
 
 router = APIRouter(include_in_schema=False)
 ROWS = 50
 SILENT_SHOWN = 12
-PAYLOAD_SHOWN = 2_000
+GROUPS_SHOWN = 20
+QUALITY_SHOWN = 20
+LEDGER_DAYS = 7
+GROUP_DAYS = 7
 
 
 @router.get("/data-quality")
@@ -34,20 +48,50 @@ def show_data_quality(
     serial: str = "",
     before: str = "",
 ) -> Response:
-    """Refused data, newest first."""
+    """The page."""
     view = find_view(request, caller)
     reason = find_choice(reason, [r.value for r in RejectionReason])
     serial = serial.strip()[:64]
+    today = view.now.date()
+    week = today - timedelta(days=LEDGER_DAYS - 1)
     with pool.connection() as conn:
-        ledger = load_ledger_today(conn)
+        ledger = load_ledger_days(conn, week, today)
+        in_flight = find_in_flight(load_heartbeats(conn))
+        over = QualityFilters(
+            today - timedelta(days=1), today, customer_id=caller.customer_id, serial=serial or None, alerts_only=True
+        )
+        quality = load_quality_days(conn, over, limit=QUALITY_SHOWN)
+        quality_total = count_quality_days(conn, over)
+        summary = load_quality_summary(conn, QualityFilters(today, today, customer_id=caller.customer_id))
+        groups = load_rejection_groups(
+            conn,
+            today - timedelta(days=GROUP_DAYS - 1),
+            reason=reason or None,
+            serial=serial or None,
+            limit=GROUPS_SHOWN,
+        )
+        waiting = count_waiting(conn, 10_000)
         wanted = RejectionFilters(reason=reason or None, serial=serial or None)
         refused = load_rejections(conn, wanted, before=_read_cursor(before), limit=ROWS + 1)
         silent, silent_total = _load_silent(view, conn)
     last = refused[ROWS - 1] if len(refused) > ROWS else None
     cursor = f"{last.received_at.isoformat()}~{last.id}" if last else None
+    now_day = next((day for day in ledger if day.day == today), None) or LedgerDay(today, 0, 0, 0, 0, 0, 0, 0, 0)
     return view.render(
         "data_quality.html",
-        ledger=_find_ledger(view, ledger),
+        today=find_ledger_line(view, now_day),
+        in_flight=f"{sum(writer.messages for writer in in_flight):,}",
+        writers=len(in_flight),
+        ledger=[find_ledger_line(view, day) for day in ledger],
+        quality=[find_quality_line(view, day) for day in quality],
+        quality_total=quality_total,
+        judged=summary.devices,
+        incomplete=summary.incomplete,
+        not_known=summary.not_known,
+        groups=[find_group_line(view, group, place) for place, group in enumerate(groups)],
+        may_replay=view.may(Permission.REJECTION_REPLAY),
+        replay_right=Permission.REJECTION_REPLAY.value,
+        waiting=waiting,
         silent=silent,
         silent_total=silent_total,
         serial=serial,
@@ -60,10 +104,33 @@ def show_data_quality(
             )
         ],
         filtered=bool(reason or serial),
-        rows=[_find_row(view, one) for one in refused[:ROWS]],
+        rows=[find_rejection_line(view, one) for one in refused[:ROWS]],
         older=view.link("/data-quality", reason=reason, serial=serial, before=cursor) if cursor else None,
-        proof=view.t("data_quality.proof", messages=f"{ledger.messages:,}"),
+        proof=view.t("data_quality.proof", messages=f"{now_day.messages:,}"),
     )
+
+
+@router.post("/data-quality/replay")
+def ask_for_replay(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.REJECTION_REPLAY)],
+    reason: Annotated[str, Form(max_length=64)],
+    field_pattern: Annotated[str, Form(max_length=300)] = "",
+    serial: Annotated[str, Form(max_length=64)] = "",
+) -> Response:
+    """Has everything of one cause decoded again; a script gets the sentence, a browser without one the page."""
+    view = find_view(request, caller)
+    since = view.now - timedelta(days=GROUP_DAYS)
+    # As the cause is shown: of one serial, if the page is narrowed to one.
+    wanted = RejectionFilters(find_choice(reason, RejectionReason) or None, serial or None, field_pattern, since)
+    if wanted.reason is None:
+        return RedirectResponse("/data-quality", 303)
+    done = change(pool, lambda conn: request_replays(conn, caller.actor, wanted))
+    if request.headers.get("hx-request") != "true":
+        return RedirectResponse(f"/data-quality?done=replay&n={done.requested}", 303)
+    left_out = sum(done.left_out.values())
+    return view.render("parts/replay_result.html", requested=done.requested, left_out=left_out, has_more=done.has_more)
 
 
 def _read_cursor(text: str) -> tuple[datetime, int] | None:
@@ -87,31 +154,3 @@ def _load_silent(view: View, conn: Connection) -> tuple[list[dict[str, str]], in
             ago = name_age(seen, view.now, view.language) if seen else view.t("time.never")
             silent.append({"serial": device.serial, "ago": ago})
     return silent[:SILENT_SHOWN], total
-
-
-def _find_ledger(view: View, ledger: LedgerDay) -> list[Fact]:
-    figures = {
-        "messages": ledger.messages,
-        "values": ledger.values_received,
-        "stored": ledger.stored,
-        "duplicates": ledger.duplicates,
-        "conflicts": ledger.conflicts,
-        "late": ledger.late,
-        "rejected": ledger.rejected,
-    }
-    return [Fact(view.t(f"data_quality.{name}"), f"{figure:,}") for name, figure in figures.items()]
-
-
-def _find_row(view: View, one: StoredRejection) -> dict[str, object]:
-    text = one.payload[:PAYLOAD_SHOWN].decode("utf-8", "backslashreplace")
-    return {
-        "id": one.id,
-        "at": view.when(one.received_at),
-        "serial": one.serial or "–",
-        "reason": one.reason,
-        "field": one.field,
-        "detail": one.detail,
-        "topic": one.topic,
-        "size": len(one.payload),
-        "payload": text + ("…" if len(one.payload) > PAYLOAD_SHOWN else ""),
-    }

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.charts import Chart
+from api.console.data_quality_views import find_completeness, say_share
 from api.console.device_signals import SPANS, load_charts
 from api.console.facts import Fact, say_day
 from api.console.filters import Filter, find_choice
@@ -16,10 +17,11 @@ from api.console.page import View, find_view
 from api.problems import not_found
 from api.state import Database
 from domain.firmware import AttemptOutcome, FirmwareChange, UpdateAttempt, find_attempts
+from domain.health import HealthReason
 from domain.profile import Profile
 from domain.roles import Permission
 from store.device_accounts import DeviceAccount, load_account
-from store.devices import Device, DeviceFilters, count_devices, load_device, load_devices
+from store.devices import Device, DeviceFilters, count_devices, find_device_health, load_device, load_devices
 from store.firmware import load_firmware_changes, load_firmware_reports
 from store.pool import Connection
 from store.profiles import load_profiles
@@ -75,6 +77,7 @@ def show_devices(
                 "serial": d.serial,
                 "model": _name_model(view, d),
                 "customer": " · ".join(part for part in (d.customer_name, d.site_name) if part),
+                "health": say_health(view, d),
                 "connectivity": d.connectivity,
                 "lifecycle": d.lifecycle,
                 "firmware": d.firmware,
@@ -107,6 +110,18 @@ def show_devices(
 
 def _name_model(view: View, device: Device) -> str:
     return device.model_name.get(view.language) or device.model
+
+
+def say_health(view: View, device: Device) -> dict[str, str]:
+    """Whether the device is healthy, and how we know: no alarm says so only where its data are complete."""
+    health = find_device_health(device)
+    share = say_share(device.completeness)
+    return {
+        "state": health.state.value,
+        "why": view.t(f"health_reason.{health.reason.value}", share=share)
+        if health.reason in (HealthReason.COMPLETE, HealthReason.INCOMPLETE)
+        else view.name("health_reason", health.reason.value),
+    }
 
 
 def _load_own_device(conn: Connection, caller: Caller, serial: str) -> Device:
@@ -145,6 +160,8 @@ def show_device(
         device={
             "serial": device.serial,
             "model": _name_model(view, device),
+            "health": say_health(view, device),
+            "trust": find_completeness(view, device.completeness, device.skew_s),
             "connectivity": device.connectivity,
             "connectivity_reason": view.name("connectivity_reason", device.connectivity_reason)
             if device.connectivity_reason

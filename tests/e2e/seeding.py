@@ -31,6 +31,7 @@ from store.pool import Connection
 from store.profiles import record_profile
 from store.readings import ReadingColumns, ensure_partitions, find_days, record_new_readings
 from store.registry import Registry, load_registry
+from store.rejection_groups import fold_rejections
 from store.rejections import record_rejections
 from store.ticket_policies import load_ticket_policies
 from store.users import record_user
@@ -45,6 +46,7 @@ PEOPLE = (
     ("aya", "Aya Sato", ["auditor"]),
     ("sven", "Sven Berg", ["service_manager"]),
     ("ada", "Ada Quist", ["admin"]),
+    ("dina", "Dina Rossi", ["data_steward"]),
 )
 CUSTOMERS = (
     ("C-RUIJIN", "Riverbank Hospital", "S-RUIJIN-ICU", "ICU 3", "Asia/Shanghai", "CN-East"),
@@ -99,8 +101,11 @@ def seed(url: str, *, now: datetime | None = None) -> Seeded:
         triage(conn, moment)
         seeded.capas = propose_capas(conn, QualityWatch(), load_ticket_policies(conn), moment)
         make_rejections(conn, moment)
+        make_data_quality(conn, moment)
         for program in ("ingest", "anomaly", "service-link"):
             record_heartbeat(conn, program, "seed", moment, {})
+        conn.commit()
+        fold_rejections(conn, 1_000)
         conn.commit()
         seeded.orders = [row[0] for row in conn.execute("SELECT code FROM work_order ORDER BY id")]
     return seeded
@@ -266,3 +271,33 @@ def make_rejections(conn: Connection, now: datetime) -> None:
                 RejectionReason.NOT_JSON, None, "unexpected end of data", b'{"values": {"flow": '),
         ],
     )  # fmt: skip
+
+
+QUALITY = """
+    INSERT INTO data_quality_day (day, device_id, expected, present, missing_ratio, completeness, received,
+        duplicate_ratio, inconsistent_ratio, implausible_ratio, skew_s, least_completeness, alerts, judged_until,
+        is_over, judged_at)
+    SELECT %(day)s, id, 57600, round(57600 * %(complete)s), 1 - %(complete)s, %(complete)s, 55000, %(repeated)s, 0, 0,
+        %(skew_s)s, 0.8, %(alerts)s, %(until)s, false, %(until)s
+    FROM device WHERE serial = %(serial)s
+"""
+LEDGER = """
+    INSERT INTO ingest_ledger (day, writer, messages, values_received, stored, duplicates, conflicts, late, rejected)
+    VALUES (%s, 'seed', 482114, 2410577, 2409301, 1204, 3, 2210, 69)
+"""
+
+
+def make_data_quality(conn: Connection, now: datetime) -> None:
+    """What the judging of today found: one device loses much, one has a clock that is off, one has not been judged."""
+    for place, serial in enumerate(SERIALS[:-1]):
+        day = {
+            "day": now.date(),
+            "until": now,
+            "serial": serial,
+            "complete": 0.538 if place == 3 else 0.9994,
+            "repeated": 0.061 if place == 3 else 0.0004,
+            "skew_s": 84.2 if place == 5 else -0.3,
+            "alerts": {3: ["missing", "duplicate"], 5: ["clock_skew"]}.get(place, []),
+        }
+        conn.execute(QUALITY, day)
+    conn.execute(LEDGER, (now.date(),))

@@ -13,7 +13,9 @@ from api.console.language import Message, choose_language, find_name, load_catal
 from domain.breach import Severity
 from domain.capa import CapaGuard, CapaState, CapaTrigger
 from domain.connectivity import ConnectivityReason, ConnectivityState
+from domain.data_quality import AlertKind
 from domain.firmware import AttemptOutcome, Irregularity
+from domain.health import HealthReason, HealthState
 from domain.profile import MonitorRule
 from domain.reading import RejectionReason
 from domain.roles import Role
@@ -35,6 +37,10 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("decision", DecisionKind),
     ("reason", TicketReason),
     ("rejection", RejectionReason),
+    ("rejection_advice", RejectionReason),
+    ("alert", AlertKind),
+    ("health", HealthState),
+    ("health_reason", HealthReason),
     ("role", Role),
     ("trigger", CapaTrigger),
     ("severity", Severity),
