@@ -54,21 +54,22 @@ def _unpack_gzip(payload: bytes, limit: int) -> bytes | Problem:
 def _unpack_zstd(payload: bytes, limit: int) -> bytes | Problem:
     unpacker = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW)
     try:
+        # What a frame says of its size spares the work; it may say anything, and nothing at all.
         if zstandard.frame_content_size(payload) > limit:
             return _refuse_size(limit)
-        # The bound holds where a frame does not say how large its content is; what it says is held to otherwise.
-        return unpacker.decompress(payload, max_output_size=limit, allow_extra_data=False)
+        with unpacker.stream_reader(payload, read_across_frames=False) as reader:
+            if len(reader.read(limit + 1)) > limit:
+                return _refuse_size(limit)
+        # Now that it is known to fit, once more with the reader that knows where the frame ends, and has no bound.
+        stream = unpacker.decompressobj(read_across_frames=False)
+        unpacked = stream.decompress(payload)
     except zstandard.ZstdError as error:
-        return _refuse_size(limit) if _is_larger(unpacker, payload, limit) else _refuse(f"zstd: {error}")
-
-
-def _is_larger(unpacker: zstandard.ZstdDecompressor, payload: bytes, limit: int) -> bool:
-    """Whether there is more in it than the limit, which the library does not tell from a truncated stream."""
-    try:
-        with unpacker.stream_reader(payload) as reader:
-            return len(reader.read(limit + 1)) > limit
-    except zstandard.ZstdError:
-        return False
+        return _refuse(f"zstd: {error}")
+    if not stream.eof:
+        return _refuse("zstd: the frame ends before its end")
+    if stream.unused_data:
+        return _refuse(f"zstd: {len(stream.unused_data):,} bytes follow the frame")
+    return unpacked
 
 
 def _refuse(detail: str) -> Problem:

@@ -159,8 +159,10 @@ def _read_pack(pack: list[Any] | Problem, route: Route, received_us: int) -> Ite
         yield obstacle
         return
     reader, part = _Reader(route, received_us), _OpenPart()
+    is_empty = True
     for i, record in enumerate(pack):
         found = reader.read(i, record)
+        is_empty = is_empty and found is None
         if isinstance(found, _Measured):
             for label, value in found.values:
                 key = f"{found.key}_sum" if label == "s" else found.key
@@ -173,6 +175,8 @@ def _read_pack(pack: list[Any] | Problem, route: Route, received_us: int) -> Ite
             yield found
     if part.values:
         yield part.close()
+    if is_empty:
+        yield Problem(RejectionReason.EMPTY, None, "the pack measures nothing")
 
 
 def _find_obstacle(pack: list[Any]) -> Problem | None:
