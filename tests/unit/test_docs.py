@@ -143,7 +143,7 @@ def test_every_command_has_an_example_of_itself(path: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("call", "unknown"),
     [
-        ("forewarn devices credentials SN-1", "forewarn devices credentials"),
+        ("forewarn devices retire SN-1", "forewarn devices retire"),
         ("x | .venv/bin/forewarn devices import -", None),
         ("TOKEN=$(.venv/bin/forewarn tokens make --name x)", "forewarn tokens make"),
         ("FOREWARN_HTTP_PORT=8080 forewarn demo", None),
