@@ -39,18 +39,21 @@ class LinkedBreach:
     evidence_sha256: str | None
     evidence_frozen_at: datetime | None
     monitor_false_alarms: int | None  # the monitor is flagged: so many orders of it were false alarms
+    completeness: float | None  # of the device's data on the day (UTC) when it was first seen
+    skew_s: float | None  # of its clock on that day
 
 
 LOAD_LINKED_BREACHES = """
     SELECT b.id, d.serial, b.monitor, b.profile_version, b.kind, b.severity, b.fault_group, b.state, b.first_seen,
         b.raised_at, b.last_seen, b.cleared_at, b.count, b.peak, b.score, b.firmware, b.reason_code, b.params,
         wb.linked_at, r.sensor, e.body AS evidence, e.sha256 AS evidence_sha256, e.frozen_at AS evidence_frozen_at,
-        f.false_alarms AS monitor_false_alarms
+        f.false_alarms AS monitor_false_alarms, q.completeness, q.skew_s
     FROM work_order_breach wb JOIN breach b ON b.id = wb.breach_id JOIN device d ON d.id = b.device_id
     LEFT JOIN series r ON r.id = b.series_id
     LEFT JOIN evidence e ON e.breach_id = b.id
     LEFT JOIN monitor_flag f ON f.device_model_id = d.device_model_id AND f.monitor = b.monitor
         AND f.profile_version = b.profile_version
+    LEFT JOIN data_quality_day q ON q.device_id = b.device_id AND q.day = (b.first_seen AT TIME ZONE 'UTC')::date
     WHERE wb.work_order_id = %s ORDER BY b.raised_at DESC, b.id LIMIT %s
 """
 

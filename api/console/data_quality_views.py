@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from api.console.facts import Fact
+from api.console.facts import Fact, say_share, say_skew
 from api.console.instants import Instant, name_duration
 from api.console.page import View
 from domain.data_quality import AlertKind
@@ -90,24 +90,6 @@ def find_quality_line(view: View, day: QualityDay) -> QualityLine:
         until=None if day.is_over else view.when(day.judged_until),
         is_simulated=day.is_simulated,
     )
-
-
-def say_share(share: float | None) -> str:
-    """A share in per cent, never rounded to nothing or to all; a dash where there is none."""
-    if share is None:
-        return "–"
-    if 0.0 < share < 0.001:
-        return "< 0.1%"
-    if 0.999 < share < 1.0:
-        return "> 99.9%"
-    return f"{100 * share:.1f}%"
-
-
-def say_skew(skew_s: float | None) -> str:
-    """How far a clock is ahead (+) or behind (−)."""
-    if skew_s is None:
-        return "–"
-    return f"{'−' if skew_s < -0.05 else '+' if skew_s > 0.05 else ''}{abs(skew_s):,.1f} s"
 
 
 def find_completeness(view: View, completeness: float | None, skew_s: float | None) -> list[Fact]:

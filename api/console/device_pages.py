@@ -8,9 +8,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.charts import Chart
-from api.console.data_quality_views import find_completeness, say_share
+from api.console.data_quality_views import find_completeness
 from api.console.device_signals import SPANS, load_charts
-from api.console.facts import Fact, say_day
+from api.console.facts import Fact, say_day, say_share
 from api.console.filters import Filter, find_choice
 from api.console.order_rows import find_row
 from api.console.page import View, find_view

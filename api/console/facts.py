@@ -24,6 +24,24 @@ def say_day(view: View, day: date | None) -> str:
     return view.t("fact.unknown") if day is None else day.isoformat()
 
 
+def say_share(share: float | None) -> str:
+    """A share in per cent, never rounded to nothing or to all; a dash where there is none."""
+    if share is None:
+        return "–"
+    if 0.0 < share < 0.001:
+        return "< 0.1%"
+    if 0.999 < share < 1.0:
+        return "> 99.9%"
+    return f"{100 * share:.1f}%"
+
+
+def say_skew(skew_s: float | None) -> str:
+    """How far a clock is ahead (+) or behind (−)."""
+    if skew_s is None:
+        return "–"
+    return f"{'−' if skew_s < -0.05 else '+' if skew_s > 0.05 else ''}{abs(skew_s):,.1f} s"
+
+
 def find_device_facts(view: View, cards: OrderCards) -> list[Fact]:
     """The device card of a work order."""
     t = view.t
@@ -73,6 +91,8 @@ def find_trust_facts(view: View, breach: LinkedBreach, evidence: EvidenceView | 
         Fact(t("trust.rule"), t("trust.rule_value", monitor=breach.monitor, version=breach.profile_version)),
         Fact(t("trust.firmware"), breach.firmware or unknown),
         Fact(t("trust.score"), f"{breach.score:.1f}"),
+        Fact(t("trust.completeness"), unknown if breach.completeness is None else say_share(breach.completeness)),
+        Fact(t("trust.skew"), unknown if breach.skew_s is None else say_skew(breach.skew_s)),
     ]
     if evidence is not None:
         if evidence.detector:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Dialog, Page
 
 from api.console.language import load_catalogue
 from tests.e2e.browser import DESKTOP, PHONE, open_page, sign_in
@@ -166,3 +166,27 @@ def test_pages_keep_their_budget(chromium: Browser, service: Service, address: s
         sizes = {url: len(gzip.compress(page.request.get(url).body())) for url in urls}
         assert sum(sizes.values()) <= budget, sizes
         assert len(sizes) <= 7, urls
+
+
+def test_a_cause_is_replayed_after_a_question_and_says_what_becomes_of_it(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "dina", PASSWORD)
+        page.goto("/data-quality")
+        assert find_barriers(page) == []
+        asked: list[str] = []
+
+        def decline(dialog: Dialog) -> None:
+            asked.append(dialog.message)
+            dialog.dismiss()
+
+        page.once("dialog", decline)
+        replay = page.get_by_role("button", name="Replay: Unknown serial")
+        replay.click()
+        assert "Unknown serial" in asked[0]
+        assert page.get_by_text("will be decoded again").count() == 0
+        page.once("dialog", lambda dialog: dialog.accept())
+        replay.click()
+        page.get_by_text("1 will be decoded again within seconds.").wait_for()
+        page.reload()
+        page.get_by_text("Replay requested").wait_for()
+        assert not watched.errors
