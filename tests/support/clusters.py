@@ -1,6 +1,7 @@
 """Data folders of PostgreSQL for the tests: initialised once in each process, and copied for each server."""
 
 import atexit
+import os
 import shutil
 import subprocess
 import tempfile
@@ -9,13 +10,25 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from forewarn.embedded_postgres import Cluster, prepare_cluster
+import psutil
+
+from forewarn.embedded_postgres import Cluster, prepare_cluster, start_server
+
+GIB = 1 << 30
+MEMORY = Path("/dev/shm")
+# A run holds well below two: four servers with a few databases, and what they write ahead.
+ROOM_IN_MEMORY = 4 * GIB
+MEMORY_LEFT = 8 * GIB
 
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """A folder that every user may walk through: as root, PostgreSQL runs under another account."""
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
+    """A folder for data, in memory where there is plenty; every user may walk through it.
+
+    As root, PostgreSQL runs under another account. A database is hundreds of small files, made and removed for each
+    test: on a disk with other work that takes most of the time of many tests.
+    """
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=find_place(), ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o711)
         yield folder
@@ -31,9 +44,22 @@ def copy_cluster(var: Path) -> Cluster:
     return prepare_cluster(var)
 
 
+def start_quick_server(cluster: Cluster, log: Path) -> subprocess.Popen[bytes]:
+    """A server that outlives any kill of its processes, but not a power cut: nobody pulls the plug of a test."""
+    return start_server(cluster, log, fsync="off", full_page_writes="off", max_connections="300", max_wal_size="256MB")
+
+
+@cache
+def find_place() -> Path | None:
+    """Where data of tests go: a file system in memory with room to spare; None means the usual folder."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and psutil.virtual_memory().available > MEMORY_LEFT:
+        return MEMORY if shutil.disk_usage(MEMORY).free > ROOM_IN_MEMORY else None
+    return None
+
+
 @cache
 def _prepare_original() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="forewarn-cluster-"))
+    folder = Path(tempfile.mkdtemp(prefix="forewarn-cluster-", dir=find_place()))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o711)
     prepare_cluster(folder)

@@ -12,9 +12,9 @@ import psycopg
 from psycopg import sql
 
 from forewarn.child_process import end
-from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, SUPERUSER, start_server
+from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, SUPERUSER
 from store.migrate import migrate
-from tests.support.clusters import copy_cluster
+from tests.support.clusters import copy_cluster, start_quick_server
 
 TIMESCALE_VARIABLE = "FOREWARN_TEST_TIMESCALE_URL"
 COMMUNITY_VARIABLE = "FOREWARN_TEST_COMMUNITY_URL"
@@ -64,9 +64,9 @@ class DatabaseServer:
 
 @contextmanager
 def embedded_server(folder: Path) -> Iterator[DatabaseServer]:
-    """The product's own embedded PostgreSQL, in `folder`, without fsync: nobody pulls the plug of a test."""
+    """The product's own embedded PostgreSQL, in `folder`."""
     cluster = copy_cluster(folder)
-    process = start_server(cluster, folder / "postgres.log", fsync="off", full_page_writes="off", max_connections="300")
+    process = start_quick_server(cluster, folder / "postgres.log")
     try:
         yield _with_template("postgresql", cluster.url(SUPERUSER, "postgres"), cluster.url(OWNER), cluster.url(APP))
     finally:

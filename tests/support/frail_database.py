@@ -8,9 +8,9 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, Signals
 import psutil
 
 from forewarn.child_process import end
-from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, Cluster, start_server
+from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, Cluster
 from store.migrate import migrate
-from tests.support.clusters import copy_cluster, temporary_folder
+from tests.support.clusters import copy_cluster, start_quick_server, temporary_folder
 from tests.support.databases import Database
 
 
@@ -26,7 +26,7 @@ class FrailDatabase:
 
     def start(self) -> None:
         """Accepts connections on return; after a kill it has recovered."""
-        self._process = start_server(self._cluster, self._log, fsync="off", max_connections="300")
+        self._process = start_quick_server(self._cluster, self._log)
 
     def stop(self) -> None:
         """Ended in order: open transactions are rolled back."""
