@@ -8,6 +8,7 @@ from time import monotonic
 
 from domain.profile import Retention
 from service_link.settings import ServiceLinkSettings
+from store.decisions import record_decided_to
 from store.device_days import remove_old_device_days
 from store.migrate import load_flavour
 from store.pool import DATABASE_GONE, RETRYABLE, Connection, open_connection
@@ -68,6 +69,8 @@ class _Keeper:
             if monotonic() >= self._next_retention and self._keep_on():
                 self._next_retention = monotonic() + self._settings.retention_s
                 apply_retention(self._conn, datetime.now(UTC), self._settings, self._keep_on)
+                with self._conn.transaction():
+                    record_decided_to(self._conn)
         except RETRYABLE as error:
             log.info("a round of housekeeping is left to the next: %s", error)
         except DATABASE_GONE:

@@ -22,6 +22,8 @@ class Flow:
     transitions_waiting: int  # found by scoring and not yet decided
     oldest_waiting_at: datetime | None
     outbox_waiting: int
+    rolled_up_to: datetime  # charts take what is newer from the readings themselves
+    rollups_late: int  # marks of late readings that the roll-ups do not hold yet
 
 
 LOAD_FLOW = """
@@ -29,8 +31,10 @@ LOAD_FLOW = """
         (SELECT max(last_observed_at) FROM series) AS last_observed_at,
         (SELECT coalesce(sum(head - consumed), 0)::bigint FROM shard) AS blocks_waiting,
         t.waiting AS transitions_waiting, t.oldest AS oldest_waiting_at,
-        (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND NOT is_simulated) AS outbox_waiting
+        (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND NOT is_simulated) AS outbox_waiting,
+        r.minutes_to AS rolled_up_to, (SELECT count(*) FROM rollup_late) AS rollups_late
     FROM installation i
+    CROSS JOIN rollup_state r
     CROSS JOIN (
         SELECT count(*) AS devices, count(*) FILTER (WHERE connectivity = 'ONLINE') AS devices_online,
             max(last_seen_at) AS last_message_at
@@ -38,7 +42,8 @@ LOAD_FLOW = """
     ) d
     CROSS JOIN (
         SELECT count(*) AS waiting, min(recorded_at) AS oldest FROM breach_transition b
-        WHERE NOT EXISTS (SELECT FROM ticket_decision WHERE transition_id = b.id)
+        WHERE id > (SELECT decided_to FROM triage_state)
+            AND NOT EXISTS (SELECT FROM ticket_decision WHERE transition_id = b.id)
     ) t
 """
 

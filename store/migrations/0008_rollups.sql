@@ -37,6 +37,11 @@ DECLARE
     level record;
 BEGIN
     IF (SELECT flavour FROM installation) = 'timescaledb-community' THEN
+        -- Readings are decimals of few digits. As bits they have nothing in common, so that the columnstore's packing of floats
+        -- (Gorilla) leaves six bytes of eight; its dictionary leaves less than two. It takes the dictionary for every type that it
+        -- does not know, and a domain is one; everybody else sees a double precision.
+        CREATE DOMAIN reading_value AS double precision;
+        ALTER TABLE reading ALTER COLUMN value TYPE reading_value;
         CREATE MATERIALIZED VIEW reading_1m
             WITH (timescaledb.continuous, timescaledb.materialized_only = false, timescaledb.chunk_interval = '10 days') AS
             SELECT series_id, public.time_bucket('1 minute', observed_at) AS bucket,
@@ -224,6 +229,16 @@ BEGIN
 END
 $$;
 CREATE INDEX outbox_simulated ON outbox (id) WHERE is_simulated;
+
+-- Every breach transition up to this one has its decision, and none before it is still to be committed: who counts those that
+-- wait begins behind it. Moved by housekeeping.
+CREATE TABLE triage_state (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    decided_to bigint NOT NULL DEFAULT 0
+);
+INSERT INTO triage_state DEFAULT VALUES;
+GRANT SELECT, UPDATE ON triage_state TO forewarn_app;
+COMMENT ON TABLE triage_state IS 'Up to which breach transition every one is decided.';
 
 -- The community edition's refresher, run every minute by TimescaleDB's scheduler as the owner of the aggregates. It takes the
 -- steps of store/rollup_refresh.py in their order and, like that, may be killed between any two. `config`: "now", for tests.
