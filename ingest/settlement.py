@@ -74,8 +74,11 @@ def _find_left(row: OpenRejection, problem: Rejection | None, found: Replayed, p
     if problem is not None:
         return problem.weight if row.is_requested else row.weight
     if row.reason == RejectionReason.TOO_FAST:
-        # It stands for a run of messages, of which this one was kept.
-        return max(0, row.weight - found.readings - sum(p.weight for p in problems))
+        # It stands for a run of messages, of which this one was kept. What others said in it through the same gateway
+        # was stored when it came.
+        is_alone = f"/{row.serial}/" in row.topic
+        accepted = found.readings + sum(p.weight for p in problems) if is_alone else found.stored
+        return max(0, row.weight - accepted)
     return 0
 
 

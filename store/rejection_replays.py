@@ -162,10 +162,24 @@ def lock_requested(conn: Connection, messages: int) -> list[list[OpenRejection]]
         return []
     with conn.cursor(row_factory=class_row(OpenRejection)) as cursor:
         rows = cursor.execute(LOCK_MESSAGES, ([at for at, _ in wanted], [topic for _, topic in wanted])).fetchall()
-    by_message: dict[tuple[datetime, str], list[OpenRejection]] = {key: [] for key in wanted}
+    by_place: dict[tuple[datetime, str], list[OpenRejection]] = {key: [] for key in wanted}
     for row in rows:
-        by_message[row.received_at, row.topic].append(row)
-    return [message for message in by_message.values() if any(row.is_requested for row in message)]
+        by_place[row.received_at, row.topic].append(row)
+    found = [message for place in by_place.values() for message in _split_messages(place)]
+    return [message for message in found if any(row.is_requested for row in message)]
+
+
+def _split_messages(rows: list[OpenRejection]) -> list[list[OpenRejection]]:
+    """Rejections of one topic and instant by their message: nearly always one, as every message has its microsecond."""
+    messages: dict[bytes, list[OpenRejection]] = {}
+    for row in rows:
+        if row.is_whole:
+            messages.setdefault(bytes(row.payload), []).append(row)
+    for row in rows:
+        if not row.is_whole:
+            begin = bytes(row.payload)
+            messages.setdefault(next((whole for whole in messages if whole.startswith(begin)), begin), []).append(row)
+    return [*messages.values()]
 
 
 COUNT_WAITING = """

@@ -253,3 +253,14 @@ def test_causes_are_counted_once_and_know_what_was_replayed(lab: Lab, bench: Ben
     replay(bench)
     groups = load_rejection_groups(bench.conn, from_micros(NOW_US).date(), reason="unknown_serial")
     assert [(g.count, g.open, g.some_serials) for g in groups] == [(2, 1, ["NEW-1", "NEW-2"])]
+
+
+def test_messages_that_were_received_in_one_instant_are_told_apart(lab: Lab, bench: Bench) -> None:
+    first, second = telemetry("NEW-1", NOW_MS, level=1), telemetry("NEW-1", NOW_MS + 1, level=2)
+    bench.take([first], NOW_US)
+    bench.take([second], NOW_US)
+    register_new(bench)
+    renew(bench)
+    assert replay(bench) == 2
+    assert [row["value"] for row in lab.query("SELECT value FROM reading ORDER BY value")] == [1.0, 2.0]
+    assert lab.load_ledger()["rejected"] == 0
