@@ -10,16 +10,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.message import Message
+from ingest.mqtt_packets import (
+    KEPT_OF_OVERSIZED,
+    encode_acknowledgements,
+    read_publishes,
+)
 from ingest.sparkplug.host import HostState
 
 log = logging.getLogger(__name__)
 
-KEPT_OF_OVERSIZED = 1 << 16  # what is kept of a message that is too large: enough to see what it was
 READ_BYTES = 1 << 16
 READ_AT_MOST = 512  # messages of one read, so that acknowledgements and pings get their turn
 
@@ -29,6 +35,10 @@ TOPIC_FILTERS = ("forewarn/v1/+", "forewarn/v1/+/+", "forewarn/v1/gateway/+/+", 
 
 class ConnectionLostError(Exception):
     """The broker cannot be talked to any more over this connection, for the reason given."""
+
+
+class VersionRefusedError(ConnectionLostError):
+    """The broker ended the connection before it had answered: it may not know this version of MQTT."""
 
 
 def find_filters(share_group: str | None) -> list[str]:
@@ -49,7 +59,25 @@ class _BulkClient(mqtt.Client):
         self._unread = b""
         self._read_to = 0
         self.unsent = bytearray()
+        self.is_mqtt5 = options["protocol"] == MQTTProtocolVersion.MQTTv5
         self.is_collecting = True  # what paho writes waits in `unsent` for `flush`
+
+    def take_publishes(self, most: int, max_payload: int, leave: bytes | None) -> list[Message]:
+        """The messages that have been read from the socket in whole, unless paho is in the middle of a packet."""
+        if not self.has_unread() or self._in_packet["command"]:
+            return []
+        messages, self._read_to = read_publishes(
+            self._unread,
+            self._read_to,
+            most,
+            max_payload,
+            is_mqtt5=self.is_mqtt5,
+            leave=leave,
+        )
+        if messages:
+            with self._msgtime_mutex:
+                self._last_msg_in = mqtt.time_func()
+        return messages
 
     def has_unread(self) -> bool:
         """There are bytes that `select` does not know of."""
@@ -80,7 +108,7 @@ class _BulkClient(mqtt.Client):
 
 
 class Connection:
-    """A persistent session (clean session off) with QoS 1 and acknowledgement by hand.
+    """A persistent session (clean session off) with QoS 1 and acknowledgement by hand, over MQTT 5 or 3.1.1.
 
     Raises
     ------
@@ -101,6 +129,8 @@ class Connection:
         tls: ssl.SSLContext | None,
         username: str | None,
         password: str | None,
+        is_mqtt5: bool,
+        session_expiry_s: int,
         host_state: HostState | None = None,
     ) -> None:
         self._filters = filters if host_state is None else [*filters, host_state.topic]
@@ -110,10 +140,14 @@ class Connection:
         self._inbox_bytes = 0
         self._lost = ""
         self.session_present = False
+        self._is_mqtt5 = is_mqtt5
+        self._is_answered = False
+        self._own_topic = None if host_state is None else host_state.topic.encode()
         client = _BulkClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            clean_session=False,
+            clean_session=None if is_mqtt5 else False,
+            protocol=MQTTProtocolVersion.MQTTv5 if is_mqtt5 else MQTTProtocolVersion.MQTTv311,
             manual_ack=True,
             reconnect_on_failure=False,  # the source connects again, with a back-off and a new generation
         )
@@ -131,7 +165,13 @@ class Connection:
         # With it, paho leaves writing to this loop instead of writing each acknowledgement when it is made.
         client.on_socket_register_write = _leave_to_the_loop
         self._client = client
-        client.connect(host, port, keepalive=keepalive_s)
+        if is_mqtt5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = session_expiry_s
+            properties.ReceiveMaximum = 65_535  # what we bound ourselves; a window of the broker's may be smaller
+            client.connect(host, port, keepalive=keepalive_s, clean_start=False, properties=properties)
+        else:
+            client.connect(host, port, keepalive=keepalive_s)
         found = client.socket()
         if found is None:
             raise ConnectionLostError("the broker closed the connection")
@@ -153,18 +193,24 @@ class Connection:
         ConnectionLostError
             The broker closed or refused the connection.
         """
-        before = -1
-        while before < len(self._inbox) < READ_AT_MOST:
+        while (room := READ_AT_MOST - len(self._inbox)) > 0:
             before = len(self._inbox)
+            messages = self._client.take_publishes(room, self._max_payload, self._own_topic)
+            if messages:
+                self._inbox += messages
+                self._inbox_bytes += sum([len(message.payload) for message in messages])
+                continue
             self._check(self._client.loop_read())
+            if len(self._inbox) == before and not self._client.has_unread():
+                break
         messages, size = self._inbox, self._inbox_bytes
         self._inbox, self._inbox_bytes = [], 0
         return messages, size
 
     def acknowledge(self, packet_ids: Sequence[int]) -> None:
         """One PUBACK for each id, in the order given (MQTT-4.6.0-2 wants the order of receipt)."""
-        for packet_id in packet_ids:
-            self._client.ack(packet_id, 1)
+        if packet_ids:
+            self._client.unsent += encode_acknowledgements(packet_ids)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Hands the message to paho, QoS 0, not retained; `write` sends it."""
@@ -210,10 +256,11 @@ class Connection:
         self.sock.close()
 
     def _check(self, code: MQTTErrorCode) -> None:
-        if self._lost:
-            raise ConnectionLostError(self._lost)
-        if code not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_AGAIN):
-            raise ConnectionLostError(mqtt.error_string(code))
+        lost = self._lost
+        if not lost and code not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_AGAIN):
+            lost = mqtt.error_string(code)
+        if lost:
+            raise (ConnectionLostError if self._is_answered or not self._is_mqtt5 else VersionRefusedError)(lost)
 
     def _on_connect(
         self,
@@ -224,10 +271,16 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
+            # What is refused for its version is tried again with the other one, and nothing else.
+            self._is_answered = str(reason) != "Unsupported protocol version"
             self._lost = f"the broker refuses the connection: {reason}"
             return
+        self._is_answered = True
         self.session_present = flags.session_present
-        client.subscribe([(f, 1) for f in self._filters])
+        if self._is_mqtt5:
+            client.subscribe([(f, SubscribeOptions(qos=1)) for f in self._filters])
+        else:
+            client.subscribe([(f, 1) for f in self._filters])
 
     def _on_subscribe(
         self, client: mqtt.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
@@ -268,8 +321,15 @@ class Connection:
             if message.qos:
                 self._client.ack(message.mid, message.qos)
             return
-        self._inbox.append(Message(topic, payload, message.mid if message.qos else 0, header, size))
+        packet_id = message.mid if message.qos else 0
+        self._inbox.append(Message(topic, payload, packet_id, header, size, _find_content_type(message)))
         self._inbox_bytes += len(payload)
+
+
+def _find_content_type(message: mqtt.MQTTMessage) -> str:
+    """As `mqtt_packets.find_content_type`, of a message that paho has taken apart."""
+    named = {name.lower(): text for name, text in getattr(message.properties, "UserProperty", ())}
+    return str(getattr(message.properties, "ContentType", named.get("content-type", "")))
 
 
 def _leave_to_the_loop(client: mqtt.Client, userdata: Any, sock: Any) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from domain.broker_address import BrokerAddress, parse_broker_address
 from domain.errors import ConfigurationError
 from ingest.message import Message
-from ingest.mqtt_connection import Connection, ConnectionLostError, find_filters
+from ingest.mqtt_connection import Connection, ConnectionLostError, VersionRefusedError, find_filters
 from ingest.settings import MqttSettings
 from ingest.sparkplug.host import HostState
 
@@ -95,6 +95,7 @@ class MqttSource:
         self._filters = find_filters(settings.share_group) if filters is None else filters
         self._host_id = host_id
         self._address = _find_address(settings)
+        self._is_mqtt5 = _find_version(settings)
         self._now_us = now_us
         self._max_payload = max_payload
         self._changed = threading.Condition()
@@ -201,15 +202,23 @@ class MqttSource:
             started = time.monotonic()
             try:
                 self._serve(self._open())
+            except VersionRefusedError as error:
+                self._note_problem(error)
+                if self._settings.version == "auto":
+                    self._is_mqtt5 = False  # for as long as this process runs
+                    continue
             except (OSError, ConnectionLostError) as error:
-                with self._changed:
-                    self._problem = str(error) or type(error).__name__
-                if not self._closing.is_set():
-                    log.warning("broker %s:%s: %s", self._address.host, self._address.port, self._problem)
+                self._note_problem(error)
             failures = 0 if time.monotonic() - started > 10 else failures + 1
             ceiling = min(self._settings.max_backoff_s, 0.1 * 2 ** min(failures, 20))
             # Half fixed, half random: a thousand clients do not come back in the same instant.
             self._closing.wait(ceiling * (0.5 + random.random() / 2))  # noqa: S311
+
+    def _note_problem(self, error: Exception) -> None:
+        with self._changed:
+            self._problem = str(error) or type(error).__name__
+        if not self._closing.is_set():
+            log.warning("broker %s:%s: %s", self._address.host, self._address.port, self._problem)
 
     def _open(self) -> Connection:
         address = self._address
@@ -224,6 +233,8 @@ class MqttSource:
             tls=address.tls,
             username=address.username,
             password=address.password,
+            is_mqtt5=self._is_mqtt5,
+            session_expiry_s=self._settings.session_expiry_s,
             host_state=None if self._host_id is None else HostState(self._host_id, self._now_us() // 1000),
         )
 
@@ -322,6 +333,13 @@ def find_receipt(now_us: int, free_us: int) -> int:
     """When a message was received: now, but not before `free_us`, as every message has a microsecond of its own (see
     `ingest.columns`). A clock that was set back is followed: else all would be stamped with its former future."""
     return now_us if free_us - now_us > CLOCK_WAS_SET_US else max(now_us, free_us)
+
+
+def _find_version(settings: MqttSettings) -> bool:
+    """Whether MQTT 5 is to be spoken, at first."""
+    if settings.version not in ("auto", "5", "3.1.1"):
+        raise ConfigurationError(f"the MQTT version is auto, 5 or 3.1.1, not {settings.version}")
+    return settings.version != "3.1.1"
 
 
 def _find_address(settings: MqttSettings) -> _Address:

@@ -17,6 +17,8 @@ class MqttSettings:
     cert_file: str | None = None  # mqtts: what to show to a broker that asks for a certificate, with its key
     key_file: str | None = None
     share_group: str | None = None  # several processes: the broker divides the messages among those of one group
+    version: str = "auto"  # MQTT 5, or 3.1.1 with a broker that knows no other; or one of the two, forced
+    session_expiry_s: int = 30 * 86_400  # MQTT 5: how long the broker keeps for us what arrives while we are away
     keepalive_s: int = 60
     connect_timeout_s: float = 5.0
     max_backoff_s: float = 30.0
