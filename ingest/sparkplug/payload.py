@@ -101,9 +101,8 @@ def _parse(payload: bytes) -> Any | Problem:
     message = _Payload()
     try:
         message.ParseFromString(payload)
-    except (DecodeError, UnicodeDecodeError) as error:
-        detail = f"it is no Sparkplug B payload: {shorten(str(error)) or 'it cannot be parsed'}"
-        return Problem(RejectionReason.NOT_SPARKPLUG, None, detail)
+    except DecodeError:
+        return Problem(RejectionReason.NOT_SPARKPLUG, None, "it cannot be read as a Sparkplug B payload")
     return message
 
 
