@@ -191,17 +191,22 @@ def test_a_database_that_hangs_is_waited_for_in_bounded_memory(mosquitto: Mosqui
         assert largest <= 500 + 512
 
 
-def test_readings_of_a_device_that_was_registered_a_moment_ago(database: Database, mosquitto: MosquittoProcess) -> None:
+def test_readings_of_a_device_that_was_registered_a_moment_ago_and_what_it_had_sent_before(
+    database: Database, mosquitto: MosquittoProcess
+) -> None:
     register(database.url, PROFILE, make_devices(DEVICES))
     lab = Lab(database.url)
     with ingest_in_thread(database.url, mosquitto.broker.url):
         wait_until_subscribed(lab, mosquitto.port)
+        topic = f"forewarn/v1/T-{DEVICES + 4:04}/telemetry"
+        publish_all(mosquitto.port, [(topic, number(2)[1])])
+        wait_until(lambda: lab.query("SELECT * FROM rejection") != [], what="a rejection")
         with psycopg.connect(database.url) as conn:
             record_installed_base(conn, make_devices(DEVICES + 5), actor="test", role="admin")
-        topic, payload = f"forewarn/v1/T-{DEVICES + 4:04}/telemetry", number(1)[1]
-        publish_all(mosquitto.port, [(topic, payload)])
-        wait_until(lambda: lab.count_readings() == 2, what="its reading")
-        assert lab.query("SELECT * FROM rejection") == []
+        publish_all(mosquitto.port, [(topic, number(1)[1])])
+        wait_until(lambda: lab.count_readings() == 3, what="its readings")
+        assert [row["replay_outcome"]["stored"] for row in lab.query("SELECT * FROM rejection")] == [1]
+        assert lab.load_ledger()["rejected"] == 0
 
 
 def test_readings_without_a_time_come_once_however_often_they_are_sent_again(
