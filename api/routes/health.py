@@ -109,6 +109,8 @@ def read_health(pool: Database, caller: Annotated[Caller | None, Depends(identif
             transitions_waiting=flow.transitions_waiting,
             oldest_waiting_age_s=_age(flow, "oldest_waiting_at"),
             outbox_waiting=flow.outbox_waiting,
+            rollup_lag_s=(flow.at - flow.rolled_up_to).total_seconds(),
+            rollups_late=flow.rollups_late,
         ),
         ledger=_describe_ledger(figures) if is_insider else None,
         data_quality=DataQualityHealth(
@@ -204,6 +206,11 @@ def make_families(found: Figures) -> list[Metric]:
         "forewarn_transitions_waiting": ("Breach transitions not decided", flow.transitions_waiting),
         "forewarn_transitions_oldest_seconds": ("Age of the oldest of them", _age(flow, "oldest_waiting_at") or 0.0),
         "forewarn_outbox_waiting": ("Events not delivered", flow.outbox_waiting),
+        "forewarn_rollup_lag_seconds": (
+            "How far the roll-ups of readings are behind",
+            (flow.at - flow.rolled_up_to).total_seconds(),
+        ),
+        "forewarn_rollups_late": ("Marks of late readings not rolled up yet", flow.rollups_late),
         "forewarn_last_message_age_seconds": ("Time since the last message", _age(flow, "last_message_at")),
         "forewarn_replays_waiting": ("Rejections that are to be decoded again", found.replays_waiting),
     }

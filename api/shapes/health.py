@@ -31,6 +31,10 @@ class FlowHealth(Shape):
     transitions_waiting: int = Field(description="Breach transitions that are not decided.")
     oldest_waiting_age_s: float | None
     outbox_waiting: int
+    rollup_lag_s: float = Field(
+        description="How far the roll-ups of readings are behind; 70 minutes is usual, and charts are exact anyway."
+    )
+    rollups_late: int = Field(description="Marks of late readings that the roll-ups do not hold yet.")
 
 
 class LedgerHealth(Shape):
