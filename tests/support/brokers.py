@@ -20,6 +20,7 @@ listener {port} 127.0.0.1
 allow_anonymous true
 max_inflight_messages 0
 max_queued_messages 0
+queue_qos0_messages true
 persistence true
 persistence_location {folder}/
 autosave_interval 1

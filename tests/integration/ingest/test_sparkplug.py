@@ -143,6 +143,15 @@ def test_life_of_an_edge_node(lab: Lab, database: Database, mosquitto: Mosquitto
         reasons = lab.query("SELECT reason, serial, topic FROM rejection")
         assert [(row["reason"], row["serial"]) for row in reasons] == [("no_birth", "S-0000")]
 
+        with psycopg.connect(database.url, autocommit=True) as conn:
+            conn.execute("""
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'forewarn ingest sparkplug'
+            """)
+        edge.report("S-0000", start + 5_000, {"level": 6.5})
+        wait_for_values(lab, "level", 1.5, 2.5, 3.5, 4.5, 5.5, 6.5)
+        assert edge.births == births + 1, "a lost connection to the database is nobody's business but ours"
+
         edge.close()
         wait_for_states(lab, "OFFLINE", "OFFLINE")
         lab.load_ledger()
@@ -164,9 +173,13 @@ def test_restarts_and_takeovers(lab: Lab, database: Database, mosquitto: Mosquit
             edge.report("S-0000", start + 1_000, {"level": 2.5})
             wait_for_values(lab, "level", 1.5, 2.5)
 
-    edge.cut()  # while nobody listens: the broker keeps the death for the session that goes from one to the next
+    # Nobody listens: the broker keeps it for the session that goes from one to the next.
+    edge.report("S-0000", start + 1_500, {"level": 3})
+    edge.report("S-0000", start + 1_600, {"level": 3.25})
+    edge.cut()
     with ingest_running(database.url, url, "three"):
         wait_for_states(lab, "OFFLINE", "OFFLINE")
+        assert find_values(lab, "level") == [1.5, 2.5, 3.0, 3.25]
         edge.connect()
         wait_for_states(lab, "ONLINE", "ONLINE")
     assert edge.births == 2, "no restart and no takeover asks for anything"
@@ -179,7 +192,7 @@ def test_restarts_and_takeovers(lab: Lab, database: Database, mosquitto: Mosquit
         edge.report("S-0000", start + 2_000, {"level": 3.5})
         wait_until(lambda: edge.births == 3, what="the rebirth that was asked for", timeout_s=60)
         edge.report("S-0000", start + 3_000, {"level": 4.5})
-        wait_for_values(lab, "level", 1.5, 2.5, 3.5, 4.5)
+        wait_for_values(lab, "level", 1.5, 2.5, 3.0, 3.25, 3.5, 4.5)
     reasons = lab.query("SELECT DISTINCT reason, serial FROM rejection")
     assert reasons == [{"reason": "no_birth", "serial": "S-0000"}]
     lab.load_ledger()
