@@ -299,6 +299,10 @@ def test_engineers_make_and_revoke_accounts_by_the_api(api: Api, secured: Secure
     assert api.request("DELETE", "/devices/T-0007/credentials", headers=headers).status_code == 204
     assert api.get("/devices/T-0007", headers=headers).json()["account"]["state"] == "REVOKED"
     assert "T-0007" not in secured.accounts.load_usernames()
+    api.add_user("eve", Role.ENGINEER)
+    page = api.client.get("/devices/T-0007", headers=api.sign_in("eve").reading)
+    assert "Broker account" in page.text
+    assert "revoked" in page.text
     for path in ("/devices/NOBODY/credentials", "/devices/NOBODY/claim-code"):
         assert api.post(path, headers=headers, json={}).status_code == 404
     assert api.get("/devices/T-0011", headers=headers).json()["account"] is None
