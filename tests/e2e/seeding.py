@@ -19,12 +19,14 @@ from domain.installed_base import InstalledDevice
 from domain.profile import MonitorRule, Profile
 from domain.profile_file import parse_profile
 from domain.reading import Rejection, RejectionReason
+from domain.report import FirmwareReport, FirmwareState
 from domain.sentences import duration, quantity
 from service_link.batch import triage_batch
 from service_link.quality import QualityWatch, propose_capas
 from store.breaches import load_raw_windows, record_evidence, record_transitions
 from store.certificates import record_certificate
 from store.decisions import load_undecided
+from store.firmware import load_firmware_changes
 from store.heartbeats import record_heartbeat
 from store.installed_base import record_installed_base
 from store.pool import Connection
@@ -33,6 +35,7 @@ from store.readings import ReadingColumns, ensure_partitions, find_days, record_
 from store.registry import Registry, load_registry
 from store.rejection_groups import fold_rejections
 from store.rejections import record_rejections
+from store.reports import record_firmware_report
 from store.ticket_policies import load_ticket_policies
 from store.users import record_user
 
@@ -96,6 +99,7 @@ def seed(url: str, *, now: datetime | None = None) -> Seeded:
             make_readings(conn, registry, serial, moment, place)
         conn.execute(HISTORY, {"since": moment - timedelta(days=400), "now": moment, "never": NEVER_SEEN})
         conn.commit()
+        make_firmware(conn, registry, moment)
         make_breaches(conn, registry, pump, moment)
         conn.commit()
         triage(conn, moment)
@@ -109,6 +113,21 @@ def seed(url: str, *, now: datetime | None = None) -> Seeded:
         conn.commit()
         seeded.orders = [row[0] for row in conn.execute("SELECT code FROM work_order ORDER BY id")]
     return seeded
+
+
+def make_firmware(conn: Connection, registry: Registry, now: datetime) -> None:
+    """The first pump has said what it runs, failed at an update, and got another version of its motor's controller."""
+    device_id = registry.devices[SERIALS[0]].id
+    said = (
+        (timedelta(days=300), "main", "2.4.1", FirmwareState.UPDATED, None),
+        (timedelta(days=299), "motor", "7.0", FirmwareState.UPDATED, None),
+        (timedelta(days=2, minutes=4), "main", "2.5.0", FirmwareState.DOWNLOADING, None),
+        (timedelta(days=2), "main", "2.5.0", FirmwareState.FAILED, "the signature does not match"),
+        (timedelta(minutes=7), "motor", "7.1", FirmwareState.UPDATED, None),
+    )
+    for ago, component, version, state, error in said:
+        us = to_micros(now - ago)
+        record_firmware_report(conn, FirmwareReport(device_id, us, us + 200, component, version, state, None, error))
 
 
 def make_devices(model: str) -> list[InstalledDevice]:
@@ -248,7 +267,8 @@ def raise_breach(
     windows = find_windows(transition, slot)
     loaded = load_raw_windows(conn, windows)
     raw = {window.series_id: loaded[window.breach_id, window.series_id] for window in windows}
-    record_evidence(conn, [build_evidence(transition, slot, None, registered.firmware, raw)])
+    changes = load_firmware_changes(conn, registered.id, windows[0].since, windows[0].until)
+    record_evidence(conn, [build_evidence(transition, slot, None, registered.firmware, raw, changes)])
     return transition
 
 
