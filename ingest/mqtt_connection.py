@@ -131,6 +131,7 @@ class Connection:
         password: str | None,
         is_mqtt5: bool,
         session_expiry_s: int,
+        is_leaving: bool = False,
         host_state: HostState | None = None,
     ) -> None:
         self._filters = filters if host_state is None else [*filters, host_state.topic]
@@ -141,6 +142,7 @@ class Connection:
         self._lost = ""
         self.session_present = False
         self._is_mqtt5 = is_mqtt5
+        self._is_leaving = is_leaving
         self._is_answered = False
         self._own_topic = None if host_state is None else host_state.topic.encode()
         client = _BulkClient(
@@ -245,13 +247,18 @@ class Connection:
         """
         self._check(self._client.loop_misc())
 
-    def close(self) -> None:
-        """Says goodbye if it still can; the broker keeps the session."""
+    def close(self, *, ends_session: bool = False) -> None:
+        """Says goodbye if it still can; the broker keeps the session, unless it is told, in MQTT 5, to end it."""
         self._client.on_disconnect = None
         self._client.flush()
         self._client.is_collecting = False
         if self._client.is_connected():
-            self._client.disconnect()
+            if ends_session and self._is_mqtt5:
+                farewell = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
+                farewell.SessionExpiryInterval = 0
+                self._client.disconnect(properties=farewell)
+            else:
+                self._client.disconnect()
             self._client.loop_write()
         self.sock.close()
 
@@ -277,7 +284,9 @@ class Connection:
             return
         self._is_answered = True
         self.session_present = flags.session_present
-        if self._is_mqtt5:
+        if self._is_leaving:
+            client.unsubscribe(list(self._filters))
+        elif self._is_mqtt5:
             client.subscribe([(f, SubscribeOptions(qos=1)) for f in self._filters])
         else:
             client.subscribe([(f, 1) for f in self._filters])

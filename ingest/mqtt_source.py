@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 # rumqttd sends up to its window of 100 again without the DUP mark that MQTT-3.3.1-1 asks for.
 UNMARKED_REPEATS = 100
 MAX_TO_PUBLISH = 1_000
+LEAVE_AFTER_S = 3.0  # without a message
 # Messages are never received so quickly that their own microseconds run ahead of the clock by as much.
 CLOCK_WAS_SET_US = 1_000_000
 
@@ -80,6 +81,9 @@ class MqttSource:
         What to subscribe to instead of Forewarn's own topics.
     host_id
         Says online and offline as the Sparkplug host application of that name.
+    is_leaving
+        Subscribes to nothing any more, takes what the broker still has for this client and ends the session: for a
+        process that will not come back.
     """
 
     def __init__(
@@ -90,8 +94,11 @@ class MqttSource:
         *,
         filters: Sequence[str] | None = None,
         host_id: str | None = None,
+        is_leaving: bool = False,
     ) -> None:
         self._settings = settings
+        self._is_leaving = is_leaving
+        self._received_at = time.monotonic()
         self._filters = find_filters(settings.share_group) if filters is None else filters
         self._host_id = host_id
         self._address = _find_address(settings)
@@ -179,6 +186,12 @@ class MqttSource:
                 problem=self._problem,
             )
 
+    def is_drained(self) -> bool:
+        """Whether this client is leaving and the broker has nothing more for it."""
+        with self._changed:
+            is_quiet = self._connection is not None and time.monotonic() - self._received_at > LEAVE_AFTER_S
+            return self._is_leaving and is_quiet and not self._held_messages
+
     def close(self, timeout_s: float = 5.0) -> None:
         """Sends the acknowledgements that are still to be sent, then disconnects; the broker keeps the session."""
         self._closing.set()
@@ -235,6 +248,7 @@ class MqttSource:
             password=address.password,
             is_mqtt5=self._is_mqtt5,
             session_expiry_s=self._settings.session_expiry_s,
+            is_leaving=self._is_leaving,
             host_state=None if self._host_id is None else HostState(self._host_id, self._now_us() // 1000),
         )
 
@@ -245,6 +259,7 @@ class MqttSource:
             self._to_acknowledge = []
             self._to_publish = []
             self._connection = connection
+            self._received_at = time.monotonic()
             self._problem = ""
         try:
             while not self._closing.is_set():
@@ -260,7 +275,7 @@ class MqttSource:
                 self._connection = None
                 self._problem = self._problem or "the connection ended"
                 self._forget_queued()
-            connection.close()
+            connection.close(ends_session=self._is_leaving and self._closing.is_set() and not self._held_messages)
 
     def _send(self, connection: Connection) -> None:
         with self._changed:
@@ -303,6 +318,7 @@ class MqttSource:
     def _put(self, chunk: Chunk) -> None:
         with self._changed:
             self._chunks.append(chunk)
+            self._received_at = time.monotonic()
             self._held_messages += len(chunk.messages)
             self._held_bytes += chunk.size
             self._queued_messages += len(chunk.messages)

@@ -56,7 +56,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
         The database has no schema of this version.
     """
     sparkplug = threading.Thread(target=_run_sparkplug, args=(settings, stop), name="sparkplug")
-    if settings.sparkplug.enabled:
+    if settings.sparkplug.enabled and not settings.leave:
         sparkplug.start()
     try:
         _Ingest(settings, stop).run()
@@ -115,6 +115,7 @@ class _Ingest:
             settings.mqtt,
             _now_us,
             settings.max_payload,
+            is_leaving=settings.leave,
             filters=None if ownership is None else SPARKPLUG_FILTERS,
             host_id=None if ownership is None else settings.sparkplug.host_id,
         )
@@ -147,7 +148,7 @@ class _Ingest:
     def _serve(self, ahead: Executor) -> None:
         """The next batch is decoded while the database stores this one, wherever it does not depend on it."""
         coming: Future[_Taken] | None = None
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self._source.is_drained():
             taken = (coming or ahead.submit(self._take)).result()
             coming = None if taken.must_wait else ahead.submit(self._take)
             self._store(taken)
