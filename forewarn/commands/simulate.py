@@ -170,10 +170,10 @@ def simulate_sparkplug(
 
     wanted = SparkplugSettings(find_mqtt_url(settings), group, edge, devices, interval, seed)
     if only_list:
-        say("serial,model,gateway,is_simulated")
+        typer.echo("serial,model,gateway,is_simulated")
         for kind, serials in find_serials(wanted):
             for serial in serials:
-                say(f"{serial},{kind.model},{edge},true")
+                typer.echo(f"{serial},{kind.model},{edge},true")
         return
     report = run_sparkplug_edge(wanted, stop)
     if as_json:
