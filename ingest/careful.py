@@ -175,20 +175,25 @@ def _refuse_gateway(part: TelemetryPart | ReportPart, device: DeviceEntry, route
     speaker = "a gateway that its topic does not name" if route.gateway is None else f"the gateway {route.gateway!r}"
     owner = "no gateway" if device.gateway is None else f"the gateway {device.gateway!r}"
     detail = f"{speaker} spoke for {device.serial!r}, which is assigned to {owner}"
-    return Problem(RejectionReason.NOT_ITS_GATEWAY, part.path or None, detail, part.serial, _count_values(part))
+    return Problem(RejectionReason.NOT_ITS_GATEWAY, _name_part(part), detail, part.serial, _count_values(part))
 
 
 def _refuse_stranger(part: TelemetryPart) -> Problem:
     """What a device says under the name of another one is nobody's reading."""
-    where = part.name_field("") if part.name_field else part.path
     detail = f"names the device {part.named_device!r}, on the topic of {shorten(part.serial)!r}"
-    return Problem(RejectionReason.WRONG_SHAPE, where or None, detail, part.serial, weigh(part.body))
+    return Problem(RejectionReason.WRONG_SHAPE, _name_part(part), detail, part.serial, weigh(part.body))
+
+
+def _name_part(part: TelemetryPart | ReportPart) -> str | None:
+    """Where the part stands in its message; None for all of it."""
+    return (part.name_field("") if part.name_field else part.path) or None
 
 
 def _count_values(part: Part) -> int:
     """How many values there are in it, good or bad: what the limit of a message is about."""
     if isinstance(part, TelemetryPart):
-        return weigh(part.body)
+        values = part.body.get("values") if type(part.body) is dict else None
+        return (len(values) or 1) if type(values) is dict else weigh(part.body)
     return part.weight if isinstance(part, Problem) else 1
 
 

@@ -119,15 +119,15 @@ def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: Tim
     if part.is_historical:
         clock_flag |= ReadingFlag.LATE
     seq = body.get("seq", NO_SEQ)
-    if isinstance(seq, bool) or not isinstance(seq, int) or (not 0 <= seq <= LAST_SEQ and seq != NO_SEQ):
+    if seq != NO_SEQ and (isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq <= LAST_SEQ):
         refuse(RejectionReason.WRONG_SHAPE, "seq", f"must be a whole number from 0, not {describe(seq)}", 0)
         seq = NO_SEQ
     quality, units = body.get("quality", _NO_REMARKS), body.get("units", _NO_REMARKS)
-    for name, remarks in (("quality", quality), ("units", units)):
-        if not isinstance(remarks, dict):
-            detail = f"must be an object with a text for each value, not {describe(remarks)}"
-            refuse(RejectionReason.WRONG_SHAPE, name, detail, weigh(body))
-            return
+    if not isinstance(quality, dict) or not isinstance(units, dict):
+        name, remarks = ("units", units) if isinstance(quality, dict) else ("quality", quality)
+        detail = f"must be an object with a text for each value, not {describe(remarks)}"
+        refuse(RejectionReason.WRONG_SHAPE, name, detail, weigh(body))
+        return
     plain_flags = int(clock_flag)
     for name, value in values.items():
         sensor = device.sensors.get(name)

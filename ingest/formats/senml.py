@@ -8,7 +8,7 @@ and nothing but a remark on a device's own topic, which has named the device alr
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from domain.reading import RejectionReason
 from ingest.decode import Problem, TelemetryPart, describe, shorten
@@ -50,22 +50,28 @@ class _Named(NamedTuple):
     key: str
 
 
+# Serial, other name of the device, time in microseconds (None: now), and whether that counts from the receipt.
+_Moment: TypeAlias = tuple[str, str, int | None, bool]
+# What one record says: at which moment, its sensor, its values by their labels, and their unit or none.
+_Measured: TypeAlias = tuple[_Moment, str, tuple[tuple[str, Any], ...], str]
+
+
 class _OpenPart:
     """Consecutive records of one device and one time, each sensor once."""
 
     def __init__(self) -> None:
-        self.moment: tuple[str, str, int | None, bool] = ("", "", None, False)
+        self.moment: _Moment = ("", "", None, False)
         self.values: dict[str, Any] = {}
         self.units: dict[str, str] = {}
         self.places: dict[str, tuple[int, str]] = {}  # by sensor: number of the record, label of the value
 
-    def add(self, i: int, label: str, key: str, value: Any, found: "_Measured") -> None:
+    def add(self, i: int, label: str, key: str, value: Any, moment: _Moment, ucum: str) -> None:
         """One value more, of the moment that the others are of."""
-        self.moment = found.moment
+        self.moment = moment
         self.values[key] = value
         self.places[key] = (i, label)
-        if found.ucum and label in _UNIT_OF:
-            self.units[key] = found.ucum if label == "v" else find_sum_unit(found.ucum)
+        if ucum and label in _UNIT_OF:
+            self.units[key] = ucum if label == "v" else find_sum_unit(ucum)
 
     def close(self) -> TelemetryPart:
         """The part; a new one is begun."""
@@ -75,20 +81,14 @@ class _OpenPart:
             body["ts"] = observed_us / 1000 if observed_us % 1000 else observed_us // 1000
         if self.units:
             body["units"] = self.units
-        first = next(iter(self.places.values()))[0]
-        name_field = partial(_name_field, self.places, first)
-        self.values, self.units, self.places = {}, {}, {}
-        return TelemetryPart(
-            serial,
-            f"[{first}]",
-            body,
-            counts_from_receipt=counts_from_receipt,
-            named_device=named_device,
-            name_field=name_field,
-        )
+            self.units = {}
+        name_field = partial(_name_field, self.places)
+        self.values, self.places = {}, {}
+        return TelemetryPart(serial, "", body, counts_from_receipt, False, named_device, name_field)
 
 
-def _name_field(places: dict[str, tuple[int, str]], first: int, name: str) -> str:
+def _name_field(places: dict[str, tuple[int, str]], name: str) -> str:
+    first = next(iter(places.values()))[0]
     if name == "ts":
         return f"[{first}].t"
     kind, _, key = name.partition(".")
@@ -96,16 +96,6 @@ def _name_field(places: dict[str, tuple[int, str]], first: int, name: str) -> st
     if not label:
         return f"[{index}]"
     return f"[{index}].{'u' if kind == 'units' else label}"
-
-
-class _Measured(NamedTuple):
-    """What one record says: at which moment (serial, other name of the device, time, and whether that counts from the
-    receipt), its sensor, its values by their labels, and their unit or none."""
-
-    moment: tuple[str, str, int | None, bool]
-    key: str
-    values: tuple[tuple[str, Any], ...]
-    ucum: str
 
 
 class _Reader:
@@ -128,7 +118,7 @@ class _Reader:
             self._name, self._unit = record.get("bn", self._name), record.get("bu", self._unit)
             self._time = record.get("bt", self._time)
             self._value, self._sum = record.get("bv", self._value), record.get("bs", self._sum)
-        if labels <= _SETTINGS:
+        if "v" not in record and labels <= _SETTINGS:
             return None
         name, unit = record.get("n", ""), record.get("u", self._unit)
         if type(name) is not str or type(unit) is not str:
@@ -147,7 +137,7 @@ class _Reader:
         if isinstance(values, Problem):
             return values
         moment = (named.serial, named.named_device, *instant)
-        return _Measured(moment, named.key, values, find_ucum(unit) if unit else "")
+        return moment, named.key, values, find_ucum(unit) if unit else ""
 
 
 def _read_pack(pack: list[Any] | Problem, route: Route, received_us: int) -> Iterator[Part]:
@@ -163,12 +153,13 @@ def _read_pack(pack: list[Any] | Problem, route: Route, received_us: int) -> Ite
     for i, record in enumerate(pack):
         found = reader.read(i, record)
         is_empty = is_empty and found is None
-        if isinstance(found, _Measured):
-            for label, value in found.values:
-                key = f"{found.key}_sum" if label == "s" else found.key
-                if part.values and (found.moment != part.moment or key in part.values):
+        if isinstance(found, tuple):
+            moment, sensor, values, ucum = found
+            for label, value in values:
+                key = f"{sensor}_sum" if label == "s" else sensor
+                if part.values and (moment != part.moment or key in part.values):
                     yield part.close()
-                part.add(i, label, key, value, found)
+                part.add(i, label, key, value, moment, ucum)
         elif found is not None:
             if part.values:
                 yield part.close()
