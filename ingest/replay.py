@@ -26,17 +26,11 @@ from ingest.settlement import Replayed, Settlement, refuse_again, settle
 from ingest.sightings import Sightings
 from store.blocks import record_blocks
 from store.ledger_blocks import NO_DEVICE
+from store.ledger_moves import Moved, record_device_moves, record_heard, record_moved
 from store.pool import Connection
 from store.readings import PARTITION_MISSING, UNSTORABLE, ReadingColumns, ensure_partitions, find_days
 from store.registry import load_registry_version
-from store.rejection_replays import (
-    Moved,
-    OpenRejection,
-    lock_requested,
-    record_device_moves,
-    record_moved,
-    record_settled,
-)
+from store.rejection_replays import OpenRejection, lock_requested, record_settled
 from store.rejections import record_rejections
 
 log = logging.getLogger(__name__)
@@ -162,8 +156,21 @@ def _record(
             conflicts.append(replace(conflict, received_at=rows[0].received_at))
         _move_ledger(conn, batch, number, rows, problems[number], settlement, found.new_rows, table)
     record_rejections(conn, conflicts)
+    record_heard(conn, _find_heard(batch, found.new_rows, messages, table))
     record_blocks(conn, build_blocks(new, [received.report for received in reports], table, now))
     return new
+
+
+def _find_heard(
+    batch: Batch, new_rows: NDArray[np.intp], messages: list[list[OpenRejection]], table: DeviceTable
+) -> dict[int, datetime]:
+    """When the newest of these messages was received from each device that said something new in them."""
+    heard: dict[int, datetime] = {}
+    owners = table.device_ids[table.device_index[batch.series_id[new_rows]]]
+    for device_id, number in set(zip(owners.tolist(), batch.message_no[new_rows].tolist(), strict=True)):
+        received_at = messages[number][0].received_at
+        heard[device_id] = max(received_at, heard.get(device_id, received_at))
+    return heard
 
 
 def _count(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.reading import Rejection, RejectionReason
-from store.rejection_replays import Moved, OpenRejection, Settled
+from store.ledger_moves import Moved
+from store.rejection_replays import OpenRejection, Settled
 
 
 @dataclass(frozen=True, slots=True)

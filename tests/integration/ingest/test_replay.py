@@ -106,6 +106,7 @@ def test_what_an_unknown_device_sent_is_replayed_when_it_is_registered(lab: Lab,
     assert lab.value("SELECT sum(replayed) FROM ingest_ledger") == 7
     assert (device_day(lab, "NEW-1")["stored"], device_day(lab, "NEW-1")["rejected"]) == (6, 0)
     assert [o and o["result"] for o in outcomes(lab)] == ["replayed", "replayed", "replayed", None, "replayed"]
+    assert lab.value("SELECT last_seen_at FROM device WHERE serial = 'NEW-1'") == from_micros(NOW_US + 2)
     # Device times are those of the messages, and the first receipt is what they are judged by.
     assert lab.value("SELECT min(observed_at) FROM reading") == from_micros(NOW_US)
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from domain.reading import Rejection, RejectionReason
 from ingest.settlement import Replayed, refuse_again, settle
-from store.rejection_replays import Moved, OpenRejection
+from store.ledger_moves import Moved
+from store.rejection_replays import OpenRejection
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 ROW = OpenRejection(
