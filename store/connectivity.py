@@ -41,8 +41,15 @@ _FACTS = """
     c.word_is_repeat, c.before_at, c.lag, c.run_received_at, c.run_observed_at, c.last_received_at, c.last_observed_at
 """
 ENSURE_FACTS = "INSERT INTO device_connection (device_id) VALUES (%s) ON CONFLICT DO NOTHING"
+# With what its profile says of how often each of its sensors reports.
 LOCK_FACTS = f"""
-    SELECT {_FACTS} FROM device d JOIN device_connection c ON c.device_id = d.id
+    SELECT {_FACTS},
+        array(SELECT (sensor ->> 'interval_s')::float8 FROM jsonb_array_elements(p.body -> 'sensors') AS sensor)
+            AS intervals
+    FROM device d
+    JOIN device_connection c ON c.device_id = d.id
+    JOIN device_model m ON m.id = d.device_model_id
+    JOIN device_model_profile p ON p.device_model_id = m.id AND p.version = m.current_version
     WHERE d.id = %s FOR NO KEY UPDATE OF c
 """  # noqa: S608
 RECORD_WORD = """
@@ -56,9 +63,10 @@ RECORD_WORD = """
 def record_word(conn: Connection, device_id: int, word: Word) -> None:
     """Keeps what was said of a device and lets its connectivity follow. Silence is not judged here: who writes down
     what a broker kept does not know how long nobody listened."""
-    conn.execute(ENSURE_FACTS, (device_id,))
-    with conn.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(LOCK_FACTS, (device_id,)).fetchone()
+    row = _lock_facts(conn, device_id)
+    if row is None:
+        conn.execute(ENSURE_FACTS, (device_id,))
+        row = _lock_facts(conn, device_id)
     assert row is not None
     before = _read_facts(row)
     facts = note_word(before, word)
@@ -74,9 +82,14 @@ def record_word(conn: Connection, device_id: int, word: Word) -> None:
         "lag": None if facts.lag_us is None else timedelta(microseconds=facts.lag_us),
     }
     conn.execute(RECORD_WORD, values)
-    silence_us = _load_silence(conn)[row["device_model_id"]]
+    silence_us = round(find_silence_s(row["intervals"]) * 1e6)
     answer = find_connectivity(facts, _read_answer(row), word.received_us, word.received_us, silence_us)
     _record(conn, [(row, answer)])
+
+
+def _lock_facts(conn: Connection, device_id: int) -> dict[str, Any] | None:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LOCK_FACTS, (device_id,)).fetchone()
 
 
 # `domain.connectivity.note_readings`, for all of these devices at once.

@@ -73,10 +73,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     FROM device d CROSS JOIN LATERAL firmware_of(d.id, instant) f WHERE d.serial = $1
 $$;
 
--- The version of the main component then; '' where nothing is known.
-CREATE FUNCTION main_firmware_of(device bigint, instant timestamptz) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT coalesce((SELECT version FROM firmware_of(device, instant) WHERE component = 'main'), '')
+-- The version of the main component then; '' where nothing is known. Without settings of its own, so that it is planned with
+-- the query that calls it.
+CREATE FUNCTION main_firmware_of(device bigint, instant timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce(
+        (SELECT s.version FROM public.firmware_step s WHERE s.device_id = $1 AND s.component = 'main' AND s.observed_at <= $2
+            ORDER BY s.observed_at DESC, s.id DESC LIMIT 1),
+        (SELECT nullif(s.previous, '') FROM public.firmware_step s WHERE s.device_id = $1 AND s.component = 'main'
+            ORDER BY s.observed_at, s.id LIMIT 1),
+        (SELECT d.registered_firmware FROM public.device d WHERE d.id = $1),
+        '')
 $$;
 
 -- Brings all that is derived from the reports of one component up to them: device_history (the rows that devices made), for
@@ -123,8 +129,11 @@ BEGIN
         row_version = d.row_version + 1, updated_at = now()
     WHERE d.id = device AND d.firmware <> coalesce(current_version, d.registered_firmware);
     IF mended > 0 THEN
-        UPDATE public.breach b SET firmware = public.main_firmware_of(device, b.first_seen)
-        WHERE b.device_id = device AND b.firmware <> public.main_firmware_of(device, b.first_seen);
+        UPDATE public.breach b SET firmware = judged.version
+        FROM (
+            SELECT id, public.main_firmware_of(device_id, first_seen) AS version FROM public.breach WHERE device_id = device
+        ) AS judged
+        WHERE b.id = judged.id AND b.firmware <> judged.version;
     END IF;
 END
 $$;

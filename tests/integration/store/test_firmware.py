@@ -79,6 +79,8 @@ def verify_against_domain(conn: Connection, device_id: int, serial: str, registe
     assert load_firmware_changes(conn, device_id, at(-99), at(999)) == changes
     for minute in (-5.0, 0.0, 2.5, 5.0, 7.0, 50.0):
         assert load_firmware_at(conn, serial, at(minute)) == find_running(reports, at(minute), registered)
+        known = {r.component: r.version for r in find_running(reports, at(minute), registered)}
+        assert load_main_firmware(conn, [(device_id, at(minute))]) == {(device_id, at(minute)): known.get("main", "")}
     main = [r for r in find_running(reports, at(999), registered) if r.component == "main"]
     stored = conn.execute("SELECT firmware FROM device WHERE id = %s", (device_id,)).fetchone()
     assert stored == (main[0].version if main else "",)
