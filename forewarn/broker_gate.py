@@ -195,6 +195,8 @@ class _Rights:
         """The packets as one, all of which are allowed."""
         for packet in packets:
             kind = find_kind(packet)
+            if kind == CONNECT:
+                raise RefusedError(f"{self._username!r} says a second time who it is")
             if kind == PUBLISH:
                 self._check_topic(parse_topic(packet))
             elif kind == SUBSCRIBE:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from domain.errors import ConfigurationError
 from forewarn.broker_gate import GateSettings
 from forewarn.child_process import spawn
 from forewarn.connections import find_account_file, find_database_url
@@ -66,8 +67,16 @@ def plan_broker(settings: Settings) -> Plan:
 
 
 def find_gate(gate: str) -> tuple[str, int]:
-    """Address and port of FOREWARN_BROKER_GATE."""
+    """Address and port of FOREWARN_BROKER_GATE.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such port.
+    """
     host, _, port = gate.rpartition(":")
+    if not 1 <= int(port) <= 65_535:
+        raise ConfigurationError(f"FOREWARN_BROKER_GATE: there is no port {port}.")
     return host, int(port)
 
 
@@ -76,6 +85,8 @@ def _write_gate(settings: Settings) -> Path | None:
         return None
     host, port = find_gate(settings.broker_gate)
     cert_file, key_file = settings.broker_cert_file, settings.broker_key_file
+    if (cert_file is None) != (key_file is None):
+        raise ConfigurationError("FOREWARN_BROKER_CERT_FILE and FOREWARN_BROKER_KEY_FILE go together.")
     path = settings.var / "broker-gate.json"
     gate = GateSettings(
         host=host,

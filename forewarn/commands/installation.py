@@ -71,6 +71,8 @@ def welcome_up(settings: Settings, sign_ins: list["SignIn"]) -> None:
     out.print()
     out.print(f"  Console   [bold]{find_address(settings)}[/bold]")
     out.print(f"  Broker    {mask_secrets(find_mqtt_url(settings))}", markup=False)
+    if settings.mqtt_url is None and settings.broker_gate is not None:
+        out.print(f"            and at {settings.broker_gate} for devices with accounts", markup=False)
     for sign_in in sign_ins:
         out.print(f"  Sign in as {sign_in.name} with {sign_in.password} (shown once)", markup=False)
     out.print()

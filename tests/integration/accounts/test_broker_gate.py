@@ -17,10 +17,15 @@ from accounts.account_file import AccountFile
 from accounts.broker import BrokerRefusedError
 from domain.broker_account import AccountKind, BrokerAccount
 from domain.broker_address import BrokerAddress
+from domain.errors import ConfigurationError
 from forewarn.broker_gate import GateSettings
 from forewarn.certificates import issue_server_certificate, make_authority
 from forewarn.child_process import end
+from forewarn.connections import find_account_file
 from forewarn.embedded_broker import MAX_PAYLOAD, spawn_broker, write_configuration, write_gate
+from forewarn.plans import plan_broker
+from forewarn.settings import Settings
+from simulators.puback_socket import encode_connect
 from tests.support import mqtt_client
 from tests.support.mqtt_client import Client
 from tests.support.services import find_free_port, is_listening
@@ -155,6 +160,20 @@ def test_nobody_takes_the_session_of_another_over(gated: Gated) -> None:
         assert not ingest.disconnected
 
 
+def test_nobody_becomes_another_on_the_way(gated: Gated) -> None:
+    make_account(gated, "SN-11")
+    context = ssl.create_default_context(cafile=str(gated.folder / CA))
+    connect = encode_connect(gated.outside("SN-11"), "any")
+    with (
+        socket.create_connection(("127.0.0.1", gated.gate_port), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as device,
+    ):
+        device.sendall(connect)
+        assert device.recv(4) == b"\x20\x02\x00\x00"
+        device.sendall(encode_connect(gated.inside, "forewarn-ingest"))
+        assert device.recv(4096) == b""
+
+
 def test_a_new_password_or_none_hangs_up_on_who_is_there(gated: Gated) -> None:
     make_account(gated, "SN-6", "first")
     make_account(gated, "SN-7")
@@ -180,6 +199,27 @@ def test_no_password_is_kept_and_the_file_is_its_owners(gated: Gated) -> None:
     assert not any("a-password-in-clear" in path.read_text() for path in kept)
     with pytest.raises(BrokerRefusedError, match="passwords alone"):
         gated.accounts.set_account(BrokerAccount(AccountKind.DEVICE, "SN-8"), None)
+
+
+def test_forewarn_up_opens_the_gate_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    port = find_free_port()
+    settings = Settings(var=tmp_path, mqtt_port=find_free_port(), broker_gate=f"127.0.0.1:{port}")
+    (tmp_path / "log").mkdir()
+    AccountFile(find_account_file(settings)).set_account(BrokerAccount(AccountKind.DEVICE, "SN-10"), "secret")
+    plan = plan_broker(settings)
+    process = plan.spawn()
+    try:
+        wait_until(lambda: process.poll() is not None or plan.is_ready(), what="the broker with its gate")
+        with connected(BrokerAddress("127.0.0.1", port, username="SN-10", password="secret")) as device:
+            device.publish("forewarn/v1/SN-10/status")
+        with connected(BrokerAddress("127.0.0.1", port)) as stranger:
+            assert stranger.refusal == "Not authorized"
+    finally:
+        end(process, with_signal=SIGTERM, timeout_s=10)
+    for wrong in ({"broker_gate": "0.0.0.0:99999"}, {"broker_gate": "0.0.0.0:1", "broker_key_file": tmp_path}):
+        with pytest.raises(ConfigurationError):
+            plan_broker(settings.model_copy(update=wrong))
 
 
 def test_what_is_no_mqtt_is_hung_up_on_and_the_gate_goes_on(gated: Gated) -> None:
