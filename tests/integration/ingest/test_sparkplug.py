@@ -1,11 +1,15 @@
 """Sparkplug on a real broker and database: an edge node is born, dies and comes back, and is asked after a loss."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import paho.mqtt.client as mqtt
 import psycopg
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from domain.broker_address import parse_broker_address
 from ingest.program import run
@@ -23,12 +27,14 @@ SERIALS = ("S-0000", "S-0001")
 
 
 @contextmanager
-def ingest_running(database_url: str, mqtt_url: str, name: str = "one") -> Iterator[Callable[[], None]]:
+def ingest_running(
+    database_url: str, mqtt_url: str, name: str = "one", *, host_id: str | None = None
+) -> Iterator[Callable[[], None]]:
     """Ingest in this process; what is yielded ends it at once."""
     settings = IngestSettings(
         database_url,
         MqttSettings(mqtt_url, client_id=f"ingest-{name}"),
-        SparkplugSettings(takeover_s=0.1),
+        SparkplugSettings(takeover_s=0.1, host_id=host_id),
         instance=name,
         last_seen_s=0.2,
         registry_poll_s=0.2,
@@ -196,3 +202,30 @@ def test_restarts_and_takeovers(lab: Lab, database: Database, mosquitto: Mosquit
     reasons = lab.query("SELECT DISTINCT reason, serial FROM rejection")
     assert reasons == [{"reason": "no_birth", "serial": "S-0000"}]
     lab.load_ledger()
+
+
+def test_host_application_says_whether_it_is_there(
+    lab: Lab, database: Database, mosquitto: MosquittoProcess, edge: SparkplugEdge
+) -> None:
+    states: list[dict[str, Any]] = []
+    topic = "spBv1.0/STATE/forewarn"
+    address = parse_broker_address(mosquitto.broker.url)
+    node = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="node")
+    node.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
+    node.on_message = lambda _client, _userdata, message: states.append(json.loads(message.payload))
+    node.connect(address.host, address.port)
+    node.loop_start()
+    try:
+        with ingest_running(database.url, mosquitto.broker.url, host_id="forewarn"):
+            wait_until(lambda: states, what="the host's word")
+            assert states[0]["online"] is True
+            # Somebody else says that it is not there: it is said again, with the time of its connection.
+            node.publish(topic, json.dumps({"online": False, "timestamp": 1}), qos=1, retain=True)
+            wait_until(lambda: len(states) >= 3, what="the host's word against it")
+            assert states[2] == states[0]
+        wait_until(lambda: not states[-1]["online"], what="the farewell")
+        assert states[-1]["timestamp"] >= states[0]["timestamp"]
+    finally:
+        node.disconnect()
+        node.loop_stop()
+    assert lab.query("SELECT * FROM rejection") == []
