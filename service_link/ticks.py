@@ -1,6 +1,7 @@
 """What happens because time passed, and not because something arrived: one round every few seconds."""
 
 from datetime import datetime, timedelta
+from time import monotonic
 
 from service_link.batch_plan import MACHINE
 from service_link.data_quality import judge_devices
@@ -17,6 +18,8 @@ SETTLED = timedelta(minutes=1)
 REMOVED_AT_ONCE = 20_000
 # Rejections that one round counts; a flood of more is counted round by round.
 FOLDED_AT_ONCE = 10_000
+# After this long no further round of judging begins: transitions wait meanwhile.
+JUDGING_S = 0.2
 
 
 def tick(conn: Connection, now: datetime) -> None:
@@ -34,7 +37,9 @@ def watch_data_quality(conn: Connection, now: datetime) -> None:
     """Counts new rejections by their cause and judges the days of some devices; a bounded amount of each."""
     with conn.transaction():
         fold_rejections(conn, FOLDED_AT_ONCE)
-    judge_devices(conn, now)
+    begin = monotonic()
+    while judge_devices(conn, now)[0] and monotonic() - begin < JUDGING_S:
+        pass
 
 
 def keep_house(conn: Connection, now: datetime) -> None:
