@@ -14,7 +14,7 @@ from psycopg import sql
 
 from forewarn.child_process import end
 from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, prepare_cluster, start_server
-from store.migrate import migrate
+from store.migrate import load_flavour, migrate
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,21 @@ class Urls:
 
     owner: str
     app: str
+
+
+# A benchmark refreshes its roll-ups when its readings are there; TimescaleDB's scheduler would begin before.
+STOP_REFRESHER = "SELECT delete_job(job_id) FROM timescaledb_information.jobs WHERE proc_name = 'refresh_rollups'"
+FORGET_ITS_WORK = """
+    UPDATE rollup_state SET announced_to = d, minutes_to = d, hours_to = d, days_to = d
+    FROM (VALUES ('1970-01-01 00:00:00+00'::timestamptz)) AS begin (d)
+"""
+
+
+def _stop_scheduler(owner_url: str) -> None:
+    with psycopg.connect(owner_url, autocommit=True) as conn:
+        if load_flavour(conn) == "timescaledb-community":
+            conn.execute(STOP_REFRESHER)
+            conn.execute(FORGET_ITS_WORK)
 
 
 @contextmanager
@@ -46,6 +61,7 @@ def bench_database(superuser_url: str | None) -> Iterator[Urls]:
     owner_url = urlunsplit(urlsplit(superuser_url)._replace(path=f"/{name}"))
     try:
         migrate(owner_url)
+        _stop_scheduler(owner_url)
         with psycopg.connect(superuser_url, autocommit=True) as conn:
             conn.execute(
                 sql.SQL("CREATE ROLE {} LOGIN IN ROLE forewarn_app PASSWORD {}").format(
