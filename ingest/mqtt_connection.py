@@ -5,8 +5,12 @@ paho's own loops select once for every packet; here its public calls for an exte
 """
 
 import logging
+import select
+import socket
 import ssl
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -27,6 +31,9 @@ from ingest.sparkplug.host import HostState
 log = logging.getLogger(__name__)
 
 READ_BYTES = 1 << 16
+DISCONNECT = b"\xe0\x00"  # the same in MQTT 5, where nothing after it means "normal"
+DISCONNECT_AND_END = b"\xe0\x07\x00\x05\x11\x00\x00\x00\x00"  # MQTT 5: normal, the session expires in 0 s
+FAREWELL_S = 2.0  # a broker closes as soon as it has read the goodbye
 READ_AT_MOST = 512  # messages of one read, so that acknowledgements and pings get their turn
 
 # All of forewarn/v1 but what goes down to devices (forewarn/v1/{serial}/down/...): that is ours, not theirs.
@@ -60,7 +67,6 @@ class _BulkClient(mqtt.Client):
         self._read_to = 0
         self.unsent = bytearray()
         self.is_mqtt5 = options["protocol"] == MQTTProtocolVersion.MQTTv5
-        self.is_collecting = True  # what paho writes waits in `unsent` for `flush`
 
     def take_publishes(self, most: int, max_payload: int, leave: bytes | None) -> list[Message]:
         """The messages that have been read from the socket in whole, unless paho is in the middle of a packet."""
@@ -92,10 +98,9 @@ class _BulkClient(mqtt.Client):
         return self._unread[begin : begin + bufsize]
 
     def _sock_send(self, buf: bytes | bytearray) -> int:
-        if self.is_collecting:
-            self.unsent += buf
-            return len(buf)
-        return super()._sock_send(buf)
+        """What paho writes waits for `flush`."""
+        self.unsent += buf
+        return len(buf)
 
     def flush(self) -> None:
         """Writes what the socket takes of `unsent`; of a socket that is gone, paho's next read will know."""
@@ -177,6 +182,7 @@ class Connection:
         found = client.socket()
         if found is None:
             raise ConnectionLostError("the broker closed the connection")
+        assert isinstance(found, socket.socket)
         self.sock = found
 
     def wants_write(self) -> bool:
@@ -248,19 +254,25 @@ class Connection:
         self._check(self._client.loop_misc())
 
     def close(self, *, ends_session: bool = False) -> None:
-        """Says goodbye if it still can; the broker keeps the session, unless it is told, in MQTT 5, to end it."""
+        """Says goodbye if it still can; the broker keeps the session, unless it is told, in MQTT 5, to end it.
+
+        Not by paho, which closes the socket at once: bytes that nobody has read would make a reset of that, and the
+        broker would throw away the acknowledgements that it has not read yet.
+        """
         self._client.on_disconnect = None
-        self._client.flush()
-        self._client.is_collecting = False
         if self._client.is_connected():
-            if ends_session and self._is_mqtt5:
-                farewell = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
-                farewell.SessionExpiryInterval = 0
-                self._client.disconnect(properties=farewell)
-            else:
-                self._client.disconnect()
-            self._client.loop_write()
+            self._client.unsent += DISCONNECT_AND_END if ends_session and self._is_mqtt5 else DISCONNECT
+            self._client.flush()
+            self._drain()
         self.sock.close()
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + FAREWELL_S
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+            while (left_s := deadline - time.monotonic()) > 0:
+                if select.select([self.sock], [], [], left_s)[0] and not self.sock.recv(READ_BYTES):
+                    return
 
     def _check(self, code: MQTTErrorCode) -> None:
         lost = self._lost
