@@ -7,6 +7,7 @@ import psycopg
 
 from domain.profile import Profile
 from domain.profile_file import parse_profile
+from store.decisions import record_decided_to
 from store.migrate import load_flavour
 from store.pool import open_connection
 from store.profiles import record_profile
@@ -34,8 +35,8 @@ MAKE_TROUBLE = """
         FROM generate_series(1, {breaches}) AS n
         CROSS JOIN LATERAL (SELECT {now} - n * interval '3 minutes' AS at) AS t
         JOIN device d ON d.id = 1 + n * 7 % {devices};
-    INSERT INTO breach_transition (breach_id, kind, severity, at, received_at, score, reason_code, params)
-        SELECT id, step, severity, raised_at, raised_at, 1.0, 'limit', '{{}}'
+    INSERT INTO breach_transition (breach_id, kind, severity, at, received_at, score, reason_code, params, recorded_at)
+        SELECT id, step, severity, raised_at, raised_at, 1.0, 'limit', '{{}}', raised_at
         FROM breach, unnest(ARRAY['RAISED', 'CLEARED']) AS step ORDER BY raised_at;
     INSERT INTO ticket_decision (transition_id, decision, reason, params)
         SELECT id, 'NOTHING', 'benchmark', '{{}}' FROM breach_transition;
@@ -89,6 +90,7 @@ def make_data(
             for table in ("reading", "reading_1m", "reading_1h"):
                 conn.execute(COMPRESS, (table, before))
     with open_connection(app_url, application="benchmark", autocommit=True) as conn:
+        record_decided_to(conn)
         if load_flavour(conn) != "timescaledb-community":
             refresh_rollups(conn, now, lambda: True)
     with psycopg.connect(owner_url, autocommit=True) as conn:
