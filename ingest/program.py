@@ -184,8 +184,7 @@ class _Ingest:
         if self._ownership is not None and self._edges is not None:
             self._edges.resume(self._ownership.begin(conn))
         self._recorder.resume(conn)
-        away_s = load_silence(conn)
-        self._limit.credit(MOST_AWAY_S if away_s is None else min(away_s, MOST_AWAY_S))
+        self._limit.credit(min(load_silence(conn), MOST_AWAY_S))
         self._refresh(conn)
 
     def _persist(self, action: Any) -> bool:

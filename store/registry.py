@@ -78,10 +78,10 @@ def _load_installation(conn: Connection) -> tuple[int, int]:
 LOAD_SILENCE = "SELECT extract(epoch FROM now() - max(last_seen_at))::float8 FROM device"
 
 
-def load_silence(conn: Connection) -> float | None:
-    """How many seconds ago anything was last heard of any device; None: nothing ever was."""
+def load_silence(conn: Connection) -> float:
+    """How many seconds ago anything was last heard of any device; 0 when nothing ever was."""
     row = conn.execute(LOAD_SILENCE).fetchone()
-    return None if row is None or row[0] is None else max(0.0, float(row[0]))
+    return 0.0 if row is None or row[0] is None else max(0.0, float(row[0]))
 
 
 LOAD_PROFILES = """

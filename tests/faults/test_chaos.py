@@ -21,6 +21,7 @@ from tests.support.databases import DatabaseServer
 from tests.support.findings import Findings, load_findings
 from tests.support.fleet import LEVEL_HIGH, LINE, PROBE, TANK, make_devices
 from tests.support.installation import Installation, breakable_pipeline, running_pipeline
+from tests.support.ledgers import check_ledger
 from tests.support.pipeline import Pipeline
 from tests.support.planted import SENSORS, Planted, plant
 from tests.support.publisher import Publisher
@@ -249,4 +250,6 @@ def _load_ledger(pipeline: Pipeline) -> dict[str, Any]:
     assert ledger["values_received"] == parts, ledger
     assert ledger["stored"] == pipeline.count_readings(), ledger
     assert ledger["conflicts"] == ledger["rejected"] == 0, ledger
+    total, by_device = check_ledger(pipeline.database_url)
+    assert total.stored == sum(by_device.values()) == ledger["stored"] + probes
     return ledger

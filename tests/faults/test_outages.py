@@ -12,6 +12,7 @@ from tests.support.databases import Database
 from tests.support.fleet import make_devices
 from tests.support.frail_database import FrailDatabase, frail_database
 from tests.support.installation import running_pipeline
+from tests.support.ledgers import check_ledger
 from tests.support.pipeline import Pipeline
 from tests.support.planted import SENSORS, Planted, plant
 from tests.support.publisher import Publisher
@@ -116,6 +117,9 @@ def _check_outage(frail: FrailDatabase, mosquitto: MosquittoProcess, folder: Pat
 
 
 def _check_complete(pipeline: Pipeline, planted: Planted) -> None:
+    _, stored = check_ledger(pipeline.database_url)
+    for serial, sent in planted.readings.items():
+        assert stored[serial] == SENSORS * len(sent), serial
     assert pipeline.count_readings() == SENSORS * len(planted.messages)
     rows = pipeline.query(
         """

@@ -1,4 +1,4 @@
-"""Any interleaving of repeated, delayed and reordered batches gives the same table, and every value is accounted for."""
+"""Any interleaving of repeated, delayed and reordered batches gives one table, and every value is accounted for."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from domain.profile import IngestPolicy
 from ingest.program import run
 from ingest.settings import IngestSettings, MqttSettings
 from store.installed_base import record_installed_base
@@ -19,6 +21,7 @@ from tests.support.databases import Database
 from tests.support.fleet import PROFILE, make_devices, register
 from tests.support.frail_database import frail_database
 from tests.support.installation import running_pipeline
+from tests.support.ledgers import check_ledger
 from tests.support.publisher import Publisher, publish_all
 from tests.support.waiting import wait_until
 
@@ -114,6 +117,37 @@ def test_killed_in_the_middle_and_started_again(database: Database, any_broker: 
         wait_until(lambda: len(lab.query("SELECT 1 FROM rejection")) >= 600, what="the rejections")
         payloads = [bytes(row["payload"]) for row in lab.query("SELECT payload FROM rejection")]
         assert sorted(payloads) == sorted(b"%d" % i for i in range(600))
+
+
+def test_a_device_that_loops_is_limited_and_harms_no_other(database: Database, mosquitto: MosquittoProcess) -> None:
+    policy = IngestPolicy(max_messages_s=20.0, burst_messages=200)
+    register(database.url, replace(PROFILE, ingest=policy), make_devices(DEVICES))
+    lab = Lab(database.url)
+    calm = [number(i) for i in range(1, 2_000) if i % DEVICES]  # 100 of each of the others
+    loop = [number(DEVICES * i) for i in range(10_000, 15_000)]
+    with ingest_in_thread(database.url, mosquitto.broker.url):
+        wait_until_subscribed(lab, mosquitto.port)
+        looping = Publisher(mosquitto.port, "loop", loop).run_in_thread()
+        publish_all(mosquitto.port, calm, client_id="calm")
+        looping.join(60)
+
+        def count_received() -> int:
+            return lab.load_ledger()["values_received"]
+
+        wait_until(lambda: count_received() >= len(calm) + len(loop) + 1, what="all to be accounted for")
+        wait_until(
+            lambda: lab.value("SELECT sum(weight) FROM rejection") == lab.load_ledger()["rejected"],
+            what="all that was refused to be named",
+        )
+    _, stored = check_ledger(database.url)
+    others = {f"T-{i:04}" for i in range(1, DEVICES)}
+    assert {stored[serial] for serial in others} == {len(calm) // (DEVICES - 1)}
+    assert stored["T-0000"] < len(loop) // 2
+    rows = lab.query("SELECT serial, reason, detail, payload FROM rejection")
+    assert {(row["serial"], row["reason"]) for row in rows} == {("T-0000", "too_fast")}
+    assert len(rows) < 20
+    assert "20 messages a second" in rows[0]["detail"]
+    assert json.loads(bytes(rows[0]["payload"]))["values"]["number"] >= DEVICES * 10_000
 
 
 def test_told_to_stop_it_finishes_what_it_has_in_hand(database: Database, mosquitto: MosquittoProcess) -> None:
