@@ -131,16 +131,15 @@ def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: Tim
     plain_flags = int(clock_flag)
     for name, value in values.items():
         sensor = device.sensors.get(name)
-        if (
-            sensor is not None
-            and type(value) in _NUMBERS
-            and not quality
-            and (not units or units.get(name, sensor.unit) == sensor.unit)
-            and sensor.physical_min <= value <= sensor.physical_max
-        ):
+        if sensor is not None and not quality and type(value) in _NUMBERS and _SMALLEST < value < _LARGEST:
             # What nearly always comes. All that follows finds the same for it, and says what is wrong with the rest.
-            judged.add(sensor.series_id, observed_us, float(value), plain_flags, seq)
-            continue
+            converted: float | None = value
+            if units and (unit := units.get(name, sensor.unit)) != sensor.unit:
+                known = device.conversions.get((name, unit)) if type(unit) is str else None
+                converted = known.convert(value) if type(known) is Conversion else None
+            if converted is not None and sensor.physical_min <= converted <= sensor.physical_max:
+                judged.add(sensor.series_id, observed_us, float(converted), plain_flags, seq)
+                continue
         flag = judge_quality(quality[name]) if name in quality else ReadingFlag.NONE
         if sensor is None:
             refuse(RejectionReason.UNKNOWN_SENSOR, f"values.{shorten(name)}", _name_unknown_sensor(name, device))
@@ -167,6 +166,7 @@ def judge_telemetry(part: TelemetryPart, device: DeviceEntry | None, window: Tim
 
 _NO_REMARKS: dict[str, Any] = {}
 _NUMBERS = (float, int)
+_SMALLEST, _LARGEST = -1e300, 1e300  # between them nothing overflows
 
 
 def weigh(body: Any) -> int:
@@ -196,7 +196,7 @@ def judge_quality(quality: Any) -> ReadingFlag | None:
 
 def judge_value(value: Any, sensor: SensorEntry, conversion: Conversion | None = None) -> float | Problem:
     """The value as a finite float of the sensor's unit in its physical range, or why it is none."""
-    if not isinstance(value, int | float):  # a boolean is an int: 0 or 1
+    if not isinstance(value, _NUMBERS):  # a boolean is an int: 0 or 1
         state = sensor.states.get(value) if isinstance(value, str) else None
         if state is None:
             return Problem(RejectionReason.NOT_A_NUMBER, None, _name_no_number(value, sensor))
