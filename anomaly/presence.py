@@ -123,8 +123,10 @@ class PresenceWatch:
 
     def _welcome(self, device: int, observed_us: int, received_us: int) -> list[BreachTransition]:
         since_us = _since_us(self._gone.pop(device))
+        # A clock that is slow would have it end before it began.
+        at_us = observed_us if observed_us > since_us else max(received_us, since_us)
         return [
-            self._clear(number, "online_again", max(observed_us, since_us), received_us)
+            self._clear(number, "online_again", at_us, received_us)
             for number in self._of_device.get(device, ())
             if self._slots[number].monitor.rule is MonitorRule.OFFLINE and number in self._open
         ]

@@ -196,6 +196,24 @@ def test_a_short_absence_is_no_breach() -> None:
     assert scorer.tick(NOW + 500 * S, START).transitions == []
 
 
+def test_an_offline_breach_of_a_device_with_a_slow_clock_ends_with_its_next_readings_also_after_a_restart() -> None:
+    """The device's clock is an hour behind, and it never says that it is online."""
+    hour = 3_600 * S
+    scorer = make_scorer()
+    scorer.score(make_block([(LEVEL, 0.0, 50.0)]), [], START + hour)
+    gone = StatusReport(1, START + hour + S, START + hour + S, ConnectionState.OFFLINE)
+    scorer.score(make_block([]), [gone], START + hour + S)
+    assert _said(scorer.tick(START + hour + 200 * S, START)) == [("gone", "RAISED")]
+    restarted = make_scorer()
+    adopt_bytes(restarted, scorer_to_bytes(scorer))
+    restarted.adopt_open([_open("gone", START + hour + S, series_id=None, kind=BreachKind.OFFLINE)])
+    kept_back = restarted.score(make_block([(LEVEL, 0.5, 50.0)]), [], START + hour + 201 * S)
+    assert _said(kept_back) == [], "taken before it went"
+    back = restarted.score(make_block([(LEVEL, 202.0, 50.0)]), [], START + hour + 202 * S)
+    assert _said(back) == [("gone", "CLEARED")]
+    assert back.transitions[0].params["duration"] == {"seconds": 201.0}
+
+
 def test_a_device_code_is_raised_at_once_escalated_once_and_clears_when_it_was_quiet() -> None:
     scorer = make_scorer()
     events = [EventReport(1, NOW + k, NOW, "E1", s) for k, s in enumerate([Severity.MINOR, Severity.CRITICAL] * 2)]
