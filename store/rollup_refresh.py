@@ -100,11 +100,13 @@ RECORD_MINUTES = "UPDATE rollup_state SET minutes_to = %s, refreshed_at = now()"
 
 
 def advance_minutes(conn: Connection) -> bool:
-    """Rolls up the next hour with readings that was announced; False: there is none."""
+    """Rolls up the next hour with readings that was announced, or some hours if far behind; False: there is none."""
     state = load_rollup_state(conn)
     if state.minutes_to >= state.announced_to:
         return False
-    begin, end = _find_next(conn, state.minutes_to, state.announced_to, HOUR, HOUR)
+    # Hour by hour as time goes; what was there before the first refresh, or lay idle for days, in larger steps.
+    most = HOUR if state.announced_to - state.minutes_to <= DAY else HOURS_AT_ONCE
+    begin, end = _find_next(conn, state.minutes_to, state.announced_to, HOUR, most)
     if begin < end:
         conn.execute(MAKE_ROOM, (begin, end))
     with conn.transaction():
