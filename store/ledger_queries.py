@@ -43,11 +43,14 @@ class LedgerDay:
 
 
 _SUMS = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in LedgerTotals.__slots__)
-LOAD_LEDGER_TOTALS = f"SELECT {_SUMS} FROM ingest_ledger"  # noqa: S608
+_NAMES = ", ".join(LedgerTotals.__slots__)
+LOAD_LEDGER_TOTALS = f"""
+    SELECT {_SUMS} FROM (SELECT {_NAMES} FROM ingest_ledger UNION ALL SELECT {_NAMES} FROM ingest_ledger_past) ever
+"""  # noqa: S608
 
 
 def load_ledger_totals(conn: Connection) -> LedgerTotals:
-    """All that was ever counted."""
+    """All that was ever counted, whatever retention removes."""
     with conn.cursor(row_factory=class_row(LedgerTotals)) as cursor:
         return cursor.execute(LOAD_LEDGER_TOTALS).fetchone() or LedgerTotals()
 

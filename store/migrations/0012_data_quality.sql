@@ -92,7 +92,36 @@ INSERT INTO rejection_fold DEFAULT VALUES;
 -- Values that were refused and have been replayed since: they stand in `stored`, `duplicates` or `conflicts` now.
 ALTER TABLE ingest_ledger ADD COLUMN replayed bigint NOT NULL DEFAULT 0;
 
-GRANT SELECT ON data_quality_day, data_quality_alert, data_quality_state, rejection_group, rejection_total, rejection_fold TO forewarn_app;
+-- The sum of all days that retention has removed, so that what is counted since the beginning never goes down.
+CREATE TABLE ingest_ledger_past (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    messages bigint NOT NULL DEFAULT 0,
+    values_received bigint NOT NULL DEFAULT 0,
+    stored bigint NOT NULL DEFAULT 0,
+    duplicates bigint NOT NULL DEFAULT 0,
+    conflicts bigint NOT NULL DEFAULT 0,
+    late bigint NOT NULL DEFAULT 0,
+    rejected bigint NOT NULL DEFAULT 0,
+    replayed bigint NOT NULL DEFAULT 0
+);
+INSERT INTO ingest_ledger_past DEFAULT VALUES;
+CREATE FUNCTION keep_ledger_sum() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    UPDATE public.ingest_ledger_past p SET
+        messages = p.messages + g.messages, values_received = p.values_received + g.values_received, stored = p.stored + g.stored,
+        duplicates = p.duplicates + g.duplicates, conflicts = p.conflicts + g.conflicts, late = p.late + g.late,
+        rejected = p.rejected + g.rejected, replayed = p.replayed + g.replayed
+    FROM (SELECT sum(messages) AS messages, sum(values_received) AS values_received, sum(stored) AS stored,
+            sum(duplicates) AS duplicates, sum(conflicts) AS conflicts, sum(late) AS late, sum(rejected) AS rejected,
+            sum(replayed) AS replayed FROM gone) g
+    WHERE g.messages IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER ingest_ledger_past AFTER DELETE ON ingest_ledger REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION keep_ledger_sum();
+
+GRANT SELECT ON data_quality_day, data_quality_alert, data_quality_state, rejection_group, rejection_total, rejection_fold,
+    ingest_ledger_past TO forewarn_app;
 GRANT INSERT, UPDATE, DELETE ON data_quality_day TO forewarn_app;
 GRANT INSERT ON data_quality_alert TO forewarn_app;
 GRANT INSERT, UPDATE ON data_quality_state, rejection_total TO forewarn_app;
@@ -114,4 +143,5 @@ COMMENT ON COLUMN rejection.replay_outcome IS 'What came of that: result, values
 COMMENT ON TABLE rejection_group IS 'Rejections by day, cause and serial, counted behind their writers.';
 COMMENT ON TABLE rejection_total IS 'Rejections by reason since the beginning; never less, whatever retention removes.';
 COMMENT ON TABLE rejection_fold IS 'Up to where rejections were counted.';
+COMMENT ON TABLE ingest_ledger_past IS 'One row: the sum of the ledger''s days that retention has removed.';
 COMMENT ON COLUMN ingest_ledger.replayed IS 'Values once refused that were replayed since; `rejected` is without them.';
