@@ -162,7 +162,9 @@ class DeviceTable:
 
     def _route_sparkplug(self, group: str, verb: MessageKind, edge: str, serial: str) -> Route:
         device = self.devices.get(serial)
-        return Route(TopicKind.TELEMETRY, True, serial, device, edge, WireFormat.SPARKPLUG, group, verb)
+        # The node's id is a serial only if there is such a device.
+        named = None if device is None and verb in NODE_KINDS else serial
+        return Route(TopicKind.TELEMETRY, True, named, device, edge, WireFormat.SPARKPLUG, group, verb)
 
     def find_series(self, series_id: int) -> tuple[DeviceEntry, str]:
         """The device of a series of this table, and the sensor's key."""

@@ -103,10 +103,10 @@ def _go_on(state: EdgeState, message: EdgeMessage, seq: int) -> Step:
     scope = state.node if message.device is None else state.devices.get(message.device)
     in_order = is_next(state.seq, seq)
     sent_ms = message.payload.timestamp
-    if not in_order and (_is_older(sent_ms, state.node) or (scope and _is_older(sent_ms, scope))):
-        # A birth has overtaken it. In order, an old time shows history, or a clock that was set back.
-        detail = "it was sent before the last birth"
-        return Step(state, (_refuse(message, RejectionReason.NO_BIRTH, detail),))
+    old = _refuse(message, RejectionReason.NO_BIRTH, "it was sent before the last birth")
+    if not in_order and _is_older(sent_ms, state.node):
+        # The births have overtaken it. In order, an old time shows history, or a clock that was set back.
+        return Step(state, (old,))
     if in_order:
         state = replace(state, seq=seq)
         wish = None
@@ -115,6 +115,8 @@ def _go_on(state: EdgeState, message: EdgeMessage, seq: int) -> Step:
         behind = is_behind(state.seq, seq)
         state = replace(state, seq=state.seq if behind else seq, epoch=state.epoch + 1, births_due=False)
         state, wish = _wish(state, message.received_us, gap)
+        if scope is not None and _is_older(sent_ms, scope):
+            return Step(state, (old,), wish)
     match message.kind:
         case MessageKind.DBIRTH:
             taken = _bear_device(state, message)
