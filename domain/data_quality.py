@@ -188,7 +188,8 @@ def judge_day(
 
 
 def _share(part: int, whole: int) -> float | None:
-    return min(1.0, part / whole) if whole > 0 else None
+    # A replay takes from the day of receipt what it mends: of a day from before such counts there is less than nothing.
+    return min(1.0, max(0, part) / whole) if whole > 0 else None
 
 
 def _is_over_limit(share: float | None, most: float) -> bool:
