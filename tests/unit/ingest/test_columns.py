@@ -28,7 +28,10 @@ def make_table() -> DeviceTable:
             i + 1,
             serial,
             i,
-            {key: SensorEntry(1 + i * len(SENSORS) + k, -100.0, 100.0, "1") for k, key in enumerate(SENSORS)},
+            {
+                key: SensorEntry(1 + i * len(SENSORS) + k, -100.0, 100.0, "1", {"on": 1.0})
+                for k, key in enumerate(SENSORS)
+            },
             gateway=(None, "G")[i % 2],
         )
         for i, serial in enumerate(SERIALS)
@@ -46,7 +49,12 @@ def decode(*messages: Message) -> Columns:
 
 
 numbers = st.one_of(
-    st.integers(-150, 150), st.floats(-150, 150), st.just(float("nan")), st.just(10**400), st.booleans()
+    st.integers(-150, 150),
+    st.floats(-150, 150),
+    st.sampled_from(["on", "off"]),
+    st.just(float("nan")),
+    st.just(10**400),
+    st.booleans(),
 )
 anything = st.recursive(
     st.one_of(st.none(), numbers, st.text(max_size=5)),
@@ -61,9 +69,15 @@ times = st.one_of(
 values = st.dictionaries(
     st.one_of(st.sampled_from(SENSORS), st.text(max_size=3)), st.one_of(numbers, anything), max_size=4
 )
+units = st.one_of(
+    st.dictionaries(st.sampled_from(SENSORS), st.one_of(st.sampled_from(["1", "%", "[ppm]", "V", "?"]), anything)),
+    anything,
+)
 items = st.one_of(
     st.fixed_dictionaries({"ts": times, "values": values}),
-    st.fixed_dictionaries({"values": values}, optional={"ts": times, "seq": anything, "quality": anything}),
+    st.fixed_dictionaries(
+        {"values": values}, optional={"ts": times, "seq": anything, "quality": anything, "units": units}
+    ),
     anything,
 )
 telemetry = st.one_of(items, st.lists(items, max_size=4))
