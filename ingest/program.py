@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.clock import from_micros
-from domain.errors import BlockCorruptError, DatabaseNotMigratedError
+from domain.errors import DatabaseNotMigratedError
 from domain.sparkplug import find_topic
 from ingest.batch import Batch, may_be_repeated, read_batch
 from ingest.device_table import DeviceTable
+from ingest.folding import keep_folding
 from ingest.listening import Listening
 from ingest.mqtt_source import Chunk, MqttSource
 from ingest.rate_limit import MERGE_US, RateLimit
@@ -27,7 +28,6 @@ from ingest.sparkplug.edges import Edges
 from ingest.sparkplug.ownership import SPARKPLUG_FILTERS, Ownership, OwnershipLostError, wait_to_own
 from ingest.sparkplug.payload import encode_rebirth
 from store.connectivity import reconcile_connectivity
-from store.device_days import fold_ledger_blocks
 from store.heartbeats import record_heartbeat, remove_heartbeat
 from store.ledger import LedgerEntry
 from store.migrate import verify_migrated
@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 
 MAKE_DAYS_EVERY_S = 3600.0
 RECONCILE_EVERY_S = 5.0
-FOLDED_AT_ONCE = 500
 MOST_AWAY_S = 86_400.0
 
 
@@ -55,6 +54,10 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     DatabaseNotMigratedError
         The database has no schema of this version.
     """
+    folding = threading.Thread(
+        target=keep_folding, args=(settings.database_url, settings.fold_s, stop), name="ledger", daemon=True
+    )
+    folding.start()
     sparkplug = threading.Thread(target=_run_sparkplug, args=(settings, stop), name="sparkplug")
     if settings.sparkplug.enabled and not settings.leave:
         sparkplug.start()
@@ -64,6 +67,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
         stop.set()
         if sparkplug.ident is not None:
             sparkplug.join()
+        folding.join()
 
 
 def _run_sparkplug(settings: IngestSettings, stop: threading.Event) -> None:
@@ -274,8 +278,6 @@ class _Ingest:
         try:
             if self._is_due("registry", self._settings.registry_poll_s):
                 self._refresh_if_moved(self._connect())
-            if self._ownership is None and self._is_due("ledger", self._settings.fold_s):
-                self._fold(self._connect())
             if self._is_due("too fast", MERGE_US / 1e6) and (said := self._limit.take_said(_now_us())):
                 record_rejections(self._connect(), said)
             if self._is_due("sightings", self._settings.last_seen_s):
@@ -290,13 +292,6 @@ class _Ingest:
                 record_heartbeat(self._connect(), self._program, self._instance, self._started_at, self._describe())
         except (*DATABASE_GONE, *RETRYABLE, TimeoutError) as problem:
             self._back_off(problem)
-
-    def _fold(self, conn: Connection) -> None:
-        try:
-            if fold_ledger_blocks(conn, FOLDED_AT_ONCE) == FOLDED_AT_ONCE:
-                self._due["ledger"] = 0.0  # the rest comes after the next batch
-        except BlockCorruptError as problem:
-            log.error("the counts by device stand still: %s", problem)
 
     def _reconcile(self, conn: Connection) -> None:
         """Who went silent is stale, who is heard of is not: only while nothing can have been missed."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from psycopg.rows import class_row
 
 from domain.clock import MICROS_PER_SECOND
-from store.device_clocks import NOTHING, Clocks, Counter, advance_clocks
-from store.ledger_blocks import LedgerBlock
+from store.device_clocks import MAX_GAP, NOTHING, Clocks, Counter, advance_clocks
+from store.ledger_blocks import LedgerBlock, Table
 from store.pool import Connection
 from store.row_encoding import encode_rows
 
@@ -131,10 +131,11 @@ def _advance_counters(
     day_of = np.repeat([days.index(day) for day, _ in blocks], [block.runs.shape[1] for _, block in blocks])
     # In order of observation: what several processes received belongs together.
     order = np.lexsort((runs[5], runs[0]))
+    runs, day_of = _join_runs(runs[:, order], day_of[order])
     findings: dict[date, dict[int, SequenceFindings]] = {}
     device_id = place = -1
     counter = Counter()
-    for number, (at, *run) in zip(day_of[order].tolist(), runs[:, order].T.tolist(), strict=True):
+    for number, (at, *run) in zip(day_of.tolist(), runs.T.tolist(), strict=True):
         if at != device_id:
             device_id, place = at, int(np.searchsorted(states.device_ids, at))
             counter = Counter(int(states.last_seq[place]), int(states.last_seq_us[place]))
@@ -147,6 +148,27 @@ def _advance_counters(
             known = of_day.get(device_id, (0, 0, 0))
             of_day[device_id] = (known[0] + change[0], known[1] + change[1], known[2] + change[2])
     return findings
+
+
+def _join_runs(runs: Table, day_of: NDArray[np.intp]) -> tuple[Table, NDArray[np.intp]]:
+    """The same, with one run in place of those of a device and day of which each goes on where the one before ended."""
+    if not runs.shape[1]:
+        return runs, day_of
+    device_id, lowest, highest, count, first_us, last_us = runs
+    goes_on = (device_id[1:] == device_id[:-1]) & (day_of[1:] == day_of[:-1])
+    goes_on &= (lowest[1:] > highest[:-1]) & (lowest[1:] - highest[:-1] <= MAX_GAP) & (first_us[1:] > last_us[:-1])
+    first = np.flatnonzero(np.concatenate(([True], ~goes_on)))
+    joined = np.array(
+        (
+            device_id[first],
+            np.minimum.reduceat(lowest, first),
+            np.maximum.reduceat(highest, first),
+            np.add.reduceat(count, first),
+            np.minimum.reduceat(first_us, first),
+            np.maximum.reduceat(last_us, first),
+        )
+    )
+    return joined, day_of[first]
 
 
 CREATE_STAGED_STATE = """
