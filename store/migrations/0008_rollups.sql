@@ -272,12 +272,14 @@ BEGIN
             PERFORM pg_advisory_unlock(hashtextextended('forewarn refresh of roll-ups', 0));
             RETURN;
         END IF;
-        -- 2. Forward, a day at most at once.
+        -- 2. Forward, a day at most at once; ten where a long past is to be caught up with.
         LOOP
             SELECT * INTO state FROM public.rollup_state;
             EXIT WHEN state.minutes_to >= state.announced_to;
             step_from := least(greatest(state.minutes_to, coalesce(public.find_readings_after(state.minutes_to), state.announced_to)), state.announced_to);
-            step_to := least(step_from + interval '1 day', state.announced_to);
+            step_to := least(
+                step_from + CASE WHEN state.announced_to - step_from > interval '60 days' THEN interval '10 days' ELSE interval '1 day' END,
+                state.announced_to);
             IF step_to > step_from THEN
                 CALL public.refresh_continuous_aggregate('public.reading_1m', step_from, step_to);
             END IF;
