@@ -65,6 +65,6 @@ class Sightings:
                 ],
             )
             if len(moved):
-                record_last_observed(conn, {int(i): int(written[i]) for i in moved})
+                record_last_observed(conn, moved.astype(np.int64), written[moved])
         self._seen_us[seen] = 0
         self._written_us = written

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from domain.clock import MICROS_PER_DAY, from_micros
 from store.pool import Connection
 from store.rollup_marks import record_marks
+from store.row_encoding import encode_rows as encode_columns
 
 # What the quick path meets when its readings were not new after all, or their day's partition has gone.
 ALREADY_STORED = psycopg.errors.UniqueViolation
@@ -182,14 +183,25 @@ def record_possible_repeats(conn: Connection, readings: ReadingColumns) -> Repea
     return RepeatsFound(is_new, stored_value)
 
 
+CREATE_STAGED_TIMES = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS staged_time (series_id bigint NOT NULL, micros bigint NOT NULL)
+    ON COMMIT DELETE ROWS
+"""
+COPY_STAGED_TIMES = "COPY staged_time FROM STDIN (FORMAT binary)"
 RECORD_LAST_OBSERVED = """
     UPDATE series SET last_observed_at = new.at
-    FROM unnest(%s::integer[], %s::timestamptz[]) AS new (id, at)
-    WHERE series.id = new.id AND (last_observed_at IS NULL OR last_observed_at < new.at)
+    FROM (
+        SELECT series_id, 'epoch'::timestamptz + micros * interval '1 microsecond' AS at FROM staged_time
+        ORDER BY series_id
+    ) AS new
+    WHERE series.id = new.series_id AND (last_observed_at IS NULL OR last_observed_at < new.at)
 """
 
 
-def record_last_observed(conn: Connection, observed_us: dict[int, int]) -> None:
-    """Moves `series.last_observed_at` forward to these instants (series id -> microseconds), never back."""
-    series_ids = sorted(observed_us)  # one order for all processes: none waits for the other in a circle
-    conn.execute(RECORD_LAST_OBSERVED, (series_ids, [from_micros(observed_us[i]) for i in series_ids]))
+def record_last_observed(conn: Connection, series_ids: NDArray[np.int64], observed_us: NDArray[np.int64]) -> None:
+    """Moves `series.last_observed_at` forward to these instants, never back. The ids ascend: one order for all
+    processes, so that none waits for the other in a circle. To be called once in a transaction."""
+    conn.execute(CREATE_STAGED_TIMES)
+    with conn.cursor().copy(COPY_STAGED_TIMES) as copy:
+        copy.write(encode_columns([series_ids, observed_us]))
+    conn.execute(RECORD_LAST_OBSERVED, prepare=False)
