@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect, sync_playwright
 
 from tests.support.services import miss
 
@@ -21,6 +21,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Nothing waits as long on a machine that has nothing else to do.
+PATIENCE_MS = 60_000
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 320, "height": 640}
 
@@ -37,8 +39,9 @@ def find_chromium() -> str:
 @contextmanager
 def running_chromium() -> Iterator[Browser]:
     """A headless Chromium that talks to nobody by itself."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS, timeout=PATIENCE_MS)
         try:
             yield browser
         finally:
@@ -89,7 +92,7 @@ def open_page(
     )
     watched = Watched(urlsplit(base_url).netloc)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     watched.follow(page)
     try:
         yield page, watched

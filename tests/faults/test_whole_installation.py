@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 
 from forewarn.embedded_postgres import APP, load_cluster
 from store.pool import open_connection
+from tests.support.clusters import temporary_folder
 from tests.support.services import find_free_port
 from tests.support.waiting import wait_until
 
@@ -62,15 +61,14 @@ class Installation:
 
 @pytest.fixture
 def installation() -> Iterator[Installation]:
-    with tempfile.TemporaryDirectory(prefix="forewarn-up-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)
+    with temporary_folder("forewarn-up-") as folder:
         made = Installation(folder)
         yield made
         if made.process is not None and made.process.poll() is None:
+            family = psutil.Process(made.process.pid).children(recursive=True)
             made.process.kill()
             made.process.wait()
-            time.sleep(1.0)  # its children hear of it from the kernel and leave the folder
+            wait_until(lambda: not alive(family), what="its children to hear of it and leave the folder")
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -94,5 +92,5 @@ def test_a_killed_supervisor_takes_all_with_it_and_the_next_start_goes_on(instal
     with open_connection(cluster.url(APP), application="test", autocommit=True) as conn:
         assert conn.execute("SELECT name FROM customer").fetchone() == ("One",)
     installation.process.send_signal(signal.SIGTERM)
-    assert installation.process.wait(60) == 0
+    assert installation.process.wait(120) == 0
     assert alive(family) == []

@@ -154,8 +154,9 @@ class Api:
 
 
 @contextmanager
-def running_api(database_url: str, **settings: Any) -> Iterator[Api]:
-    """The API on that database behind a real HTTP server on 127.0.0.1, as long as the block runs."""
+def running_api(database_url: str, *, patience_s: int = 5, **settings: Any) -> Iterator[Api]:
+    """The API on that database behind a real HTTP server on 127.0.0.1, as long as the block runs; what is open then and
+    does not end within `patience_s` is cut."""
     wanted = ApiSettings(database_url=database_url, **{"stream_heartbeat_s": 0.2, "pool_size": 6, **settings})
     app = create_app(wanted)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -163,7 +164,12 @@ def running_api(database_url: str, **settings: Any) -> Iterator[Api]:
         port = listener.getsockname()[1]
         server = uvicorn.Server(
             uvicorn.Config(
-                app, proxy_headers=False, access_log=False, log_config=None, ws="none", timeout_graceful_shutdown=5
+                app,
+                proxy_headers=False,
+                access_log=False,
+                log_config=None,
+                ws="none",
+                timeout_graceful_shutdown=patience_s,
             )
         )
         thread = threading.Thread(target=lambda: asyncio.run(server._serve([listener])), name="api under test")

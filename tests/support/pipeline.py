@@ -16,8 +16,8 @@ from tests.support.publisher import publish_all
 from tests.support.waiting import wait_until
 
 # Python, numpy and the registry on a busy two-core machine.
-STARTUP_S = 60.0
-DRAIN_S = 60.0
+STARTUP_S = 120.0
+DRAIN_S = 120.0
 
 COUNT_UNSCORED = "SELECT coalesce(sum(head - consumed), 0) FROM shard"
 COUNT_UNDECIDED = """

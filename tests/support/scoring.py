@@ -110,7 +110,7 @@ def scoring(
         yield stop
     finally:
         stop.set()
-        thread.join(timeout=30)
+        thread.join(timeout=60)
     assert not thread.is_alive()
     if failures:
         raise failures[0]

@@ -1,8 +1,11 @@
 """What a machine offers to the tests, and what is said when something is missing."""
 
+import fcntl
 import os
+import random
 import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,12 +34,28 @@ def find_program(name: str, *, package: str) -> Path:
     return Path(found)
 
 
+# Below the ports that systems give to outgoing connections (from 32768 on Linux, 49152 elsewhere). One of those could
+# be taken between its choice and its use, also while a server that is to come back on it is away; and a client that
+# tries to connect to it meanwhile may, by chance, get it for its own end and be connected to itself.
+PORTS = range(12_000, 32_000)
+_CHANCE = random.SystemRandom()  # what Hypothesis seeds would give every worker the same ports
+
+
 def find_free_port() -> int:
-    """A port on 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on 127.0.0.1 that nobody listens on and that no other test gets while this process lives."""
+    folder = Path(tempfile.gettempdir(), f"forewarn-test-ports-{os.geteuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    while True:
+        port = _CHANCE.choice(PORTS)
+        reservation = os.open(folder / str(port), os.O_CREAT | os.O_WRONLY, 0o600)  # open, and locked, to our end
+        try:
+            fcntl.flock(reservation, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            os.close(reservation)
+        else:
+            return port
 
 
 def is_listening(port: int) -> bool:

@@ -38,7 +38,7 @@ class Listener:
         client.connect("127.0.0.1", broker.port)
         client.loop_start()
         self.client = client
-        assert self._subscribed.wait(10)
+        assert self._subscribed.wait(60)
 
     def _on_connect(
         self,
@@ -86,7 +86,7 @@ def publisher(broker: Broker, name: str = "publisher") -> Iterator[mqtt.Client]:
 def publish(client: mqtt.Client, topic: str, bodies: list[bytes], *, retain: bool = False) -> None:
     sent = [client.publish(topic, body, qos=1, retain=retain) for body in bodies]
     for one in sent:
-        one.wait_for_publish(20)
+        one.wait_for_publish(60)
         assert one.is_published()
 
 
@@ -99,7 +99,7 @@ def test_what_was_not_acknowledged_comes_again_in_order(broker: Broker) -> None:
         publish(device, "forewarn/v1/SN-1/telemetry", numbered(50))
         wait_until(lambda: len(first.bodies) == 50, what="all messages")
         for _ in range(20):
-            message = first.messages.get(timeout=5)
+            message = first.messages.get(timeout=60)
             first.client.ack(message.mid, message.qos)
     with listening(broker, "ingest", acknowledges=True) as second:
         assert second.session_present
@@ -121,7 +121,7 @@ def test_acknowledging_late_holds_the_rest_back_and_loses_nothing(broker: Broker
     with listening(broker, "ingest", acknowledges=False) as slow, publisher(broker) as device:
         publish(device, "forewarn/v1/SN-1/telemetry", numbered(1_000))
         for _ in range(1_000):
-            message = slow.messages.get(timeout=10)
+            message = slow.messages.get(timeout=60)
             slow.client.ack(message.mid, message.qos)
         assert slow.bodies == numbered(1_000)
 
@@ -130,7 +130,7 @@ def test_retained_messages_meet_a_later_subscriber(broker: Broker) -> None:
     with publisher(broker) as device:
         publish(device, "forewarn/v1/SN-1/status", [b'{"state": "online"}'], retain=True)
     with listening(broker, "late", "forewarn/v1/+/status", acknowledges=True) as late:
-        message = late.messages.get(timeout=10)
+        message = late.messages.get(timeout=60)
         assert message.retain
         assert message.payload == b'{"state": "online"}'
 
@@ -144,7 +144,7 @@ def test_a_device_that_vanishes_leaves_its_will(broker: Broker) -> None:
         connection = client.socket()
         assert connection is not None
         connection.close()  # no DISCONNECT: as if the power had gone
-        assert listener.messages.get(timeout=20).payload == b'{"state": "offline"}'
+        assert listener.messages.get(timeout=60).payload == b'{"state": "offline"}'
 
 
 def test_a_payload_larger_than_a_message_may_be_still_arrives_to_be_rejected(broker: Broker) -> None:

@@ -122,7 +122,7 @@ def test_a_crashed_child_is_started_again_and_a_stop_is_orderly(tmp_path: Path) 
         assert int((tmp_path / "second").read_text()) == second, "the other child was left alone"
         pids = [int((tmp_path / name).read_text()) for name in ("first", "second")]
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=20)
+        rest, _ = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()

@@ -45,13 +45,15 @@ def test_a_restored_dump_goes_on_where_it_was(postgres_server: DatabaseServer, t
         pipeline.wait_until_drained(readings=len(FAULT))
         (order,) = pipeline.orders_of(SERIAL)
         subprocess.run(
-            [binaries / "pg_dump", "--format=custom", f"--file={dump}", database.owner_url], check=True, timeout=60
+            [binaries / "pg_dump", "--format=custom", f"--file={dump}", database.owner_url], check=True, timeout=180
         )
 
     with postgres_server.fresh_database() as restored, mosquitto_broker() as mosquitto:
         _empty(postgres_server, restored)
         subprocess.run(
-            [binaries / "pg_restore", "--exit-on-error", f"--dbname={restored.owner_url}", dump], check=True, timeout=60
+            [binaries / "pg_restore", "--exit-on-error", f"--dbname={restored.owner_url}", dump],
+            check=True,
+            timeout=180,
         )
         assert migrate(restored.owner_url) == []
         (tmp_path / "after").mkdir()

@@ -125,7 +125,7 @@ def test_a_person_and_the_machine_at_one_order_lose_nothing(world: World, any_da
 
     person = threading.Thread(target=accept)
     person.start()
-    assert locked.wait(10)
+    assert locked.wait(60)
     world.decide("SN-0", Severity.CRITICAL, monitor="worse")
     person.join()
     (order,) = world.orders()
@@ -166,7 +166,7 @@ def test_one_triages_and_the_other_takes_over(world: World, any_database: Databa
         world.raise_breach("SN-0")
         _wait_until(lambda: _count_undecided(world) == 0)
         stops[0].set()
-        threads[0].join(20)
+        threads[0].join(60)
         _wait_until(lambda: roles() == {"i1": "active"})
         world.raise_breach("SN-1")
         _wait_until(lambda: _count_undecided(world) == 0)
@@ -175,7 +175,7 @@ def test_one_triages_and_the_other_takes_over(world: World, any_database: Databa
             stop.set()
         for thread in threads:
             if thread.ident is not None:
-                thread.join(20)
+                thread.join(60)
     assert roles() == {}
     _assert_nothing_lost_nothing_doubled(world, 2)
 
@@ -200,14 +200,14 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(world: World, any_databa
             _wait_until(lambda: _count_undecided(world) < 60)
             victim = processes.pop(0)
             victim.send_signal(signal.SIGKILL)
-            victim.wait(10)
+            victim.wait(60)
             processes.append(start(round_number + 2))
         _wait_until(lambda: _count_undecided(world) == 0)
     finally:
         for process in processes:
             process.terminate()
         for process in processes:
-            process.wait(20)
+            process.wait(60)
     _assert_nothing_lost_nothing_doubled(world, written)
 
 

@@ -29,5 +29,5 @@ def test_the_second_writer_of_a_day_waits_and_finds_the_partition(database: Data
         second.start()
         wait_until(lambda: watcher.execute(WAITING).fetchone() == (1,), what="the second writer to wait")
         first.commit()
-        second.join(30)
+        second.join(60)
     assert answers == [(0,)]
