@@ -43,7 +43,11 @@ LOAD_FLOW = """
     CROSS JOIN (
         SELECT count(*) AS waiting, min(recorded_at) AS oldest FROM breach_transition b
         WHERE id > (SELECT decided_to FROM triage_state)
-            AND NOT EXISTS (SELECT FROM ticket_decision WHERE transition_id = b.id)
+            AND NOT EXISTS (
+                -- Bounded as well: else the planner, who cannot know how few are left, reads all decisions.
+                SELECT FROM ticket_decision
+                WHERE transition_id = b.id AND transition_id > (SELECT decided_to FROM triage_state)
+            )
     ) t
 """
 
