@@ -158,12 +158,13 @@ def make_devices(model: str) -> list[InstalledDevice]:
 
 def make_people(conn: Connection, model: str) -> None:
     """One account for each story; the technicians may work on the pump."""
+    password_hash = hash_password(PASSWORD)  # one for all: it takes a tenth of a second
     for name, full_name, roles in PEOPLE:
         record_user(
             conn,
             name=name,
             full_name=full_name,
-            password_hash=hash_password(PASSWORD),
+            password_hash=password_hash,
             roles=roles,
             must_change_password=False,
         )

@@ -32,7 +32,7 @@ class Client:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol, reconnect_on_failure=False
         )
-        client.connect_timeout = 10
+        client.connect_timeout = 60
         if will is not None:
             client.will_set(will, b"{}", qos=1)
         if address.username is not None:
@@ -99,7 +99,7 @@ def _shake_hands(address: BrokerAddress) -> None:
     if address.cert_file is not None:
         context.load_cert_chain(address.cert_file, address.key_file)
     with (
-        socket.create_connection((address.host, address.port), timeout=10) as plain,
+        socket.create_connection((address.host, address.port), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname=address.host),
     ):
         pass

@@ -112,7 +112,7 @@ def secured_mosquitto() -> Iterator[SecuredMosquitto]:
                 secrets,
             )
         finally:
-            end(process, with_signal=SIGTERM, timeout_s=10)
+            end(process, with_signal=SIGTERM, timeout_s=30)
 
 
 def make_configuration(folder: Path, pki: Path, ports: dict[str, int]) -> str:

@@ -83,7 +83,7 @@ def gated() -> Iterator[Gated]:
             assert process.poll() is None, log.read_text()
             yield made
         finally:
-            end(process, with_signal=SIGTERM, timeout_s=10)
+            end(process, with_signal=SIGTERM, timeout_s=30)
 
 
 @contextmanager
@@ -216,7 +216,7 @@ def test_forewarn_up_opens_the_gate_that_is_set(tmp_path: Path, monkeypatch: pyt
         with connected(BrokerAddress("127.0.0.1", port)) as stranger:
             assert stranger.refusal == "Not authorized"
     finally:
-        end(process, with_signal=SIGTERM, timeout_s=10)
+        end(process, with_signal=SIGTERM, timeout_s=30)
     for wrong in ({"broker_gate": "0.0.0.0:99999"}, {"broker_gate": "0.0.0.0:1", "broker_key_file": tmp_path}):
         with pytest.raises(ConfigurationError):
             plan_broker(settings.model_copy(update=wrong))
