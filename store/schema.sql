@@ -59,11 +59,14 @@ CREATE FUNCTION public.drop_readings_before(first_kept date) RETURNS integer
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
+    kept_from timestamptz := first_kept::timestamp AT TIME ZONE 'UTC';
     partition_name text;
     dropped integer := 0;
 BEGIN
+    UPDATE public.rollup_state SET raw_from = kept_from, final_before = greatest(final_before, kept_from) WHERE raw_from < kept_from;
+    DELETE FROM public.rollup_late WHERE last_at < kept_from;
     IF (SELECT flavour FROM installation) <> 'postgresql' THEN
-        SELECT count(*) INTO dropped FROM public.drop_chunks('public.reading', older_than => first_kept::timestamp AT TIME ZONE 'UTC');
+        SELECT count(*) INTO dropped FROM public.drop_chunks('public.reading', older_than => kept_from);
         RETURN dropped;
     END IF;
     FOR partition_name IN
@@ -73,6 +76,38 @@ BEGIN
         EXECUTE format('DROP TABLE public.%I', partition_name);
         dropped := dropped + 1;
     END LOOP;
+    RETURN dropped;
+END
+$$;
+CREATE FUNCTION public.drop_rollups_before(level text, first_kept timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    store_flavour text := (SELECT flavour FROM installation);
+    partition_name text;
+    dropped integer := 0;
+BEGIN
+    IF level NOT IN ('reading_1m', 'reading_1h', 'reading_1d') THEN
+        RAISE EXCEPTION 'no roll-up is named %', level;
+    END IF;
+    UPDATE public.rollup_state SET
+        minutes_from = CASE WHEN level = 'reading_1m' THEN greatest(minutes_from, first_kept) ELSE minutes_from END,
+        hours_from = CASE WHEN level = 'reading_1h' THEN greatest(hours_from, first_kept) ELSE hours_from END;
+    IF store_flavour = 'timescaledb-community' OR (store_flavour = 'timescaledb-apache' AND level <> 'reading_1d') THEN
+        SELECT count(*) INTO dropped FROM public.drop_chunks(('public.' || level)::regclass, older_than => first_kept);
+    ELSIF level = 'reading_1d' THEN
+        DELETE FROM public.reading_1d WHERE bucket < first_kept;
+        GET DIAGNOSTICS dropped = ROW_COUNT;
+    ELSE
+        FOR partition_name IN
+            SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = ('public.' || level)::regclass AND c.relname < level || '_' || to_char(first_kept AT TIME ZONE 'UTC', 'YYYYMM')
+        LOOP
+            EXECUTE format('DROP TABLE public.%I', partition_name);
+            dropped := dropped + 1;
+        END LOOP;
+    END IF;
     RETURN dropped;
 END
 $$;
@@ -104,6 +139,98 @@ BEGIN
     RETURN made;
 END
 $$;
+CREATE FUNCTION public.ensure_rollup_partitions(first timestamp with time zone, last timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    month timestamp;
+    level text;
+    partition_name text;
+BEGIN
+    IF (SELECT flavour FROM installation) <> 'postgresql' THEN
+        RETURN;
+    END IF;
+    FOR month IN SELECT generate_series(date_trunc('month', first AT TIME ZONE 'UTC'), last AT TIME ZONE 'UTC', interval '1 month') LOOP
+        FOREACH level IN ARRAY ARRAY['reading_1m', 'reading_1h'] LOOP
+            partition_name := level || '_' || to_char(month, 'YYYYMM');
+            IF NOT EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = 'public'::regnamespace) THEN
+                EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)', partition_name, level,
+                    month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+            END IF;
+        END LOOP;
+    END LOOP;
+END
+$$;
+CREATE FUNCTION public.find_readings_after(at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF (SELECT flavour FROM installation) <> 'postgresql' THEN
+        RETURN (SELECT min(range_start) FROM timescaledb_information.chunks
+            WHERE hypertable_schema = 'public' AND hypertable_name = 'reading' AND range_end > at);
+    END IF;
+    RETURN (SELECT min(right(c.relname, 8)::date::timestamp AT TIME ZONE 'UTC') FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'public.reading'::regclass
+            AND (right(c.relname, 8)::date + 1)::timestamp AT TIME ZONE 'UTC' > at);
+END
+$$;
+CREATE FUNCTION public.firmware_at(serial text, instant timestamp with time zone) RETURNS TABLE(component text, version text, since timestamp with time zone, source text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+    SELECT f.component, f.version, f.since, f.source
+    FROM device d CROSS JOIN LATERAL firmware_of(d.id, instant) f WHERE d.serial = $1
+$_$;
+CREATE FUNCTION public.firmware_of(device bigint, instant timestamp with time zone) RETURNS TABLE(component text, version text, since timestamp with time zone, source text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT c.component, coalesce(past.version, first.previous, d.registered_firmware), past.observed_at,
+        CASE WHEN past.version IS NOT NULL THEN 'reported' WHEN first.previous IS NOT NULL THEN 'previous' ELSE 'registered' END
+    FROM device d
+    CROSS JOIN LATERAL (
+        SELECT 'main' AS component UNION SELECT f.component FROM firmware_report f WHERE f.device_id = d.id
+    ) c
+    LEFT JOIN LATERAL (
+        SELECT s.version, s.observed_at FROM firmware_step s
+        WHERE s.device_id = d.id AND s.component = c.component AND s.observed_at <= instant
+        ORDER BY s.observed_at DESC, s.id DESC LIMIT 1
+    ) past ON true
+    LEFT JOIN LATERAL (
+        SELECT nullif(s.previous, '') AS previous FROM firmware_step s
+        WHERE s.device_id = d.id AND s.component = c.component
+        ORDER BY s.observed_at, s.id LIMIT 1
+    ) first ON past.version IS NULL
+    WHERE d.id = device
+        AND (past.version IS NOT NULL OR first.previous IS NOT NULL OR (c.component = 'main' AND d.registered_firmware <> ''))
+    ORDER BY c.component
+$$;
+CREATE FUNCTION public.keep_ledger_sum() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE public.ingest_ledger_past p SET
+        messages = p.messages + g.messages, values_received = p.values_received + g.values_received, stored = p.stored + g.stored,
+        duplicates = p.duplicates + g.duplicates, conflicts = p.conflicts + g.conflicts, late = p.late + g.late,
+        rejected = p.rejected + g.rejected, replayed = p.replayed + g.replayed
+    FROM (SELECT sum(messages) AS messages, sum(values_received) AS values_received, sum(stored) AS stored,
+            sum(duplicates) AS duplicates, sum(conflicts) AS conflicts, sum(late) AS late, sum(rejected) AS rejected,
+            sum(replayed) AS replayed FROM gone) g
+    WHERE g.messages IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION public.keep_registered_firmware() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.registered_firmware := NEW.firmware;
+    RETURN NEW;
+END
+$$;
 CREATE FUNCTION public.log_change() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -123,6 +250,68 @@ BEGIN
     RETURN NULL;
 END
 $$;
+CREATE FUNCTION public.main_firmware_of(device bigint, instant timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT coalesce(
+        (SELECT s.version FROM public.firmware_step s WHERE s.device_id = $1 AND s.component = 'main' AND s.observed_at <= $2
+            ORDER BY s.observed_at DESC, s.id DESC LIMIT 1),
+        (SELECT nullif(s.previous, '') FROM public.firmware_step s WHERE s.device_id = $1 AND s.component = 'main'
+            ORDER BY s.observed_at, s.id LIMIT 1),
+        (SELECT d.registered_firmware FROM public.device d WHERE d.id = $1),
+        '')
+$_$;
+CREATE FUNCTION public.mend_firmware(device bigint, part text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    mended integer;
+    current_version text;
+BEGIN
+    WITH step AS (
+        SELECT s.id, s.observed_at, s.version, s.previous,
+            lag(s.version) OVER (ORDER BY s.observed_at, s.id) AS known, row_number() OVER (ORDER BY s.observed_at, s.id) AS place
+        FROM public.firmware_step s WHERE s.device_id = device AND s.component = part
+    ), wanted AS (
+        SELECT observed_at AS at, before, version AS after FROM (
+            SELECT step.*, CASE WHEN place > 1 THEN known ELSE coalesce(nullif(previous, ''),
+                (SELECT nullif(d.registered_firmware, '') FROM public.device d WHERE d.id = device AND part = 'main')) END AS before
+            FROM step
+        ) change
+        WHERE before IS DISTINCT FROM version
+    ), gone AS (
+        DELETE FROM public.device_history h
+        WHERE h.device_id = device AND h.field = 'firmware:' || part AND h.source = 'device' AND NOT EXISTS (
+            SELECT FROM wanted w WHERE (w.at, w.after) = (h.at, h.after) AND w.before IS NOT DISTINCT FROM h.before)
+        RETURNING h.id
+    ), come AS (
+        INSERT INTO public.device_history (device_id, at, field, before, after, source)
+        SELECT device, w.at, 'firmware:' || part, w.before, w.after, 'device' FROM wanted w WHERE NOT EXISTS (
+            SELECT FROM public.device_history h
+            WHERE h.device_id = device AND h.field = 'firmware:' || part AND h.source = 'device'
+                AND (w.at, w.after) = (h.at, h.after) AND w.before IS NOT DISTINCT FROM h.before)
+        ORDER BY w.at
+        RETURNING id
+    )
+    SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM come) INTO mended;
+    IF part <> 'main' THEN
+        RETURN;
+    END IF;
+    SELECT s.version INTO current_version FROM public.firmware_step s
+    WHERE s.device_id = device AND s.component = 'main' ORDER BY s.observed_at DESC, s.id DESC LIMIT 1;
+    UPDATE public.device d SET firmware = coalesce(current_version, d.registered_firmware),
+        row_version = d.row_version + 1, updated_at = now()
+    WHERE d.id = device AND d.firmware <> coalesce(current_version, d.registered_firmware);
+    IF mended > 0 THEN
+        UPDATE public.breach b SET firmware = judged.version
+        FROM (
+            SELECT id, public.main_firmware_of(device_id, first_seen) AS version FROM public.breach WHERE device_id = device
+        ) AS judged
+        WHERE b.id = judged.id AND b.firmware <> judged.version;
+    END IF;
+END
+$$;
 CREATE FUNCTION public.notify_transition() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -131,11 +320,58 @@ BEGIN
     RETURN NULL;
 END
 $$;
+CREATE FUNCTION public.record_gateway_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO device_history (device_id, at, field, before, after, source)
+    VALUES (NEW.id, now(), 'gateway', (SELECT name FROM gateway WHERE id = OLD.gateway_id),
+        (SELECT name FROM gateway WHERE id = NEW.gateway_id),
+        coalesce(nullif(current_setting('forewarn.source', true), ''), 'import'));
+    RETURN NULL;
+END
+$$;
 CREATE FUNCTION public.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
     RAISE EXCEPTION 'rows of % are written once', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+CREATE FUNCTION public.rejection_field_pattern(field text, serial text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(regexp_replace(
+        CASE WHEN serial <> '' AND starts_with(field, serial) THEN '*' || substr(field, length(serial) + 1) ELSE field END,
+        '\[[0-9]+\]', '[*]', 'g'), '')
+$$;
+CREATE FUNCTION public.remove_device_days_before(first_kept date, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    removed integer;
+BEGIN
+    DELETE FROM public.device_day WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM public.device_day WHERE day < first_kept ORDER BY day LIMIT most));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+CREATE FUNCTION public.remove_readings(series_ids integer[], first timestamp with time zone, last timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    DELETE FROM public.reading WHERE series_id = ANY (series_ids) AND observed_at >= first AND observed_at < last;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    UPDATE public.rollup_state SET final_before = last WHERE final_before < last;
+    UPDATE public.series SET raw_from = last WHERE id = ANY (series_ids) AND (raw_from IS NULL OR raw_from < last);
+    DELETE FROM public.rollup_late WHERE series_id = ANY (series_ids) AND last_at < last;
+    RETURN removed;
 END
 $$;
 CREATE FUNCTION public.remove_rejections_before(first_kept timestamp with time zone, most integer) RETURNS integer
@@ -147,6 +383,34 @@ DECLARE
 BEGIN
     DELETE FROM public.rejection WHERE id = ANY (ARRAY(
         SELECT id FROM public.rejection WHERE received_at < first_kept ORDER BY received_at, id LIMIT most));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+CREATE FUNCTION public.remove_rows_before(name text, first_kept timestamp with time zone, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    removed integer;
+BEGIN
+    CASE name
+        WHEN 'device_event' THEN
+            DELETE FROM public.device_event WHERE id = ANY (ARRAY(
+                SELECT id FROM (SELECT id, received_at FROM public.device_event ORDER BY id LIMIT most) AS oldest
+                WHERE received_at < first_kept));
+        WHEN 'status_report' THEN
+            DELETE FROM public.status_report WHERE id = ANY (ARRAY(
+                SELECT id FROM (SELECT id, received_at FROM public.status_report ORDER BY id LIMIT most) AS oldest
+                WHERE received_at < first_kept));
+        WHEN 'ingest_ledger' THEN
+            DELETE FROM public.ingest_ledger WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM public.ingest_ledger WHERE day < (first_kept AT TIME ZONE 'UTC')::date ORDER BY day LIMIT most));
+        WHEN 'outbox' THEN
+            DELETE FROM public.outbox WHERE id = ANY (ARRAY(
+                SELECT id FROM (SELECT id, created_at FROM public.outbox WHERE is_simulated ORDER BY id LIMIT most) AS oldest
+                WHERE created_at < first_kept));
+    END CASE;
     GET DIAGNOSTICS removed = ROW_COUNT;
     RETURN removed;
 END
@@ -368,6 +632,46 @@ ALTER TABLE public.customer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.data_quality_alert (
+    device_id bigint NOT NULL,
+    day date NOT NULL,
+    kind text NOT NULL,
+    value double precision NOT NULL,
+    most double precision NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    CONSTRAINT data_quality_alert_kind_check CHECK ((kind = ANY (ARRAY['missing'::text, 'duplicate'::text, 'inconsistent'::text, 'implausible'::text, 'clock_skew'::text])))
+);
+COMMENT ON TABLE public.data_quality_alert IS 'A day of a device went over a limit of its model''s profile; said once (dataquality.alert).';
+CREATE TABLE public.data_quality_day (
+    day date NOT NULL,
+    device_id bigint NOT NULL,
+    expected bigint NOT NULL,
+    present bigint NOT NULL,
+    missing_ratio double precision,
+    completeness double precision,
+    received bigint NOT NULL,
+    duplicate_ratio double precision,
+    inconsistent_ratio double precision,
+    implausible_ratio double precision,
+    skew_s double precision,
+    least_completeness double precision NOT NULL,
+    alerts text[] DEFAULT '{}'::text[] NOT NULL,
+    judged_until timestamp with time zone NOT NULL,
+    is_over boolean NOT NULL,
+    judged_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.data_quality_day IS 'Per device and day (UTC): which share of the expected readings came, and what was wrong with those that did.';
+COMMENT ON COLUMN public.data_quality_day.completeness IS 'Share of the expected readings that are there; NULL where none can be expected.';
+COMMENT ON COLUMN public.data_quality_day.least_completeness IS 'From which completeness on the silence of the monitors means health, by the profile of that moment.';
+COMMENT ON COLUMN public.data_quality_day.judged_until IS 'Readings up to here were looked at.';
+CREATE TABLE public.data_quality_state (
+    device_id bigint NOT NULL,
+    first_observed_at timestamp with time zone,
+    judged_at timestamp with time zone NOT NULL,
+    late bigint DEFAULT 0 NOT NULL,
+    past_judged_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.data_quality_state IS 'When each device was judged last, and its first reading.';
 CREATE TABLE public.device (
     id bigint NOT NULL,
     device_model_id integer NOT NULL,
@@ -394,14 +698,125 @@ CREATE TABLE public.device (
     row_version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    registered_firmware text DEFAULT ''::text NOT NULL,
+    connectivity_reason text DEFAULT ''::text NOT NULL,
     CONSTRAINT device_connectivity_check CHECK ((connectivity = ANY (ARRAY['UNKNOWN'::text, 'ONLINE'::text, 'STALE'::text, 'OFFLINE'::text]))),
     CONSTRAINT device_lifecycle_check CHECK ((lifecycle = ANY (ARRAY['REGISTERED'::text, 'INSTALLED'::text, 'IN_SERVICE'::text, 'UNDER_MAINTENANCE'::text, 'QUARANTINED'::text, 'DECOMMISSIONED'::text]))),
     CONSTRAINT device_serial_check CHECK ((serial ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$'::text))
 );
 COMMENT ON TABLE public.device IS 'The installed base: one row a serial.';
-COMMENT ON COLUMN public.device.connectivity IS 'Apart from lifecycle: from status, will and silence.';
+COMMENT ON COLUMN public.device.firmware IS 'What the main component runs by the newest report, else as registered.';
+COMMENT ON COLUMN public.device.connectivity IS 'Apart from lifecycle: from status, will, readings and silence (device_connection).';
 COMMENT ON COLUMN public.device.last_seen_at IS 'Receiver''s time of its last message, written every few seconds.';
 COMMENT ON COLUMN public.device.shard IS 'Which sequence of blocks carries its readings to scoring.';
+COMMENT ON COLUMN public.device.registered_firmware IS 'Firmware as the master data had it when the device was registered; reports outrank it.';
+COMMENT ON COLUMN public.device.connectivity_reason IS 'Why: readings, said_online, said_offline, silent; empty before it was first judged.';
+CREATE TABLE public.device_account (
+    id bigint NOT NULL,
+    username text NOT NULL,
+    kind text NOT NULL,
+    device_id bigint,
+    gateway_id integer,
+    method text NOT NULL,
+    thingsboard boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'ACTIVE'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    rotated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone,
+    changed_by text NOT NULL,
+    CONSTRAINT device_account_check CHECK (((kind = 'device'::text) = (device_id IS NOT NULL))),
+    CONSTRAINT device_account_check1 CHECK (((kind = 'gateway'::text) = (gateway_id IS NOT NULL))),
+    CONSTRAINT device_account_check2 CHECK (((state = 'REVOKED'::text) = (revoked_at IS NOT NULL))),
+    CONSTRAINT device_account_kind_check CHECK ((kind = ANY (ARRAY['device'::text, 'gateway'::text]))),
+    CONSTRAINT device_account_method_check CHECK ((method = ANY (ARRAY['password'::text, 'certificate'::text]))),
+    CONSTRAINT device_account_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'REVOKED'::text])))
+);
+COMMENT ON TABLE public.device_account IS 'Accounts of devices and gateways at the broker, without their secrets.';
+COMMENT ON COLUMN public.device_account.username IS 'A serial, or gateway/ and a gateway''s name; also the common name of its certificate.';
+COMMENT ON COLUMN public.device_account.thingsboard IS 'A gateway that may publish on v1/gateway/..., where topics name no gateway.';
+COMMENT ON COLUMN public.device_account.rotated_at IS 'When its present password or method was set.';
+ALTER TABLE public.device_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.device_account_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.device_attribute (
+    device_id bigint NOT NULL,
+    key text NOT NULL,
+    value jsonb NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    CONSTRAINT device_attribute_key_check CHECK (((length(key) >= 1) AND (length(key) <= 100))),
+    CONSTRAINT device_attribute_value_check CHECK ((pg_column_size(value) <= 16384))
+);
+COMMENT ON TABLE public.device_attribute IS 'Attributes as devices and gateways reported them, at most 100 of a device; the newest by time stays.';
+COMMENT ON COLUMN public.device_attribute.observed_at IS 'Since when the device says so: its own time, or that of the receipt.';
+CREATE TABLE public.device_claim (
+    id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    code_hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT device_claim_check CHECK (((used_at IS NULL) OR (withdrawn_at IS NULL)))
+);
+COMMENT ON TABLE public.device_claim IS 'Codes by which a device fetches its account itself, each once; only a hash is kept.';
+ALTER TABLE public.device_claim ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.device_claim_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.device_connection (
+    device_id bigint NOT NULL,
+    word text,
+    word_observed_at timestamp with time zone,
+    word_received_at timestamp with time zone,
+    word_is_repeat boolean DEFAULT false NOT NULL,
+    before_at timestamp with time zone,
+    lag interval,
+    run_received_at timestamp with time zone,
+    run_observed_at timestamp with time zone,
+    last_received_at timestamp with time zone,
+    last_observed_at timestamp with time zone,
+    CONSTRAINT device_connection_word_check CHECK ((word = ANY (ARRAY['online'::text, 'offline'::text])))
+)
+WITH (fillfactor='60');
+COMMENT ON TABLE public.device_connection IS 'The facts from which connectivity follows: the newest word, the readings around it.';
+COMMENT ON COLUMN public.device_connection.before_at IS 'The last sign of life before the word.';
+COMMENT ON COLUMN public.device_connection.lag IS 'Receipt minus device time of the last readings before the word.';
+COMMENT ON COLUMN public.device_connection.run_received_at IS 'Since when, after the word, readings come at the pace of real time.';
+CREATE TABLE public.device_day (
+    day date NOT NULL,
+    device_id bigint NOT NULL,
+    messages bigint DEFAULT 0 NOT NULL,
+    received bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    duplicates bigint DEFAULT 0 NOT NULL,
+    conflicts bigint DEFAULT 0 NOT NULL,
+    late bigint DEFAULT 0 NOT NULL,
+    rejected bigint DEFAULT 0 NOT NULL,
+    inconsistent bigint DEFAULT 0 NOT NULL,
+    implausible bigint DEFAULT 0 NOT NULL,
+    seq_missing bigint DEFAULT 0 NOT NULL,
+    seq_filled bigint DEFAULT 0 NOT NULL,
+    seq_back bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='60');
+COMMENT ON TABLE public.device_day IS 'Per UTC day of receipt and device: received = stored + duplicates + conflicts + rejected. Device 0: what names no device.';
+COMMENT ON COLUMN public.device_day.messages IS 'Messages that hold something of the device; one of a gateway counts for each device in it.';
+COMMENT ON COLUMN public.device_day.late IS 'Of those stored: older than what their series already had.';
+COMMENT ON COLUMN public.device_day.inconsistent IS 'Of those rejected: another unit, a sensor that the model lacks, a gateway that does not own the device.';
+COMMENT ON COLUMN public.device_day.implausible IS 'Rejected as from the future, or stored although observed before the device was installed.';
+COMMENT ON COLUMN public.device_day.seq_missing IS 'Numbers that the device''s counter left out when it moved on.';
+COMMENT ON COLUMN public.device_day.seq_filled IS 'Messages that came after a later number had come: they take from seq_missing.';
+COMMENT ON COLUMN public.device_day.seq_back IS 'How often the counter went back while time went on: a restart of the device.';
 CREATE TABLE public.device_event (
     id bigint NOT NULL,
     device_id bigint NOT NULL,
@@ -447,6 +862,24 @@ ALTER TABLE public.device ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.device_ingest_state (
+    device_id bigint NOT NULL,
+    last_seq bigint,
+    last_seq_observed_at timestamp with time zone,
+    skew_s double precision,
+    skew_at timestamp with time zone,
+    envelope_s double precision,
+    envelope_since_us bigint,
+    earlier_envelope_s double precision,
+    level_s double precision,
+    level_since_us bigint
+)
+WITH (fillfactor='60');
+COMMENT ON TABLE public.device_ingest_state IS 'Where each device''s counter stands, and how far its clock is ahead.';
+COMMENT ON COLUMN public.device_ingest_state.skew_s IS 'Above 0: the device''s clock is ahead. Never above the truth: the shortest delay on the way is taken off.';
+COMMENT ON COLUMN public.device_ingest_state.envelope_s IS 'Shortest time from observation to receipt since envelope_since_us; negative for a clock that is ahead.';
+COMMENT ON COLUMN public.device_ingest_state.earlier_envelope_s IS 'The same of the window before.';
+COMMENT ON COLUMN public.device_ingest_state.level_s IS 'Where the lower one of both stood when it last moved by more than a second, at level_since_us.';
 CREATE TABLE public.device_model (
     id integer NOT NULL,
     key text NOT NULL,
@@ -497,6 +930,39 @@ CREATE TABLE public.firmware_report (
     CONSTRAINT firmware_report_state_check CHECK ((state = ANY (ARRAY['DOWNLOADING'::text, 'DOWNLOADED'::text, 'VERIFIED'::text, 'UPDATING'::text, 'UPDATED'::text, 'FAILED'::text])))
 );
 COMMENT ON TABLE public.firmware_report IS 'What devices said of their firmware, each report once.';
+CREATE VIEW public.firmware_step AS
+ SELECT id,
+    device_id,
+    component,
+    observed_at,
+    previous,
+        CASE state
+            WHEN 'UPDATED'::text THEN version
+            ELSE previous
+        END AS version
+   FROM public.firmware_report r
+  WHERE ((state = 'UPDATED'::text) OR ((state = 'FAILED'::text) AND (previous <> version) AND (version = ( SELECT u.version
+           FROM public.firmware_report u
+          WHERE ((u.device_id = r.device_id) AND (u.component = r.component) AND (u.state = 'UPDATED'::text) AND (ROW(u.observed_at, u.id) < ROW(r.observed_at, r.id)))
+          ORDER BY u.observed_at DESC, u.id DESC
+         LIMIT 1))));
+COMMENT ON VIEW public.firmware_step IS 'The reports that change what a component runs: UPDATED, and FAILED that rolls back.';
+CREATE VIEW public.firmware_interval AS
+ SELECT device_id,
+    component,
+    version,
+    observed_at AS since,
+    lead(observed_at) OVER (PARTITION BY device_id, component ORDER BY observed_at, id) AS until
+   FROM ( SELECT s.id,
+            s.device_id,
+            s.component,
+            s.observed_at,
+            s.previous,
+            s.version,
+            lag(s.version) OVER (PARTITION BY s.device_id, s.component ORDER BY s.observed_at, s.id) AS known
+           FROM public.firmware_step s) step
+  WHERE (known IS DISTINCT FROM version);
+COMMENT ON VIEW public.firmware_interval IS 'From when to when each component ran which version, from the reports.';
 ALTER TABLE public.firmware_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.firmware_report_id_seq
     START WITH 1
@@ -546,9 +1012,24 @@ CREATE TABLE public.ingest_ledger (
     duplicates bigint DEFAULT 0 NOT NULL,
     conflicts bigint DEFAULT 0 NOT NULL,
     late bigint DEFAULT 0 NOT NULL,
-    rejected bigint DEFAULT 0 NOT NULL
+    rejected bigint DEFAULT 0 NOT NULL,
+    replayed bigint DEFAULT 0 NOT NULL
 );
 COMMENT ON TABLE public.ingest_ledger IS 'Per day and writer: received = stored + duplicates + conflicts + rejected.';
+COMMENT ON COLUMN public.ingest_ledger.replayed IS 'Values once refused that were replayed since; `rejected` is without them.';
+CREATE TABLE public.ingest_ledger_past (
+    only_row boolean DEFAULT true NOT NULL,
+    messages bigint DEFAULT 0 NOT NULL,
+    values_received bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    duplicates bigint DEFAULT 0 NOT NULL,
+    conflicts bigint DEFAULT 0 NOT NULL,
+    late bigint DEFAULT 0 NOT NULL,
+    rejected bigint DEFAULT 0 NOT NULL,
+    replayed bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT ingest_ledger_past_only_row_check CHECK (only_row)
+);
+COMMENT ON TABLE public.ingest_ledger_past IS 'One row: the sum of the ledger''s days that retention has removed.';
 CREATE TABLE public.ingest_receipt (
     writer text NOT NULL,
     id bigint NOT NULL,
@@ -576,6 +1057,22 @@ CREATE TABLE public.installation (
 );
 COMMENT ON TABLE public.installation IS 'One row: what this installation is, its store flavour, its number of shards.';
 COMMENT ON COLUMN public.installation.registry_version IS 'Counts up with every change that ingest and anomaly must know of.';
+CREATE TABLE public.ledger_block (
+    id bigint NOT NULL,
+    writer text NOT NULL,
+    day date NOT NULL,
+    payload bytea NOT NULL
+);
+ALTER TABLE ONLY public.ledger_block ALTER COLUMN payload SET STORAGE EXTERNAL;
+COMMENT ON TABLE public.ledger_block IS 'Counts by device of one transaction of ingest, not yet added to device_day; gone in seconds.';
+ALTER TABLE public.ledger_block ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ledger_block_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.monitor_flag (
     device_model_id integer NOT NULL,
     monitor text NOT NULL,
@@ -614,6 +1111,38 @@ CREATE TABLE public.reading (
 PARTITION BY RANGE (observed_at);
 COMMENT ON TABLE public.reading IS 'Every accepted reading once: series, device time, value. A hypertable, or partitions by day.';
 COMMENT ON COLUMN public.reading.flags IS 'Bits: 1 time is that of receipt, 2 uncertain, 4 bad (never scored), 8 late.';
+CREATE TABLE public.reading_1d (
+    series_id integer NOT NULL,
+    flags smallint NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    minimum double precision,
+    maximum double precision,
+    sum double precision,
+    n bigint NOT NULL
+);
+COMMENT ON TABLE public.reading_1d IS 'The same by day, in UTC.';
+CREATE TABLE public.reading_1h (
+    series_id integer NOT NULL,
+    flags smallint NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    minimum double precision,
+    maximum double precision,
+    sum double precision,
+    n bigint NOT NULL
+)
+PARTITION BY RANGE (bucket);
+COMMENT ON TABLE public.reading_1h IS 'The same by hour.';
+CREATE TABLE public.reading_1m (
+    series_id integer NOT NULL,
+    flags smallint NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    minimum double precision,
+    maximum double precision,
+    sum double precision,
+    n bigint NOT NULL
+)
+PARTITION BY RANGE (bucket);
+COMMENT ON TABLE public.reading_1m IS 'Minimum, maximum, sum and count of each series by minute; bad readings (flag 4) left out.';
 CREATE TABLE public.reading_block (
     shard smallint NOT NULL,
     "position" bigint NOT NULL,
@@ -633,9 +1162,41 @@ CREATE TABLE public.rejection (
     field text,
     detail text NOT NULL,
     payload bytea NOT NULL,
-    payload_sha256 bytea GENERATED ALWAYS AS (sha256(payload)) STORED NOT NULL
+    payload_sha256 bytea GENERATED ALWAYS AS (sha256(payload)) STORED NOT NULL,
+    weight integer DEFAULT 1 NOT NULL,
+    size bigint,
+    content_type text DEFAULT ''::text NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    replay_requested_at timestamp with time zone,
+    replay_requested_by text,
+    replayed_at timestamp with time zone,
+    replay_outcome jsonb,
+    CONSTRAINT rejection_weight_check CHECK ((weight >= 0))
 );
 COMMENT ON TABLE public.rejection IS 'What arrived and could not be used, with its reason and payload.';
+COMMENT ON COLUMN public.rejection.weight IS 'How many values are lost by it; 0 for a mere remark.';
+COMMENT ON COLUMN public.rejection.size IS 'Bytes of the message as it came; the payload may be only its beginning.';
+COMMENT ON COLUMN public.rejection.replayed_at IS 'When its message was decoded again; NULL while a request waits.';
+COMMENT ON COLUMN public.rejection.replay_outcome IS 'What came of that: result, values stored, duplicates, conflicts, or why it is still refused.';
+CREATE TABLE public.rejection_fold (
+    only_row boolean DEFAULT true NOT NULL,
+    xid xid8 DEFAULT '0'::xid8 NOT NULL,
+    id bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT rejection_fold_only_row_check CHECK (only_row)
+);
+COMMENT ON TABLE public.rejection_fold IS 'Up to where rejections were counted.';
+CREATE TABLE public.rejection_group (
+    day date NOT NULL,
+    reason text NOT NULL,
+    field_pattern text NOT NULL,
+    serial text NOT NULL,
+    count bigint DEFAULT 0 NOT NULL,
+    replayed bigint DEFAULT 0 NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    example_id bigint NOT NULL
+);
+COMMENT ON TABLE public.rejection_group IS 'Rejections by day, cause and serial, counted behind their writers.';
 ALTER TABLE public.rejection ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.rejection_id_seq
     START WITH 1
@@ -644,6 +1205,40 @@ ALTER TABLE public.rejection ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.rejection_total (
+    reason text NOT NULL,
+    count bigint NOT NULL
+);
+COMMENT ON TABLE public.rejection_total IS 'Rejections by reason since the beginning; never less, whatever retention removes.';
+CREATE TABLE public.rollup_late (
+    id bigint NOT NULL,
+    series_id integer NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.rollup_late IS 'Readings that came after their bucket was rolled up: of one series within one day, until they are in.';
+ALTER TABLE public.rollup_late ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rollup_late_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.rollup_state (
+    only_row boolean DEFAULT true NOT NULL,
+    announced_to timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    minutes_to timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    hours_to timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    days_to timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    raw_from timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    final_before timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    minutes_from timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    hours_from timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    refreshed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rollup_state_only_row_check CHECK (only_row)
+);
+COMMENT ON TABLE public.rollup_state IS 'How far the roll-ups are, and from when on readings are kept.';
 CREATE TABLE public.schema_migration (
     number integer NOT NULL,
     name text NOT NULL,
@@ -664,9 +1259,11 @@ CREATE TABLE public.series (
     id integer NOT NULL,
     device_id bigint NOT NULL,
     sensor text NOT NULL,
-    last_observed_at timestamp with time zone
+    last_observed_at timestamp with time zone,
+    raw_from timestamp with time zone
 );
 COMMENT ON TABLE public.series IS 'One signal of one device; readings name it.';
+COMMENT ON COLUMN public.series.raw_from IS 'Readings of before were removed by retention; NULL: as rollup_state.raw_from says.';
 ALTER TABLE public.series ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.series_id_seq
     START WITH 1
@@ -767,15 +1364,49 @@ ALTER TABLE public.site ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.sparkplug_edge (
+    group_id text NOT NULL,
+    edge_id text NOT NULL,
+    epoch bigint NOT NULL,
+    is_alive boolean NOT NULL,
+    bd_seq bigint,
+    former_bd_seq bigint,
+    seq smallint,
+    births_due boolean NOT NULL,
+    asked_us bigint NOT NULL,
+    asks integer NOT NULL,
+    recent bytea NOT NULL,
+    births bytea NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='70');
+ALTER TABLE ONLY public.sparkplug_edge ALTER COLUMN births SET STORAGE EXTERNAL;
+COMMENT ON TABLE public.sparkplug_edge IS 'Where the conversation with each Sparkplug edge node stands; written with the readings that it explains.';
+COMMENT ON COLUMN public.sparkplug_edge.epoch IS 'Counts births and gaps: what was declared in an earlier one is not believed.';
+COMMENT ON COLUMN public.sparkplug_edge.bd_seq IS 'bdSeq of the last birth; a death with another one is not its death.';
+COMMENT ON COLUMN public.sparkplug_edge.seq IS 'seq of the last message, 0 to 255.';
+COMMENT ON COLUMN public.sparkplug_edge.asked_us IS 'When a rebirth was last asked for, in microseconds since 1970; asks: how often in a row.';
+COMMENT ON COLUMN public.sparkplug_edge.recent IS 'Digests of the last messages, 8 bytes each.';
+COMMENT ON COLUMN public.sparkplug_edge.births IS 'JSON: names, aliases, data types and units that node and devices declared when they were born.';
+CREATE TABLE public.sparkplug_owner (
+    is_the_only boolean DEFAULT true NOT NULL,
+    term bigint DEFAULT 0 NOT NULL,
+    writer text DEFAULT ''::text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT sparkplug_owner_is_the_only_check CHECK (is_the_only)
+);
+COMMENT ON TABLE public.sparkplug_owner IS 'One row: which ingest process reads Sparkplug. It holds an advisory lock as well; the term counts the changes.';
 CREATE TABLE public.status_report (
     id bigint NOT NULL,
     device_id bigint NOT NULL,
     observed_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone NOT NULL,
     state text NOT NULL,
+    is_repeat boolean DEFAULT false NOT NULL,
     CONSTRAINT status_report_state_check CHECK ((state = ANY (ARRAY['online'::text, 'offline'::text])))
 );
 COMMENT ON TABLE public.status_report IS 'Online and offline, said by devices or by their will.';
+COMMENT ON COLUMN public.status_report.is_repeat IS 'Retained, or sent again by the broker: it does not say when it became true.';
 ALTER TABLE public.status_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.status_report_id_seq
     START WITH 1
@@ -800,6 +1431,12 @@ CREATE TABLE public.ticket_decision (
     CONSTRAINT ticket_decision_decision_check CHECK ((decision = ANY (ARRAY['NOTHING'::text, 'OPENED'::text, 'JOINED'::text, 'REOPENED'::text, 'ESCALATED'::text, 'QUIET'::text, 'PARENT'::text])))
 );
 COMMENT ON TABLE public.ticket_decision IS 'What became of each breach transition, with the named reason.';
+CREATE TABLE public.triage_state (
+    only_row boolean DEFAULT true NOT NULL,
+    decided_to bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT triage_state_only_row_check CHECK (only_row)
+);
+COMMENT ON TABLE public.triage_state IS 'Up to which breach transition every one is decided.';
 CREATE TABLE public.work_order (
     id bigint NOT NULL,
     code text NOT NULL,
@@ -932,12 +1569,36 @@ ALTER TABLE ONLY public.customer
     ADD CONSTRAINT customer_code_key UNIQUE (code);
 ALTER TABLE ONLY public.customer
     ADD CONSTRAINT customer_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.data_quality_alert
+    ADD CONSTRAINT data_quality_alert_pkey PRIMARY KEY (device_id, day, kind);
+ALTER TABLE ONLY public.data_quality_day
+    ADD CONSTRAINT data_quality_day_pkey PRIMARY KEY (day, device_id);
+ALTER TABLE ONLY public.data_quality_state
+    ADD CONSTRAINT data_quality_state_pkey PRIMARY KEY (device_id);
+ALTER TABLE ONLY public.device_account
+    ADD CONSTRAINT device_account_device_id_key UNIQUE (device_id);
+ALTER TABLE ONLY public.device_account
+    ADD CONSTRAINT device_account_gateway_id_key UNIQUE (gateway_id);
+ALTER TABLE ONLY public.device_account
+    ADD CONSTRAINT device_account_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.device_account
+    ADD CONSTRAINT device_account_username_key UNIQUE (username);
+ALTER TABLE ONLY public.device_attribute
+    ADD CONSTRAINT device_attribute_pkey PRIMARY KEY (device_id, key);
+ALTER TABLE ONLY public.device_claim
+    ADD CONSTRAINT device_claim_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.device_connection
+    ADD CONSTRAINT device_connection_pkey PRIMARY KEY (device_id);
+ALTER TABLE ONLY public.device_day
+    ADD CONSTRAINT device_day_pkey PRIMARY KEY (day, device_id);
 ALTER TABLE ONLY public.device_event
     ADD CONSTRAINT device_event_device_id_code_observed_at_key UNIQUE (device_id, code, observed_at);
 ALTER TABLE ONLY public.device_event
     ADD CONSTRAINT device_event_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.device_history
     ADD CONSTRAINT device_history_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.device_ingest_state
+    ADD CONSTRAINT device_ingest_state_pkey PRIMARY KEY (device_id);
 ALTER TABLE ONLY public.device_model
     ADD CONSTRAINT device_model_key_key UNIQUE (key);
 ALTER TABLE ONLY public.device_model
@@ -962,24 +1623,44 @@ ALTER TABLE ONLY public.heartbeat
     ADD CONSTRAINT heartbeat_pkey PRIMARY KEY (program, instance);
 ALTER TABLE ONLY public.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (caller, key);
+ALTER TABLE ONLY public.ingest_ledger_past
+    ADD CONSTRAINT ingest_ledger_past_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY public.ingest_ledger
     ADD CONSTRAINT ingest_ledger_pkey PRIMARY KEY (day, writer);
 ALTER TABLE ONLY public.ingest_receipt
     ADD CONSTRAINT ingest_receipt_pkey PRIMARY KEY (writer, id);
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.ledger_block
+    ADD CONSTRAINT ledger_block_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.monitor_flag
     ADD CONSTRAINT monitor_flag_pkey PRIMARY KEY (device_model_id, monitor, profile_version);
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_event_id_key UNIQUE (event_id);
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.reading_1d
+    ADD CONSTRAINT reading_1d_pkey PRIMARY KEY (series_id, bucket);
+ALTER TABLE ONLY public.reading_1h
+    ADD CONSTRAINT reading_1h_pkey PRIMARY KEY (series_id, bucket);
+ALTER TABLE ONLY public.reading_1m
+    ADD CONSTRAINT reading_1m_pkey PRIMARY KEY (series_id, bucket);
 ALTER TABLE ONLY public.reading_block
     ADD CONSTRAINT reading_block_pkey PRIMARY KEY (shard, "position");
 ALTER TABLE ONLY public.reading
     ADD CONSTRAINT reading_pkey PRIMARY KEY (series_id, observed_at);
+ALTER TABLE ONLY public.rejection_fold
+    ADD CONSTRAINT rejection_fold_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.rejection_group
+    ADD CONSTRAINT rejection_group_pkey PRIMARY KEY (day, reason, field_pattern, serial);
 ALTER TABLE ONLY public.rejection
     ADD CONSTRAINT rejection_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.rejection_total
+    ADD CONSTRAINT rejection_total_pkey PRIMARY KEY (reason);
+ALTER TABLE ONLY public.rollup_late
+    ADD CONSTRAINT rollup_late_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.rollup_state
+    ADD CONSTRAINT rollup_state_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY public.score_rollup
@@ -1002,6 +1683,10 @@ ALTER TABLE ONLY public.site
     ADD CONSTRAINT site_code_key UNIQUE (code);
 ALTER TABLE ONLY public.site
     ADD CONSTRAINT site_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.sparkplug_edge
+    ADD CONSTRAINT sparkplug_edge_pkey PRIMARY KEY (group_id, edge_id);
+ALTER TABLE ONLY public.sparkplug_owner
+    ADD CONSTRAINT sparkplug_owner_pkey PRIMARY KEY (is_the_only);
 ALTER TABLE ONLY public.status_report
     ADD CONSTRAINT status_report_device_id_observed_at_state_key UNIQUE (device_id, observed_at, state);
 ALTER TABLE ONLY public.status_report
@@ -1010,6 +1695,8 @@ ALTER TABLE ONLY public.technician_certificate
     ADD CONSTRAINT technician_certificate_pkey PRIMARY KEY (user_id, device_model_id);
 ALTER TABLE ONLY public.ticket_decision
     ADD CONSTRAINT ticket_decision_pkey PRIMARY KEY (transition_id);
+ALTER TABLE ONLY public.triage_state
+    ADD CONSTRAINT triage_state_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY public.work_order_breach
     ADD CONSTRAINT work_order_breach_pkey PRIMARY KEY (work_order_id, breach_id);
 ALTER TABLE ONLY public.work_order
@@ -1028,19 +1715,33 @@ CREATE INDEX breach_recorded ON public.breach USING btree (recorded_at DESC);
 CREATE UNIQUE INDEX capa_one_live_per_scope ON public.capa USING btree (device_model_id, scope_kind, scope_value, fault_group) WHERE (state <> ALL (ARRAY['REJECTED'::text, 'CLOSED'::text]));
 CREATE INDEX change_log_at ON public.change_log USING btree (at);
 CREATE INDEX change_log_order ON public.change_log USING btree (xid, id);
+CREATE INDEX data_quality_alert_day ON public.data_quality_alert USING btree (day DESC, kind);
+CREATE INDEX data_quality_day_alerts ON public.data_quality_day USING btree (day DESC, device_id) WHERE (alerts <> '{}'::text[]);
+CREATE INDEX data_quality_day_device ON public.data_quality_day USING btree (device_id, day DESC);
+CREATE INDEX data_quality_state_judged ON public.data_quality_state USING btree (judged_at);
+CREATE UNIQUE INDEX device_claim_open ON public.device_claim USING btree (device_id) WHERE ((used_at IS NULL) AND (withdrawn_at IS NULL));
+CREATE INDEX device_day_device ON public.device_day USING btree (device_id, day);
 CREATE INDEX device_gateway ON public.device USING btree (gateway_id);
 CREATE INDEX device_history_device ON public.device_history USING btree (device_id, at DESC);
 CREATE INDEX device_model_firmware ON public.device USING btree (device_model_id, firmware);
 CREATE INDEX device_site ON public.device USING btree (site_id);
+CREATE INDEX firmware_report_step ON public.firmware_report USING btree (device_id, component, observed_at DESC, id DESC) WHERE (state = ANY (ARRAY['UPDATED'::text, 'FAILED'::text]));
+CREATE INDEX outbox_simulated ON public.outbox USING btree (id) WHERE is_simulated;
 CREATE INDEX outbox_waiting ON public.outbox USING btree (id) WHERE ((delivered_at IS NULL) AND (NOT is_simulated));
+CREATE INDEX reading_observed ON ONLY public.reading USING brin (observed_at) WITH (pages_per_range='32', autosummarize='on');
+CREATE INDEX rejection_cause ON public.rejection USING btree (reason, public.rejection_field_pattern(field, serial), received_at DESC);
+CREATE INDEX rejection_order ON public.rejection USING btree (xid, id);
 CREATE INDEX rejection_reason ON public.rejection USING btree (reason, received_at DESC);
 CREATE INDEX rejection_received ON public.rejection USING btree (received_at DESC, id DESC);
 CREATE INDEX rejection_serial ON public.rejection USING btree (serial, received_at DESC) WHERE (serial IS NOT NULL);
+CREATE INDEX rejection_to_replay ON public.rejection USING btree (replay_requested_at, id) WHERE ((replay_requested_at IS NOT NULL) AND (replayed_at IS NULL));
+CREATE INDEX rollup_late_series ON public.rollup_late USING btree (series_id);
 CREATE INDEX score_rollup_minute ON public.score_rollup USING btree (minute);
 CREATE INDEX service_contract_customer ON public.service_contract USING btree (customer_id);
 CREATE INDEX shelving_device ON public.shelving USING btree (device_id) WHERE (ended_at IS NULL);
 CREATE INDEX signature_entity ON public.signature USING btree (entity, entity_id);
 CREATE INDEX site_customer ON public.site USING btree (customer_id);
+CREATE INDEX status_report_received ON public.status_report USING btree (device_id, received_at DESC);
 CREATE INDEX ticket_decision_order ON public.ticket_decision USING btree (work_order_id) WHERE (work_order_id IS NOT NULL);
 CREATE INDEX ticket_decision_put_off ON public.ticket_decision USING btree (transition_id) WHERE (reason = ANY (ARRAY['shelved'::text, 'under_maintenance'::text, 'triage_failed'::text]));
 CREATE INDEX work_order_assignee ON public.work_order USING btree (assignee_id) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
@@ -1061,10 +1762,13 @@ CREATE TRIGGER breach_change AFTER INSERT OR UPDATE OF state, severity ON public
 CREATE TRIGGER breach_transition_notify AFTER INSERT ON public.breach_transition FOR EACH STATEMENT EXECUTE FUNCTION public.notify_transition();
 CREATE TRIGGER capa_change AFTER INSERT OR UPDATE ON public.capa FOR EACH ROW EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER device_change AFTER UPDATE OF connectivity, lifecycle, firmware ON public.device FOR EACH ROW WHEN (((old.connectivity IS DISTINCT FROM new.connectivity) OR (old.lifecycle IS DISTINCT FROM new.lifecycle) OR (old.firmware IS DISTINCT FROM new.firmware))) EXECUTE FUNCTION public.log_change();
+CREATE TRIGGER device_gateway_change AFTER UPDATE OF gateway_id ON public.device FOR EACH ROW WHEN ((old.gateway_id IS DISTINCT FROM new.gateway_id)) EXECUTE FUNCTION public.record_gateway_change();
+CREATE TRIGGER device_registered_firmware BEFORE INSERT ON public.device FOR EACH ROW EXECUTE FUNCTION public.keep_registered_firmware();
 CREATE TRIGGER device_registry_insert AFTER INSERT OR DELETE ON public.device FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER device_registry_update AFTER UPDATE OF device_model_id, serial, site_id, gateway_id, lifecycle, installed_on, shard ON public.device FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER evidence_write_once BEFORE DELETE OR UPDATE ON public.evidence FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER gateway_registry AFTER INSERT OR DELETE OR UPDATE ON public.gateway FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER ingest_ledger_past AFTER DELETE ON public.ingest_ledger REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.keep_ledger_sum();
 CREATE TRIGGER model_registry AFTER UPDATE ON public.device_model FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER profile_registry AFTER INSERT ON public.device_model_profile FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER series_registry AFTER INSERT OR DELETE ON public.series FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
@@ -1093,6 +1797,22 @@ ALTER TABLE ONLY public.capa_member
     ADD CONSTRAINT capa_member_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
 ALTER TABLE ONLY public.capa_member
     ADD CONSTRAINT capa_member_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.data_quality_alert
+    ADD CONSTRAINT data_quality_alert_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.data_quality_day
+    ADD CONSTRAINT data_quality_day_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.data_quality_state
+    ADD CONSTRAINT data_quality_state_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.device_account
+    ADD CONSTRAINT device_account_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.device_account
+    ADD CONSTRAINT device_account_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+ALTER TABLE ONLY public.device_attribute
+    ADD CONSTRAINT device_attribute_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.device_claim
+    ADD CONSTRAINT device_claim_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.device_connection
+    ADD CONSTRAINT device_connection_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.device_event
@@ -1161,10 +1881,30 @@ GRANT USAGE ON SCHEMA public TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.audit_event TO forewarn_app;
 REVOKE ALL ON FUNCTION public.drop_readings_before(first_kept date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_readings_before(first_kept date) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.drop_rollups_before(level text, first_kept timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_rollups_before(level text, first_kept timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.ensure_reading_partitions(days date[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ensure_reading_partitions(days date[]) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.ensure_rollup_partitions(first timestamp with time zone, last timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ensure_rollup_partitions(first timestamp with time zone, last timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.find_readings_after(at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_readings_after(at timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.firmware_at(serial text, instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.firmware_at(serial text, instant timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.firmware_of(device bigint, instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.firmware_of(device bigint, instant timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.main_firmware_of(device bigint, instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.main_firmware_of(device bigint, instant timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.mend_firmware(device bigint, part text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mend_firmware(device bigint, part text) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.remove_device_days_before(first_kept date, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remove_device_days_before(first_kept date, most integer) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.remove_readings(series_ids integer[], first timestamp with time zone, last timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remove_readings(series_ids integer[], first timestamp with time zone, last timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.remove_rejections_before(first_kept timestamp with time zone, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.remove_rejections_before(first_kept timestamp with time zone, most integer) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.remove_rows_before(name text, first_kept timestamp with time zone, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remove_rows_before(name text, first_kept timestamp with time zone, most integer) TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.anomaly_checkpoint TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_token TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.api_token_id_seq TO forewarn_app;
@@ -1183,33 +1923,72 @@ GRANT SELECT,DELETE ON TABLE public.change_log TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.change_log_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.customer_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.data_quality_alert TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_quality_day TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.data_quality_state TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.device TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.device_account TO forewarn_app;
+GRANT UPDATE(method) ON TABLE public.device_account TO forewarn_app;
+GRANT UPDATE(thingsboard) ON TABLE public.device_account TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.device_account TO forewarn_app;
+GRANT UPDATE(rotated_at) ON TABLE public.device_account TO forewarn_app;
+GRANT UPDATE(revoked_at) ON TABLE public.device_account TO forewarn_app;
+GRANT UPDATE(changed_by) ON TABLE public.device_account TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.device_attribute TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.device_claim TO forewarn_app;
+GRANT UPDATE(used_at) ON TABLE public.device_claim TO forewarn_app;
+GRANT UPDATE(withdrawn_at) ON TABLE public.device_claim TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.device_connection TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.device_day TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.device_event TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.device_event_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.device_history TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.device_history_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.device_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.device_ingest_state TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.device_model TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.device_model_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.device_model_profile TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.evidence TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.firmware_report TO forewarn_app;
+GRANT SELECT ON TABLE public.firmware_step TO forewarn_app;
+GRANT SELECT ON TABLE public.firmware_interval TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.firmware_report_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.gateway TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.gateway_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.heartbeat TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ingest_ledger TO forewarn_app;
+GRANT SELECT ON TABLE public.ingest_ledger_past TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.ingest_receipt TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.ingest_receipt_id_seq TO forewarn_app;
 GRANT SELECT ON TABLE public.installation TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.ledger_block TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.monitor_flag TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.outbox TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.outbox_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.reading TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reading_1d TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reading_1h TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reading_1m TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.reading_block TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.rejection TO forewarn_app;
+GRANT UPDATE(weight) ON TABLE public.rejection TO forewarn_app;
+GRANT UPDATE(replay_requested_at) ON TABLE public.rejection TO forewarn_app;
+GRANT UPDATE(replay_requested_by) ON TABLE public.rejection TO forewarn_app;
+GRANT UPDATE(replayed_at) ON TABLE public.rejection TO forewarn_app;
+GRANT UPDATE(replay_outcome) ON TABLE public.rejection TO forewarn_app;
+GRANT SELECT,UPDATE ON TABLE public.rejection_fold TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rejection_group TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.rejection_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.rejection_total TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.rollup_late TO forewarn_app;
+GRANT SELECT ON TABLE public.rollup_state TO forewarn_app;
+GRANT UPDATE(announced_to) ON TABLE public.rollup_state TO forewarn_app;
+GRANT UPDATE(minutes_to) ON TABLE public.rollup_state TO forewarn_app;
+GRANT UPDATE(hours_to) ON TABLE public.rollup_state TO forewarn_app;
+GRANT UPDATE(days_to) ON TABLE public.rollup_state TO forewarn_app;
+GRANT UPDATE(refreshed_at) ON TABLE public.rollup_state TO forewarn_app;
 GRANT SELECT ON TABLE public.schema_migration TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.score_rollup TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.series TO forewarn_app;
@@ -1223,6 +2002,11 @@ GRANT SELECT,INSERT ON TABLE public.signature TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.signature_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.site TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.site_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.sparkplug_edge TO forewarn_app;
+GRANT SELECT ON TABLE public.sparkplug_owner TO forewarn_app;
+GRANT UPDATE(term) ON TABLE public.sparkplug_owner TO forewarn_app;
+GRANT UPDATE(writer) ON TABLE public.sparkplug_owner TO forewarn_app;
+GRANT UPDATE(since) ON TABLE public.sparkplug_owner TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.status_report TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.status_report_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.technician_certificate TO forewarn_app;
@@ -1232,6 +2016,7 @@ GRANT UPDATE(decision) ON TABLE public.ticket_decision TO forewarn_app;
 GRANT UPDATE(reason) ON TABLE public.ticket_decision TO forewarn_app;
 GRANT UPDATE(params) ON TABLE public.ticket_decision TO forewarn_app;
 GRANT UPDATE(work_order_id) ON TABLE public.ticket_decision TO forewarn_app;
+GRANT SELECT,UPDATE ON TABLE public.triage_state TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order_breach TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_id_seq TO forewarn_app;
