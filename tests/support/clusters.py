@@ -16,9 +16,9 @@ from forewarn.embedded_postgres import Cluster, prepare_cluster, start_server
 
 GIB = 1 << 30
 MEMORY = Path("/dev/shm")
-# A run holds well below two: four servers with a few databases, and what they write ahead.
-ROOM_IN_MEMORY = 4 * GIB
-MEMORY_LEFT = 8 * GIB
+# A run holds less than two: four servers with a few databases each, and what they write ahead.
+ROOM_IN_MEMORY = 3 * GIB
+MEMORY_LEFT = 6 * GIB
 
 
 @contextmanager
