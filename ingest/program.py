@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.clock import from_micros
 from domain.errors import DatabaseNotMigratedError
+from domain.reading import Rejection
 from domain.sparkplug import find_topic
 from ingest.batch import Batch, may_be_repeated, read_batch
 from ingest.device_table import DeviceTable
@@ -126,6 +127,7 @@ class _Ingest:
         self._instance = settings.instance or f"{socket.gethostname()}/{settings.mqtt.client_id}"
         self._sightings = Sightings()
         self._limit = RateLimit()
+        self._unsaid: list[Rejection] = []
         self._recorder = Recorder(settings.mqtt.client_id, self._sightings, self._edges)
         self._conn: Connection | None = None
         self._table: DeviceTable | None = None
@@ -155,7 +157,8 @@ class _Ingest:
         while not self._stop.is_set() and not self._source.is_drained():
             taken = (coming or ahead.submit(self._take)).result()
             coming = None if taken.must_wait else ahead.submit(self._take)
-            self._store(taken)
+            if not self._store(taken):
+                return  # told to stop: what came after it is for the next start as well, in its order
             self._attend()
         if coming is not None:
             self._store(coming.result())
@@ -180,8 +183,13 @@ class _Ingest:
         return _Taken(chunks, self._read(chunks, table), table, must_wait=False)
 
     def _read(self, chunks: list[Chunk], table: DeviceTable) -> Batch:
-        batch = read_batch(chunks, table, self._settings, self._recorder.receipts, self._edges)
-        return self._limit.apply(batch, table)
+        """What they say, within their devices' limits; what names somebody unknown is not held against a limit yet, as
+        it may be read once more by a newer table, and is charged for once."""
+        batch = self._decode(chunks, table)
+        return batch if batch.names_unknown else self._limit.apply(batch, table)
+
+    def _decode(self, chunks: list[Chunk], table: DeviceTable) -> Batch:
+        return read_batch(chunks, table, self._settings, self._recorder.receipts, self._edges)
 
     def _prepare(self, conn: Connection) -> None:
         verify_migrated(conn)
@@ -223,25 +231,29 @@ class _Ingest:
         wait_s = min(self._settings.max_backoff_s, 0.05 * 2 ** min(self._failures, 16))
         return not self._stop.wait(wait_s)
 
-    def _store(self, taken: "_Taken") -> None:
-        """All of it, then the acknowledgements; when told to stop while the database is away, neither."""
+    def _store(self, taken: "_Taken") -> bool:
+        """All of it, then the acknowledgements; when told to stop while the database is away, neither, and False."""
         chunks, batch, table = taken.chunks, taken.batch, taken.table
         if not chunks:
-            return
+            return True
         if chunks[-1].generation != self._generation:
             self._generation = chunks[-1].generation
             self._recorder.forget_used_receipts()
         if batch is None:
             batch = self._read(chunks, table)
-        if batch.names_unknown and self._persist(self._refresh_if_moved) and self._table not in (None, table):
-            # Somebody has registered something a moment ago.
-            assert self._table is not None
-            table = self._table
-            batch = self._read(chunks, table)
-        if self._record(batch, table):
-            self._recorder.use_up_receipts(batch.skipped)
-            self._source.acknowledge(chunks)
-            self._ask_for_births(batch)
+        if batch.names_unknown:
+            if self._persist(self._refresh_if_moved) and self._table not in (None, table):
+                # Somebody has registered something a moment ago.
+                assert self._table is not None
+                table = self._table
+                batch = self._decode(chunks, table)
+            batch = self._limit.apply(batch, table)
+        if not self._record(batch, table):
+            return False
+        self._recorder.use_up_receipts(batch.skipped)
+        self._source.acknowledge(chunks)
+        self._ask_for_births(batch)
+        return True
 
     def _ask_for_births(self, batch: Batch) -> None:
         for wish in batch.edges.wishes if batch.edges is not None else ():
@@ -252,7 +264,7 @@ class _Ingest:
         done: list[Outcome] = []
 
         def record(conn: Connection) -> None:
-            done.append(self._recorder.settle(conn) or self._recorder.record(conn, batch, table))
+            done.append(self._recorder.settle(conn, batch) or self._recorder.record(conn, batch, table))
 
         try:
             if not self._persist(record):
@@ -278,8 +290,8 @@ class _Ingest:
         try:
             if self._is_due("registry", self._settings.registry_poll_s):
                 self._refresh_if_moved(self._connect())
-            if self._is_due("too fast", MERGE_US / 1e6) and (said := self._limit.take_said(_now_us())):
-                record_rejections(self._connect(), said)
+            if self._is_due("too fast", MERGE_US / 1e6):
+                self._say_who_is_too_fast(self._limit.take_said(_now_us()))
             if self._is_due("sightings", self._settings.last_seen_s):
                 self._sightings.write(self._connect())
             if self._ownership is None and self._is_due("connectivity", RECONCILE_EVERY_S):
@@ -292,6 +304,12 @@ class _Ingest:
                 record_heartbeat(self._connect(), self._program, self._instance, self._started_at, self._describe())
         except (*DATABASE_GONE, *RETRYABLE, TimeoutError) as problem:
             self._back_off(problem)
+
+    def _say_who_is_too_fast(self, said: list[Rejection]) -> None:
+        self._unsaid += said
+        if self._unsaid:
+            record_rejections(self._connect(), self._unsaid)
+            self._unsaid = []
 
     def _reconcile(self, conn: Connection) -> None:
         """Who went silent is stale, who is heard of is not: only while nothing can have been missed."""
@@ -349,6 +367,7 @@ class _Ingest:
         if self._conn is None:
             return
         with suppress(*DATABASE_GONE, *RETRYABLE):
+            self._say_who_is_too_fast(self._limit.take_rest())
             self._sightings.write(self._conn)
             remove_heartbeat(self._conn, self._program, self._instance)
         with suppress(*DATABASE_GONE):

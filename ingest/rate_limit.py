@@ -7,6 +7,7 @@ each device in it. With several ingest processes each of them has its own bucket
 """
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 from domain.clock import MICROS_PER_SECOND, from_micros
 from domain.reading import Rejection, RejectionReason
 from ingest.batch import Batch, find_pairs
-from ingest.careful import KEPT_OVERSIZED, ReceivedReport, Refusal
+from ingest.careful import EXCERPT, KEPT_OVERSIZED, WHOLE_PAYLOAD, ReceivedReport, Refusal
 from ingest.decode import clean_text
 from ingest.device_table import DeviceEntry, DeviceTable
 from ingest.message import Message
 
 # A device that goes on being too fast is one row in so much time.
 MERGE_US = 5 * MICROS_PER_SECOND
+# Two batches are never received so far out of order.
+CLOCK_WAS_SET_US = MICROS_PER_SECOND
 
 
 @dataclass(slots=True)
@@ -69,9 +72,15 @@ class RateLimit:
             left = self._refill(active, batch.received_us)
             beyond = counts > left
             self._tokens[active] = np.where(beyond, left - np.floor(left), left - counts)
-            for at, allowed in zip(active[beyond].tolist(), left[beyond].tolist(), strict=True):
-                numbers = pairs[position == at] // (table.no_device + 1)
-                batch = self._refuse(batch, table, at, numbers[int(allowed) :])
+            if beyond.any():
+                # In the order of messages, so that the first ones of each device are those that it may send.
+                order = np.argsort(position, kind="stable")
+                pairs, begins = pairs[order], np.cumsum(counts) - counts
+                refused = [
+                    pairs[begin + int(allowed) : begin + count]
+                    for begin, count, allowed in zip(begins[beyond], counts[beyond], left[beyond], strict=True)
+                ]
+                batch = self._refuse(batch, table, np.concatenate(refused))
             said = self._take_said(batch.received_us)
         return (
             replace(batch, rejections=[*batch.rejections, *((0, rejection) for rejection in said)]) if said else batch
@@ -82,13 +91,20 @@ class RateLimit:
         with self._lock:
             return self._take_said(now_us)
 
+    def take_rest(self) -> list[Rejection]:
+        """A rejection for all that nobody was named for yet, however short ago another one was."""
+        with self._lock:
+            runs, self._runs = self._runs, {}
+            return _describe_all(runs.values())
+
     def _take_said(self, now_us: int) -> list[Rejection]:
         if not self._runs:
             return []
-        due = [i for i in self._runs if now_us - self._said_us.get(i, now_us - MERGE_US) >= MERGE_US]
-        self._said_us = {i: at for i, at in self._said_us.items() if now_us - at < MERGE_US}
+        # What was said in the future was said before the clock was set back: long ago, for all that we know.
+        self._said_us = {i: at for i, at in self._said_us.items() if -CLOCK_WAS_SET_US <= now_us - at < MERGE_US}
+        due = [i for i in self._runs if i not in self._said_us]
         self._said_us.update(dict.fromkeys(due, now_us))
-        return [_describe(self._runs.pop(i)) for i in due]
+        return _describe_all([self._runs.pop(i) for i in due])
 
     def _adopt(self, table: DeviceTable) -> None:
         """The buckets of another table; a device that was there before keeps its own."""
@@ -116,48 +132,74 @@ class RateLimit:
             before, np.minimum(self._burst[active], before + self._rate[active] * elapsed_s)
         )
         tokens += self._rate[active] * (self._credit_s - self._credited_s[active])
-        self._at_us[active] = np.maximum(at_us, now_us)
+        # Batches may come a little out of order; a clock that was set back is followed, or nothing would come in for as
+        # long as that.
+        self._at_us[active] = np.where(at_us - now_us > CLOCK_WAS_SET_US, now_us, np.maximum(at_us, now_us))
         self._credited_s[active] = self._credit_s
         return tokens
 
-    def _refuse(self, batch: Batch, table: DeviceTable, at: int, numbers: NDArray[np.int64]) -> Batch:
-        """The batch without what these messages hold of the device."""
-        device, refused = table.by_index[at], set(numbers.tolist())
-        rows = np.isin(batch.message_no, numbers) & (table.device_index[batch.series_id] == at)
-        lost = np.bincount(batch.message_no[rows], minlength=len(batch.messages))
+    def _refuse(self, batch: Batch, table: DeviceTable, pairs: NDArray[np.int64]) -> Batch:
+        """The batch without these pairs of message and device (see `find_pairs`), each of them a refusal."""
+        step = table.no_device + 1
+        lost = dict.fromkeys(pairs.tolist(), 0)
+        keys = batch.message_no.astype(np.int64) * step + table.device_index[batch.series_id]
+        rows = np.isin(keys, pairs)
+        lost.update(zip(*(found.tolist() for found in np.unique(keys[rows], return_counts=True)), strict=True))
         refusals: list[Refusal] = []
         reports: list[ReceivedReport] = []
+        rejections: list[tuple[int, Rejection]] = []
         for refusal in batch.refusals:
-            if refusal.device == at and refusal.message_no in refused:
-                lost[refusal.message_no] += refusal.weight
+            key = refusal.message_no * step + refusal.device
+            if key in lost:
+                lost[key] += refusal.weight
             else:
                 refusals.append(refusal)
         for report in batch.reports:
-            if report.report.device_id == device.device_id and report.message_no in refused:
-                lost[report.message_no] += 1
+            serial = table.serial_by_device.get(report.report.device_id)
+            key = report.message_no * step + table.find_position(serial)
+            if key in lost:
+                lost[key] += 1
             else:
                 reports.append(report)
+        for number, rejection in batch.rejections:
+            if number * step + table.find_position(rejection.serial) not in lost:
+                rejections.append((number, rejection))
         # Message by message, as a batch may still be halved.
-        refusals += [Refusal(number, at, RejectionReason.TOO_FAST, int(lost[number])) for number in sorted(refused)]
-        first = min(refused)
-        run = self._runs.get(device.device_id)
-        if run is None:
-            run = _Run(device, batch.messages[first], int(batch.receipt_us[first]), batch.received_us)
-            self._runs[device.device_id] = run
-        run.last_us = batch.received_us
-        run.messages += len(refused)
-        run.values += int(lost[sorted(refused)].sum())
+        for key in sorted(lost):
+            number, at = divmod(key, step)
+            refusals.append(Refusal(number, at, RejectionReason.TOO_FAST, lost[key]))
+            self._note(batch, table.by_index[at], number, lost[key])
+        limited = {key // step for key in lost}
         return replace(
             batch.select_rows(~rows),
-            rejections=[
-                (number, rejection)
-                for number, rejection in batch.rejections
-                if number not in refused or rejection.serial != device.serial
-            ],
+            rejections=rejections,
             reports=reports,
             refusals=refusals,
-            limited=sorted({*batch.limited, *refused}),
+            limited=sorted({*batch.limited, *limited}),
         )
+
+    def _note(self, batch: Batch, device: DeviceEntry, number: int, values: int) -> None:
+        run = self._runs.get(device.device_id)
+        if run is None:
+            run = _Run(device, batch.messages[number], int(batch.receipt_us[number]), batch.received_us)
+            self._runs[device.device_id] = run
+        run.last_us = batch.received_us
+        run.messages += 1
+        run.values += values
+
+
+def _describe_all(runs: Iterable[_Run]) -> list[Rejection]:
+    """A rejection for each; what a large message of a gateway holds is kept with its first one alone, or a megabyte
+    would become one for each device in it."""
+    rejections = []
+    shown: set[int] = set()
+    for run in runs:
+        rejection = _describe(run)
+        if id(run.message) in shown and len(rejection.payload) > WHOLE_PAYLOAD:
+            rejection = replace(rejection, payload=rejection.payload[:EXCERPT])
+        shown.add(id(run.message))
+        rejections.append(rejection)
+    return rejections
 
 
 def _describe(run: _Run) -> Rejection:

@@ -125,9 +125,9 @@ class Recorder:
             self._ensure_days(conn, batch.observed_us)
             return self._commit(conn, batch, table, resolved)
 
-    def settle(self, conn: Connection) -> Outcome | None:
-        """What became of the batch whose commit was not answered: its outcome if it was committed, None if it was not
-        or none is in doubt.
+    def settle(self, conn: Connection, wanted: Batch) -> Outcome | None:
+        """What became of this batch if its commit was not answered: its outcome if it was committed, None if it was
+        not, or is not the one in doubt. (What became of another one is taken note of, and says nothing of this one.)
 
         Raises
         ------
@@ -143,7 +143,7 @@ class Recorder:
         self._in_doubt = None
         if is_committed:
             self._take_note(batch, table, outcome)
-            return outcome
+            return outcome if batch is wanted else None
         return None
 
     def _ensure_days(self, conn: Connection, observed_us: NDArray[np.int64]) -> None:

@@ -120,13 +120,30 @@ def test_a_commit_whose_answer_is_lost_is_settled_by_its_transaction(lab: Lab, b
         proxy.lose_answer_to(b"COMMIT", 1)
         with pytest.raises(DATABASE_GONE):
             bench.recorder.record(conn, batch, bench.table)
-    outcome = bench.recorder.settle(bench.conn)
+    outcome = bench.recorder.settle(bench.conn, batch)
     assert outcome is not None, "it was committed"
     assert outcome.entry.stored == 1
-    assert bench.recorder.settle(bench.conn) is None, "nothing is in doubt any more"
+    assert bench.recorder.settle(bench.conn, batch) is None, "nothing is in doubt any more"
     assert lab.count_readings() == lab.count_in_blocks() == 2
     assert len(lab.query("SELECT * FROM rejection")) == 1
     assert lab.load_ledger()["values_received"] == 3
+
+
+def test_a_commit_whose_answer_is_lost_says_nothing_of_the_next_batch(lab: Lab, bench: Bench) -> None:
+    batch = bench.read([telemetry("T-0000", NOW_MS, level=1)], NOW_US)
+    following = bench.read([telemetry("T-0000", NOW_MS + 1, level=2, flow=3)], NOW_US)
+    bench.take([telemetry("T-0001", NOW_MS, level=1)], NOW_US)
+    with (
+        cutting_proxy(find_upstream(lab.url)) as proxy,
+        open_connection(with_place(lab.url, proxy.port), application="ingest", autocommit=True) as conn,
+    ):
+        conn.execute("SELECT 1")
+        proxy.lose_answer_to(b"COMMIT", 1)
+        with pytest.raises(DATABASE_GONE):
+            bench.recorder.record(conn, batch, bench.table)
+    assert bench.recorder.settle(bench.conn, following) is None, "it is not stored, and must not be acknowledged"
+    assert bench.recorder.record(bench.conn, following, bench.table).entry.stored == 2
+    assert lab.count_readings() == 4
 
 
 def test_a_transaction_that_was_cut_is_recorded_again(lab: Lab, bench: Bench) -> None:
@@ -139,7 +156,7 @@ def test_a_transaction_that_was_cut_is_recorded_again(lab: Lab, bench: Bench) ->
         proxy.cut_all()
         with pytest.raises(DATABASE_GONE):
             bench.recorder.record(conn, batch, bench.table)
-    assert bench.recorder.settle(bench.conn) is None
+    assert bench.recorder.settle(bench.conn, batch) is None
     bench.recorder.record(bench.conn, batch, bench.table)
     assert lab.count_readings() == 1
 

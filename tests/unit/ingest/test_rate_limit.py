@@ -6,6 +6,7 @@ import numpy as np
 
 from domain.reading import RejectionReason
 from ingest.batch import Batch, read_batch
+from ingest.careful import EXCERPT
 from ingest.device_table import DeviceEntry, DeviceTable, SensorEntry
 from ingest.message import Message
 from ingest.mqtt_source import Chunk
@@ -128,3 +129,34 @@ def test_garbage_and_events_of_a_loop_are_refused_like_its_readings() -> None:
     assert [rejection.reason for _, rejection in batch.rejections] == [RejectionReason.TOO_FAST]
     assert batch.rejected == 11
     assert np.array_equal(batch.message_no, [])
+
+
+def test_a_clock_that_was_set_back_stops_nobody() -> None:
+    limit = RateLimit()
+    limit.apply(read([message("LOOP", i) for i in range(9)]), TABLE)
+    earlier = NOW_US - 200 * SECOND_US
+    named = limit.apply(read([message("LOOP", 0)], earlier), TABLE).rejections
+    assert [rejection.reason for _, rejection in named] == [RejectionReason.TOO_FAST], "it is named again at once"
+    batch = limit.apply(read([message("LOOP", i) for i in range(2)], earlier + SECOND_US), TABLE)
+    assert count_values(batch)["LOOP"] == 4, "a second later it may send two messages again"
+
+
+def test_a_large_message_is_kept_once_for_all_of_its_devices() -> None:
+    limit = RateLimit()
+    item = f'{{"ts": {NOW_US // 1000}, "values": {{"a": 1}}}}'
+    payload = f'{{"LOOP": [{item}], "CALM": [{item}]{" " * 50_000}}}'.encode()
+    large = Message(b"forewarn/v1/gateway/G/telemetry", payload, 1, 0x32, len(payload))
+    batch = limit.apply(read([large] * 6), TABLE)
+    kept = [rejection for _, rejection in batch.rejections]
+    assert sorted(len(rejection.payload) for rejection in kept) == [EXCERPT, len(payload)]
+    assert {rejection.serial for rejection in kept} == {"LOOP", "CALM"}
+    assert all(rejection.size == len(payload) for rejection in kept)
+
+
+def test_what_is_not_said_yet_is_said_at_the_end() -> None:
+    limit = RateLimit()
+    batches = [limit.apply(read([message("LOOP", i) for i in range(9)]), TABLE) for _ in range(2)]
+    named = [rejection for batch in batches for _, rejection in batch.rejections]
+    assert len(named) == 1
+    assert sum(rejection.weight for rejection in named + limit.take_rest()) == sum(batch.rejected for batch in batches)
+    assert limit.take_rest() == []
