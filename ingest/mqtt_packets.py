@@ -65,7 +65,7 @@ def read_publishes(
         if topic == leave:
             break
         size = stop - payload_at
-        payload = buffer[payload_at : stop if size <= max_payload else payload_at + KEPT_OF_OVERSIZED]
+        payload = buffer[payload_at : stop if size <= max_payload else min(stop, payload_at + KEPT_OF_OVERSIZED)]
         messages.append(Message(topic, payload, packet_id, header & 0x0F, size, content_type))
         at = stop
     return messages, at

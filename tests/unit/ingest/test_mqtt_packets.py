@@ -80,6 +80,13 @@ def test_of_a_message_that_is_too_large_the_beginning_is_kept() -> None:
     assert (found.size, found.payload) == (MOST + 5_000, b"y" * KEPT_OF_OVERSIZED)
 
 
+def test_of_a_message_that_is_too_large_nothing_is_kept_of_what_follows_it() -> None:
+    # A bound below what is kept of larger ones: found by fuzzing.
+    large, next_one = Message(b"a", b"y" * 200, 1, 0x02, 200), Message(b"b", b"z", 2, 0x02, 1)
+    found, _ = read_publishes(publish(large) + publish(next_one), 0, 10, 100, is_mqtt5=False)
+    assert found == [large, next_one]
+
+
 @pytest.mark.parametrize(
     ("properties", "content_type"),
     [
