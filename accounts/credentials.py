@@ -77,7 +77,15 @@ def revoke_credentials(conn: Connection, broker: AccountBroker, actor: Actor, ac
     """Nobody signs in with the account any more, nor by an open claim code; False: there was none on record.
 
     What the broker may have under that name is removed in either case.
+
+    Raises
+    ------
+    NotFoundError, AccountNameError
+        See `issue_credentials`: what is called like an account of Forewarn's own would take that one away.
+    BrokerUnreachableError, BrokerRefusedError
+        Nothing is changed on record.
     """
+    _verify_name(account)
     owner_id = lock_owner(conn, account)
     before = load_account(conn, account.username)
     revoked = revoke_account(conn, account.username, by=actor.name)

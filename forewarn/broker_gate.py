@@ -41,6 +41,8 @@ CONNECT_LIMIT = 1 << 17
 READ_BYTES = 1 << 16
 REMEMBERED_TOPICS = 64  # of one connection, that it may publish on
 MOST_CONNECTIONS = 2_000
+MOST_UNKNOWN = 200  # that have not said who they are: of more, the oldest goes
+SHOWN = 100  # characters of what a stranger says of himself
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class Gate:
         if len(self._open) >= MOST_CONNECTIONS:
             writer.close()
             return
+        self._make_room()
         self._open[task] = ("", None)
         try:
             await self._relay(task, reader, writer)
@@ -132,10 +135,17 @@ class Gate:
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # either side went away
         except asyncio.CancelledError:
-            log.warning("%s: the account was changed or taken away", writer.get_extra_info("peername"))
+            why = "the account was changed or taken away" if self._open[task][1] else "others wait to say who they are"
+            log.warning("%s: %s", writer.get_extra_info("peername"), why)
         finally:
             del self._open[task]
             writer.close()
+
+    def _make_room(self) -> None:
+        """Whoever says nothing takes no place from those who do."""
+        unknown = [task for task, (_, account) in self._open.items() if account is None and not task.cancelling()]
+        if len(unknown) >= MOST_UNKNOWN:
+            unknown[0].cancel()
 
     async def _relay(
         self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -177,9 +187,9 @@ class Gate:
             raise RefusedError(str(problem), BAD_PROTOCOL) from problem
         account = self._accounts.get(connect.username)
         if account is None or not account.has_password(connect.password):
-            raise RefusedError(f"no such account, or another password: {connect.username!r}", BAD_ACCOUNT)
+            raise RefusedError(f"no such account, or another password: {_show(connect.username)}", BAD_ACCOUNT)
         if connect.will_topic is not None and not account.may_publish(connect.will_topic):
-            raise RefusedError(f"{connect.username!r} may not leave a will at {connect.will_topic!r}", BAD_ACCOUNT)
+            raise RefusedError(f"{connect.username!r} may not leave a will at {_show(connect.will_topic)}", BAD_ACCOUNT)
         return connect, account
 
 
@@ -202,16 +212,20 @@ class _Rights:
             elif kind == SUBSCRIBE:
                 for topic_filter in parse_filters(packet):
                     if not self._account.may_subscribe(topic_filter):
-                        raise RefusedError(f"{self._username!r} may not subscribe to {topic_filter!r}")
+                        raise RefusedError(f"{self._username!r} may not subscribe to {_show(topic_filter)}")
         return b"".join(packets)
 
     def _check_topic(self, topic: str) -> None:
         if topic in self._topics:
             return
         if not self._account.may_publish(topic):
-            raise RefusedError(f"{self._username!r} may not publish on {topic!r}")
+            raise RefusedError(f"{self._username!r} may not publish on {_show(topic)}")
         if len(self._topics) < REMEMBERED_TOPICS:
             self._topics.add(topic)
+
+
+def _show(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "…")
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

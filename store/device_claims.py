@@ -35,12 +35,13 @@ def record_claim(conn: Connection, device_id: int, code_hash: bytes, *, by: str,
 
 LOAD_OPEN_CLAIM = """
     SELECT c.id, c.code_hash FROM device_claim c JOIN device d ON d.id = c.device_id
-    WHERE d.serial = %s AND c.used_at IS NULL AND c.withdrawn_at IS NULL AND c.expires_at > %s
+    WHERE d.serial = %s AND d.lifecycle <> 'DECOMMISSIONED' AND c.used_at IS NULL AND c.withdrawn_at IS NULL
+        AND c.expires_at > %s
 """
 
 
 def load_open_claim(conn: Connection, serial: str, *, at: datetime) -> OpenClaim | None:
-    """The code of that serial that may still be used."""
+    """The code of that serial that may still be used; a device out of service has none."""
     with conn.cursor(row_factory=class_row(OpenClaim)) as cursor:
         return cursor.execute(LOAD_OPEN_CLAIM, (serial, at)).fetchone()
 

@@ -42,6 +42,7 @@ router = APIRouter(prefix="/devices", tags=["device accounts"])
 Engineer = Annotated[Caller, require(Permission.DEVICE_CREDENTIALS)]
 NO_ADMINISTRATION = Kind(409, "no-broker-administration", "This installation makes no accounts at the broker.")
 NOT_CONFIDENTIAL = Kind(403, "not-confidential", "Accounts are handed out by HTTPS alone.")
+_FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-real-ip"})  # a proxy was in between
 WRONG_CLAIM = Kind(401, "wrong-claim", "The serial or the code is wrong, or the code is used, withdrawn or expired.")
 
 
@@ -49,10 +50,14 @@ WRONG_CLAIM = Kind(401, "wrong-claim", "The serial or the code is wrong, or the 
 def claim_account(state: State, pool: Database, request: Request, body: Claim) -> CredentialsShape:
     """Makes the device's account at the broker and uses the code up. For devices; no token, no session."""
     address = request.client.host if request.client else ""
-    require_confidential(state.settings, address)
+    require_confidential(state.settings, address, is_forwarded=not _FORWARDED.isdisjoint(request.headers.keys()))
     broker = find_broker(state.settings)
     at = now()
-    wait_s = state.attempts.find_wait(address, at) or state.attempts.record_unknown_name(f"claim {body.serial}", at)
+    wait_s = state.attempts.find_wait(address, at) or state.attempts.record_unknown_name(
+        # By address as well: a stranger who guesses keeps nobody but himself from the code, which nobody guesses.
+        f"claim {body.serial} {address}",
+        at,
+    )
     if wait_s > 0:
         raise ProblemError(TOO_MANY_ATTEMPTS, headers={"Retry-After": str(int(wait_s) + 1)})
 
@@ -173,8 +178,10 @@ def find_broker(settings: ApiSettings) -> AccountBroker:
     return find_account_broker(settings.broker_admin_url)
 
 
-def require_confidential(settings: ApiSettings, address: str) -> None:
+def require_confidential(settings: ApiSettings, address: str, *, is_forwarded: bool) -> None:
     """Returns when a password may go back that way: by TLS as people come, or without leaving this machine.
+
+    What a proxy passes on has come from elsewhere, although the proxy may be here.
 
     Raises
     ------
@@ -185,7 +192,7 @@ def require_confidential(settings: ApiSettings, address: str) -> None:
         is_here = ip_address(address).is_loopback
     except ValueError:
         is_here = False
-    if not settings.is_https and not is_here:
+    if not settings.is_https and (is_forwarded or not is_here):
         raise ProblemError(
             NOT_CONFIDENTIAL, "FOREWARN_API_PUBLIC_URL does not begin with https://.", guard="not_confidential"
         )

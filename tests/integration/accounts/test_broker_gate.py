@@ -1,5 +1,6 @@
 """The gate before the real embedded broker: who is let in with what, and what is hung up on."""
 
+import asyncio
 import socket
 import ssl
 import tempfile
@@ -18,11 +19,13 @@ from accounts.broker import BrokerRefusedError
 from domain.broker_account import AccountKind, BrokerAccount
 from domain.broker_address import BrokerAddress
 from domain.errors import ConfigurationError
+from forewarn import broker_gate
 from forewarn.broker_gate import GateSettings
 from forewarn.certificates import issue_server_certificate, make_authority
 from forewarn.child_process import end
 from forewarn.connections import find_account_file
 from forewarn.embedded_broker import MAX_PAYLOAD, spawn_broker, write_configuration, write_gate
+from forewarn.mqtt_packets import BAD_ACCOUNT
 from forewarn.plans import plan_broker
 from forewarn.settings import Settings
 from simulators.puback_socket import encode_connect
@@ -234,3 +237,31 @@ def test_what_is_no_mqtt_is_hung_up_on_and_the_gate_goes_on(gated: Gated) -> Non
             assert stranger.recv(4096) == b""
     with connected(gated.outside("SN-9")) as device:
         device.publish("forewarn/v1/SN-9/status")
+
+
+def test_who_says_nothing_takes_no_place_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_gate, "MOST_UNKNOWN", 3)
+    settings = GateSettings("127.0.0.1", find_free_port(), find_free_port(), tmp_path / "accounts.json", 1 << 20)
+
+    async def crowd() -> tuple[bytes, bytes]:
+        serving = asyncio.create_task(broker_gate.Gate(settings).serve())
+        async with asyncio.timeout(60):
+            silent = [await _open(settings.port) for _ in range(4)]
+            first = await silent[0][0].read()
+            silent[3][1].write(encode_connect(BrokerAddress("127.0.0.1", settings.port), "any"))
+            answer = await silent[3][0].read()
+        for _, writer in silent:
+            writer.close()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        return first, answer
+
+    assert asyncio.run(crowd()) == (b"", BAD_ACCOUNT)
+
+
+async def _open(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    while True:
+        try:
+            return await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)

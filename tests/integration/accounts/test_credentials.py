@@ -284,6 +284,28 @@ def test_a_broker_that_is_away_uses_no_code_up_and_records_nothing(
             issue_claim_code(conn, ACTOR, "forewarn-api", expires_at=now)
 
 
+def test_a_device_that_is_called_like_an_account_of_ours_takes_nobodys_away(
+    registered: Database, secured: SecuredMosquitto
+) -> None:
+    before = secured.accounts.load_usernames()
+    ours = next(name for name in before if name.startswith("forewarn"))
+    with open_connection(registered.url, application="test") as conn:
+        conn.execute("UPDATE device SET serial = %s WHERE serial = 'T-0011'", (ours,))
+        with pytest.raises(AccountNameError):
+            revoke_credentials(conn, secured.accounts, ACTOR, device(ours))
+        conn.rollback()
+    assert secured.accounts.load_usernames() == before
+
+
+def test_a_code_of_a_device_out_of_service_opens_nothing(registered: Database, secured: SecuredMosquitto) -> None:
+    now = datetime.now(UTC)
+    with open_connection(registered.url, application="test") as conn:
+        code = issue_claim_code(conn, ACTOR, "T-0011", expires_at=now + timedelta(hours=1))
+        conn.execute("UPDATE device SET lifecycle = 'DECOMMISSIONED' WHERE serial = 'T-0011'")
+        assert claim_credentials(conn, secured.accounts, "T-0011", code, at=now, request_id="r") is None
+        conn.rollback()
+
+
 def test_engineers_make_and_revoke_accounts_by_the_api(api: Api, secured: SecuredMosquitto) -> None:
     headers = api.token(Role.ENGINEER)
     key = {"Idempotency-Key": "credentials-0001"}
@@ -309,7 +331,10 @@ def test_engineers_make_and_revoke_accounts_by_the_api(api: Api, secured: Secure
     assert api.post("/devices/T-0011/credentials", headers=api.token(Role.TECHNICIAN), json={}).status_code == 403
 
 
-def test_guessing_is_held_up_by_serial(api: Api) -> None:
+def test_guessing_is_held_up_and_no_forwarded_request_is_answered_without_tls(api: Api) -> None:
+    forwarded = {"X-Forwarded-For": "192.0.2.1"}
+    refused = api.post("/devices/claim", headers=forwarded, json={"serial": "T-0009", "code": "0000"})
+    assert (refused.status_code, refused.json()["guard"]) == (403, "not_confidential")
     answers = [api.post("/devices/claim", json={"serial": "T-0009", "code": "0000"}).status_code for _ in range(6)]
     assert answers[0] == 401
     assert answers[-1] == 429
