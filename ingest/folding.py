@@ -26,8 +26,11 @@ def keep_folding(database_url: str, every_s: float, stop: threading.Event) -> No
                 continue
         except BlockCorruptError as problem:
             log.error("the counts by device stand still: %s", problem)
-        except (*DATABASE_GONE, *RETRYABLE, DatabaseNotMigratedError) as problem:
-            log.warning("ledger: %s", str(problem).strip() or type(problem).__name__)
+        except Exception as problem:
+            if isinstance(problem, (*DATABASE_GONE, *RETRYABLE, DatabaseNotMigratedError)):
+                log.warning("ledger: %s", str(problem).strip() or type(problem).__name__)
+            else:  # the blocks stay and pile up, which must be heard of; nothing else stops
+                log.exception("the counts by device stand still")
             if conn is not None:
                 with suppress(*DATABASE_GONE):
                     conn.close()

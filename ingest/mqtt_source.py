@@ -222,6 +222,10 @@ class MqttSource:
                     continue
             except (OSError, ConnectionLostError) as error:
                 self._note_problem(error)
+            except Exception as error:
+                # Whatever a broker sent that nobody understands: without this thread nothing would ever come again.
+                log.exception("the connection to the broker failed")
+                self._note_problem(error)
             failures = 0 if time.monotonic() - started > 10 else failures + 1
             ceiling = min(self._settings.max_backoff_s, 0.1 * 2 ** min(failures, 20))
             # Half fixed, half random: a thousand clients do not come back in the same instant.
