@@ -69,7 +69,8 @@ class _BulkClient(mqtt.Client):
         self.is_mqtt5 = options["protocol"] == MQTTProtocolVersion.MQTTv5
 
     def take_publishes(self, most: int, max_payload: int, leave: bytes | None) -> list[Message]:
-        """The messages that have been read from the socket in whole, unless paho is in the middle of a packet."""
+        """The messages that have been read from the socket in whole, unless paho is in the middle of a packet. (The
+        first packet of each read is always paho's, so that it knows that the broker is there.)"""
         if not self.has_unread() or self._in_packet["command"]:
             return []
         messages, self._read_to = read_publishes(
@@ -80,9 +81,6 @@ class _BulkClient(mqtt.Client):
             is_mqtt5=self.is_mqtt5,
             leave=leave,
         )
-        if messages:
-            with self._msgtime_mutex:
-                self._last_msg_in = mqtt.time_func()
         return messages
 
     def has_unread(self) -> bool:

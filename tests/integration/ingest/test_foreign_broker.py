@@ -46,5 +46,4 @@ def test_an_answer_that_paho_cannot_read_ends_the_connection_alone() -> None:
 def test_paho_has_what_its_buffers_are_built_on() -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     assert client._in_packet["command"] == 0
-    assert client._last_msg_in is not None
-    assert all(hasattr(client, name) for name in ("_sock_recv", "_sock_send", "_msgtime_mutex"))
+    assert all(callable(getattr(client, name)) for name in ("_sock_recv", "_sock_send"))
