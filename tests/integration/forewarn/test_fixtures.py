@@ -11,7 +11,7 @@ from tests.support.services import is_listening
 
 def test_any_database_is_migrated_and_of_its_flavour(any_database: Database) -> None:
     with psycopg.connect(any_database.url) as conn:
-        assert load_flavour(conn).startswith(any_database.flavour)
+        assert any_database.flavour in load_flavour(conn)
 
 
 def test_databases_are_apart(postgres_server: DatabaseServer) -> None:

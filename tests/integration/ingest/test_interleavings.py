@@ -128,14 +128,21 @@ def numbered(serial: str, seq: int, at_ms: int) -> Message:
     return Message(f"forewarn/v1/{serial}/telemetry".encode(), payload, 1, 0x32, len(payload))
 
 
-@given(
-    st.lists(st.integers(1, 40), min_size=2, max_size=25, unique=True),
-    st.data(),
-)
+@st.composite
+def countings(draw: st.DrawFn) -> tuple[list[int], list[tuple[int, int, bool]]]:
+    """Numbers that came, and their deliveries: number, process, whether the counts are folded after it. All is drawn
+    here, so that what is drawn does not depend on what the shared table holds."""
+    numbers = draw(st.lists(st.integers(1, 40), min_size=2, max_size=25, unique=True))
+    order = draw(st.permutations(numbers + numbers[: len(numbers) // 2]))
+    return numbers, [(number, draw(st.integers(0, 1)), draw(st.booleans())) for number in order]
+
+
+@given(countings())
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_numbers_that_never_came_are_missing_in_whatever_order_the_rest_came(
-    benches: tuple[Bench, Bench], numbers: list[int], data: st.DataObject
+    benches: tuple[Bench, Bench], counting: tuple[list[int], list[tuple[int, int, bool]]]
 ) -> None:
+    numbers, steps = counting
     base_ms = Epochs.begin() + 500
     device_id = benches[0].table.devices[SERIALS[0]].device_id
     day = from_micros(NOW_US).date()
@@ -144,12 +151,11 @@ def test_the_numbers_that_never_came_are_missing_in_whatever_order_the_rest_came
     state = load_ingest_states(benches[0].conn, [device_id]).get(device_id)
     start = 1_000 if state is None or state.last_seq is None else state.last_seq
     (before,) = load_device_days(benches[0].conn, day, day, device_id) or [DeviceDay(day, device_id)]
-    order = data.draw(st.permutations(numbers + numbers[: len(numbers) // 2]))
     if state is None or state.last_seq is None:
-        order.insert(0, 0)  # where counting begins
-    for number in order:
-        benches[data.draw(st.integers(0, 1))].take([numbered(SERIALS[0], start + number, base_ms + number)], NOW_US)
-        if data.draw(st.booleans()):
+        steps = [(0, 0, False), *steps]  # where counting begins
+    for number, process, is_folded in steps:
+        benches[process].take([numbered(SERIALS[0], start + number, base_ms + number)], NOW_US)
+        if is_folded:
             fold_ledger_blocks(benches[0].conn)
     while fold_ledger_blocks(benches[0].conn):
         pass
