@@ -53,6 +53,7 @@ class Connection:
         self._address = address
         self._window = window
         self._on_connected = on_connected
+        self._is_told = False
         self._changed = threading.Condition()
         self._running = False
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv311)
@@ -72,8 +73,8 @@ class Connection:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the broker has accepted the connection and it still stands."""
-        return self._client.is_connected()
+        """Whether the broker has accepted the connection, `on_connected` was told so, and it still stands."""
+        return self._is_told and self._client.is_connected()
 
     def start(self) -> None:
         """Begins to connect, in a thread of its own, and goes on trying until `close` or `cut`."""
@@ -87,6 +88,7 @@ class Connection:
         if self._running:
             self._client.loop_stop()
             self._running = False
+            self._is_told = False
             sock: Any = self._client.socket()
             if sock is not None:
                 with contextlib.suppress(OSError):
@@ -141,12 +143,15 @@ class Connection:
         if reason_code.is_failure:
             log.warning("%s: the broker refuses the connection: %s", self.client_id, reason_code)
             return
-        with self._changed:
-            self._changed.notify_all()
+        # First: who sees that the connection stands finds what the callback has made of it.
         if self._on_connected is not None:
             self._on_connected()
+        with self._changed:
+            self._is_told = True
+            self._changed.notify_all()
 
     def _note_disconnected(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
+        self._is_told = False
         if reason_code.is_failure:
             log.info("%s: connection lost: %s", self.client_id, reason_code)
 

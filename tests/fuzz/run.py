@@ -28,7 +28,7 @@ def main() -> None:
         surfaces = import_module("tests.fuzz.surfaces")
     seeds = import_module("tests.fuzz.seeds")
     surface = surfaces.SURFACES[arguments.surface]
-    # The units of measurement are loaded when the first one needs them: half a second, which no input has to answer for.
+    # The units of measurement are loaded when the first one needs them: half a second that no input has to answer for.
     import_module("domain.unit_conversion").find_conversion("kPa", "bar")
     with tempfile.TemporaryDirectory(prefix="forewarn-fuzz-") as name:
         folder = Path(name)
