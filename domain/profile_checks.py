@@ -20,6 +20,7 @@ from domain.ucum import KNOWN_UNITS, find_nearest_unit
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,62}")
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 0.001, 31 * 86_400
 MAX_M = 64  # the scores that a breach rule remembers, one bit each
 
 # The kinds of breach that a rule can open; the first is what a monitor without `kind` means.
@@ -138,8 +139,9 @@ def _check_sensor(sensor: Sensor, reader: FieldReader) -> None:
         reader.note(f"{path}.decimals", "must be 0 to 9")
     if sensor.physical_min >= sensor.physical_max:
         reader.note(f"{path}.physical_max", f"must be above physical_min ({sensor.physical_min:g})")
-    if sensor.interval_s is not None and sensor.interval_s <= 0:
-        reader.note(f"{path}.interval_s", "must be above 0")
+    # Beyond these the sums of a day, or the time of silence, are none that can be stored. NaN is beyond.
+    if sensor.interval_s is not None and not SHORTEST_INTERVAL_S <= sensor.interval_s <= LONGEST_INTERVAL_S:
+        reader.note(f"{path}.interval_s", f"must be {SHORTEST_INTERVAL_S:g} to {LONGEST_INTERVAL_S:,} seconds")
     for i, state in enumerate(sensor.states):
         if state.text in [earlier.text for earlier in sensor.states[:i]]:
             reader.note(f"{path}.states[{i}].text", f"`{state.text}` stands here a second time")

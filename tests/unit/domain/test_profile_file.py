@@ -163,7 +163,14 @@ BROKEN = [
     ("manufacturer: Maker", "manufacturer: [", 5, "", "begins in line 3"),
     ("manufacturer: Maker", "manufacturer: a\x07b", 3, "", "character"),
     ("monitors:\n", "---\nmonitors:\n", 26, "", "second document"),
-    ("    decimals: 2\n", "    decimals: 2\n    interval_s: 0\n", 12, "sensors[0].interval_s", "above 0"),
+    ("    decimals: 2\n", "    decimals: 2\n    interval_s: 0\n", 12, "sensors[0].interval_s", "to 2,678,400"),
+    (
+        "    decimals: 2\n",
+        "    decimals: 2\n    interval_s: 1e300\n",
+        12,
+        "sensors[0].interval_s",
+        "0.001 to 2,678,400",
+    ),
     (
         "    decimals: 2\n",
         "    decimals: 2\n    states: [{text: a, value: 500}]\n",
