@@ -267,6 +267,8 @@ def to_conflict(batch: Batch, table: DeviceTable, row: int, kept: float, most: i
         field=f"values.{sensor}",
         detail=f"{float(batch.value[row])!r} at {at}, for which {kept!r} is stored already and stays",
         payload=message.payload[:most],
+        size=message.size,
+        content_type=clean_text(message.content_type),
     )
 
 

@@ -1,6 +1,7 @@
 """When each device and each series was last heard of: kept in memory, written down every few seconds."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.reading import ReadingFlag
 from ingest.batch import Batch
@@ -42,8 +43,20 @@ class Sightings:
         if is_historical.any():
             series_id, observed_us = series_id[~is_historical], observed_us[~is_historical]
         np.maximum.at(self.high_water_us, series_id, observed_us)
-        if table is self._table:
-            self._seen_us[table.device_index[series_id]] = batch.received_us
+        if self._table is None:
+            return
+        position = table.device_index[series_id]
+        if table is not self._table:  # it was decoded while another table was built
+            position = self._find_positions(table, position)
+        self._seen_us[position] = batch.received_us
+
+    def _find_positions(self, table: DeviceTable, position: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Where those devices of `table` stand in ours; one that has left it is left out."""
+        assert self._table is not None
+        serials = [table.by_index[i].serial for i in np.unique(position).tolist()]
+        found = np.array([self._table.find_position(serial) for serial in serials], dtype=np.int32)
+        here: NDArray[np.int32] = found[found != self._table.no_device]
+        return here
 
     def write(self, conn: Connection) -> None:
         """Writes down what is new since the last time; harmless when others write at the same time."""

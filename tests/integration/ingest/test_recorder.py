@@ -12,8 +12,10 @@ from domain.clock import from_micros
 from ingest.batch import find_digest, read_batch
 from ingest.message import Message
 from ingest.mqtt_source import Chunk
+from ingest.registry_table import build_table
 from store.blocks import decode_block
 from store.pool import DATABASE_GONE, open_connection
+from store.registry import load_registry
 from tests.integration.ingest.lab import Bench, Lab, report, telemetry, undated_reading
 from tests.support.installation import find_upstream, with_place
 from tests.support.proxy import cutting_proxy
@@ -84,6 +86,9 @@ def test_a_big_message_full_of_conflicts_is_kept_once_and_not_for_each_of_them(l
     assert len(sizes) == 8_000
     assert sizes[0] > 60_000
     assert max(sizes[1:]) <= 1_024
+    assert lab.value("SELECT count(*) FROM rejection WHERE size = length(payload)") <= 1, (
+        "excerpts do not pass for wholes"
+    )
 
 
 def test_late_readings_are_stored_and_marked(lab: Lab, bench: Bench) -> None:
@@ -159,6 +164,16 @@ def test_a_transaction_that_was_cut_is_recorded_again(lab: Lab, bench: Bench) ->
     assert bench.recorder.settle(bench.conn, batch) is None
     bench.recorder.record(bench.conn, batch, bench.table)
     assert lab.count_readings() == 1
+
+
+def test_who_spoke_while_another_registry_was_read_was_heard_of(lab: Lab, bench: Bench) -> None:
+    batch, before = bench.read([telemetry("T-0001", NOW_MS, level=1)], NOW_US), bench.table
+    registry = load_registry(bench.conn)
+    bench.sightings.adopt(registry, build_table(registry))
+    bench.recorder.record(bench.conn, batch, before)
+    bench.sightings.write(bench.conn)
+    seen = lab.query("SELECT serial, last_seen_at FROM device WHERE last_seen_at IS NOT NULL")
+    assert [(row["serial"], row["last_seen_at"]) for row in seen] == [("T-0001", from_micros(NOW_US))]
 
 
 def test_firmware_is_what_the_newest_report_says_and_history_keeps_the_change(lab: Lab, bench: Bench) -> None:
