@@ -1,5 +1,7 @@
 """Devices: the list, and the page that tells whether one is healthy and how we know."""
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -21,6 +23,7 @@ from domain.health import HealthReason
 from domain.profile import Profile
 from domain.roles import Permission
 from store.device_accounts import DeviceAccount, load_account
+from store.device_attributes import DeviceAttribute, load_attributes
 from store.devices import Device, DeviceFilters, count_devices, find_device_health, load_device, load_devices
 from store.firmware import load_firmware_changes, load_firmware_reports
 from store.pool import Connection
@@ -149,6 +152,7 @@ def show_device(
         changes = load_firmware_changes(conn, device.id, EVER, view.now + timedelta(days=1), limit=FIRMWARE_LINES)
         attempts = find_attempts(load_firmware_reports(conn, device.id))
         account = load_account(conn, serial)
+        attributes = load_attributes(conn, device.id)
         shown = profile is not None and device.last_seen_at is not None and view.may(Permission.READING_READ)
         charts = load_charts(view, conn, device, profile, SPANS[span]) if shown and profile else []
         wanted = WorkOrderFilter(serial=serial, customer_id=caller.customer_id)
@@ -189,6 +193,7 @@ def show_device(
         spans=[{"code": code, "label": view.t(f"device.span_{code}"), "current": code == span} for code in SPANS],
         span_code=span,
         facts=_find_facts(view, device, account),
+        attributes=_find_attributes(view, attributes, zone),
         firmware=_find_firmware(view, changes, zone),
         updates=_find_updates(view, attempts, zone),
     )
@@ -236,6 +241,18 @@ def _say_account(view: View, account: DeviceAccount | None) -> str:
         return view.t("fact.account_none")
     day = say_day(view, (account.revoked_at or account.rotated_at).date())
     return view.t("fact.account_revoked" if account.revoked_at else f"fact.account_{account.method}", date=day)
+
+
+def _find_attributes(view: View, attributes: Sequence[DeviceAttribute], zone: str | None) -> list[dict[str, object]]:
+    """What a device says of itself: a text as it is, anything else as JSON."""
+    return [
+        {
+            "label": found.key,
+            "value": found.value if isinstance(found.value, str) else json.dumps(found.value, ensure_ascii=False),
+            "at": view.when(found.observed_at, zone),
+        }
+        for found in attributes
+    ]
 
 
 def _find_facts(view: View, device: Device, account: DeviceAccount | None) -> list[Fact]:

@@ -19,13 +19,14 @@ from domain.installed_base import InstalledDevice
 from domain.profile import MonitorRule, Profile
 from domain.profile_file import parse_profile
 from domain.reading import Rejection, RejectionReason
-from domain.report import FirmwareReport, FirmwareState
+from domain.report import AttributeReport, FirmwareReport, FirmwareState
 from domain.sentences import duration, quantity
 from service_link.batch import triage_batch
 from service_link.quality import QualityWatch, propose_capas
 from store.breaches import load_raw_windows, record_evidence, record_transitions
 from store.certificates import record_certificate
 from store.decisions import load_undecided
+from store.device_attributes import record_attributes
 from store.firmware import load_firmware_changes
 from store.heartbeats import record_heartbeat
 from store.installed_base import record_installed_base
@@ -128,6 +129,8 @@ def make_firmware(conn: Connection, registry: Registry, now: datetime) -> None:
     for ago, component, version, state, error in said:
         us = to_micros(now - ago)
         record_firmware_report(conn, FirmwareReport(device_id, us, us + 200, component, version, state, None, error))
+    attributes = {"ward": "ICU 2", "a_key_of_a_hundred_characters_" + "x" * 70: [1, {"nested": True}]}
+    record_attributes(conn, AttributeReport(device_id, to_micros(now), to_micros(now), attributes))
 
 
 def make_devices(model: str) -> list[InstalledDevice]:

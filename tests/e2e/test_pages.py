@@ -86,13 +86,18 @@ def test_no_barrier_no_error_no_stranger(chromium: Browser, service: Service, la
         assert watched.strangers == []
 
 
-def test_firmware_is_a_history_and_a_mark_on_every_chart(chromium: Browser, service: Service) -> None:
+def test_firmware_is_a_history_and_a_mark_on_every_chart_and_attributes_are_shown(
+    chromium: Browser, service: Service
+) -> None:
     with open_page(chromium, service.url) as (page, _):
         sign_in(page, "mara", PASSWORD)
         page.goto(f"/devices/{SERIALS[0]}?span=1h")
         firmware = page.locator("section[aria-labelledby=fw-title]")
         assert "motor: 7.0 → 7.1" in firmware.inner_text()
         assert "main: 2.4.1 → 2.5.0 failed the signature does not match" in firmware.inner_text()
+        attributes = page.locator("section[aria-labelledby=attributes-title]").inner_text()
+        assert "ICU 2" in attributes
+        assert '[1, {"nested": true}]' in attributes
         signals = page.evaluate("JSON.parse(document.getElementById('signals-data').textContent).signals")
         assert {mark["label"] for signal in signals.values() for mark in signal["marks"]} == {"motor 7.1"}
         assert all(signal["marks"] for signal in signals.values())
