@@ -77,6 +77,9 @@ def find_rows(settings: Settings) -> list[dict[str, Any]]:
 def find_program_rows(settings: Settings) -> list[dict[str, Any]]:
     """One row for each fine setting of each program, as the program would run with it."""
     rows = []
+    if settings.database_url is None:
+        # Wired into each program and in none of these rows: before the first start there is none to be found.
+        settings = settings.model_copy(update={"database_url": "postgresql://"})
     for name, program in PROGRAMS.items():
         in_file = load_file().get(program.section, {})
         effective = load_program_settings(program, settings)

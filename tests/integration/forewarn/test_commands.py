@@ -166,6 +166,14 @@ def test_config_shows_no_password(forewarn: Run) -> None:
     assert shown["unknown_variables"] == ["FOREWARN_HTPP_PORT"]
 
 
+def test_config_shows_all_settings_before_the_first_start(forewarn: Run, tmp_path: Path) -> None:
+    answer = forewarn("config", "--json", "--all", FOREWARN_DATABASE_URL="", FOREWARN_VAR=str(tmp_path / "none"))
+    assert answer.code == 0, answer.err
+    rows = {row["variable"]: row for row in json.loads(answer.out)["settings"]}
+    assert rows["FOREWARN_DATABASE_URL"]["value"] == ""
+    assert rows["FOREWARN_INGEST_FOLD_S"]["value"] == "10.0"
+
+
 def test_errors_are_one_message_with_an_exit_code_and_no_trace(forewarn: Run, tmp_path: Path) -> None:
     cases = {
         3: forewarn("migrate", FOREWARN_HTTP_PORT="many"),
