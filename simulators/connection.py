@@ -47,6 +47,7 @@ class Connection:
         self.client_id = client_id
         self.published = 0
         self.acknowledged = 0
+        self.refusal: str | None = None  # why the broker did not let it in the last time it tried
         self.acknowledged_weight = 0  # sum over the acknowledged messages of what `publish` was told they weigh
         self._weights: dict[int, int] = {}  # by paho's message number, of messages in flight
         self._early: set[int] = set()  # acknowledged before `publish` came to know their number
@@ -141,8 +142,10 @@ class Connection:
 
     def _note_connected(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
         if reason_code.is_failure:
+            self.refusal = str(reason_code)
             log.warning("%s: the broker refuses the connection: %s", self.client_id, reason_code)
             return
+        self.refusal = None
         # First: who sees that the connection stands finds what the callback has made of it.
         if self._on_connected is not None:
             self._on_connected()

@@ -67,13 +67,14 @@ def run_replay(
     if settings.speed is not None and not settings.speed > 0:
         raise ConfigurationError("The speed must be above 0.")
     recording = load_recording(settings)
-    connection = Connection(
-        parse_broker_address(settings.mqtt_url), f"forewarn-replay-{settings.serial}", window=settings.window
-    )
+    address = parse_broker_address(settings.mqtt_url)
+    connection = Connection(address, f"forewarn-replay-{settings.serial}", window=settings.window)
     connection.start()
     try:
         if not connection.wait_connected(stop, CONNECT_TIMEOUT_S) and not stop.is_set():
-            raise ConfigurationError(f"No broker answers at {settings.mqtt_url.rpartition('@')[2]}.")
+            if connection.refusal is not None:
+                raise ConfigurationError(f"The broker at {address.host}:{address.port} refuses: {connection.refusal}.")
+            raise ConfigurationError(f"No broker answers at {address.host}:{address.port}.")
         return _publish(settings, recording, connection, stop, on_progress)
     finally:
         connection.close(timeout_s=0.0)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from accounts.broker import BrokerRefusedError, BrokerUnreachableError
 from accounts.dynamic_security import DynamicSecurity
 from domain.broker_account import AccountKind, BrokerAccount
 from domain.broker_address import BrokerAddress
+from domain.errors import ConfigurationError
+from simulators.replay import run_replay
+from simulators.settings import ReplaySettings
 from tests.support.mqtt_client import connected, try_publish
 from tests.support.secured_mosquitto import DEPLOY, SecuredMosquitto
 from tests.support.services import find_free_port
@@ -127,6 +131,20 @@ def test_nobody_comes_in_without_an_account(secured: SecuredMosquitto) -> None:
     for username, password in ((None, None), ("SN-NOBODY", "x"), ("forewarn-ingest", "x"), ("forewarn-admin", "")):
         with connected(sign_in(secured, username, password)) as client:
             assert client.refusal, username
+
+
+def test_a_replay_with_a_wrong_password_says_that_the_broker_refuses(
+    secured: SecuredMosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    # It would go on trying for the whole of its time; it has its answer with the first refusal.
+    monkeypatch.setattr("simulators.replay.CONNECT_TIMEOUT_S", 3.0)
+    recording = tmp_path / "valve.csv"
+    recording.write_text("time,flow\n2026-01-01T00:00:00Z,1\n", encoding="utf-8")
+    url = f"mqtt://SN-NOBODY:geheim@127.0.0.1:{secured.devices_port}"
+    with pytest.raises(ConfigurationError, match=DENIED) as caught:
+        run_replay(ReplaySettings(url, recording, serial="SN-NOBODY"), stop)
+    assert "geheim" not in str(caught.value)
 
 
 def test_no_device_takes_over_the_session_of_ingest(secured: SecuredMosquitto) -> None:
