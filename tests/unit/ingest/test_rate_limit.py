@@ -160,3 +160,13 @@ def test_what_is_not_said_yet_is_said_at_the_end() -> None:
     assert len(named) == 1
     assert sum(rejection.weight for rejection in named + limit.take_rest()) == sum(batch.rejected for batch in batches)
     assert limit.take_rest() == []
+
+
+def test_a_message_with_many_problems_is_kept_about_once() -> None:
+    items = ", ".join(f'"STRANGER-{i}": [{{"ts": 1, "values": {{"{"a" * 500}": 1}}}}]' for i in range(24))
+    payload = f"{{{items}}}".encode()
+    batch = read([Message(b"forewarn/v1/gateway/G/telemetry", payload, 1, 0x32, len(payload))])
+    kept = [rejection.payload for _, rejection in batch.rejections]
+    assert len(kept) > 20
+    assert kept[0] == payload
+    assert sum(map(len, kept)) < 3 * len(payload)
