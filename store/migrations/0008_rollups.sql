@@ -121,9 +121,12 @@ BEGIN
         RETURN (SELECT min(range_start) FROM timescaledb_information.chunks
             WHERE hypertable_schema = 'public' AND hypertable_name = 'reading' AND range_end > at);
     END IF;
-    RETURN (SELECT min(right(c.relname, 8)::date::timestamp AT TIME ZONE 'UTC') FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    -- Names are compared as text and read as a day at the very end: a planner may look at a condition before it joins, and then
+    -- every relation of the database would have to be named by a day.
+    RETURN (SELECT to_date(right(min(c.relname::text COLLATE "C"), 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC'
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent = 'public.reading'::regclass
-            AND (right(c.relname, 8)::date + 1)::timestamp AT TIME ZONE 'UTC' > at);
+            AND c.relname::text COLLATE "C" >= 'reading_' || to_char(at AT TIME ZONE 'UTC', 'YYYYMMDD'));
 END
 $$;
 

@@ -107,6 +107,18 @@ def test_every_level_holds_what_the_readings_say(conn: Connection, refresh: Refr
     assert_levels_are_those_of_the_readings(conn)
 
 
+@pytest.mark.parametrize("plan", ["enable_nestloop", "enable_hashjoin", "enable_indexscan"])
+def test_where_readings_begin_is_found_by_whatever_plan(conn: Connection, plan: str) -> None:
+    # A plan that looks at names before it joins meets the names of every relation there is.
+    store(conn, make_columns(1, [BEGIN + timedelta(hours=5)], [1.0]))
+    conn.execute(f"SET {plan} = off")
+    find = "SELECT find_readings_after(%s)"
+    for at in (BEGIN - timedelta(days=400), BEGIN, BEGIN + timedelta(hours=23, minutes=59)):
+        row = conn.execute(find, (at,)).fetchone()
+        assert row == (BEGIN,)
+    assert conn.execute(find, (BEGIN + timedelta(days=1),)).fetchone() == (None,)
+
+
 def test_late_readings_reach_every_level_and_are_counted_before_they_do(conn: Connection, refresh: Refresh) -> None:
     store(conn, make_hours(1, 85))
     refresh(NOW)
