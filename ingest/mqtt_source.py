@@ -216,10 +216,11 @@ class MqttSource:
             try:
                 self._serve(self._open())
             except VersionRefusedError as error:
-                self._note_problem(error)
                 if self._settings.version == "auto":
+                    log.info("the broker knows no MQTT 5 (%s): going on with 3.1.1", error)
                     self._is_mqtt5 = False  # for as long as this process runs
                     continue
+                self._note_problem(error)
             except (OSError, ConnectionLostError) as error:
                 self._note_problem(error)
             except Exception as error:
