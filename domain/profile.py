@@ -27,6 +27,8 @@ class MonitorRule(StrEnum):
     STALENESS = "staleness"  # no reading for `window_s`, receiver's time
     ADAPTIVE = "adaptive"  # robust deviations from the series' own past, no training
     MULTIVARIATE = "multivariate"  # distance of several sensors from their joint healthy history
+    NOVELTY = "novelty"  # what this series never did at this time of its day or week, in this order or in this shape
+    FORECAST = "forecast"  # the trend reaches a limit sooner than `lead_time_s`
     DEVICE_CODE = "device_code"  # the device's own alarm
     OFFLINE = "offline"  # will or status says offline, for longer than `duration_s`
 
@@ -75,8 +77,9 @@ class Sensor:
 class Monitor:
     """One rule on one sensor (several for MULTIVARIATE, none for DEVICE_CODE and OFFLINE).
 
-    `raise_at` and `clear_at` are in the sensor's unit (LIMIT), unit/s (RATE_OF_CHANGE), robust deviations (ADAPTIVE)
-    or multiples of the warm-up maximum (MULTIVARIATE). For direction LOW, raise_at < clear_at.
+    `raise_at` and `clear_at` are in the sensor's unit (LIMIT, FORECAST: the limit itself), unit/s (RATE_OF_CHANGE),
+    robust deviations (ADAPTIVE), multiples of the warm-up maximum (MULTIVARIATE) or -log10 of the probability of so
+    strange a reading (NOVELTY). For direction LOW, raise_at < clear_at.
     N of M: at least `n` of the last `m` readings beyond `raise_at`. `duration_s` is event time.
     """
 
@@ -94,9 +97,10 @@ class Monitor:
     m: int = 1
     duration_s: float = 0.0
     clear_duration_s: float = 0.0
-    window_s: float | None = None  # STALENESS, FLAT_LINE
+    window_s: float | None = None  # STALENESS, FLAT_LINE; FORECAST: the history that the trend is taken from
     tolerance: float = 0.0  # FLAT_LINE
-    warmup: int = 0  # readings before ADAPTIVE and MULTIVARIATE speak
+    warmup: int = 0  # readings before ADAPTIVE, MULTIVARIATE and NOVELTY speak
+    lead_time_s: float | None = None  # FORECAST: how long before the limit service must know
     codes: tuple[str, ...] = ()  # DEVICE_CODE; empty: every code at or above `severity`
     suspected_part: Text | None = None
     action: Text | None = None

@@ -31,12 +31,15 @@ KINDS_BY_RULE: dict[MonitorRule, tuple[BreachKind, ...]] = {
     MonitorRule.STALENESS: (BreachKind.STALE,),
     MonitorRule.ADAPTIVE: (BreachKind.ANOMALY,),
     MonitorRule.MULTIVARIATE: (BreachKind.ANOMALY,),
+    MonitorRule.NOVELTY: (BreachKind.ANOMALY,),
+    MonitorRule.FORECAST: (BreachKind.FORECAST,),
     MonitorRule.DEVICE_CODE: (BreachKind.DEVICE_CODE,),
     MonitorRule.OFFLINE: (BreachKind.OFFLINE,),
 }
-THRESHOLD_RULES = {MonitorRule.LIMIT, MonitorRule.RATE_OF_CHANGE, MonitorRule.ADAPTIVE, MonitorRule.MULTIVARIATE}
-LEARNING_RULES = {MonitorRule.ADAPTIVE, MonitorRule.MULTIVARIATE}
-WINDOW_RULES = {MonitorRule.FLAT_LINE, MonitorRule.STALENESS}
+LEARNING_RULES = {MonitorRule.ADAPTIVE, MonitorRule.MULTIVARIATE, MonitorRule.NOVELTY}
+THRESHOLD_RULES = {MonitorRule.LIMIT, MonitorRule.RATE_OF_CHANGE, MonitorRule.FORECAST} | LEARNING_RULES
+LIMIT_RULES = {MonitorRule.LIMIT, MonitorRule.FORECAST}  # their limit is a value of the sensor and has a side
+WINDOW_RULES = {MonitorRule.FLAT_LINE, MonitorRule.STALENESS, MonitorRule.FORECAST}
 DEVICE_RULES = {MonitorRule.DEVICE_CODE, MonitorRule.OFFLINE}
 
 # field -> the rules for which it means something
@@ -51,6 +54,7 @@ MEANINGFUL: dict[str, set[MonitorRule]] = {
     "tolerance": {MonitorRule.FLAT_LINE},
     "warmup": LEARNING_RULES,
     "codes": {MonitorRule.DEVICE_CODE},
+    "lead_time_s": {MonitorRule.FORECAST},
 }
 NEEDED: dict[str, set[MonitorRule]] = {
     "raise_at": THRESHOLD_RULES,
@@ -58,8 +62,9 @@ NEEDED: dict[str, set[MonitorRule]] = {
     "window_s": WINDOW_RULES,
     "warmup": LEARNING_RULES,
     "duration_s": {MonitorRule.OFFLINE},
+    "lead_time_s": {MonitorRule.FORECAST},
 }
-ABOVE_ZERO = ("warmup", "duration_s", "window_s")
+ABOVE_ZERO = ("warmup", "duration_s", "window_s", "lead_time_s")
 NOTHING_GIVEN = Monitor("", MonitorRule.LIMIT, BreachKind.LIMIT, severity=None, fault_group="")  # type: ignore[arg-type]
 
 
@@ -182,7 +187,7 @@ def _find_monitor_problems(monitor: Monitor, sensors: dict[str, Sensor]) -> Iter
             yield field, f"is missing: rule {rule} needs it"
         elif rule in rules and value == 0 and field in ABOVE_ZERO:
             yield field, f"must be above 0 for rule {rule}"
-    for field in ("window_s", "duration_s", "clear_duration_s", "tolerance", "warmup"):
+    for field in ("window_s", "duration_s", "clear_duration_s", "tolerance", "warmup", "lead_time_s"):
         value = getattr(monitor, field)
         if value is not None and value < 0:
             yield field, "must not be negative"
@@ -210,12 +215,12 @@ def _find_sensor_count_problems(monitor: Monitor) -> Iterator[tuple[str, str]]:
 def _find_threshold_problems(monitor: Monitor, sensors: dict[str, Sensor]) -> Iterator[tuple[str, str]]:
     raise_at, clear_at, critical_at = monitor.raise_at, monitor.clear_at, monitor.critical_at
     low = monitor.direction is Direction.LOW
-    if monitor.rule is MonitorRule.MULTIVARIATE and monitor.direction is not Direction.HIGH:
-        yield "direction", "must be high: a distance has one side only"
-    if monitor.rule is MonitorRule.LIMIT and monitor.direction is Direction.BOTH:
-        yield "direction", "must be high or low for rule limit; write two monitors of one fault group"
+    if monitor.rule in (MonitorRule.MULTIVARIATE, MonitorRule.NOVELTY) and monitor.direction is not Direction.HIGH:
+        yield "direction", f"must be high for rule {monitor.rule}: its score has one side only"
+    if monitor.rule in LIMIT_RULES and monitor.direction is Direction.BOTH:
+        yield "direction", f"must be high or low for rule {monitor.rule}; write two monitors of one fault group"
     # Deviations, multiples and absolute rates are amounts; a limit is a value of its sensor and has a side.
-    signed = monitor.rule is MonitorRule.LIMIT or (monitor.rule is MonitorRule.RATE_OF_CHANGE and low)
+    signed = monitor.rule in LIMIT_RULES or (monitor.rule is MonitorRule.RATE_OF_CHANGE and low)
     for field in ("raise_at", "clear_at", "critical_at"):
         value = getattr(monitor, field)
         if not signed and value is not None and value <= 0:
@@ -228,7 +233,7 @@ def _find_threshold_problems(monitor: Monitor, sensors: dict[str, Sensor]) -> It
     if raise_at is not None and critical_at is not None and not worse(critical_at, raise_at):
         yield "critical_at", f"must be {side} raise_at ({raise_at:g})"
     sensor = sensors.get(monitor.sensors[0]) if monitor.sensors else None
-    if monitor.rule is MonitorRule.LIMIT and sensor is not None:
+    if monitor.rule in LIMIT_RULES and sensor is not None:
         for field in ("raise_at", "clear_at", "critical_at"):
             value = getattr(monitor, field)
             if value is not None and not sensor.physical_min <= value <= sensor.physical_max:
