@@ -4,8 +4,9 @@
         [--superuser-url postgresql://...] [--rounds 30] [--json]
 
 Runs on an embedded PostgreSQL, or in a database of its own on the server of `--superuser-url`, which it drops again.
-Every query is the function that the API and the console call. `first_ms` is its first call on a new connection; p50
-and p95 are of `rounds` calls after that.
+Every query is the function that the API and the console call, and the same is then asked of the running API and
+console over HTTP (`http_...`, `page_...`). `first_ms` is the first call on a new connection; p50 and p95 are of
+`rounds` calls after that.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 
 from benchmarks.databases import Urls, bench_database
 from benchmarks.query_data import make_data
+from benchmarks.query_requests import measure_requests
 from store.devices import DeviceFilters, count_devices, load_device, load_devices, load_latest
 from store.installation_health import load_flow
 from store.migrate import load_flavour
@@ -79,6 +81,7 @@ def measure(urls: Urls, now: datetime, rounds: int) -> dict[str, Any]:
             figures[name] = {"first_ms": round(first_ms, 1), "p50_ms": round(cuts[9], 1), "p95_ms": round(cuts[18], 1)}
             if name.startswith("chart"):
                 figures[name] |= {"level": answer.level.value, "points": len(answer.buckets)}
+    figures |= measure_requests(urls.app, now, rounds)
     with open_connection(urls.app, application="benchmark") as conn:
         rows = {
             table: conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
