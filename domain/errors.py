@@ -29,6 +29,10 @@ class DatabaseNotMigratedError(ForewarnError):
     """The database has no Forewarn schema of this version; run `forewarn migrate`."""
 
 
+class RecordingError(ForewarnError):
+    """The recording cannot be read."""
+
+
 class BlockCorruptError(ForewarnError):
     """A reading block does not decode to what was encoded."""
 

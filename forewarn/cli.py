@@ -18,6 +18,7 @@ from forewarn.commands import (
     installation,
     profiles,
     programs,
+    score,
     simulate,
     tokens,
 )
@@ -42,6 +43,7 @@ installation.register(app)
 programs.register(app)
 database.register(app)
 doctor.register(app)
+score.register(app)
 config.register(app)
 device_accounts.register(devices.app)
 app.add_typer(profiles.app, name="profiles")
