@@ -1,4 +1,4 @@
-"""Pictures of every page in both languages and themes: `python -m tests.e2e.screenshots [FOLDER]`.
+"""Pictures of every page in both languages and themes, wide and narrow: `python -m tests.e2e.screenshots [FOLDER]`.
 
 All of them go to FOLDER (var/screenshots), those of the README to docs/images.
 """
@@ -17,7 +17,8 @@ from tests.support.databases import embedded_server
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
-VIEW: ViewportSize = {"width": 1280, "height": 800}
+# By what their pictures' names end with.
+VIEWS: dict[str, ViewportSize] = {"": {"width": 1280, "height": 800}, "-narrow": {"width": 400, "height": 800}}
 # In docs/images by this name: the page, its language and its theme.
 CHOSEN = {
     "inbox.png": "inbox-en-light.png",
@@ -41,7 +42,8 @@ def main(arguments: list[str]) -> int:
         ):
             for language in ("en", "zh"):
                 for theme in ("light", "dark"):
-                    take_pictures(browser, service, folder, language, theme)
+                    for end, view in VIEWS.items():
+                        take_pictures(browser, service, folder, language, theme, view, end)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -50,8 +52,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def take_pictures(browser: Browser, service: Service, folder: Path, language: str, theme: str) -> None:
-    """Every page in that language and theme, whole."""
+def take_pictures(
+    browser: Browser, service: Service, folder: Path, language: str, theme: str, view: ViewportSize, end: str
+) -> None:
+    """Every page in that language and theme and of that width, whole."""
+    kind = f"{language}-{theme}{end}.png"
     pages = {
         "inbox": "/inbox",
         "work-orders": "/work-orders",
@@ -63,20 +68,20 @@ def take_pictures(browser: Browser, service: Service, folder: Path, language: st
         "device-never-seen": f"/devices/{NEVER_SEEN}",
         "data-quality": "/data-quality",
     }
-    with open_page(browser, service.url, viewport=VIEW, language=language, theme=theme) as (page, _):
+    with open_page(browser, service.url, viewport=view, language=language, theme=theme) as (page, _):
         page.goto("/sign-in")
-        page.screenshot(path=folder / f"sign-in-{language}-{theme}.png")
+        page.screenshot(path=folder / f"sign-in-{kind}")
         sign_in(page, "mara", PASSWORD)
         for name, address in pages.items():
             page.goto(address)
             if page.locator(".chart .plot").count():
                 page.locator(".chart[data-drawn]").first.wait_for()
             page.locator("#live[data-state=on]").wait_for()
-            page.screenshot(path=folder / f"{name}-{language}-{theme}.png", full_page=True)
-    with open_page(browser, service.url, viewport=VIEW, language=language, theme=theme) as (page, _):
+            page.screenshot(path=folder / f"{name}-{kind}", full_page=True)
+    with open_page(browser, service.url, viewport=view, language=language, theme=theme) as (page, _):
         sign_in(page, "aya", PASSWORD)
         page.goto("/audit")
-        page.screenshot(path=folder / f"audit-{language}-{theme}.png", full_page=True)
+        page.screenshot(path=folder / f"audit-{kind}", full_page=True)
 
 
 if __name__ == "__main__":
