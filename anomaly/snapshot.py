@@ -82,9 +82,13 @@ def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
         source = np.array(wanted, dtype=np.int64)
         target = np.flatnonzero(source >= 0)
         source = source[target]
+        if isinstance(bank.detector, MultivariateDetector) and f"{prefix}/prior/row_us" in arrays:
+            bank.detector.begin_prior()
         for part, state in _parts_of(scorer, rule, bank).items():
             if part == "baselines" and f"{prefix}/{part}/begins_us" not in arrays:
                 continue  # a check-point of before there were any: nothing was put down
+            if part == "prior" and f"{prefix}/{part}/row_us" not in arrays:
+                continue
             if isinstance(state, MultivariateDetector):
                 _adopt_multivariate(state, arrays, f"{prefix}/{part}", source, target)
             else:
@@ -101,6 +105,8 @@ def _parts_of(scorer: ShardScorer, rule: MonitorRule, bank: Bank) -> dict[str, S
     parts: dict[str, SlotArrays] = {"detector": bank.detector, "rules": bank.rules}
     if bank.detector.LEARNS:
         parts["baselines"] = bank.baselines
+    if isinstance(bank.detector, MultivariateDetector) and bank.detector.prior is not None:
+        parts["prior"] = bank.detector.prior
     if rule in scorer.rollups:
         parts["rollup"] = scorer.rollups[rule]
     return parts

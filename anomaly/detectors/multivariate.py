@@ -117,6 +117,7 @@ class MultivariateDetector(Detector):
             raise ValueError(f"{width} channels")
         super().__init__(state_fields(width))
         self.width = width
+        self.prior: MultivariateDetector | None = None  # baselines of the fleet, for units that have none of their own
         self._bits = np.uint32(1) << np.arange(width, dtype=np.uint32)
 
     def add_slots(self, settings: Sequence[SlotSettings]) -> Ints:
@@ -144,11 +145,19 @@ class MultivariateDetector(Detector):
         self._of("resolution")[numbers] = resolution
         return numbers
 
+    def begin_prior(self) -> "MultivariateDetector":
+        """The baselines that speak for units as long as these warm up: of no unit yet (`rows_seen` 0)."""
+        if self.prior is None:
+            self.prior = MultivariateDetector(self.width)
+            self.prior._grow(self.size)
+        return self.prior
+
     def relearn(self, slot: Ints) -> None:
         """See `Detector.relearn`; the units also forget the values that still stood for their sensors."""
         self.reset(slot)
 
     def _warm_up_again(self, units: Ints) -> None:
+        self._drop_prior(units)
         self.rows_seen[units] = 0
         self.active[units] = self.channels[units]
         for name, start in (("counts", 0), ("mean", 0.0), ("spread", 1.0), ("matrix", 0.0), ("smoothed", 0.0)):
@@ -161,6 +170,12 @@ class MultivariateDetector(Detector):
         units = np.unique(slot // self.width)
         super().reset(units)
         self.active[units] = self.channels[units]
+        self._drop_prior(units)
+
+    def _drop_prior(self, units: Ints) -> None:
+        # What is normal for the unit is no longer what was normal for the fleet.
+        if self.prior is not None:
+            self.prior.rows_seen[units] = 0
 
     @property
     def bytes_per_slot(self) -> int:
@@ -253,7 +268,21 @@ class MultivariateDetector(Detector):
         settled = far & (at_us - since >= np.int64(SETTLED_S * 1e6))
         if settled.any():
             self._warm_up_again(unit[settled])
+        if self.prior is not None:
+            self._speak_by_prior(unit, value, known, score)
         return UnitScores(unit, reading, at_us, score)
+
+    def _speak_by_prior(self, unit: Ints, value: Floats, known: Bools, score: Floats) -> None:
+        """Where the unit itself is silent, the baseline of its fleet says how far it is."""
+        prior = self.prior
+        assert prior is not None
+        rows = np.flatnonzero(np.isnan(score) & (prior.rows_seen[unit] > 0))
+        if rows.shape[0]:
+            units = unit[rows]
+            prior._of("value")[units] = value[rows]
+            score[rows] = prior._measure(units, value[rows], known[rows]) / prior.reference[units]
+        spoken = unit[(self.rows_seen[unit] > self.warmup[unit]) & (prior.rows_seen[unit] > 0)]
+        prior.rows_seen[spoken] = 0  # from now on its own baseline speaks
 
     def _learn_rows(self, unit: Ints, value: Floats, known: Bools) -> None:
         counts = self._of("counts")[unit] + known
@@ -330,6 +359,8 @@ class MultivariateDetector(Detector):
 
     def find_contributions(self, unit: int) -> list[Contribution]:
         """What each active channel has in the unit's distance now, largest share first."""
+        if self.prior is not None and self.prior.rows_seen[unit] > 0:
+            return self.prior.find_contributions(unit)
         one = np.array([unit], dtype=np.int64)
         smoothed = self._of("smoothed")[one]
         parts = np.maximum(self._parts(one, smoothed)[0], 0.0)

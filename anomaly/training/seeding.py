@@ -1,0 +1,42 @@
+"""Fleet priors into the slots of a scorer that have heard nothing yet; pure state, no I/O."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from anomaly.shard_scorer import ShardScorer
+from anomaly.training.contract import FleetPrior, PriorPart, find_key
+from anomaly.training.poolings import POOLINGS
+
+
+def seed_scorer(scorer: ShardScorer, priors: Sequence[FleetPrior]) -> int:
+    """Every slot that may be seeded starts from the prior of its model and firmware, else of its model, else from
+    nothing; gives back how many have one. What a slot has learnt itself is never touched, so that it may be called
+    again, with other priors, at any time.
+
+    A device's firmware is what its reports said last, else what the registry said.
+    """
+    scopes = {(p.model, p.firmware): {(part.rule, part.key, part.version): part for part in p.parts} for p in priors}
+    seeded = 0
+    for rule, pooling in POOLINGS.items():
+        bank = scorer.banks[rule]
+        by_part: dict[int, list[int]] = {}
+        parts: dict[int, PriorPart] = {}
+        without: list[int] = []
+        for number in np.flatnonzero(pooling.find_new(bank)).tolist():
+            slot = bank.slots[number]
+            firmware = scorer.firmware.find_version(slot.device.id) or slot.device.firmware
+            key = (rule, find_key(slot), bank.detector.VERSION)
+            own, everybody = (scopes.get((slot.device.model, scope), {}) for scope in (firmware, ""))
+            part = own.get(key) or everybody.get(key)
+            if part is None:
+                without.append(number)
+            else:
+                parts[id(part)] = part
+                by_part.setdefault(id(part), []).append(number)
+        if without:
+            pooling.clear(bank, np.array(without, dtype=np.int64))
+        for name, numbers in by_part.items():
+            pooling.seed(bank, np.array(numbers, dtype=np.int64), parts[name].arrays)
+            seeded += len(numbers)
+    return seeded
