@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 MIN_POINTS = 8
 MAX_POINTS = 256  # more are merged first: pairs grow with the square of the points
-GRID = (np.arange(199) + 1.0) / 200.0  # the probabilities at which the distribution of slopes is held
+GRID: Floats = (np.arange(199, dtype=np.float64) + 1.0) / 200.0  # the probabilities at which the distribution of slopes is held
 POOL_FLOOR = 0.1  # similar devices never differ by less than this share of their slope, however few agree by chance
 
 
@@ -158,7 +158,7 @@ def _find_variance(y: Floats) -> float:
     """The variance of Kendall's score without a trend, for independent values with ties."""
     n = y.shape[0]
     _, ties = np.unique(y, return_counts=True)
-    return float(n * (n - 1) * (2 * n + 5) - (ties * (ties - 1) * (2 * ties + 5)).sum()) / 18.0
+    return float(n * (n - 1) * (2 * n + 5) - int(np.sum(ties * (ties - 1) * (2 * ties + 5)))) / 18.0
 
 
 def _find_inflation(residual: Floats) -> float:
@@ -175,7 +175,7 @@ def _find_inflation(residual: Floats) -> float:
         correlation = float(ranks[:-lag] @ ranks[lag:]) / power
         if abs(correlation) > 1.96 / sqrt(n):
             total += (n - lag) * (n - lag - 1) * (n - lag - 2) * correlation
-    return max(1.0, 1.0 + 2.0 * total / (n * (n - 1) * (n - 2)))
+    return float(max(1.0, 1.0 + 2.0 * total / (n * (n - 1) * (n - 2))))
 
 
 def _shrink(own: Floats, slope: float, pool: Floats) -> Floats:
@@ -208,7 +208,7 @@ def _find_normal_points(probability: Floats) -> Floats:
     root = np.sqrt(-2.0 * np.log(tail))
     numerator = 2.515517 + root * (0.802853 + root * 0.010328)
     denominator = 1.0 + root * (1.432788 + root * (0.189269 + root * 0.001308))
-    return np.asarray(np.sign(probability - 0.5) * (root - numerator / denominator))
+    return np.asarray(np.sign(probability - 0.5) * (root - numerator / denominator), dtype=np.float64)
 
 
 def _find_quantile(rising: Floats, share: float) -> float:
