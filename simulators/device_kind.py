@@ -40,16 +40,16 @@ class DeviceKind(Protocol):
         ...
 
     def advance(
-        self, seeds: SeedArray, state: State, t_s: float, dt_s: float, faults: Intensities
+        self, seeds: SeedArray, state: State, t_s: float, dt_s: float | FloatArray, faults: Intensities
     ) -> tuple[State, FloatArray]:
         """The state at `t_s`, `dt_s` after `state`, and the readings of shape (sensors, units), not rounded.
 
-        A pure function: the same arguments give the same result.
+        `dt_s` is one time for all units or one for each. A pure function: the same arguments give the same result.
         """
         ...
 
 
-def lag(value: FloatArray, target: FloatArray, dt_s: float, tau_s: float | FloatArray) -> FloatArray:
+def lag(value: FloatArray, target: FloatArray, dt_s: float | FloatArray, tau_s: float | FloatArray) -> FloatArray:
     """The exact first-order approach of `value` to a `target` that is constant over `dt_s`; stable for any step."""
     kept = np.exp(-dt_s / np.asarray(tau_s))
     return target + (value - target) * kept

@@ -84,6 +84,13 @@ class Intensities:
                 row = self._by_kind.setdefault(fault.kind, np.zeros(len(index)))
                 row[index[fault.serial]] = max(row[index[fault.serial]], intensity)
 
+    @classmethod
+    def of_rows(cls, units: int, rows: Mapping[FaultKind, FloatArray]) -> "Intensities":
+        """Those that were computed elsewhere: per kind one number of 0 to 1 for each of the `units`."""
+        made = cls((), (), 0)
+        made._by_kind, made._nothing = dict(rows), np.zeros(units)
+        return made
+
     def of(self, kind: FaultKind) -> FloatArray:
         """0 to 1 per unit."""
         return self._by_kind.get(kind, self._nothing)

@@ -72,7 +72,7 @@ class InfusionPump:
         }
 
     def advance(
-        self, seeds: SeedArray, state: State, t_s: float, dt_s: float, faults: Intensities
+        self, seeds: SeedArray, state: State, t_s: float, dt_s: float | FloatArray, faults: Intensities
     ) -> tuple[State, FloatArray]:
         """One step of all pumps; pure."""
         unit = draw_uniform(seeds, 0, _UNIT)

@@ -65,7 +65,7 @@ class Ventilator:
         }
 
     def advance(
-        self, seeds: SeedArray, state: State, t_s: float, dt_s: float, faults: Intensities
+        self, seeds: SeedArray, state: State, t_s: float, dt_s: float | FloatArray, faults: Intensities
     ) -> tuple[State, FloatArray]:
         """One step of all ventilators; pure."""
         unit = draw_uniform(seeds, 0, _UNIT)
