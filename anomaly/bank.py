@@ -1,5 +1,6 @@
 """Monitors compiled to vectors: for each rule, one detector and one set of breach rules over the slots of a shard."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from anomaly.baselines import Baselines
 from anomaly.breach_rules import BreachRules, SlotRule
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.contract import Detector, Ints, SlotSettings, StepDetector
+from anomaly.detectors.forecast import ForecastDetector
 from anomaly.detectors.limits import FlatLineDetector, LimitDetector, RateOfChangeDetector
 from anomaly.detectors.multivariate import MultivariateDetector
 from domain.profile import Direction, Monitor, MonitorRule, Profile, Sensor
@@ -18,6 +20,7 @@ STEP_DETECTORS: dict[MonitorRule, type[StepDetector]] = {
     MonitorRule.RATE_OF_CHANGE: RateOfChangeDetector,
     MonitorRule.FLAT_LINE: FlatLineDetector,
     MonitorRule.ADAPTIVE: AdaptiveDetector,
+    MonitorRule.FORECAST: ForecastDetector,
 }
 REGISTERED_DETECTORS: tuple[type[Detector], ...] = (*STEP_DETECTORS.values(), MultivariateDetector)
 ROLLED_UP = (
@@ -79,7 +82,7 @@ class Bank:
 
 def orientation(monitor: Monitor) -> float:
     """-1 where the limits of the monitor are given in the sensor's own direction and lie below, else +1."""
-    signed = monitor.rule in (MonitorRule.LIMIT, MonitorRule.RATE_OF_CHANGE)
+    signed = monitor.rule in (MonitorRule.LIMIT, MonitorRule.RATE_OF_CHANGE, MonitorRule.FORECAST)
     return -1.0 if signed and monitor.direction is Direction.LOW else 1.0
 
 
@@ -116,6 +119,8 @@ def settings_of(monitor: Monitor, sensor: Sensor) -> SlotSettings:
         window_s=monitor.window_s,
         tolerance=monitor.tolerance,
         hold_s=monitor.duration_s,
+        limit=math.inf if monitor.raise_at is None else monitor.raise_at,
+        lead_s=monitor.lead_time_s or 0.0,
     )
 
 

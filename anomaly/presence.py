@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from anomaly.bank import MonitorSlot
-from anomaly.transitions import label_of
+from anomaly.transitions import describe_ticket, label_of
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
 from domain.connectivity import ConnectionFacts, Sighting, Word, is_standing_offline, note_readings, note_word
@@ -224,6 +224,10 @@ class PresenceWatch:
         self, number: int, kind: TransitionKind, reason: str, episode: _Episode, at_us: int, received_us: int
     ) -> BreachTransition:
         slot = self._slots[number]
+        more: dict[str, Any] = {}
+        if kind is not TransitionKind.CLEARED:
+            is_own = slot.monitor.rule is MonitorRule.DEVICE_CODE
+            more = describe_ticket(slot, episode.first_us) | {"sure": {"kind": "reported" if is_own else "measured"}}
         return BreachTransition(
             breach_id=breach_id_of(slot.device.id, slot.monitor.key, slot.breach_series_id, episode.first_us),
             kind=kind,
@@ -241,7 +245,7 @@ class PresenceWatch:
             peak=float(episode.count),
             score=float(episode.count),
             reason_code=reason,
-            params={"monitor": slot.monitor.key} | episode.params,
+            params={"monitor": slot.monitor.key} | episode.params | more,
         )
 
 

@@ -1,24 +1,48 @@
 """A step of a slot's breach as the transition that others read: its id, actual values, the sentence's parameters."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from anomaly.bank import Bank, MonitorSlot, orientation
 from anomaly.breach_rules import SlotTransition
 from anomaly.detectors.adaptive import AdaptiveDetector
+from anomaly.detectors.forecast import ForecastDetector
 from anomaly.detectors.multivariate import MultivariateDetector
 from domain.breach import BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
-from domain.profile import Direction, MonitorRule, Sensor
-from domain.sentences import duration, quantity
+from domain.forecast import find_time_to_limit
+from domain.profile import Direction, MonitorRule, Sensor, Text
+from domain.sentences import describe_forecast, duration, instant, quantity
 
 Params = dict[str, Any]
+MOST_SIGNALS = 5  # that a ticket names
 
 
-def describe_transition(bank: Bank, found: SlotTransition, value: float, received_us: int) -> BreachTransition:
-    """The transition of slot `found.slot` of `bank`, caused by a reading of `value`."""
+@dataclass(frozen=True, slots=True)
+class ForecastSlot:
+    """Where a forecast of the same series stands: its bank and slot."""
+
+    bank: Bank
+    number: int
+
+
+def describe_transition(
+    bank: Bank, found: SlotTransition, value: float, received_us: int, forecasts: Sequence[ForecastSlot] = ()
+) -> BreachTransition:
+    """The transition of slot `found.slot` of `bank`, caused by a reading of `value`.
+
+    `forecasts` are those of the same series: the nearest limit that one of them sees coming is told with a breach.
+    """
     slot = bank.slots[found.slot]
     reason, params = _find_reason(bank, slot, found, value)
     monitor = slot.monitor
+    if found.kind is not TransitionKind.CLEARED:
+        params |= describe_ticket(slot, found.first_seen_us) | _find_sureness(bank, found)
+        if monitor.rule is not MonitorRule.FORECAST:
+            params |= _find_forecast(forecasts, found.at_us)
     sign = orientation(monitor)
     return BreachTransition(
         breach_id=breach_id_of(slot.device.id, monitor.key, slot.breach_series_id, found.first_seen_us),
@@ -73,6 +97,80 @@ def describe_restart(bank: Bank, number: int, firmware: str, at_us: int, receive
     )
 
 
+def describe_ticket(slot: MonitorSlot, first_seen_us: int) -> Params:
+    """What the sentence of a ticket needs beside what is wrong: since when, the part, what comes of it."""
+    monitor = slot.monitor
+    group = slot.profile.find_fault_group(monitor.fault_group)
+    params: Params = {"since": instant(from_micros(first_seen_us))}
+    part = monitor.suspected_part or (group.suspected_part if group else None)
+    consequence = monitor.consequence or (group.consequence if group else None)
+    if part is not None:
+        params["part"] = _in_both(part)
+    if consequence is not None:
+        params["consequence"] = _in_both(consequence)
+    return params
+
+
+def _in_both(text: Text) -> dict[str, str]:
+    return {"en": text.en, "zh": text.zh}
+
+
+def _find_sureness(bank: Bank, found: SlotTransition) -> Params:
+    """How sure the monitor is of itself, see `domain.sentences.find_sureness`."""
+    match bank.rule:
+        case MonitorRule.LIMIT | MonitorRule.RATE_OF_CHANGE | MonitorRule.FLAT_LINE:
+            return {"sure": {"kind": "measured"}}
+        case MonitorRule.FORECAST:
+            return {"sure": {"kind": "trend"}}
+        case MonitorRule.ADAPTIVE:
+            assert isinstance(bank.detector, AdaptiveDetector)
+            odds = bank.detector.calibrate(np.array([found.slot]), np.array([found.score]))
+            return {"sure": {"kind": "odds", "log10": round(float(odds[0]), 2)}}
+        case MonitorRule.NOVELTY:
+            return {"sure": {"kind": "odds", "log10": round(found.score, 2)}}
+        case _:
+            return {"sure": {"kind": "unseen"}}
+
+
+def _find_forecast(forecasts: Sequence[ForecastSlot], at_us: int) -> Params:
+    """The nearest limit that the series is on its way to, where a forecast monitor of its own sees a trend."""
+    known: list[Params] = [
+        {"limit": _limit_of(f.bank.slots[f.number]), "monitor": f.bank.slots[f.number].monitor.key} | told
+        for f in forecasts
+        if (told := _find_time_left(f.bank, f.number, at_us))
+    ]
+    return {"forecast": min(known, key=lambda told: told["hours_to_limit"])} if known else {}
+
+
+def _find_time_left(bank: Bank, number: int, at_us: int) -> Params:
+    """How long the trend of this slot needs to its limit, nothing where there is none."""
+    detector, monitor = bank.detector, bank.slots[number].monitor
+    assert isinstance(detector, ForecastDetector)
+    trend = detector.find_trend(number)
+    if trend is None or monitor.raise_at is None:
+        return {}
+    left = find_time_to_limit(
+        trend,
+        monitor.raise_at,
+        is_high=monitor.direction is not Direction.LOW,
+        bucket_s=detector.find_bucket_s(number),
+        elapsed_s=detector.find_elapsed_s(number, at_us),
+    )
+    return {} if left is None else describe_forecast(left.hours, left.low, left.high)
+
+
+def _describe_forecast(bank: Bank, slot: MonitorSlot, found: SlotTransition) -> tuple[str, Params]:
+    detector, monitor, sensor = bank.detector, slot.monitor, slot.sensors[0]
+    assert isinstance(detector, ForecastDetector)
+    told = _find_time_left(bank, found.slot, found.at_us)
+    trend = detector.find_trend(found.slot)
+    params: Params = {"limit": _limit_of(slot), "lead_time_h": (monitor.lead_time_s or 0.0) / 3600.0, **told}
+    if trend is not None:
+        params["level"] = quantity_of(sensor, trend.level)
+        params["per_day"] = quantity_of(sensor, trend.slope * 86_400.0 / detector.find_bucket_s(found.slot))
+    return ("forecast_low" if monitor.direction is Direction.LOW else "forecast_high"), params
+
+
 def label_of(sensor: Sensor) -> dict[str, str]:
     """The sensor's name in both languages, as a parameter."""
     return {"en": sensor.label.en, "zh": sensor.label.zh}
@@ -98,11 +196,16 @@ def _find_reason(bank: Bank, slot: MonitorSlot, found: SlotTransition, value: fl
     if monitor.rule is MonitorRule.MULTIVARIATE:
         _name_main_channel(bank, slot, found.slot, params)
     if found.kind is TransitionKind.CLEARED:
+        if monitor.rule is MonitorRule.FORECAST:
+            return "forecast_over", params | {"limit": _limit_of(slot)}
         return "back_to_normal", params
     if found.kind is TransitionKind.ESCALATED:
         critical = monitor.critical_at if monitor.critical_at is not None else 0.0
         if monitor.rule is MonitorRule.LIMIT:
             return "critical_reached", params | {"limit": quantity_of(sensor, critical)}
+        if monitor.rule is MonitorRule.FORECAST:
+            told = _describe_forecast(bank, slot, found)[1]
+            return "forecast_critical", params | told | {"limit": quantity_of(sensor, critical)}
         return "anomaly_critical", params | {"score": sign * found.score, "critical": critical}
     match monitor.rule:
         case MonitorRule.LIMIT:
@@ -121,6 +224,11 @@ def _find_reason(bank: Bank, slot: MonitorSlot, found: SlotTransition, value: fl
             level, deviation = bank.detector.find_expected(found.slot)
             params |= {"score": found.score, "expected": quantity_of(sensor, level), "deviation": deviation}
             return ("adaptive_low" if value < level else "adaptive_high"), params
+        case MonitorRule.FORECAST:
+            reason, told = _describe_forecast(bank, slot, found)
+            return reason, params | told
+        case MonitorRule.NOVELTY:
+            return "novelty", params | {"score": found.score}
         case _:
             return "multivariate", params | {"score": found.score}
 
@@ -148,5 +256,5 @@ def _name_main_channel(bank: Bank, slot: MonitorSlot, unit: int, params: Params)
             "value": c.value,
             "expected": c.expected,
         }
-        for c in contributions
+        for c in contributions[:MOST_SIGNALS]
     ]

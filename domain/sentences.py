@@ -6,6 +6,7 @@ decimals, names carry both languages, so that a sentence can be rendered long af
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 from string import Formatter
 from typing import Any
 
@@ -43,6 +44,29 @@ SENTENCES: dict[str, dict[str, str]] = {
         "{duration}; most of it is {label} at {value}, usually {expected}.",
         "zh": "{serial} 的各传感器整体偏离正常状态，达到健康运行时最大值的 {score} 倍，持续 {duration}；"
         "其中{label}的影响最大，为 {value}，通常为 {expected}。",
+    },
+    "novelty": {
+        "en": "{label} of {serial} has behaved for {duration} as it never did before at such a time, in such an order "
+        "or in such a shape; it is at {value}.",
+        "zh": "{serial} 的{label}在 {duration} 内的时间规律、先后次序或波形与以往从未相同；当前为 {value}。",
+    },
+    "forecast_high": {
+        "en": "{label} of {serial} has risen steadily to {level} and reaches its limit of {limit} in about {left} "
+        "({interval}, 80 %).",
+        "zh": "{serial} 的{label}持续上升至 {level}，预计约 {left} 后达到上限 {limit}（{interval}，80%）。",
+    },
+    "forecast_low": {
+        "en": "{label} of {serial} has fallen steadily to {level} and reaches its limit of {limit} in about {left} "
+        "({interval}, 80 %).",
+        "zh": "{serial} 的{label}持续下降至 {level}，预计约 {left} 后达到下限 {limit}（{interval}，80%）。",
+    },
+    "forecast_critical": {
+        "en": "{label} of {serial} is on its way to its critical limit of {limit} within the lead time.",
+        "zh": "{serial} 的{label}将在提前期内达到临界限值 {limit}。",
+    },
+    "forecast_over": {
+        "en": "{label} of {serial} is at {value} and no longer on its way to its limit of {limit}.",
+        "zh": "{serial} 的{label}为 {value}，已不再趋向限值 {limit}。",
     },
     "staleness": {
         "en": "{serial} has sent no reading of {label} for {duration}.",
@@ -102,6 +126,18 @@ SENTENCES: dict[str, dict[str, str]] = {
         "zh": "{serial} 的固件已更换为 {firmware}，正常状态需重新学习：未结束的 {monitor} 异常无法继续判断，"
         "已在 {duration} 后关闭。这不表示其原因已消除。",
     },
+    "baseline_relearned": {
+        "en": "Work was done on {serial} ({work_order}), so what is normal is learnt anew: the open breach of "
+        "{monitor} can no longer be judged and was closed after {duration}. That does not say that its cause is gone.",
+        "zh": "{serial} 已进行维修（{work_order}），正常状态需重新学习：未结束的 {monitor} 异常无法继续判断，"
+        "已在 {duration} 后关闭。这不表示其原因已消除。",
+    },
+    "detector_failed": {
+        "en": "The detector of {monitor} failed on {serial}, so its open breach can no longer be judged and was closed "
+        "after {duration}. That does not say that its cause is gone.",
+        "zh": "{monitor} 的检测程序在 {serial} 上出错，未结束的异常无法继续判断，已在 {duration} 后关闭。"
+        "这不表示其原因已消除。",
+    },
     "device_decommissioned": {
         "en": "{serial} was decommissioned; its open breach of {monitor} was closed.",
         "zh": "{serial} 已退役；其未结束的 {monitor} 异常已关闭。",
@@ -113,6 +149,22 @@ SENTENCES: dict[str, dict[str, str]] = {
 }
 
 
+def describe_forecast(hours: float, low: float, high: float | None) -> dict[str, Any]:
+    """The parameters of a time to a limit: `left` and `interval` for the sentence, hours for programs."""
+    return {
+        "hours_to_limit": round(hours, 3),
+        "hours_low": round(low, 3),
+        "hours_high": None if high is None else round(high, 3),
+        "left": duration(hours * 3600.0),
+        "interval": {"low_s": low * 3600.0, "high_s": None if high is None else high * 3600.0},
+    }
+
+
+def instant(at: datetime) -> dict[str, str]:
+    """A parameter that is said as a date and time of day."""
+    return {"at": at.isoformat()}
+
+
 def render(reason_code: str, params: Mapping[str, Any], lang: str) -> str:
     """The sentence of `reason_code` in `lang` (English where the language is none of ours), never an exception.
 
@@ -122,7 +174,8 @@ def render(reason_code: str, params: Mapping[str, Any], lang: str) -> str:
     ----------
     params
         Text as it is; names as {"en": ..., "zh": ...}; quantities as {"value": 1.9, "unit": "A", "decimals": 1};
-        durations as {"seconds": 180}.
+        durations as {"seconds": 180}; intervals of time as {"low_s": 60, "high_s": 180 or None}; instants as
+        {"at": "2026-03-02T08:13:00+00:00"}.
     """
     language = lang if lang in LANGUAGES else "en"
     templates = SENTENCES.get(reason_code)
@@ -131,11 +184,11 @@ def render(reason_code: str, params: Mapping[str, Any], lang: str) -> str:
     return fill(templates[language], params, language)
 
 
-def fill(template: str, params: Mapping[str, Any], lang: str) -> str:
-    """The template with its parameters said in `lang`; one that is missing becomes "?"."""
+def fill(template: str, params: Mapping[str, Any], lang: str, zone: tzinfo = UTC) -> str:
+    """The template with its parameters said in `lang`, instants in `zone`; one that is missing becomes "?"."""
     language = lang if lang in LANGUAGES else "en"
     named = {
-        field: _say(params[field], language) if field in params else "?"
+        field: _say(params[field], language, zone) if field in params else "?"
         for _, field, _, _ in Formatter().parse(template)
         if field
     }
@@ -169,16 +222,40 @@ def find_unit_sign(unit: str) -> str:
     return sign
 
 
-def _say(param: Any, language: str) -> str:
+def _say(param: Any, language: str, zone: tzinfo) -> str:
+    try:
+        return _say_known(param, language, zone)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return "?"  # a record that another program wrote; the rest of the sentence is still worth reading
+
+
+def _say_known(param: Any, language: str, zone: tzinfo) -> str:
     if isinstance(param, Mapping):
         if "seconds" in param:
             return _say_span(float(param["seconds"]), language)
+        if "low_s" in param:
+            return _say_interval(float(param["low_s"]), param["high_s"], language)
+        if "at" in param:
+            return _say_instant(datetime.fromisoformat(param["at"]), zone)
         if "unit" in param:
             return _say_quantity(float(param["value"]), str(param["unit"]), int(param["decimals"]))
         return str(param.get(language, param.get("en", "?")))
     if isinstance(param, float):
         return f"{param:.1f}"
     return str(param)
+
+
+def _say_instant(at: datetime, zone: tzinfo) -> str:
+    local = at.astimezone(zone)
+    return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
+
+
+def _say_interval(low_s: float, high_s: float | None, language: str) -> str:
+    low = _say_span(low_s, language)
+    if high_s is None:
+        return f"最早 {low}" if language == "zh" else f"{low} at the earliest"
+    high = _say_span(float(high_s), language)
+    return f"{low}至 {high}" if language == "zh" else f"{low} to {high}"
 
 
 def _say_quantity(value: float, unit: str, decimals: int) -> str:

@@ -6,6 +6,7 @@ elementwise arithmetic and square roots on the hot path, never sums over an axis
 whose last bit may depend on the length of the array.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class SlotSettings:
     window_s: float | None = None
     tolerance: float = 0.0
     hold_s: float = 0.0  # the monitor's duration: no new baseline is accepted sooner than a breach could be raised
+    limit: float = math.inf  # FORECAST: what the trend may reach, in the sensor's unit ...
+    lead_s: float = 0.0  # ... and how long before
 
 
 @dataclass(frozen=True, slots=True)

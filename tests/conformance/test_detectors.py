@@ -13,6 +13,7 @@ from anomaly.bank import REGISTERED_DETECTORS
 from anomaly.breach_rules import BreachRules, SlotRule
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.contract import Detector, Floats, Ints, SlotSettings
+from anomaly.detectors.forecast import ForecastDetector
 from anomaly.detectors.limits import FlatLineDetector, LimitDetector, RateOfChangeDetector
 from anomaly.detectors.multivariate import MultivariateDetector
 from domain.profile import Direction
@@ -58,6 +59,13 @@ def _adaptive(scale: float) -> Detector:
     return detector
 
 
+def _forecast(scale: float) -> Detector:
+    detector = ForecastDetector()
+    one = SlotSettings(Direction.HIGH, resolution=0.01 * scale, window_s=128.0, limit=80.0, lead_s=60.0)
+    detector.add_slots([one] * SERIES)
+    return detector
+
+
 def _multivariate(scale: float) -> Detector:
     detector = MultivariateDetector(CHANNELS)
     for _ in range(UNITS):
@@ -73,6 +81,12 @@ def _stick(values: Floats) -> None:
     values[FAULT:] = values[FAULT]
 
 
+def _climb(values: Floats) -> None:
+    """A ramp that began before, as a trend takes a while to be told from chance."""
+    begin = FAULT - 40
+    values[begin:] += 0.6 * np.arange(values.shape[0] - begin)[:, None]
+
+
 def _uncouple(values: Floats) -> None:
     """One sensor of each unit goes its own way, within its own usual range."""
     values[FAULT:, ::CHANNELS] += 4.0
@@ -85,6 +99,7 @@ CASES: dict[type[Detector], Case] = {
     ),
     FlatLineDetector: Case(_slots(FlatLineDetector), 1.0, _stick, 0.95),
     AdaptiveDetector: Case(_adaptive, 5.0, _shift, 0.99, is_affine=True),
+    ForecastDetector: Case(_forecast, 80.0, _climb, 0.95),
     MultivariateDetector: Case(_multivariate, 2.2, _uncouple, 0.95, is_affine=True),
 }
 every_detector = pytest.mark.parametrize("case", [CASES[d] for d in CASES], ids=[d.RULE.value for d in CASES])
