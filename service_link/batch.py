@@ -19,9 +19,9 @@ from domain.tickets import (
     TicketReason,
     UndecidedTransition,
 )
+from domain.triage import Decision, decide
 from domain.work_order import InboxReason, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
 from service_link.batch_plan import MACHINE, BatchPlan, DecidedElsewhereError, make_breach_event
-from service_link.triage import Decision, decide
 from service_link.working_set import WorkingSet, find_policy, is_still_active, load_working_set
 from store.decisions import RecordedDecision
 from store.pool import Connection

@@ -10,8 +10,8 @@ from domain.audit import Actor, AuditEntry
 from domain.breach import TransitionKind
 from domain.errors import ForewarnError
 from domain.tickets import UndecidedTransition
+from domain.triage import Decision
 from domain.work_order import WorkOrder
-from service_link.triage import Decision
 from store.audit import record_audit
 from store.decisions import RecordedDecision, record_decisions
 from store.outbox import OutboxEvent, record_events

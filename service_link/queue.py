@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from domain.audit import AuditEntry
 from domain.profile import TicketPolicy
 from domain.tickets import DecisionKind, TicketReason, UndecidedTransition
+from domain.triage import is_awaited
 from service_link.batch import triage_batch
 from service_link.batch_plan import MACHINE, DecidedElsewhereError
-from service_link.triage import is_awaited
 from service_link.working_set import find_policy
 from store.audit import record_audit
 from store.decisions import (

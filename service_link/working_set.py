@@ -10,8 +10,8 @@ from uuid import UUID
 from domain.breach import BreachKind, BreachState, Severity, TransitionKind
 from domain.profile import TicketPolicy
 from domain.tickets import GATEWAY_FAULT_GROUP, STORM_FAULT_GROUP, UndecidedTransition
+from domain.triage import Context
 from domain.work_order import WorkOrder, WorkOrderSource
-from service_link.triage import Context
 from store.pool import Connection
 from store.triage_context import (
     CurrentShelving,

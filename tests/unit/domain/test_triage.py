@@ -10,8 +10,8 @@ import pytest
 from domain.breach import BreachKind, BreachState, Severity, TransitionKind
 from domain.profile import TicketPolicy
 from domain.tickets import DecisionKind, Priority, TicketReason, UndecidedTransition
+from domain.triage import Context, Decision, decide, is_awaited
 from domain.work_order import Outcome, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
-from service_link.triage import Context, Decision, decide, is_awaited
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 POLICY = TicketPolicy()
