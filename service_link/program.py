@@ -10,6 +10,7 @@ from time import monotonic
 
 from domain.tickets import DecisionKind
 from service_link.housekeeping import keep_readings
+from service_link.model_watch import watch_models
 from service_link.quality import QualityWatch, propose_capas
 from service_link.queue import TriageQueue
 from service_link.settings import ServiceLinkSettings
@@ -40,7 +41,10 @@ def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
     started_at = _now()
     backoff = 0.2
     ended = threading.Event()
-    keeper = threading.Thread(target=keep_readings, args=(settings, ended), name="housekeeping")
+    beside = [
+        threading.Thread(target=keep_readings, args=(settings, ended), name="housekeeping"),
+        threading.Thread(target=watch_models, args=(settings, ended), name="model-watch"),
+    ]
     try:
         while not stop.is_set():
             try:
@@ -48,8 +52,9 @@ def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
                 with open_connection(settings.database_url, application=PROGRAM, autocommit=True) as conn:
                     verify_migrated(conn)
                     backoff = 0.2
-                    if keeper.ident is None:
-                        keeper.start()
+                    for thread in beside:
+                        if thread.ident is None:
+                            thread.start()
                     _Service(conn, settings, instance, started_at).serve(stop)
             except DATABASE_GONE as error:
                 log.warning("the database is away, trying again in %.1f s: %s", backoff, error)
@@ -57,8 +62,9 @@ def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
                 backoff = min(2 * backoff, settings.max_backoff_s)
     finally:
         ended.set()
-        if keeper.ident is not None:
-            keeper.join()
+        for thread in beside:
+            if thread.ident is not None:
+                thread.join()
 
 
 def _now() -> datetime:

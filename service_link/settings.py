@@ -26,3 +26,4 @@ class ServiceLinkSettings:
     refresh_s: float = 30.0  # roll-ups where they are tables
     retention_s: float = 600.0
     housekeeping_s: float = 3600.0
+    watch_s: float = 300.0  # firmware releases, drift, feedback

@@ -178,16 +178,26 @@ ADD_MEMBERS = """
     INSERT INTO capa_member (capa_id, work_order_id, added_at) SELECT %(id)s, unnest(%(orders)s::bigint[]), %(now)s
     ON CONFLICT DO NOTHING RETURNING work_order_id
 """
+# What a comparison of firmware found stays beside the cohort's figures, whichever of the two came first.
 UPDATE_STATISTICS = """
-    UPDATE capa SET statistics = %(statistics)s, row_version = row_version + 1, updated_at = %(now)s WHERE id = %(id)s
+    UPDATE capa SET statistics = %(statistics)s::jsonb || CASE WHEN statistics ? 'regression'
+            THEN jsonb_build_object('regression', statistics -> 'regression') ELSE '{}' END,
+        row_version = row_version + 1, updated_at = %(now)s
+    WHERE id = %(id)s
+"""
+ADD_REGRESSION = """
+    UPDATE capa SET statistics = statistics || jsonb_build_object('regression', %(statistics)s::jsonb -> 'regression'),
+        row_version = row_version + 1, updated_at = %(now)s
+    WHERE id = %(id)s
 """
 
 
 def open_or_join_capa(conn: Connection, actor: Actor, proposal: CapaProposal, now: datetime) -> tuple[str, bool]:
     """The code of the live CAPA of the scope, and whether this call proposed it.
 
-    One that is live already gets the work orders that it has not, and fresh statistics while it is still PROPOSED; when
-    there is nothing new, nothing is written. Audit and outbox are written in the caller's transaction.
+    One that is live already gets the work orders that it has not, and fresh statistics while it is still PROPOSED; that
+    of a firmware regression adds its comparison to those that are there, once. When there is nothing new, nothing is
+    written. Audit and outbox are written in the caller's transaction.
     """
     scope = proposal.scope
     values: dict[str, Any] = {
@@ -216,10 +226,19 @@ def open_or_join_capa(conn: Connection, actor: Actor, proposal: CapaProposal, no
             raise RowVersionConflictError("the CAPA of this scope was decided at this moment")
     capa_id, code, state, statistics = live
     added = [row[0] for row in conn.execute(ADD_MEMBERS, values | {"id": capa_id})]
-    if added:
+    compares = proposal.trigger is CapaTrigger.FIRMWARE_REGRESSION and "regression" not in statistics
+    if compares:
+        conn.execute(ADD_REGRESSION, values | {"id": capa_id})
+    if added or compares:
         before: dict[str, Any] = {"events": statistics.get("events")}
         after: dict[str, Any] = {"work_order_ids": added}
-        if state == CapaState.PROPOSED and proposal.trigger in (CapaTrigger.COHORT, CapaTrigger.COHORT_NO_BASELINE):
+        if compares:
+            after["regression"] = proposal.statistics["regression"]
+        if (
+            added
+            and state == CapaState.PROPOSED
+            and proposal.trigger in (CapaTrigger.COHORT, CapaTrigger.COHORT_NO_BASELINE)
+        ):
             conn.execute(UPDATE_STATISTICS, values | {"id": capa_id})
             after |= {"events": proposal.statistics.get("events")}
         record_audit(conn, actor, AuditEntry("capa.joined", "capa", code, before, after))

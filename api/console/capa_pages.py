@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Caller, require
 from api.console.acting import find_actor
 from api.console.acts import Act, Field
-from api.console.capa_views import STAGES, find_cohort, find_line, find_scope, find_trigger
+from api.console.capa_views import STAGES, find_cohort, find_line, find_regression, find_scope, find_trigger
 from api.console.instants import name_age
 from api.console.page import View, find_view
 from api.console.timeline import find_audit_lines
@@ -122,6 +122,7 @@ def _render(
             "scope": find_scope(view, capa),
         },
         cohort=find_cohort(view, capa),
+        regression=find_regression(view, capa, profiles),
         members=[
             {
                 "code": m.code,

@@ -10,6 +10,7 @@ from api.console.order_rows import find_fault
 from api.console.page import View
 from domain.capa import CapaState, CapaTrigger
 from domain.profile import Profile
+from domain.sentences import find_unit_sign
 from store.capas import Capa, load_capas
 from store.pool import Connection
 
@@ -83,6 +84,15 @@ class Cohort:
     baseline_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """What differs before and after a firmware update, as a table."""
+
+    explain: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
 def find_scope(view: View, capa: Capa) -> str:
     """What the CAPA is about, beside model and fault."""
     return view.t(f"capa.scope_{capa.scope_kind}", value=capa.scope_value)
@@ -144,14 +154,60 @@ def find_cohort(view: View, capa: Capa) -> Cohort:
     }
     if not has_test and capa.trigger == CapaTrigger.COHORT_NO_BASELINE:
         names = names[:6]
+    compared = capa.trigger == CapaTrigger.FIRMWARE_REGRESSION and "window_days" not in figures
+    if compared:
+        names = [name for name in names if name != "events"]
     return Cohort(
         columns=[view.t("capa.col_scope"), *(view.t(f"capa.col_{name}") for name in names)],
         rows=[[f"{capa.model}, {find_scope(view, capa)}", *(values[name] for name in names)]],
-        explain=view.t("capa.explain" if has_test else "capa.explain_counts"),
+        explain=view.t(
+            "capa.explain_regression" if compared else "capa.explain" if has_test else "capa.explain_counts"
+        ),
         interval=_find_interval(view, figures, low, high) if has_test else None,
         groups=find_groups(view, figures),
         baseline_at=_place_rate(figures["baseline_rate"], _find_top(figures)) if has_test else None,
     )
+
+
+def find_regression(view: View, capa: Capa, profiles: Mapping[str, Profile]) -> Regression | None:
+    """What was compared before and after a firmware update; None where nothing was."""
+    found = capa.statistics.get("regression")
+    if not found:
+        return None
+    names = ("subject", "before", "after", "effect", "interval", "share", "p", "q")
+    return Regression(
+        explain=view.t(
+            "capa.regression_explain",
+            devices=found["devices"],
+            controls=found["controls"],
+            hours=_say(found["device_hours"], 0),
+        ),
+        columns=[view.t(f"capa.col_{name}") for name in names],
+        rows=[_find_regression_row(view, capa, line, profiles) for line in found["lines"]],
+    )
+
+
+def _find_regression_row(view: View, capa: Capa, line: Mapping[str, Any], profiles: Mapping[str, Profile]) -> list[str]:
+    profile = profiles.get(capa.model)
+    sensor = None if profile is None else profile.find_sensor(line["subject"])
+    is_rate = line["measure"] == "rate"
+    if is_rate:
+        subject = find_fault(view, profiles, capa.model, line["subject"])
+    else:
+        subject = str(line["subject"]) if sensor is None else str(getattr(sensor.label, view.language, sensor.label.en))
+    unit = "" if is_rate else f" {find_unit_sign(line['unit'])}"
+    decimals = 2 if sensor is None else sensor.decimals + 1
+    low, high = (_say(line[name], decimals) for name in ("low", "high"))
+    return [
+        view.t(f"capa.measure_{line['measure']}", subject=subject),
+        f"{_say(line['before'], decimals)}{unit}",
+        f"{_say(line['after'], decimals)}{unit}",
+        f"× {_say(line['effect'], 1)}" if is_rate else f"{line['effect']:+,.{decimals}f}{unit}",
+        f"{low} – {high}",
+        "–" if line["share"] is None else f"{line['share']:.0%}",
+        _say_probability(line["p"]),
+        _say_probability(line["q"]),
+    ]
 
 
 def find_groups(view: View, figures: Mapping[str, Any]) -> list[GroupLine]:

@@ -67,3 +67,49 @@ class FirmwareCounts(Shape):
     """Every version that runs, by model."""
 
     items: list[FirmwareCountShape]
+
+
+class RegressionLine(Shape):
+    """One thing that was compared, each device with itself before the update."""
+
+    measure: Literal["rate", "level", "spread"]
+    subject: str = Field(description="A fault group (rate) or a sensor.", examples=["motor_current"])
+    unit: str = Field(description="Of before, after and effect; of a rate breaches per 1,000 device-days.")
+    devices: int
+    controls: int = Field(description="Devices without the update that they were compared with; 0: there were too few.")
+    before: float | None
+    after: float | None = Field(description="What the controls did as well is taken out.")
+    effect: float | None = Field(description="After less before; of a rate their ratio.")
+    low: float | None = Field(description="Of the 95 % interval of the effect.")
+    high: float | None
+    p: float = Field(description="Of the last look alone, two-sided.")
+    p_valid: float = Field(description="Valid whenever one looks.")
+    q: float = Field(description="p_valid after false-discovery correction over all that is compared.")
+    share: float | None = Field(description="Of the way to the limit of `monitor` that was used up.")
+    monitor: str | None
+    fault_group: str | None
+    verdict: Literal["WORSE", "CHANGED", "IMPROVED", "NONE", "TOO_FEW"]
+
+
+class ReleaseShape(Shape):
+    """How far the comparison of a release is, and what it found; simulated devices are a fleet of their own."""
+
+    is_simulated: bool
+    first_update_at: datetime
+    devices: int = Field(description="Updated devices with at least six hours that can be compared.")
+    controls: int
+    customers: int
+    device_hours: float
+    next_look_hours: float = Field(description="Device-hours at which it is tested the next time.")
+    looks: int
+    looked_at: datetime | None
+    lines: list[RegressionLine] = Field(description="The most certain differences first.")
+    capas: dict[str, str] = Field(description="By fault group the CAPA that it led to.")
+
+
+class Regression(Shape):
+    """What a firmware version changed on the devices that it reached."""
+
+    model: str
+    version: str
+    releases: list[ReleaseShape]

@@ -1,0 +1,216 @@
+"""What an update changed, as pure statistics: levels against themselves, rates, and looks valid at any time.
+
+Levels: where enough devices were not updated (controls), the changes of the updated ones are compared with theirs
+(Mann-Whitney), so that what befell all of them is nobody's fault; else they are compared with no change (Wilcoxon's
+signed ranks). Effects are Hodges-Lehmann estimates with their distribution-free intervals. Rates: the conditional test
+of two Poisson rates. Looks: the k-th look at a release costs the share 1 / (k (k + 1)) of the allowed error, so all
+looks together cost no more than one.
+
+Source: Wilcoxon 1945; Mann and Whitney 1947; Hodges and Lehmann 1963; Przyborowski and Wilenski 1940; Clopper and
+Pearson 1934; Lan and DeMets 1983 (spending the error); Johari et al. 2022 (p-values that are valid at every look).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, comb, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtr, bdtrc, betaincinv, ndtr
+
+Floats = NDArray[np.float64]
+
+CONFIDENCE_Z = 1.959963984540054  # of 95 %
+CONFIDENCE = 0.95
+MIN_CONTROLS = 10  # fewer are no comparison
+EXACT_PAIRS = 50  # exact distribution of signed ranks up to here, the normal one beyond
+EXACT_PRODUCT = 2_500  # the same of two samples, by the product of their sizes
+FIRST_LOOK_HOURS = 60.0  # ten devices for six hours
+LOOK_FACTOR = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """By how much devices changed, in the sensor's unit; `controls` is 0 where they were compared with no change."""
+
+    devices: int
+    controls: int
+    effect: float
+    low: float
+    high: float
+    p: float  # two-sided
+
+
+@dataclass(frozen=True, slots=True)
+class RateChange:
+    """Events and device-days before and after; `ratio` and its interval are of the rates, None without any event."""
+
+    events_before: int
+    days_before: float
+    events_after: int
+    days_after: float
+    ratio: float | None
+    low: float | None
+    high: float | None
+    p: float  # two-sided
+
+
+def find_level_change(changes: Floats, controls: Floats) -> LevelChange:
+    """How the devices of `changes` differ from those of `controls`, or from no change where these are fewer than ten.
+
+    Raises
+    ------
+    ValueError
+        There is no change at all to look at.
+    """
+    if changes.size == 0:
+        raise ValueError("no device, no change")
+    if controls.size >= MIN_CONTROLS:
+        pairs = np.sort(np.subtract.outer(changes, controls).ravel())
+        spread = sqrt(pairs.size * (changes.size + controls.size + 1) / 12.0)
+        effect, low, high = _find_middle(pairs, spread)
+        p = find_rank_sum_p(changes, controls)
+        return LevelChange(changes.size, controls.size, effect, low, high, p)
+    n = changes.size
+    first, second = np.triu_indices(n)
+    walsh = np.sort((changes[first] + changes[second]) / 2.0)
+    effect, low, high = _find_middle(walsh, sqrt(n * (n + 1) * (2 * n + 1) / 24.0))
+    return LevelChange(n, 0, effect, low, high, find_signed_rank_p(changes))
+
+
+def _find_middle(ordered: Floats, deviation: float) -> tuple[float, float, float]:
+    """The median of these pairwise estimates, and the two that bound it with 95 % confidence."""
+    count = ordered.size
+    cut = max(int(count / 2.0 - CONFIDENCE_Z * deviation), 0)
+    return float(np.median(ordered)), float(ordered[cut]), float(ordered[count - 1 - cut])
+
+
+def find_signed_rank_p(changes: Floats) -> float:
+    """The two-sided p-value that changes are as often up as down and as far; those of exactly zero are left out."""
+    moved = changes[changes != 0.0]
+    n = moved.size
+    if n == 0:
+        return 1.0
+    ranks, ties = _rank(np.abs(moved))
+    up = float(ranks[moved > 0.0].sum())
+    if n <= EXACT_PAIRS and ties == 0.0:
+        smaller = round(min(up, n * (n + 1) / 2.0 - up))
+        return min(1.0, 2.0 * sum(_count_signed_ranks(n)[: smaller + 1]) / float(2**n))
+    variance = n * (n + 1) * (2 * n + 1) / 24.0 - ties / 48.0
+    return _find_normal_p(abs(up - n * (n + 1) / 4.0), variance)
+
+
+def find_rank_sum_p(first: Floats, second: Floats) -> float:
+    """The two-sided p-value that neither sample lies above the other."""
+    n, m = first.size, second.size
+    ranks, ties = _rank(np.concatenate([first, second]))
+    above = float(ranks[:n].sum()) - n * (n + 1) / 2.0
+    if n * m <= EXACT_PRODUCT and ties == 0.0:
+        smaller = round(min(above, n * m - above))
+        return min(1.0, 2.0 * sum(_count_rank_sums(min(n, m), max(n, m))[: smaller + 1]) / comb(n + m, n))
+    total = n + m
+    variance = n * m / 12.0 * (total + 1 - ties / (total * (total - 1)))
+    return _find_normal_p(abs(above - n * m / 2.0), variance)
+
+
+def find_rate_change(events_before: int, days_before: float, events_after: int, days_after: float) -> RateChange:
+    """How the rate changed: given all events, those after are binomial with the share of the exposure after.
+
+    Raises
+    ------
+    ValueError
+        An exposure is not above zero.
+    """
+    if days_before <= 0.0 or days_after <= 0.0:
+        raise ValueError("a rate needs an exposure")
+    total = events_before + events_after
+    if total == 0:
+        return RateChange(0, days_before, 0, days_after, None, None, None, 1.0)
+    share = days_after / (days_before + days_after)
+    at_most = float(bdtr(events_after, total, share))
+    at_least = 1.0 if events_after == 0 else float(bdtrc(events_after - 1, total, share))
+    tail = (1.0 - CONFIDENCE) / 2.0
+    low = 0.0 if events_after == 0 else float(betaincinv(events_after, events_before + 1, tail))
+    high = 1.0 if events_before == 0 else float(betaincinv(events_after + 1, events_before, 1.0 - tail))
+    return RateChange(
+        events_before,
+        days_before,
+        events_after,
+        days_after,
+        ratio=(events_after / days_after) / (max(events_before, 0.5) / days_before),
+        low=_to_ratio(low, days_before / days_after),
+        high=_to_ratio(high, days_before / days_after),
+        p=min(1.0, 2.0 * min(at_most, at_least)),
+    )
+
+
+def _to_ratio(share: float, exposures: float) -> float | None:
+    """The ratio of rates at which so large a share of all events falls behind the update; None: beyond any number."""
+    return None if share >= 1.0 else share / (1.0 - share) * exposures
+
+
+def find_valid_p(p: float, look: int, before: float = 1.0) -> float:
+    """The p-value that holds whenever one stops looking: the smallest so far of p over its look's share of the error.
+
+    The shares 1 / (k (k + 1)) of all looks sum up to one, so that under the null hypothesis the chance that it ever
+    falls to alpha is at most alpha.
+
+    Parameters
+    ----------
+    look
+        The number of this look, from 1 on.
+    before
+        What this function gave at the look before.
+    """
+    return min(before, p * look * (look + 1), 1.0)
+
+
+def find_next_look_hours(hours: float) -> float:
+    """The device-hours at which the next look is due, when these are there: the next step of a fixed scale.
+
+    When a look is taken depends on the clock alone and never on what the readings show.
+    """
+    due = FIRST_LOOK_HOURS
+    while due <= hours:
+        due *= LOOK_FACTOR
+    return due
+
+
+def _rank(values: Floats) -> tuple[Floats, float]:
+    """Ranks from 1 on, equal values sharing their mean; and the sum of t^3 - t over groups of t equal ones."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: Floats = (last - (counts - 1) / 2.0)[group]
+    return ranks, float((counts.astype(np.float64) ** 3 - counts).sum())
+
+
+def _find_normal_p(distance: float, variance: float) -> float:
+    """Two-sided, with the correction for continuity."""
+    if variance <= 0.0:
+        return 1.0
+    return min(1.0, 2.0 * float(ndtr(-max(distance - 0.5, 0.0) / sqrt(variance))))
+
+
+@lru_cache(maxsize=256)
+def _count_signed_ranks(n: int) -> tuple[int, ...]:
+    """How many of the 2^n choices of signs give each sum of ranks, for the smaller half of the sums."""
+    ways = [1] + [0] * ceil(n * (n + 1) / 4)
+    for rank in range(1, n + 1):
+        for total in range(len(ways) - 1, rank - 1, -1):
+            ways[total] += ways[total - rank]
+    return tuple(ways)
+
+
+@lru_cache(maxsize=64)
+def _count_rank_sums(n: int, m: int) -> tuple[int, ...]:
+    """How many of the C(n + m, n) ways to mix two samples give each count of pairs, for the smaller half.
+
+    The coefficients of the Gaussian binomial, by one factor (1 - x^(m+i)) / (1 - x^i) after the other.
+    """
+    ways = [1] + [0] * (n * m // 2 + 1)
+    for i in range(1, n + 1):
+        for total in range(len(ways) - 1, m + i - 1, -1):
+            ways[total] -= ways[total - m - i]
+        for total in range(i, len(ways)):
+            ways[total] += ways[total - i]
+    return tuple(ways)
