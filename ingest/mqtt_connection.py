@@ -218,9 +218,14 @@ class Connection:
         if packet_ids:
             self._client.unsent += encode_acknowledgements(packet_ids)
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Hands the message to paho, QoS 0, not retained; `write` sends it."""
-        self._client.publish(topic, payload)
+    def publish(self, topic: str, payload: bytes, expires_s: int) -> None:
+        """Hands the message to paho, QoS 0, not retained; `write` sends it. In MQTT 5 the broker drops it where it
+        could not be handed on for `expires_s`."""
+        properties = None
+        if self._is_mqtt5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.MessageExpiryInterval = expires_s
+        self._client.publish(topic, payload, properties=properties)
 
     def say_offline(self, now_ms: int) -> None:
         """Says, before a farewell after which no will is published, what the will would have said."""

@@ -116,7 +116,7 @@ class MqttSource:
         self._listened_us: int | None = None  # until when there was room and a connection
         self._away_us = 0
         self._to_acknowledge: list[int] = []  # of the present connection, in order of receipt
-        self._to_publish: list[tuple[str, bytes]] = []
+        self._to_publish: list[tuple[str, bytes, int]] = []
         self._connection: Connection | None = None
         self._problem = "not connected yet"
         self._closing = threading.Event()
@@ -161,13 +161,14 @@ class MqttSource:
                     self._to_acknowledge.extend(m.packet_id for m in chunk.messages if m.packet_id)
         self._wake()
 
-    def publish(self, topic: str, payload: bytes) -> bool:
+    def publish(self, topic: str, payload: bytes, *, expires_s: int) -> bool:
         """Hands the message to the present connection, QoS 0, not retained; False, and a line in the log, when there is
-        none or too many wait. Any thread may call it."""
+        none or too many wait. Where the broker speaks MQTT 5 it drops what it could not hand on for `expires_s`. Any
+        thread may call it."""
         with self._changed:
             problem = "too many messages wait" if len(self._to_publish) >= MAX_TO_PUBLISH else self._problem
             if not problem and self._connection is not None:
-                self._to_publish.append((topic, payload))
+                self._to_publish.append((topic, payload, expires_s))
         if problem:
             log.warning("%s was not published: %s", topic, problem)
             return False
@@ -287,8 +288,8 @@ class MqttSource:
             packet_ids, self._to_acknowledge = self._to_acknowledge, []
             messages, self._to_publish = self._to_publish, []
         connection.acknowledge(packet_ids)
-        for topic, payload in messages:
-            connection.publish(topic, payload)
+        for topic, payload, expires_s in messages:
+            connection.publish(topic, payload, expires_s)
         connection.write()
 
     def _step(self, connection: Connection) -> None:

@@ -26,6 +26,7 @@ from ingest.replay import RegistryMovedError, replay_requested
 from ingest.settings import IngestSettings
 from ingest.sightings import Sightings
 from ingest.sparkplug.edges import Edges
+from ingest.sparkplug.machine import FIRST_WAIT_US
 from ingest.sparkplug.ownership import SPARKPLUG_FILTERS, Ownership, OwnershipLostError, wait_to_own
 from ingest.sparkplug.payload import encode_rebirth
 from store.connectivity import reconcile_connectivity
@@ -258,7 +259,9 @@ class _Ingest:
     def _ask_for_births(self, batch: Batch) -> None:
         for wish in batch.edges.wishes if batch.edges is not None else ():
             log.info("edge node %s/%s is asked for its births: %s", wish.group, wish.edge, wish.why)
-            self._source.publish(find_topic(wish.group, "NCMD", wish.edge), encode_rebirth(_now_us() // 1000))
+            # A node that was away for longer is asked anew by what it sends then: no pile of old wishes awaits it.
+            topic, body = find_topic(wish.group, "NCMD", wish.edge), encode_rebirth(_now_us() // 1000)
+            self._source.publish(topic, body, expires_s=FIRST_WAIT_US // 1_000_000)
 
     def _record(self, batch: Batch, table: DeviceTable) -> bool:
         done: list[Outcome] = []
