@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -83,7 +84,7 @@ def welcome_up(settings: Settings, sign_ins: list["SignIn"]) -> None:
 
 
 def print_first_reading(settings: Settings) -> None:
-    """Two commands to copy: register a device of one's own, and publish a reading as that device."""
+    """The commands to copy: register a device of one's own, and publish a reading as that device."""
     out.print("  A reading from a device of your own:")
     for line in find_first_reading_commands(settings):
         out.print(f"    {line}", markup=False, no_wrap=True, overflow="ignore", crop=False)
@@ -105,8 +106,17 @@ def find_first_reading_commands(settings: Settings) -> list[str]:
     register = f"printf 'serial,model\\n{OWN_SERIAL},{OWN_MODEL}\\n' | {where}{name} devices import -"
     if settings.mqtt_url is not None:
         body = shlex.quote(OWN_READING)
+        broker = urlsplit(settings.mqtt_url)
+        if broker.username is None:
+            return [
+                register,
+                f"mosquitto_pub -L {settings.mqtt_url}/forewarn/v1/{OWN_SERIAL}/telemetry -q 1 -m {body}",
+            ]
+        # The account of ingest may not speak for a device, and a programs' port is none that devices reach.
         return [
             register,
-            f"mosquitto_pub -L {mask_secrets(settings.mqtt_url)}/forewarn/v1/{OWN_SERIAL}/telemetry -q 1 -m {body}",
+            f"{where}{name} devices credentials {OWN_SERIAL}",
+            f"mosquitto_pub -h {broker.hostname} -p PORT -u {OWN_SERIAL} -P PASSWORD "
+            f"-t forewarn/v1/{OWN_SERIAL}/telemetry -q 1 -m {body}",
         ]
     return [register, f"{python} -c {shlex.quote(publish)}"]
