@@ -25,6 +25,7 @@ class HealthReason(StrEnum):
     STALE = "stale"
     COMPLETENESS_NOT_KNOWN = "completeness_not_known"  # no sensor of its model says how often it reports
     INCOMPLETE = "incomplete"
+    NOT_SCORED = "not_scored"  # a detector failed on a series of it: its monitors are silent without meaning anything
     COMPLETE = "complete"
 
 
@@ -44,6 +45,7 @@ def find_health(
     connectivity: str,
     lifecycle: str = "IN_SERVICE",
     has_reported: bool = True,
+    is_scored: bool = True,
 ) -> DeviceHealth:
     """The device's health by its worst active breach, and without one by how much of its data we have.
 
@@ -53,6 +55,8 @@ def find_health(
         Share of the expected readings that came, 0 to 1, of the last day that can be judged; None: it cannot.
     least
         The completeness from which silence of the monitors means health.
+    is_scored
+        False where a detector failed on a series of the device, so that its silence means nothing.
     """
     if worst is not None:
         is_grave = worst in (Severity.MAJOR, Severity.CRITICAL)
@@ -65,6 +69,8 @@ def find_health(
         return DeviceHealth(HealthState.UNKNOWN, HealthReason.OFFLINE)
     if connectivity == "STALE":
         return DeviceHealth(HealthState.UNKNOWN, HealthReason.STALE)
+    if not is_scored:
+        return DeviceHealth(HealthState.UNKNOWN, HealthReason.NOT_SCORED)
     if completeness is None:
         return DeviceHealth(HealthState.UNKNOWN, HealthReason.COMPLETENESS_NOT_KNOWN)
     if completeness < least:

@@ -9,7 +9,9 @@ from psycopg.rows import class_row
 
 from domain.audit import Actor, AuditEntry, Signature, find_content_sha256
 from domain.errors import GuardRefusedError
+from domain.sentences import LANGUAGES
 from domain.sla import start_clocks
+from domain.ticket_sentence import render_ticket
 from domain.tickets import Priority
 from domain.work_order import (
     Guard,
@@ -150,13 +152,14 @@ def record_transition(
 
 
 def make_order_event(event_type: str, order: WorkOrder, subject: str | None, at: datetime, **more: Any) -> OutboxEvent:
-    """The outbox event of one order: its code, state and clocks, no personal data."""
+    """The outbox event of one order: its code, state, clocks and its sentence, no personal data."""
     data = {
         "code": order.code,
         "type": order.type,
         "state": order.state,
         "priority": order.priority,
         "fault_group": order.fault_group,
+        "summary": {lang: render_ticket(order.title_code, order.title_params, lang) for lang in LANGUAGES},
         "serial": subject if order.device_id is not None else None,
         "customer_id": order.customer_id,
         "response_due_at": order.response_due_at,

@@ -11,6 +11,7 @@ from api.console.page import View
 from domain.profile import Profile
 from domain.sentences import SENTENCES, fill, render
 from domain.sla import DUE_SOON_SHARE
+from domain.ticket_sentence import render_ticket
 from store.work_order_lists import WorkOrderRow
 
 NEW_FIRMWARE_FOR = timedelta(days=14)
@@ -36,6 +37,7 @@ class OrderRow:
     state: str
     hold_reason: str | None
     headline: str
+    summary: str
     under: str
     count: int
     clock: Clock | None
@@ -51,6 +53,13 @@ def find_sentence(view: View, code: str, params: Mapping[str, Any]) -> str:
         return render(code, params, view.language)
     title = load_catalogue(view.language).get(f"title.{code}")
     return fill(title, params, view.language) if isinstance(title, str) else render(code, params, view.language)
+
+
+def find_summary(view: View, code: str, params: Mapping[str, Any], zone: str | None) -> str:
+    """The ticket in one sentence: what is wrong, how sure, since when, which part, what comes of doing nothing."""
+    if code in SENTENCES:
+        return render_ticket(code, params, view.language, view.find_zone(zone))
+    return find_sentence(view, code, params)
 
 
 def find_fault(view: View, profiles: Mapping[str, Profile], model: str | None, fault_group: str) -> str:
@@ -114,6 +123,7 @@ def find_row(view: View, row: WorkOrderRow, profiles: Mapping[str, Profile]) -> 
         state=row.state,
         hold_reason=row.hold_reason,
         headline=find_headline(view, fault, row.title_code, row.title_params),
+        summary=find_summary(view, row.title_code, row.title_params, zone),
         under=" · ".join(part for part in parts if part),
         count=row.breach_count,
         clock=find_clock(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.console.evidence_view import find_evidence
 from api.console.facts import find_customer_facts, find_device_facts, find_trust_facts
-from api.console.order_rows import find_clock, find_fault, find_sentence
+from api.console.order_rows import find_clock, find_fault, find_sentence, find_summary
 from api.console.page import View, find_view
 from api.console.timeline import find_timeline, find_who
 from api.console.work_order_acts import Typed, find_acts
@@ -164,12 +164,15 @@ def _find_head(
     advice = ""
     if group is not None:
         is_zh = view.language == "zh"
-        advice = view.t(
-            "work_order.advice",
-            consequence=group.consequence.zh if is_zh else group.consequence.en,
-            part=group.suspected_part.zh if is_zh else group.suspected_part.en,
-            action=group.action.zh if is_zh else group.action.en,
-        )
+        action = group.action.zh if is_zh else group.action.en
+        consequence = group.consequence.zh if is_zh else group.consequence.en
+        if "part" not in order.title_params:  # as of a manual order, or of an older record
+            part = group.suspected_part.zh if is_zh else group.suspected_part.en
+            advice = view.t("work_order.advice", consequence=consequence, part=part, action=action)
+        elif "forecast" in order.title_params:  # the sentence gives the time to the limit, not what happens there
+            advice = view.t("work_order.advice_after", consequence=consequence, action=action)
+        else:
+            advice = action
     is_over = order.state in (WorkOrderState.CANCELLED,)
     flags = {
         order.inbox_reason or "": order.inbox_reason not in (None, "NEW"),
@@ -210,7 +213,7 @@ def _find_head(
             was_late=order.resolution_breached,
             zone=zone,
         ),
-        "sentence": find_sentence(view, order.title_code, order.title_params),
+        "sentence": find_summary(view, order.title_code, order.title_params, zone),
         "advice": advice,
         "description": order.description,
         "created_by": find_who(view, order.created_by),

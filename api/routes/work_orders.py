@@ -31,6 +31,8 @@ from api.state import Database, now
 from domain.audit import Signature
 from domain.errors import RowVersionConflictError
 from domain.roles import Permission
+from domain.sentences import LANGUAGES
+from domain.ticket_sentence import render_ticket
 from domain.tickets import Priority
 from domain.work_order import (
     CloseOut,
@@ -216,7 +218,8 @@ def find_row(conn: Connection, code: str, caller: Caller) -> WorkOrderRow:
 
 def shape_row(row: WorkOrderRow, caller: Caller) -> WorkOrderShape:
     """The row as the contract has it; a customer's account reads no names of ours and nothing of CAPAs."""
-    shape = WorkOrderShape.model_validate(row)
+    summary = {language: render_ticket(row.title_code, row.title_params, language) for language in LANGUAGES}
+    shape = WorkOrderShape.model_validate(row).model_copy(update={"summary": summary})
     if caller.customer_id is not None:
         shape = shape.model_copy(update={"assignee": None, "assignee_name": None})
     if not caller.may(Permission.CAPA_READ):

@@ -28,6 +28,11 @@ class WorkOrderShape(Shape):
     fault_group: str
     title_code: str = Field(description="Names the sentence; `title_params` fill it in.")
     title_params: dict[str, Any]
+    summary: dict[str, str] = Field(
+        {},
+        description="The ticket in one sentence by language: what is wrong, how sure, since when, which part is "
+        "suspected, and what comes of doing nothing. Times are UTC.",
+    )
     serial: str | None
     model: str | None
     firmware: str | None
