@@ -26,7 +26,7 @@ MIN_CONTROLS = 10  # fewer are no comparison
 EXACT_PAIRS = 50  # exact distribution of signed ranks up to here, the normal one beyond
 EXACT_PRODUCT = 2_500  # the same of two samples, by the product of their sizes
 FIRST_LOOK_HOURS = 60.0  # ten devices for six hours
-LOOK_FACTOR = 1.5
+LOOK_FACTOR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
