@@ -9,10 +9,11 @@ import numpy as np
 from anomaly.baselines import Baselines
 from anomaly.breach_rules import BreachRules, SlotRule
 from anomaly.detectors.adaptive import AdaptiveDetector
-from anomaly.detectors.contract import Detector, Ints, SlotSettings, StepDetector
+from anomaly.detectors.contract import Bools, Detector, Ints, SlotSettings, StepDetector
 from anomaly.detectors.forecast import ForecastDetector
 from anomaly.detectors.limits import FlatLineDetector, LimitDetector, RateOfChangeDetector
 from anomaly.detectors.multivariate import MultivariateDetector
+from anomaly.detectors.novelty.detector import NoveltyDetector
 from domain.profile import Direction, Monitor, MonitorRule, Profile, Sensor
 
 STEP_DETECTORS: dict[MonitorRule, type[StepDetector]] = {
@@ -20,12 +21,14 @@ STEP_DETECTORS: dict[MonitorRule, type[StepDetector]] = {
     MonitorRule.RATE_OF_CHANGE: RateOfChangeDetector,
     MonitorRule.FLAT_LINE: FlatLineDetector,
     MonitorRule.ADAPTIVE: AdaptiveDetector,
+    MonitorRule.NOVELTY: NoveltyDetector,
     MonitorRule.FORECAST: ForecastDetector,
 }
 REGISTERED_DETECTORS: tuple[type[Detector], ...] = (*STEP_DETECTORS.values(), MultivariateDetector)
 ROLLED_UP = (
     MonitorRule.ADAPTIVE,
     MonitorRule.MULTIVARIATE,
+    MonitorRule.NOVELTY,
 )  # their scores are kept by the minute; a limit's is the value
 LEAST_REFRACTORY_S = 60.0
 CLEAR_SHARE_OF_PEAK = 0.5
@@ -70,10 +73,22 @@ class Bank:
     layers: list[Ints] = field(default_factory=list)
     series_of_slot: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # series index, by rules slot
     baselines: Baselines = field(default_factory=Baselines)  # by rules slot; none where the detector does not learn
+    failed: dict[int, str] = field(default_factory=dict)  # rules slots that their detector raised on, and how
+    is_failed: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
     def __post_init__(self) -> None:
+        self.is_failed = np.zeros(len(self.slots), dtype=np.bool_)
         if self.detector.LEARNS:
             self.baselines.add_slots(len(self.slots))
+
+    def give_up(self, number: int, reason: str) -> None:
+        """Judges this rules slot no more."""
+        self.failed[number] = reason
+        self.is_failed[number] = True
+
+    def find_rules_slots(self, slot: Ints) -> Ints:
+        """The rules slots that these slots of the detector belong to."""
+        return slot // self.detector.width if isinstance(self.detector, MultivariateDetector) else slot
 
     def find_detector_slots(self, slot: Ints) -> Ints:
         """The detector's numbers of these rules slots: a unit of several sensors is named by its first one."""

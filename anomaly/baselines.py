@@ -1,20 +1,31 @@
-"""When the learning detectors of a device begin a new baseline, because its main firmware changed.
+"""When the learning detectors of a device begin a new baseline: its main firmware changed, or work on it was done.
 
 A report tells of a change at an instant of the device's own time, and may come before or behind the readings of that
 time. So the new baseline is put down for the instant, and begins, slot by slot, with the first reading that is not
 older. Only a change of version counts: a report that repeats a version, or comes behind a newer one, begins nothing.
+After work the level is learnt anew and the scale of the noise is kept (`Detector.begin_anew`); new firmware is left to
+the detector (`Detector.relearn`).
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anomaly.detectors.contract import NEVER, Bools, Ints, SlotArrays, StateField
 from domain.firmware import MAIN
 from domain.report import FirmwareReport, FirmwareState
 
 AT_ONCE = int(NEVER) + 1  # with the next reading, whatever its time
+
+
+class Cause(IntEnum):
+    """Why a baseline begins anew."""
+
+    FIRMWARE = 0
+    WORK = 1
 
 
 class Baselines(SlotArrays):
@@ -24,19 +35,25 @@ class Baselines(SlotArrays):
     FIELDS: ClassVar[tuple[StateField, ...]] = (
         StateField("begins_us", np.int64, fill=int(NEVER)),
         StateField("again_us", np.int64, fill=int(NEVER)),  # a second change, before any reading came after the first
+        StateField("cause", np.int8),
+        StateField("again_cause", np.int8),
     )
     begins_us: Ints
     again_us: Ints
+    cause: NDArray[np.int8]
+    again_cause: NDArray[np.int8]
 
     def add_slots(self, count: int) -> None:
         """Adds slots that begin nothing."""
         self._grow(count)
 
-    def put_down(self, slot: Ints, at_us: int) -> None:
+    def put_down(self, slot: Ints, at_us: int, cause: Cause = Cause.FIRMWARE) -> None:
         """These slots begin anew with their first reading at or after the instant."""
         is_free = self.begins_us[slot] == NEVER
         self.begins_us[slot[is_free]] = at_us
+        self.cause[slot[is_free]] = cause
         self.again_us[slot[~is_free]] = at_us
+        self.again_cause[slot[~is_free]] = cause
 
     def find_due(self, slot: Ints, at_us: Ints) -> Bools:
         """For each reading whether its slot begins anew before it is scored."""
@@ -44,15 +61,20 @@ class Baselines(SlotArrays):
         due: Bools = (begins_us != NEVER) & (at_us >= begins_us)
         return due
 
-    def take_due(self, slot: Ints, at_us: Ints) -> Bools:
-        """The same, each slot at most once a call; what is due is due no more."""
+    def take_due(self, slot: Ints, at_us: Ints) -> tuple[Bools, NDArray[np.int8]]:
+        """The same, each slot at most once a call, with the cause for those that are; what is due is due no more."""
         due = self.find_due(slot, at_us)
+        cause = self.cause[slot[due]]
         if due.any():
             begun = slot[due]
-            again_us = self.again_us[begun]
-            self.begins_us[begun] = np.where(at_us[due] >= again_us, NEVER, again_us)
+            again_us, again_cause = self.again_us[begun], self.again_cause[begun]
+            both = (again_us != NEVER) & (at_us[due] >= again_us)
+            # Work says more than firmware: what it begins anew holds all that firmware begins anew.
+            cause = np.where(both, np.maximum(cause, again_cause), cause)
+            self.begins_us[begun] = np.where(both, NEVER, again_us)
+            self.cause[begun] = again_cause
             self.again_us[begun] = NEVER
-        return due
+        return due, cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,12 @@ from datetime import datetime
 
 from anomaly.bank import MonitorSlot, WatchedDevice
 from anomaly.evidence import build_evidence, find_windows
+from anomaly.isolation import DetectorFailedError, UnscoredMonitor
 from anomaly.presence import OpenBreach
 from anomaly.shard_scorer import ShardOutput, ShardScorer
 from anomaly.snapshot import adopt_bytes, code_version, scorer_to_bytes
+from anomaly.training.contract import FleetPrior
+from anomaly.training.seeding import seed_scorer
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind
 from domain.clock import to_micros
 from domain.errors import BlockCorruptError
@@ -27,6 +30,7 @@ from store.pool import Connection, transaction
 from store.readings import UNSTORABLE
 from store.registry import Registry
 from store.scores import MinuteScore, record_scores
+from store.unscored import replace_unscored
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +42,9 @@ class OffsetMovedError(Exception):
 class OwnedShard:
     """The scorer of one shard and how far it is."""
 
-    def __init__(self, shard: int, registry: Registry) -> None:
+    def __init__(self, shard: int, registry: Registry, priors: Sequence[FleetPrior] = ()) -> None:
         self.shard = shard
+        self._priors = tuple(priors)
         self.position = 0
         self.saved_position = 0
         self.scored = 0
@@ -47,16 +52,31 @@ class OwnedShard:
         self.corrupt = 0
         self.unstorable = 0
         self.must_save = False
+        self._recorded_unscored: list[UnscoredMonitor] | None = None
         self._devices, self._profiles = find_watched(registry, shard)
         self._decommissioned = find_decommissioned(registry, shard)
         self.scorer = ShardScorer(self._devices, self._profiles)
 
     def resume(self, conn: Connection, consumed: int, blocks_at_once: int, beat: Callable[[], None]) -> None:
         """Brings the state to where the shard was last committed: check-point, then replay without output."""
+        try:
+            self._rebuild(conn, consumed, blocks_at_once, beat)
+        except DetectorFailedError as error:
+            self._take_care(error)
+            self._rebuild(conn, consumed, blocks_at_once, beat)
+        self._adopt_open(conn)
+        self._record_unscored(conn)
+        self._seed(conn)
+
+    def _rebuild(self, conn: Connection, consumed: int, blocks_at_once: int, beat: Callable[[], None]) -> None:
+        is_careful = self.scorer.is_careful
         saved = load_checkpoint(conn, self.shard)
+        self.scorer = ShardScorer(self._devices, self._profiles)
+        self.position = 0
         if saved is not None:
             self.position = self.saved_position = saved.position
             self._adopt_checkpoint(saved)
+        self.scorer.is_careful = is_careful
         while self.position < consumed:
             blocks = load_blocks(conn, self.shard, self.position, consumed, blocks_at_once)
             if not blocks:
@@ -66,7 +86,25 @@ class OwnedShard:
             self.position = blocks[-1].position
             beat()
         self.position = max(self.position, consumed)
-        self._adopt_open(conn)
+
+    def _take_care(self, error: DetectorFailedError) -> None:
+        """From now on until the next check-point, which is due at once, a failing detector is taken apart."""
+        log.error("shard %d: a detector failed (%s): scoring again from the check-point, with care", self.shard, error)
+        self.scorer.is_careful = True
+        self.must_save = True
+
+    def _score_all(self, conn: Connection, blocks: Sequence[StoredBlock]) -> list[ShardOutput]:
+        """What these blocks lead to. Where a detector fails, its state is half written: the scorer is built again as it
+        was before the first of them, and they are scored with care."""
+        try:
+            return [self._score(block) for block in blocks]
+        except DetectorFailedError as error:
+            self._take_care(error)
+            position = self.position
+            self._rebuild(conn, position, len(blocks), lambda: None)
+            # As at a start: what silence and the registry led to is in the database alone.
+            self._adopt_open(conn)
+            return [self._score(block) for block in blocks]
 
     def _adopt_checkpoint(self, saved: Checkpoint) -> None:
         """Goes on from a check-point; one of another version costs a new warm-up, never the service."""
@@ -79,20 +117,36 @@ class OwnedShard:
             else:
                 return
         log.warning("shard %d: no use of the check-point; detectors warm up anew", self.shard)
+        seed_scorer(self.scorer, self._priors)
 
-    def follow_registry(self, conn: Connection, registry: Registry) -> None:
-        """Builds the scorer anew when devices or profiles of the shard changed; equal keys keep their state."""
+    def follow_registry(self, conn: Connection, registry: Registry, priors: Sequence[FleetPrior] = ()) -> None:
+        """Builds the scorer anew when devices or profiles of the shard changed; equal keys keep their state. What has
+        heard nothing yet starts from the prior of its fleet."""
         devices, profiles = find_watched(registry, self.shard)
+        known = [p.record_id for p in self._priors]
+        self._priors = tuple(priors)
         if devices == self._devices and profiles == self._profiles:
+            if known != [p.record_id for p in self._priors]:
+                self._seed(conn, had_priors=bool(known))
             return
-        state = scorer_to_bytes(self.scorer)
+        state, is_careful = scorer_to_bytes(self.scorer), self.scorer.is_careful
         self._devices, self._profiles = devices, profiles
         self._decommissioned = find_decommissioned(registry, self.shard)
         self.scorer = ShardScorer(devices, profiles)
+        self.scorer.is_careful = is_careful
         adopt_bytes(self.scorer, state)
         self._adopt_open(conn)
+        self._record_unscored(conn)
         # A replay has to judge by the registry that judged first: the fewer blocks before the change, the better.
         self.must_save = True
+        self._seed(conn, had_priors=bool(known))
+
+    def _seed(self, conn: Connection, *, had_priors: bool = False) -> None:
+        """Lets new slots start from the priors, and saves at once: whatever is scored from them is behind a check-point
+        that holds them, so that a replay needs no model and is none the wiser when another one became live."""
+        if self._priors or had_priors:
+            seed_scorer(self.scorer, self._priors)
+            self.save(conn)
 
     def run_round(self, conn: Connection, head: int, most: int) -> int:
         """Scores the next blocks and commits what they led to with the offset, in one transaction; how many it were.
@@ -105,12 +159,13 @@ class OwnedShard:
         blocks = load_blocks(conn, self.shard, self.position, head, most)
         if not blocks:
             return 0
-        outputs = [self._score(block) for block in blocks]
+        outputs = self._score_all(conn, blocks)
         before, after = self.position, blocks[-1].position
         with transaction(conn):
             self.record_what_can_be(conn, outputs)
             if not record_consumed(conn, self.shard, before, after):
                 raise OffsetMovedError(f"shard {self.shard} is not at {before}")
+        self._record_unscored(conn)
         self.position = after
         self.scored += sum(out.scored for out in outputs)
         self.late += sum(out.late for out in outputs)
@@ -138,6 +193,14 @@ class OwnedShard:
                 raise OffsetMovedError(f"shard {self.shard} has a newer check-point than {self.position}")
             delete_blocks(conn, self.shard, self.position)
         self.saved_position = self.position
+        self.scorer.is_careful = False
+
+    def _record_unscored(self, conn: Connection) -> None:
+        """Says in the database which monitors nobody judges, so that their silence is not taken for health."""
+        unscored = self.scorer.unscored
+        if unscored != self._recorded_unscored:
+            replace_unscored(conn, self.shard, [(u.device_id, u.monitor, u.reason) for u in unscored])
+            self._recorded_unscored = unscored
 
     def _score(self, block: StoredBlock) -> ShardOutput:
         try:

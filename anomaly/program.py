@@ -11,12 +11,13 @@ import socket
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from anomaly.owned_shard import OffsetMovedError, OwnedShard
 from anomaly.settings import AnomalySettings
+from anomaly.training.live import load_live_priors
 from store.blocks import ShardOffset, listen_for_blocks, load_offsets, wait_for_blocks
 from store.checkpoints import try_lock_shard, unlock_shard
 from store.heartbeats import Heartbeat, load_heartbeats, record_heartbeat, remove_heartbeat
@@ -26,6 +27,7 @@ from store.registry import Registry, load_registry, load_registry_version
 log = logging.getLogger(__name__)
 
 PROGRAM = "anomaly"
+MOST_UNSCORED = 20  # monitors that the heartbeat names
 
 
 def run(settings: AnomalySettings, stop: threading.Event) -> None:
@@ -82,6 +84,7 @@ class _Session:
         self.conn: Connection = stack.enter_context(open_connection(url, application=PROGRAM, autocommit=True))
         listen_for_blocks(self.locks)
         self.registry: Registry = load_registry(self.conn)
+        self.priors = load_live_priors(self.conn)
         self.shards: dict[int, OwnedShard] = {}
         self.watch = _Watch()
         self.due = _Due()
@@ -111,8 +114,9 @@ class _Session:
         if load_registry_version(self.conn) == self.registry.version:
             return
         self.registry = load_registry(self.conn)
+        self.priors = load_live_priors(self.conn)
         for owned in self.shards.values():
-            owned.follow_registry(self.conn, self.registry)
+            owned.follow_registry(self.conn, self.registry, self.priors)
 
     def _beat(self, offsets: dict[int, ShardOffset]) -> None:
         now = time.monotonic()
@@ -128,7 +132,7 @@ class _Session:
         self.watch.update(ingest_lives, datetime.now(UTC))
 
     def _details(self) -> dict[str, Any]:
-        unscored = {rule: reason for o in self.shards.values() for rule, reason in o.scorer.unscored.items()}
+        unscored = [asdict(u) for o in self.shards.values() for u in o.scorer.unscored]
         return {
             "shards": sorted(self.shards),
             "waiting_blocks": self.waiting,
@@ -137,7 +141,8 @@ class _Session:
             "corrupt_blocks": sum(o.corrupt for o in self.shards.values()),
             "unstorable": sum(o.unstorable for o in self.shards.values()),
             "series": sum(int(o.scorer.series_ids.shape[0]) for o in self.shards.values()),
-            "unscored": unscored,
+            "unscored": len(unscored),
+            "unscored_first": unscored[:MOST_UNSCORED],
         }
 
     def _balance(self, offsets: dict[int, ShardOffset]) -> None:
@@ -153,7 +158,7 @@ class _Session:
     def _acquire(self, shard: int) -> None:
         # The offset is read again under the lock: the owner before may have moved it since.
         consumed = next(o.consumed for o in load_offsets(self.conn) if o.shard == shard)
-        owned = OwnedShard(shard, self.registry)
+        owned = OwnedShard(shard, self.registry, self.priors)
         owned.resume(self.conn, consumed, self.settings.blocks_per_round, lambda: self._beat({}))
         self.shards[shard] = owned
         self.due.checkpoint[shard] = time.monotonic() + self.settings.checkpoint_s

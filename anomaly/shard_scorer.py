@@ -20,20 +20,27 @@ from anomaly.bank import (
     find_slots,
     orientation,
 )
-from anomaly.baselines import FirmwareWatch
+from anomaly.baselines import Cause, FirmwareWatch
 from anomaly.breach_rules import SlotTransition
 from anomaly.detectors.contract import NEVER, Bools, Floats, Ints, StepDetector
 from anomaly.detectors.multivariate import MultivariateDetector
+from anomaly.isolation import (
+    DetectorFailedError,
+    UnscoredMonitor,
+    find_failing_units,
+    iterate_guarded,
+    step_carefully,
+)
 from anomaly.presence import PRESENCE_RULES, OpenBreach, PresenceWatch
 from anomaly.ranking import rank_rows
 from anomaly.rollup import MinuteScores, ScoreRollup
-from anomaly.transitions import describe_restart, describe_transition
+from anomaly.transitions import ForecastSlot, describe_end, describe_transition
 from domain.breach import BreachTransition, TransitionKind, breach_id_of
 from domain.clock import from_micros
 from domain.connectivity import Sighting
 from domain.profile import MonitorRule, Profile
 from domain.reading import ReadingFlag
-from domain.report import EventReport, FirmwareReport, Report, StatusReport
+from domain.report import EventReport, FirmwareReport, Report, StatusReport, WorkReport
 from domain.sentences import duration
 from store.blocks import BlockColumns
 
@@ -80,7 +87,14 @@ class _Plan:
 
 
 class ShardScorer:
-    """State and rules of all devices of one shard."""
+    """State and rules of all devices of one shard.
+
+    A detector that raises makes `score` raise `DetectorFailedError`, after which the scorer is of no use any more.
+    While `is_careful` is set, which costs a copy of what each step touches, the monitors that it raises on are found,
+    reset and not judged any more instead, and all others go on as if nothing had happened.
+    """
+
+    is_careful = False
 
     def __init__(self, devices: Iterable[WatchedDevice], profiles: Mapping[str, Profile]) -> None:
         known = list(devices)
@@ -116,15 +130,31 @@ class ShardScorer:
         for rule, bank in self.banks.items():
             for number, slot in enumerate(bank.slots if bank.detector.LEARNS else ()):
                 self._learning_slots.setdefault((rule, slot.device.id), []).append(number)
-        self.unscored: dict[str, str] = {}  # rules whose detector failed, and how
+        self.work_orders: dict[int, str] = {}  # the last one whose work was done, by device
         self._open_of_series = np.zeros(len(index), dtype=np.int32)
         self._stale_slot = np.array([s[0] for s in self.presence.stale_slots], dtype=np.int64)
         self._stale_series = np.array([index[s[1]] for s in self.presence.stale_slots], dtype=np.int64)
         self._series_of_stale = {s[0]: index[s[1]] for s in self.presence.stale_slots}
         self._stale_window = np.array([s[2] for s in self.presence.stale_slots], dtype=np.int64)
 
+    @property
+    def unscored(self) -> list[UnscoredMonitor]:
+        """The monitors that nobody judges, since their detector raised on them."""
+        return [
+            UnscoredMonitor(slot.device.id, slot.device.serial, slot.monitor.key, reason)
+            for bank in self.banks.values()
+            for number, reason in sorted(bank.failed.items())
+            for slot in (bank.slots[number],)
+        ]
+
     def score(self, block: BlockColumns, reports: Sequence[Report], received_us: int) -> ShardOutput:
-        """Scores one block after the reports that came with it; late and bad readings are counted, never scored."""
+        """Scores one block after the reports that came with it; late and bad readings are counted, never scored.
+
+        Raises
+        ------
+        DetectorFailedError
+            See the class; never while `is_careful`.
+        """
         out = ShardOutput(readings=len(block))
         for report in reports:
             self._hear(report, received_us, out)
@@ -170,7 +200,10 @@ class ShardScorer:
         elif isinstance(report, FirmwareReport):
             begins_us = self.firmware.hear(report)
             if begins_us is not None:
-                self._put_down_baselines(report.device_id, begins_us)
+                self._put_down_baselines(report.device_id, begins_us, Cause.FIRMWARE)
+        elif isinstance(report, WorkReport):
+            self.work_orders[report.device_id] = report.work_order
+            self._put_down_baselines(report.device_id, report.observed_us, Cause.WORK)
 
     def _find_last(self, device_id: int) -> Sighting | None:
         own = self._series_of_device.get(device_id)
@@ -178,28 +211,40 @@ class ShardScorer:
             return None
         return Sighting(int(self.last_received_us[own].max()), int(self.last_observed_us[own].max()))
 
-    def _put_down_baselines(self, device_id: int, begins_us: int) -> None:
-        """A new firmware may change what is normal: the learning detectors of the device start a new baseline."""
+    def _put_down_baselines(self, device_id: int, begins_us: int, cause: Cause) -> None:
+        """What is normal may have changed: the learning detectors of the device start a new baseline."""
         for rule, bank in self.banks.items():
             own = self._learning_slots.get((rule, device_id))
             if own is not None:
-                bank.baselines.put_down(np.array(own, dtype=np.int64), begins_us)
+                bank.baselines.put_down(np.array(own, dtype=np.int64), begins_us, cause)
 
     def _begin_baselines(self, bank: Bank, slot: Ints, at_us: Ints, received_us: int, out: ShardOutput) -> None:
         """Lets these slots, each at most once, begin anew where it is time for it. What is open of them can no longer
         be judged, since nobody knows yet what is normal: it is closed with a reason of its own."""
-        due = bank.baselines.take_due(slot, at_us)
+        due, cause = bank.baselines.take_due(slot, at_us)
         if not due.any():
             return
         begun, begun_us = slot[due], at_us[due]
+        after_work = cause == Cause.WORK
         for i in np.flatnonzero(bank.rules.is_open[begun]).tolist():
-            number = int(begun[i])
-            firmware = self.firmware.find_version(bank.slots[number].device.id)
-            out.transitions.append(describe_restart(bank, number, firmware, int(begun_us[i]), received_us))
-            if bank.rule is not MonitorRule.MULTIVARIATE:
-                self._open_of_series[bank.series_of_slot[number]] -= 1
-        bank.detector.relearn(bank.find_detector_slots(begun))
+            number, device = int(begun[i]), bank.slots[int(begun[i])].device.id
+            if after_work[i]:
+                reason, more = "baseline_relearned", {"work_order": self.work_orders.get(device, "")}
+            else:
+                reason, more = "baseline_restarted", {"firmware": self.firmware.find_version(device)}
+            self._end_breach(bank, number, reason, int(begun_us[i]), received_us, out, **more)
+        if not after_work.all():
+            bank.detector.relearn(bank.find_detector_slots(begun[~after_work]))
+        if after_work.any():
+            bank.detector.begin_anew(bank.find_detector_slots(begun[after_work]))
         bank.rules.reset(begun)
+
+    def _end_breach(
+        self, bank: Bank, number: int, reason: str, at_us: int, received_us: int, out: ShardOutput, **more: str
+    ) -> None:
+        out.transitions.append(describe_end(bank, number, reason, at_us, received_us, **more))
+        if bank.rule is not MonitorRule.MULTIVARIATE:
+            self._open_of_series[bank.series_of_slot[number]] -= 1
 
     def _hear_series(self, index: Ints, at_us: Ints, received_us: int, out: ShardOutput) -> None:
         self.last_received_us[index] = received_us
@@ -221,7 +266,7 @@ class ShardScorer:
         for k in range(max((plan.bounds.shape[0] - 1 for plan in plans), default=0)):
             for plan in plans:
                 chosen = plan.rows_of_step(k)
-                if chosen.shape[0] and plan.bank.rule.value not in self.unscored:
+                if chosen.shape[0]:
                     row = plan.row[chosen]
                     self._step(plan.bank, plan.slot[chosen], row, at_us[row], value[row], received_us, out)
 
@@ -230,9 +275,11 @@ class ShardScorer:
         for layer in bank.layers:
             slot = layer[series]
             row = np.flatnonzero(slot >= 0)
+            if bank.failed:
+                row = row[~bank.is_failed[slot[row]]]
             slots.append(slot[row])
             rows.append(row)
-        if not slots or bank.rule.value in self.unscored:
+        if not slots:
             return None
         slot, row = np.concatenate(slots), np.concatenate(rows)
         # Rows of one slot lie in one layer, so that they are still in order of arrival.
@@ -244,15 +291,23 @@ class ShardScorer:
     ) -> None:
         detector = bank.detector
         assert isinstance(detector, StepDetector)
+        if bank.failed:  # since the block was planned
+            judged = ~bank.is_failed[slot]
+            slot, row, at_us, value = slot[judged], row[judged], at_us[judged], value[judged]
+            if slot.shape[0] == 0:
+                return
         frozen: Bools | None = None
         if detector.LEARNS:
             self._begin_baselines(bank, slot, at_us, received_us, out)
             frozen = self._open_of_series[bank.series_of_slot[slot]] > 0
-        try:
-            score = detector.step(slot, at_us, value, frozen)
-        except Exception as error:  # noqa: BLE001  a fault in one detector must not stop the others
-            self._give_up(bank, error)
-            return
+        if self.is_careful:
+            score, failed = step_carefully(detector, slot, at_us, value, frozen)
+            self._give_up(bank, failed, slot, at_us, received_us, out)
+        else:
+            try:
+                score = detector.step(slot, at_us, value, frozen)
+            except Exception as error:
+                raise DetectorFailedError(f"{bank.rule.value}: {type(error).__name__}: {error}") from error
         found = bank.rules.judge(slot, row, at_us, score)
         self._record(bank, found, value, row, received_us, out)
         if bank.rule in self.rollups:
@@ -260,7 +315,7 @@ class ShardScorer:
 
     def _score_multivariate(self, series: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput) -> None:
         bank = self.banks[MonitorRule.MULTIVARIATE]
-        if not bank.layers or bank.rule.value in self.unscored:
+        if not bank.layers:
             return
         assert isinstance(bank.detector, MultivariateDetector)
         pairs = [(layer[series], np.arange(series.shape[0], dtype=np.int64)) for layer in bank.layers]
@@ -268,6 +323,9 @@ class ShardScorer:
         row = np.concatenate([r[s >= 0] for s, r in pairs])
         by_arrival = np.argsort(row, kind="stable")
         slot, row = slot[by_arrival], row[by_arrival]
+        if bank.failed:
+            judged = ~bank.is_failed[slot // bank.detector.width]
+            slot, row = slot[judged], row[judged]
         # What was taken before a change of firmware belongs to the old baseline, however the block was cut.
         while (later := bank.baselines.find_due(slot // bank.detector.width, at_us[row])).any():
             self._score_units(bank, slot[~later], row[~later], at_us, value, received_us, out)
@@ -280,16 +338,18 @@ class ShardScorer:
         self, bank: Bank, slot: Ints, row: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput
     ) -> None:
         assert isinstance(bank.detector, MultivariateDetector)
-        if bank.rule.value in self.unscored:
-            return
-        try:
-            for step in bank.detector.iterate_scores(slot, at_us[row], value[row]):
-                found = bank.rules.judge(step.unit, row[step.row], step.at_us, step.score)
-                self._record(bank, found, value, None, received_us, out)
-                minutes = self.rollups[bank.rule].add_scores(step.unit, step.at_us, step.score)
-                self._roll_up(bank, minutes, out)
-        except Exception as error:  # noqa: BLE001  see `_step`
-            self._give_up(bank, error)
+        units = slot // bank.detector.width
+        if self.is_careful:
+            failed = find_failing_units(bank.detector, slot, at_us[row], value[row])
+            self._give_up(bank, failed, units, at_us[row], received_us, out)
+        if bank.failed:
+            judged = ~bank.is_failed[units]
+            slot, row = slot[judged], row[judged]
+        for step in iterate_guarded(bank.detector.iterate_scores(slot, at_us[row], value[row]), bank.rule):
+            found = bank.rules.judge(step.unit, row[step.row], step.at_us, step.score)
+            self._record(bank, found, value, None, received_us, out)
+            minutes = self.rollups[bank.rule].add_scores(step.unit, step.at_us, step.score)
+            self._roll_up(bank, minutes, out)
 
     def _record(
         self,
@@ -302,7 +362,8 @@ class ShardScorer:
     ) -> None:
         for step in found:
             at = step.row if row is None else int(np.flatnonzero(row == step.row)[0])
-            out.transitions.append(describe_transition(bank, step, float(value[at]), received_us))
+            forecasts = self._find_forecasts(bank, step.slot)
+            out.transitions.append(describe_transition(bank, step, float(value[at]), received_us, forecasts))
             if bank.rule is not MonitorRule.MULTIVARIATE and step.kind is not TransitionKind.ESCALATED:
                 change = 1 if step.kind is TransitionKind.RAISED else -1
                 self._open_of_series[bank.series_of_slot[step.slot]] += change
@@ -312,8 +373,28 @@ class ShardScorer:
             series_id = self.series_ids[bank.series_of_slot[minutes.slot]]
             out.minutes.append(SeriesMinutes(self._keys[bank.rule][minutes.slot], series_id, minutes))
 
-    def _give_up(self, bank: Bank, error: Exception) -> None:
-        self.unscored[bank.rule.value] = f"{type(error).__name__}: {error}"
+    def _find_forecasts(self, bank: Bank, number: int) -> list[ForecastSlot]:
+        """The forecasts of the series of a slot. A joint breach is told without: it is judged after the whole block,
+        and what it is told with must not depend on how the block was cut."""
+        forecasts = self.banks[MonitorRule.FORECAST]
+        if bank.rule is MonitorRule.MULTIVARIATE:
+            return []
+        series = bank.series_of_slot[number]
+        return [ForecastSlot(forecasts, int(layer[series])) for layer in forecasts.layers if layer[series] >= 0]
+
+    def _give_up(
+        self, bank: Bank, failed: Mapping[int, str], slot: Ints, at_us: Ints, received_us: int, out: ShardOutput
+    ) -> None:
+        """Judges the slots that their detector raised on no more. What is open of them is closed with a reason of its
+        own, and their state is forgotten: it may be what the detector raised on."""
+        for number, reason in failed.items():
+            if bank.rules.is_open[number]:
+                last_us = int(at_us[slot == number].max())
+                self._end_breach(bank, number, "detector_failed", last_us, received_us, out)
+            one = np.array([number], dtype=np.int64)
+            bank.detector.reset(bank.find_detector_slots(one))
+            bank.rules.reset(one)
+            bank.give_up(number, reason)
 
     def adopt_open(self, breaches: Sequence[OpenBreach], decommissioned: Mapping[int, str] = NOBODY) -> ShardOutput:
         """Takes the database's word for which breaches are open; gives back the closing of those that nothing can close

@@ -50,6 +50,13 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
         "names": list(names),
         "firmware": scorer.firmware.state_to_json(),
         "presence": scorer.presence.state_to_json(),
+        "work_orders": [[device, code] for device, code in sorted(scorer.work_orders.items())],
+        "failed": [
+            [rule.value, s.device.id, s.series_ids[0], _name_of(s), s.profile.version, reason]
+            for rule, bank in scorer.banks.items()
+            for number, reason in sorted(bank.failed.items())
+            for s in (bank.slots[number],)
+        ],
     }
     arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), dtype=np.uint8)
     file = io.BytesIO()
@@ -95,10 +102,22 @@ def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
                 _adopt(state, arrays, f"{prefix}/{part}", source, target)
     scorer.firmware.adopt_json(rest["firmware"])
     scorer.presence.adopt_json(rest["presence"])
+    scorer.work_orders = {int(device): code for device, code in rest.get("work_orders", [])}
+    _adopt_failed(scorer, rest.get("failed", []))
     _, own, saved_at = np.intersect1d(scorer.series_ids, arrays["series/id"], return_indices=True)
     scorer.last_received_us[own] = arrays["series/last_received_us"][saved_at]
     if "series/last_observed_us" in arrays:
         scorer.last_observed_us[own] = arrays["series/last_observed_us"][saved_at]
+
+
+def _adopt_failed(scorer: ShardScorer, failed: list[list[Any]]) -> None:
+    """Monitors that a detector raised on stay unjudged; a new version of the profile gives them another try."""
+    why = {tuple(key): reason for *key, reason in failed}
+    for rule, bank in scorer.banks.items() if why else ():
+        for number, s in enumerate(bank.slots):
+            reason = why.get((rule.value, s.device.id, s.series_ids[0], _name_of(s), s.profile.version))
+            if reason is not None:
+                bank.give_up(number, reason)
 
 
 def _parts_of(scorer: ShardScorer, rule: MonitorRule, bank: Bank) -> dict[str, SlotArrays]:

@@ -65,8 +65,12 @@ def describe_transition(
     )
 
 
-def describe_restart(bank: Bank, number: int, firmware: str, at_us: int, received_us: int) -> BreachTransition:
-    """The closing of the open breach of slot `number`, whose baseline begins anew with a reading of `at_us`."""
+def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: int, **more: Any) -> BreachTransition:
+    """The closing of the open breach of slot `number`, which nobody can judge any more, by a reading of `at_us`.
+
+    `reason` is `baseline_restarted` or `baseline_relearned` (what is normal begins anew) or `detector_failed`; `more`
+    are its parameters.
+    """
     slot, rules = bank.slots[number], bank.rules
     first_us = int(rules.first[number])
     at_us = max(at_us, first_us)
@@ -87,12 +91,12 @@ def describe_restart(bank: Bank, number: int, firmware: str, at_us: int, receive
         count=int(rules.count[number]),
         peak=sign * float(rules.peak[number]),
         score=0.0,
-        reason_code="baseline_restarted",
+        reason_code=reason,
         params={
             "serial": slot.device.serial,
             "monitor": slot.monitor.key,
-            "firmware": firmware,
             "duration": duration((at_us - first_us) / 1e6),
+            **more,
         },
     )
 

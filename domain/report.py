@@ -80,13 +80,25 @@ class AttributeReport:
     attributes: Mapping[str, Any]
 
 
-Report: TypeAlias = FirmwareReport | EventReport | StatusReport | AttributeReport
+@dataclass(frozen=True, slots=True)
+class WorkReport:
+    """Work on a device was done, by its work order: no device says so, but scoring must hear it among the reports of
+    the device, at one place of the order in which it hears everything."""
+
+    device_id: int
+    observed_us: int
+    received_us: int
+    work_order: str
+
+
+Report: TypeAlias = FirmwareReport | EventReport | StatusReport | AttributeReport | WorkReport
 
 _KINDS: dict[type[Report], str] = {
     FirmwareReport: "firmware",
     EventReport: "event",
     StatusReport: "status",
     AttributeReport: "attributes",
+    WorkReport: "work",
 }
 
 
@@ -113,4 +125,6 @@ def report_from_json(document: Mapping[str, Any]) -> Report:
             return StatusReport(**fields | {"state": ConnectionState(fields["state"])})
         case "attributes":
             return AttributeReport(**fields)
+        case "work":
+            return WorkReport(**fields)
     raise ValueError(f"no report is of the kind {document['kind']!r}")

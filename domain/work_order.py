@@ -60,6 +60,14 @@ class Outcome(StrEnum):
     FALSE_ALARM = "FALSE_ALARM"
 
 
+class ResetReason(StrEnum):
+    """Why what is normal of a device is learnt anew after work on it. Values never change."""
+
+    FAULT_MENDED = "fault_mended"
+    SENSOR_MENDED = "sensor_mended"
+    MAINTENANCE = "maintenance"
+
+
 class InboxReason(StrEnum):
     """Why a person has yet to look at the order."""
 
@@ -88,6 +96,20 @@ class Guard(StrEnum):
     SIGNATURE_MISSING = "signature_missing"
     SIGNER_IS_ANOTHER = "signer_is_another"
     OPEN_ORDER_OF_KEY = "open_order_of_key"
+
+
+def find_reset_reason(type_: WorkOrderType, outcome: Outcome | None) -> ResetReason | None:
+    """Why work of this kind, done with this outcome, changes what is normal of the device; None: it does not.
+
+    Where nothing was found and nothing was mended, what was learnt before is still true.
+    """
+    if outcome is Outcome.CONFIRMED:
+        return ResetReason.FAULT_MENDED
+    if outcome is Outcome.SENSOR_FAULT:
+        return ResetReason.SENSOR_MENDED
+    if type_ in (WorkOrderType.PREVENTIVE, WorkOrderType.CALIBRATION):
+        return ResetReason.MAINTENANCE
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from domain.clock import MICROS_PER_SECOND, from_micros
 from domain.reading import ReadingFlag, Rejection, RejectionReason
-from domain.report import MAX_ATTRIBUTES, AttributeReport, EventReport, FirmwareReport, Report, StatusReport
+from domain.report import (
+    MAX_ATTRIBUTES,
+    AttributeReport,
+    EventReport,
+    FirmwareReport,
+    Report,
+    StatusReport,
+    WorkReport,
+)
 from ingest.batch import Batch, find_unrecognisable
 from ingest.careful import EXCERPT, KEPT_OVERSIZED, ReceivedReport
 from ingest.decode import clean_text
@@ -311,6 +319,8 @@ def record_report(conn: Connection, received: ReceivedReport) -> bool:
         case AttributeReport() as attributes:
             record_attributes(conn, attributes)
             return False
+        case WorkReport():
+            return False  # what people do comes from the service side, and no device says it
 
 
 def build_blocks(

@@ -53,6 +53,7 @@ class Device:
     active_breaches: int
     worst_severity: str | None
     open_work_orders: int
+    unscored_monitors: int  # that nobody judges, since their detector raised an error on them
     completeness: float | None  # of its data, on `quality_day`; None: nothing can be said of today and yesterday
     least_completeness: float | None
     quality_day: date | None
@@ -87,6 +88,7 @@ _COLUMNS = """
         ORDER BY array_position(ARRAY['CRITICAL', 'MAJOR', 'MINOR', 'INFO'], b.severity) LIMIT 1) AS worst_severity,
     (SELECT count(*) FROM work_order w WHERE w.device_id = d.id AND w.state NOT IN ('CLOSED', 'CANCELLED'))
         AS open_work_orders,
+    (SELECT count(*) FROM unscored_monitor u WHERE u.device_id = d.id) AS unscored_monitors,
     q.completeness, q.least_completeness, q.day AS quality_day, q.skew_s, q.alerts AS quality_alerts
 """
 _FROM = """
@@ -135,6 +137,7 @@ def find_device_health(device: Device) -> DeviceHealth:
         connectivity=device.connectivity,
         lifecycle=device.lifecycle,
         has_reported=device.last_seen_at is not None,
+        is_scored=device.unscored_monitors == 0,
     )
 
 

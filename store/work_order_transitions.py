@@ -22,8 +22,10 @@ from domain.work_order import (
     WorkOrder,
     WorkOrderState,
     find_refusal,
+    find_reset_reason,
 )
 from store.audit import record_audit
+from store.baseline_resets import record_baseline_reset
 from store.monitor_flags import flag_false_alarming_monitors
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
@@ -148,6 +150,10 @@ def record_transition(
     if after.state is _S.CLOSED and after.outcome is Outcome.FALSE_ALARM:
         entries += flag_false_alarming_monitors(conn, after.id, now)
     record_audit(conn, actor, *entries)
+    if after.state is _S.WORK_DONE and after.device_id is not None:
+        reset = find_reset_reason(after.type, after.outcome)
+        if reset is not None:
+            record_baseline_reset(conn, after, reset, now)
     return after
 
 

@@ -101,6 +101,7 @@ class AdaptiveDetector(StepDetector):
         StateField("candidate_visits", np.int32),
         StateField("candidate_us", np.int64, fill=int(NEVER)),  # begin of the current visit
         StateField("candidate_last_us", np.int64, fill=int(NEVER)),
+        StateField("credit", np.float32),  # readings that a spread counts for which was kept when the level was not
     )
     sign: NDArray[np.float32]
     resolution: NDArray[np.float32]
@@ -127,6 +128,7 @@ class AdaptiveDetector(StepDetector):
     candidate_visits: NDArray[np.int32]
     candidate_us: Ints
     candidate_last_us: Ints
+    credit: NDArray[np.float32]
 
     def add_slots(self, settings: Sequence[SlotSettings]) -> Ints:
         """See `Detector.add_slots`."""
@@ -142,6 +144,18 @@ class AdaptiveDetector(StepDetector):
         """Goes through warm-up again: the known modes and spreads stay, new ones are taken on readily."""
         self.varied[slot] = 0
         self.candidate_n[slot] = 0.0
+
+    def begin_anew(self, slot: Ints) -> None:
+        """See `Detector.begin_anew`: all levels are forgotten, the spread and the tail of the present one stay."""
+        at = slot * MODES + self.mode[slot]
+        spread = self.spread[at].copy()
+        known = np.maximum(self.learnt[at], self.credit[slot])
+        kept = {name: getattr(self, name)[slot].copy() for name in ("tail", "excess")}
+        self.reset(slot)
+        self.spread.reshape(-1, MODES)[slot] = spread[:, None]
+        self.credit[slot] = np.where(known >= BOOT, np.minimum(known, SPREAD_SETTLED), 0.0)
+        for name, values in kept.items():
+            getattr(self, name)[slot] = values
 
     def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
         """See `StepDetector.step`."""
@@ -235,11 +249,13 @@ class AdaptiveDetector(StepDetector):
         gain = np.maximum(once, np.minimum(elapsed[learn] / self.memory[slot], LEVEL_GAIN_MOST))
         self.center[at] += gain * deviation[learn]
         size = np.abs(deviation[learn]) * MEAN_TO_SIGMA
-        size = np.where(n > BOOT, np.minimum(size, SPREAD_CLIP * spread[learn]), size)
+        trusted = n + self.credit[slot]
+        size = np.where(trusted > BOOT, np.minimum(size, SPREAD_CLIP * spread[learn]), size)
         # Fast while the first guess may be wrong by far, then slower than the level: else a fault that grows would
         # widen the spread as it grows and hide itself.
+        once = 1.0 / trusted
         slow = np.maximum(once, np.minimum(elapsed[learn] / SPREAD_MEMORY_S, SPREAD_GAIN_MOST))
-        spread_gain = np.where(n < SPREAD_SETTLED, np.minimum(2.0 * once, 1.0), slow)
+        spread_gain = np.where(trusted < SPREAD_SETTLED, np.minimum(2.0 * once, 1.0), slow)
         old = self.spread[at]
         self.spread[at] = old + spread_gain * (size - old)
         self.used[at] = self.seen[slot]

@@ -124,6 +124,13 @@ class Detector(SlotArrays, ABC):
     def relearn(self, slot: Ints) -> None:
         """Starts a new baseline for these slots, because what is normal may have changed (new firmware)."""
 
+    def begin_anew(self, slot: Ints) -> None:
+        """Work was done on these slots: level and season are learnt anew, how much the signal scatters is kept.
+
+        What was learnt of the level before belongs to the part that was worn, or to a fault.
+        """
+        self.relearn(slot)
+
 
 class StepDetector(Detector):
     """A detector whose slots know nothing of one another, so that a step over many slots is one vector operation."""

@@ -31,6 +31,10 @@ class FlowHealth(Shape):
     transitions_waiting: int = Field(description="Breach transitions that are not decided.")
     oldest_waiting_age_s: float | None
     outbox_waiting: int
+    monitors_unscored: int = Field(
+        description="Monitors that nobody judges, since a detector raised an error on them; `anomaly` names them in its "
+        "details. Their devices are of unknown health."
+    )
     rollup_lag_s: float = Field(
         description="How far the roll-ups of readings are behind; 70 minutes is usual, and charts are exact anyway."
     )
@@ -65,7 +69,9 @@ class DataQualityHealth(Shape):
 class Health(Shape):
     """How this installation is."""
 
-    status: Literal["ok", "degraded"] = Field(description="`degraded`: a program is silent or absent.")
+    status: Literal["ok", "degraded"] = Field(
+        description="`degraded`: a program is silent or absent, or a monitor is not judged."
+    )
     version: str = Field(examples=["0.1.0"])
     at: datetime
     store: str = Field(examples=["postgresql"], description="postgresql, timescaledb-apache or timescaledb-community.")

@@ -155,8 +155,8 @@ def test_two_changes_before_the_next_reading_begin_twice_where_a_reading_lies_be
     both = np.array([0, 1], dtype=np.int64)
     baselines.put_down(both, 10)
     baselines.put_down(both, 20)
-    assert baselines.take_due(both, np.array([9, 25])).tolist() == [False, True]
-    assert baselines.take_due(both, np.array([15, 26])).tolist() == [True, False]
-    assert baselines.take_due(both, np.array([19, 27])).tolist() == [False, False]
-    assert baselines.take_due(both, np.array([20, 28])).tolist() == [True, False]
+    assert baselines.take_due(both, np.array([9, 25]))[0].tolist() == [False, True]
+    assert baselines.take_due(both, np.array([15, 26]))[0].tolist() == [True, False]
+    assert baselines.take_due(both, np.array([19, 27]))[0].tolist() == [False, False]
+    assert baselines.take_due(both, np.array([20, 28]))[0].tolist() == [True, False]
     assert baselines.begins_us.tolist() == [int(NEVER)] * 2

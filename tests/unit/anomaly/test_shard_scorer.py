@@ -147,10 +147,11 @@ def test_a_detector_that_fails_leaves_the_others_scoring(monkeypatch: pytest.Mon
         raise FloatingPointError("planted")
 
     monkeypatch.setattr(detector, "step", fail)
+    scorer.is_careful = True
     out = scorer.score(make_block(_story()), [], START)
     assert {t.monitor for t in out.transitions} >= {"high", "low", "stuck"}
     assert "unusual" not in {t.monitor for t in out.transitions}
-    assert scorer.unscored == {"adaptive": "FloatingPointError: planted"}
+    assert {(u.monitor, u.reason) for u in scorer.unscored} == {("unusual", "FloatingPointError: planted")}
 
 
 def test_silence_is_stale_once_and_ends_with_a_reading() -> None:
