@@ -1,16 +1,23 @@
 """The multivariate detector: how far the sensors of a device are, jointly, from their own healthy history.
 
 A unit is one monitor on one device, with several sensors (channels). Readings of one instant make a row. The first
-4/5 of the `warmup` rows give mean, spread and a correlation matrix that is shrunk half-way to independence (few rows,
-strongly autocorrelated, would else promise correlations that do not last); the rest gives the largest distance that is
-still healthy. From then on the baseline is fixed until `relearn`, or until the unit has
-been beyond that distance for a whole day. The statistic is that of a MEWMA chart: the rows,
-standardised and exponentially weighted, and their Mahalanobis distance per sensor; the score is its multiple of the
-largest healthy one. A sensor that is missing is replaced by its conditional mean given the others; one that was mostly
-missing during warm-up is left out.
+4/5 of the `warmup` rows give means, a correlation matrix that is shrunk half-way to independence (few rows, strongly
+autocorrelated, would else promise correlations that do not last), and how far each channel's level strays. That is
+not its noise: it comes from the Allan variance, the differences of successive block means, over blocks of a tenth and
+a fifth of these rows. A channel whose variance is mostly slow (a temperature that creeps) has not shown its range yet
+and counts for less. The rest of the warm-up moves the means to where the channels are now and gives the largest
+distance that is still healthy.
 
-Sources: Lowry et al. 1992 (MEWMA); Ledoit and Wolf 2004 (shrinkage to a scaled identity); Mason, Young and Tracy 1997
-(contribution of each variable).
+The statistic is that of a MEWMA chart: the rows in units of that straying, exponentially weighted, and their
+Mahalanobis distance per sensor; the score is its multiple of the largest healthy one. Where a quicker average runs far
+ahead of the slow one, the slow one jumps to it: a large fault, and its end, need not wait for the smoothing. Within
+the healthy distance the means follow what drifts, slowly; beyond it they stand still, until `relearn`, or until the
+unit has been beyond for a whole day. A sensor that is missing is replaced by its conditional mean given the others;
+one that was mostly missing during warm-up is left out.
+
+Sources: Lowry et al. 1992 (MEWMA); Allan 1966 (variance of block means against drift); Capizzi and Masarotto 2003
+(adaptive EWMA); Ledoit and Wolf 2004 (shrinkage to a scaled identity); Mason, Young and Tracy 1997 (contribution of
+each variable).
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,13 +33,27 @@ from domain.profile import MonitorRule
 
 WARMUP = 400
 FIT_SHARE = 0.8
-SMOOTHING = 0.2
+SMOOTHING = 0.06
+QUICK_SMOOTHING = 0.25
+JUMP = 7.5  # of the quick average ahead of the slow one, in units of the channel's straying
 SHRINKAGE = 0.5
+BLOCK_SHARE = 0.1  # of the fitted rows, in one block; two blocks make a pair
+NOISE_SHARE = 1.0 / 64.0  # of the variance: no channel strays less, however calm its blocks were
+SLOW_SHARE = 6.0 / 64.0  # of the variance, that may lie between pairs of blocks before the channel counts for less
+SLOW_BLOCKS = 3.0  # the same for short blocks, as a multiple of what independent readings would show
+SLOW_POWER = 1.5
+RECENTRING = 2.4  # times the difference, over the rest of the warm-up ...
+MOST_RECENTRING = 0.03  # ... and with one row at most
+FOLLOWING = 0.2  # of a drift within the healthy distance, over as many rows as the warm-up had
 HOLD_S = 120.0  # a sensor's last value stands for it this long
-LEAST_REFERENCE = 0.6
+LEAST_REFERENCE = 1.6
 SETTLED_S = 86_400.0  # who is beyond the healthy maximum for so long, without a break, works differently now
-MOST_Z = 1e3
+MOST_Z = 100.0
 IMPUTATION_SWEEPS = 6
+BASELINE = (
+    *("counts", "mean", "spread", "matrix", "smoothed", "quick"),
+    *("block_sum", "block_mean", "block_moves", "pair_mean", "pair_moves"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +64,7 @@ class Contribution:
     share: float
     value: float
     expected: float
-    deviation: float  # of the smoothed value, in healthy standard deviations
+    deviation: float  # of the smoothed value, as a multiple of how far it strays while healthy
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +101,18 @@ def state_fields(width: int) -> tuple[StateField, ...]:
         StateField("active", np.uint32),
         StateField("counts", np.int32, width=width),
         StateField("mean", np.float64, width=width),
-        StateField("spread", np.float64, fill=1.0, width=width),
+        StateField("spread", np.float64, fill=1.0, width=width),  # how far the level strays
+        StateField("block_sum", np.float64, width=width),  # of the block of rows that is being filled ...
+        StateField("block_mean", np.float64, width=width),  # ... and the mean of the one before
+        StateField("block_moves", np.float64, width=width),  # squared differences of successive blocks
+        StateField("pair_mean", np.float64, width=width),
+        StateField("pair_moves", np.float64, width=width),
         StateField("matrix", np.float64, width=width * width),  # while fitting co-moments, then their inverse
         StateField("smoothed", np.float64, width=width),
+        StateField("quick", np.float64, width=width),
         StateField("reference", np.float64, fill=LEAST_REFERENCE),
         StateField("far_us", np.int64, fill=int(NEVER)),  # beyond the healthy maximum since
+        StateField("restarted", np.bool_),  # it was reset: what is normal for its fleet may not be so for it
     )
 
 
@@ -92,6 +120,7 @@ class MultivariateDetector(Detector):
     """Multiple of the largest healthy joint distance; slot = unit * width + channel."""
 
     RULE = MonitorRule.MULTIVARIATE
+    VERSION = 2
     LEARNS = True
     FIELDS: ClassVar[tuple[StateField, ...]] = state_fields(8)
     channels: NDArray[np.uint32]
@@ -107,10 +136,17 @@ class MultivariateDetector(Detector):
     counts: NDArray[np.int32]
     mean: Floats
     spread: Floats
+    block_sum: Floats
+    block_mean: Floats
+    block_moves: Floats
+    pair_mean: Floats
+    pair_moves: Floats
     matrix: Floats
     smoothed: Floats
+    quick: Floats
     reference: Floats
     far_us: Ints
+    restarted: Bools
 
     def __init__(self, width: int = 8) -> None:
         if not 1 <= width <= 32:
@@ -160,8 +196,8 @@ class MultivariateDetector(Detector):
         self._drop_prior(units)
         self.rows_seen[units] = 0
         self.active[units] = self.channels[units]
-        for name, start in (("counts", 0), ("mean", 0.0), ("spread", 1.0), ("matrix", 0.0), ("smoothed", 0.0)):
-            self._of(name)[units] = start
+        for name in BASELINE:
+            self._of(name)[units] = 1.0 if name == "spread" else 0
         self.reference[units] = LEAST_REFERENCE
         self.far_us[units] = NEVER
 
@@ -170,6 +206,7 @@ class MultivariateDetector(Detector):
         units = np.unique(slot // self.width)
         super().reset(units)
         self.active[units] = self.channels[units]
+        self.restarted[units] = True
         self._drop_prior(units)
 
     def _drop_prior(self, units: Ints) -> None:
@@ -250,17 +287,22 @@ class MultivariateDetector(Detector):
         fit_rows = (self.warmup[unit] * FIT_SHARE).astype(np.int32)
         fitting = seen < fit_rows
         if fitting.any():
-            self._learn_rows(unit[fitting], value[fitting], known[fitting])
+            self._learn_rows(unit[fitting], value[fitting], known[fitting], seen[fitting], fit_rows[fitting])
             for u in unit[fitting & (seen + 1 == fit_rows)].tolist():
                 self._fit(u)
         judged = ~fitting
         if judged.any():
             distance = self._measure(unit[judged], value[judged], known[judged])
-            calibrating = seen[judged] < self.warmup[unit[judged]]
             slots = unit[judged]
+            warmup = self.warmup[slots]
+            calibrating = seen[judged] < warmup
             reference = self.reference[slots]
             self.reference[slots] = np.where(calibrating, np.maximum(reference, distance), reference)
-            score[judged] = np.where(calibrating, np.nan, distance / reference)
+            multiple = distance / reference
+            score[judged] = np.where(calibrating, np.nan, multiple)
+            recentring = np.minimum(RECENTRING / np.maximum(warmup - fit_rows[judged], 1), MOST_RECENTRING)
+            following = np.where(multiple < 1.0, FOLLOWING / warmup, 0.0)
+            self._follow(slots, np.where(calibrating, recentring, following))
         self.rows_seen[unit] = np.minimum(seen, np.iinfo(np.int32).max - 1) + 1
         far = score > 1.0
         since = np.where(far & (self.far_us[unit] != NEVER), self.far_us[unit], at_us)
@@ -284,7 +326,16 @@ class MultivariateDetector(Detector):
         spoken = unit[(self.rows_seen[unit] > self.warmup[unit]) & (prior.rows_seen[unit] > 0)]
         prior.rows_seen[spoken] = 0  # from now on its own baseline speaks
 
-    def _learn_rows(self, unit: Ints, value: Floats, known: Bools) -> None:
+    def _follow(self, unit: Ints, gain: Floats) -> None:
+        """Moves the means of the units by this share of the smoothed difference."""
+        step = gain[:, None] * self._of("smoothed")[unit]
+        self._of("mean")[unit] += step * self._of("spread")[unit]
+        self._of("smoothed")[unit] -= step
+        self._of("quick")[unit] -= step
+
+    def _learn_rows(
+        self, unit: Ints, value: Floats, known: Bools, seen: NDArray[np.int32], fit_rows: NDArray[np.int32]
+    ) -> None:
         counts = self._of("counts")[unit] + known
         self._of("counts")[unit] = counts
         mean = self._of("mean")[unit]
@@ -294,6 +345,36 @@ class MultivariateDetector(Detector):
         after = np.where(known, value - mean, 0.0)
         products = before[:, :, None] * after[:, None, :]
         self._of("matrix")[unit] += products.reshape(unit.shape[0], -1)
+        self._learn_blocks(unit, np.where(known, value, mean), seen + 1, _find_block_rows(fit_rows))
+
+    def _learn_blocks(self, unit: Ints, value: Floats, count: NDArray[np.int32], block_rows: NDArray[np.int32]) -> None:
+        total = self._of("block_sum")[unit] + value
+        ends = count % block_rows == 0
+        self._of("block_sum")[unit] = np.where(ends[:, None], 0.0, total)
+        if not ends.any():
+            return
+        unit, number = unit[ends], count[ends] // block_rows[ends]
+        mean, before = total[ends] / block_rows[ends, None], self._of("block_mean")[unit]
+        move = np.where((number > 1)[:, None], mean - before, 0.0)
+        self._of("block_moves")[unit] += move * move
+        self._of("block_mean")[unit] = mean
+        pairs = number % 2 == 0
+        unit, number, mean = unit[pairs], number[pairs], 0.5 * (mean[pairs] + before[pairs])
+        move = np.where((number > 2)[:, None], mean - self._of("pair_mean")[unit], 0.0)
+        self._of("pair_moves")[unit] += move * move
+        self._of("pair_mean")[unit] = mean
+
+    def _find_straying(self, unit: int, variance: Floats) -> Floats:
+        """How far the level of each channel strays, from the differences of block means; see the module."""
+        fit_rows = np.array([self.warmup[unit] * FIT_SHARE]).astype(np.int32)
+        rows = int(_find_block_rows(fit_rows)[0])
+        blocks = int(fit_rows[0]) // rows
+        between_blocks = 0.5 * self._of("block_moves")[unit] / max(blocks - 1, 1)
+        between_pairs = 0.5 * self._of("pair_moves")[unit] / max(blocks // 2 - 1, 1)
+        straying = np.sqrt(np.maximum(np.maximum(between_blocks, between_pairs), NOISE_SHARE * variance))
+        slow = between_pairs / np.where(variance > 0.0, variance, 1.0)
+        found: Floats = straying * np.maximum(slow / max(SLOW_SHARE, SLOW_BLOCKS / (2.0 * rows)), 1.0) ** SLOW_POWER
+        return found
 
     def _fit(self, unit: int) -> None:
         """Turns the co-moments of one unit into the inverse of its shrunk correlation matrix."""
@@ -304,8 +385,8 @@ class MultivariateDetector(Detector):
         self.active[unit] = np.bitwise_or.reduce(np.where(active, self._bits, np.uint32(0)))
         moments = self._of("matrix")[unit].reshape(p, p)
         sums = np.maximum(np.diagonal(moments), 0.0)
-        deviation = np.sqrt(sums / np.maximum(counts - 1.0, 1.0))
-        self._of("spread")[unit] = np.maximum(deviation, self._of("resolution")[unit] + (~present))
+        straying = self._find_straying(unit, sums / np.maximum(counts - 1.0, 1.0))
+        self._of("spread")[unit] = np.maximum(straying, self._of("resolution")[unit] + (~present))
         scale = np.where(sums > 0.0, 1.0 / np.sqrt(np.where(sums > 0.0, sums, 1.0)), 0.0)
         correlation = 0.5 * (moments + moments.T) * scale[:, None] * scale[None, :]
         shrunk = (1.0 - SHRINKAGE) * correlation
@@ -314,7 +395,7 @@ class MultivariateDetector(Detector):
         inverse = np.zeros((p, p))
         inverse[np.ix_(index, index)] = np.linalg.inv(shrunk[np.ix_(index, index)])
         self._of("matrix")[unit] = inverse.reshape(-1)
-        self._of("smoothed")[unit] = 0.0
+        self._of("smoothed")[unit] = self._of("quick")[unit] = 0.0
         self.reference[unit] = LEAST_REFERENCE
 
     def _measure(self, unit: Ints, value: Floats, known: Bools) -> Floats:
@@ -325,9 +406,11 @@ class MultivariateDetector(Detector):
         if missing.any():
             rows = np.flatnonzero(missing.any(axis=1))
             z[rows] = self._impute(unit[rows], z[rows], missing[rows])
-        smoothed = self._of("smoothed")[unit]
+        smoothed, quick = self._of("smoothed")[unit], self._of("quick")[unit]
         smoothed = smoothed + SMOOTHING * (z - smoothed)
-        self._of("smoothed")[unit] = smoothed
+        quick = quick + QUICK_SMOOTHING * (z - quick)
+        smoothed = np.where(np.abs(quick - smoothed) > JUMP, quick, smoothed)
+        self._of("smoothed")[unit], self._of("quick")[unit] = smoothed, quick
         parts = self._parts(unit, smoothed)
         total = np.zeros(unit.shape[0])
         for j in range(self.width):
@@ -372,3 +455,8 @@ class MultivariateDetector(Detector):
             if int(self.active[unit]) >> j & 1
         ]
         return sorted(found, key=lambda c: (-c.share, c.channel))
+
+
+def _find_block_rows(fit_rows: NDArray[np.int32]) -> NDArray[np.int32]:
+    found: NDArray[np.int32] = np.maximum((fit_rows * BLOCK_SHARE).astype(np.int32), 1)
+    return found

@@ -107,9 +107,9 @@ def _make_blank() -> dict[str, NDArray[Any]]:
 
 
 def find_new(bank: Bank) -> Bools:
-    """Slots that have heard nothing yet, seeded or not."""
+    """Slots that have heard nothing yet, seeded or not; one that begins anew after work keeps its own spread."""
     detector = _detector_of(bank)
-    new: Bools = detector.last_us == NEVER
+    new: Bools = (detector.last_us == NEVER) & (detector.credit == 0.0)
     return new
 
 

@@ -81,9 +81,9 @@ def pool(states: Arrays) -> dict[str, NDArray[Any]] | None:
 
 
 def find_new(bank: Bank) -> Bools:
-    """Units that have heard nothing yet, and those that a prior still speaks for."""
+    """Units that have heard nothing yet and were never reset, and those that a prior still speaks for."""
     detector = _detector_of(bank)
-    new: Bools = detector.row_us == NEVER
+    new: Bools = (detector.row_us == NEVER) & ~detector.restarted
     if detector.prior is not None:
         new = new | (detector.prior.rows_seen > 0)
     return new

@@ -1,0 +1,144 @@
+"""One job of training or backtesting, from the request as JSON to its result; whoever runs it, it is the same."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from anomaly.backtest.run import BacktestRequest, run_backtest
+from anomaly.training.live import find_priors
+from anomaly.training.progress import Progress, Step, Tell
+from anomaly.training.record import encode_prior, find_content_sha256
+from anomaly.training.train import TrainRequest, train
+from domain.audit import Actor
+from domain.errors import ForewarnError, NotFoundError
+from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState
+from domain.profile import Profile
+from domain.profile_json import profile_from_json, profile_to_json
+from store.history import HistoryLevel
+from store.model_jobs import ModelJob, finish_job, note_progress
+from store.models import NewModel, load_scoring_models, record_model
+from store.pool import Connection, transaction
+
+log = logging.getLogger(__name__)
+
+TRAIN, BACKTEST = "train", "backtest"
+
+
+def train_request_to_json(request: TrainRequest) -> dict[str, Any]:
+    """What `model_job.request` holds of a training."""
+    return asdict(request)
+
+
+def backtest_request_to_json(request: BacktestRequest, proposed_model_id: int | None) -> dict[str, Any]:
+    """What `model_job.request` holds of a backtest."""
+    return {
+        "model": request.model,
+        "firmware": request.firmware,
+        "since": request.since,
+        "until": request.until,
+        "level": request.level,
+        "settle_s": request.settle.total_seconds(),
+        "proposed_profile": None if request.proposed_profile is None else profile_to_json(request.proposed_profile),
+        "proposed_model_id": proposed_model_id,
+    }
+
+
+def run_job(conn: Connection, job: ModelJob, tell: Tell) -> str | None:
+    """Runs a job that this session has begun, and records what came of it: None, or the error in words.
+
+    A database that goes away is not caught: the job stays RUNNING and is begun again by whoever comes next.
+    """
+    try:
+        result, model_id = _run(conn, job, _tell_store_too(conn, job.id, tell))
+    except ForewarnError as error:
+        finish_job(conn, job.id, error=str(error))
+        return str(error)
+    except (ArithmeticError, LookupError, ValueError, TypeError, AssertionError) as error:
+        log.exception("job %d failed", job.id)
+        finish_job(conn, job.id, error=f"{type(error).__name__}: {error}")
+        return f"{type(error).__name__}: {error}"
+    finish_job(conn, job.id, result=result, model_id=model_id)
+    return None
+
+
+def _tell_store_too(conn: Connection, job_id: int, tell: Tell) -> Tell:
+    def both(step: Step) -> None:
+        note_progress(conn, job_id, step.share, step.seconds_left, step.message)
+        tell(step)
+
+    return both
+
+
+def _run(conn: Connection, job: ModelJob, tell: Tell) -> tuple[dict[str, Any], int | None]:
+    progress = Progress(tell)
+    if job.kind == TRAIN:
+        return _run_training(conn, job, progress)
+    return _run_backtest(conn, job, progress), None
+
+
+def _run_training(conn: Connection, job: ModelJob, progress: Progress) -> tuple[dict[str, Any], int | None]:
+    asked = job.request
+    request = TrainRequest(asked["model"], asked["firmware"], _instant(asked["since"]), _instant(asked["until"]))
+    trained = train(conn, request, progress)
+    arrays, description = encode_prior(trained.prior)
+    new = NewModel(
+        kind=ModelKind.FLEET_PRIOR,
+        model=request.model,
+        firmware=request.firmware,
+        description=description,
+        arrays=arrays,
+        sha256=find_content_sha256(arrays, description),
+        provenance=trained.provenance | {"job": job.id},
+    )
+    actor = Actor(job.requested_by, "engineer", MODEL_PERMISSION.value)
+    with transaction(conn):
+        made = record_model(conn, actor, new, datetime.now(UTC))
+    progress.note(1.0, f"registered as {made.code}")
+    return {"code": made.code, "provenance": trained.provenance}, made.id
+
+
+def _run_backtest(conn: Connection, job: ModelJob, progress: Progress) -> dict[str, Any]:
+    asked = job.request
+    proposed = asked["proposed_profile"]
+    request = BacktestRequest(
+        model=asked["model"],
+        firmware=asked["firmware"],
+        since=_instant(asked["since"]),
+        until=_instant(asked["until"]),
+        level=None if asked["level"] is None else HistoryLevel(asked["level"]),
+        settle=timedelta(seconds=asked["settle_s"]),
+        proposed_profile=None if proposed is None else profile_from_json(proposed),
+    )
+    model_id = asked["proposed_model_id"]
+    models = load_scoring_models(conn, [ModelState.LIVE], [] if model_id is None else [model_id])
+    own = [m for m in models if m.model == request.model and m.kind == ModelKind.FLEET_PRIOR]
+    live = [m for m in own if m.state == ModelState.LIVE]
+    chosen = next((m for m in own if m.id == model_id), None)
+    if model_id is not None and chosen is None:
+        raise NotFoundError(f"(model {model_id} of {request.model})")
+    beside = live if chosen is None else [*(m for m in live if m.firmware != chosen.firmware), chosen]
+    return run_backtest(conn, request, find_priors(live), find_priors(beside), progress)
+
+
+def propose_monitor(profile: Profile, key: str, changes: Mapping[str, Any]) -> Profile:
+    """The profile with these fields of one monitor changed.
+
+    Raises
+    ------
+    NotFoundError, ValueError
+        It has no such monitor, or a monitor has no such field.
+    """
+    monitor = profile.find_monitor(key)
+    if monitor is None:
+        raise NotFoundError(f"(monitor {key!r} of {profile.model})")
+    try:
+        changed = replace(monitor, **changes)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    return replace(profile, monitors=tuple(changed if m.key == key else m for m in profile.monitors))
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
