@@ -117,6 +117,7 @@ class TicketPolicy:
     quiet_h: float = 2.0  # rule 6: quiet period that makes an order ready to verify
     reopen_days: float = 14.0  # rule 7
     false_alarms_flag_monitor: int = 3  # rule 7
+    vain_per_1000_days: float = 1.0  # tickets in vain that one monitor may cause per 1,000 device-days
     maintenance_timeout_h: float = 8.0  # rule 5
     gateway_devices: int = 3  # rule 8: devices offline behind one gateway
     storm_devices: int = 5  # rule 8: devices of one site ...

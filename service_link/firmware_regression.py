@@ -160,7 +160,7 @@ def _record_look(
     with conn.transaction():
         judged = load_judged(conn, since=now - LATELY)
         before = {(j.line.measure, j.line.subject): j.p_valid for j in judged.pop(state.release, [])}
-        valid = [find_valid_p(line.p, look, before.get((line.measure, line.subject), 1.0)) for line in lines]
+        valid = [find_valid_p(line.p, before.get((line.measure, line.subject), 1.0)) for line in lines]
         others = [j.p_valid for of_release in judged.values() for j in of_release]
         found: list[Judged] = []
         for line, p_valid, q in zip(lines, valid, adjust_false_discovery([*valid, *others]), strict=False):

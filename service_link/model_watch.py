@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from service_link.firmware_regression import watch_releases
+from service_link.monitor_feedback import watch_monitors
 from service_link.settings import ServiceLinkSettings
 from store.pool import DATABASE_GONE, RETRYABLE, Connection, open_connection
 from store.releases import try_lock_model_watch
@@ -35,7 +36,7 @@ def watch_models(settings: ServiceLinkSettings, stop: threading.Event) -> None:
 
 def watch_round(conn: Connection, now: datetime, keep_on: Callable[[], bool] = lambda: True) -> None:
     """One round of everything; what fails is logged and keeps nothing else from its turn."""
-    for work in (_watch_releases,):
+    for work in (_watch_releases, _watch_monitors):
         if not keep_on():
             return
         try:
@@ -51,3 +52,8 @@ def watch_round(conn: Connection, now: datetime, keep_on: Callable[[], bool] = l
 def _watch_releases(conn: Connection, now: datetime, keep_on: Callable[[], bool]) -> None:
     for code in watch_releases(conn, now, keep_on):
         log.info("proposed %s for a firmware release", code)
+
+
+def _watch_monitors(conn: Connection, now: datetime, keep_on: Callable[[], bool]) -> None:
+    for code in watch_monitors(conn, now):
+        log.info("proposed %s from outcomes of orders", code)

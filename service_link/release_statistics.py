@@ -3,8 +3,8 @@
 Levels: where enough devices were not updated (controls), the changes of the updated ones are compared with theirs
 (Mann-Whitney), so that what befell all of them is nobody's fault; else they are compared with no change (Wilcoxon's
 signed ranks). Effects are Hodges-Lehmann estimates with their distribution-free intervals. Rates: the conditional test
-of two Poisson rates. Looks: the k-th look at a release costs the share 1 / (k (k + 1)) of the allowed error, so all
-looks together cost no more than one.
+of two Poisson rates. Looks: there are at most ten at a release, by a fixed scale of device-hours, and each may spend a
+tenth of the allowed error, so all looks together cost no more than one.
 
 Source: Wilcoxon 1945; Mann and Whitney 1947; Hodges and Lehmann 1963; Przyborowski and Wilenski 1940; Clopper and
 Pearson 1934; Lan and DeMets 1983 (spending the error); Johari et al. 2022 (p-values that are valid at every look).
@@ -27,6 +27,7 @@ EXACT_PAIRS = 50  # exact distribution of signed ranks up to here, the normal on
 EXACT_PRODUCT = 2_500  # the same of two samples, by the product of their sizes
 FIRST_LOOK_HOURS = 60.0  # ten devices for six hours
 LOOK_FACTOR = 2.0
+MOST_LOOKS = 10  # the eleventh would be due at more hours than a release can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,20 +150,20 @@ def _to_ratio(share: float, exposures: float) -> float | None:
     return None if share >= 1.0 else share / (1.0 - share) * exposures
 
 
-def find_valid_p(p: float, look: int, before: float = 1.0) -> float:
-    """The p-value that holds whenever one stops looking: the smallest so far of p over its look's share of the error.
+def find_valid_p(p: float, before: float = 1.0) -> float:
+    """The p-value that holds whenever one stops looking: the smallest of all looks so far over its share of the error.
 
-    The shares 1 / (k (k + 1)) of all looks sum up to one, so that under the null hypothesis the chance that it ever
-    falls to alpha is at most alpha.
+    Under the null hypothesis the chance that it ever falls to alpha is at most alpha, however the looks depend on each
+    other (Bonferroni over all looks that there can be).
 
     Parameters
     ----------
-    look
-        The number of this look, from 1 on.
+    p
+        Of this look alone.
     before
         What this function gave at the look before.
     """
-    return min(before, p * look * (look + 1), 1.0)
+    return min(before, p * MOST_LOOKS, 1.0)
 
 
 def find_next_look_hours(hours: float) -> float:

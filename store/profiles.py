@@ -117,6 +117,17 @@ def load_profiles(conn: Connection) -> dict[str, Profile]:
     return {p.model: p for p in profiles}
 
 
+LOAD_PROFILE_VERSIONS = "SELECT device_model_id, body FROM device_model_profile ORDER BY device_model_id, version"
+
+
+def load_profile_versions(conn: Connection) -> dict[int, list[Profile]]:
+    """Every version of every profile, by the id of its model, the current one last."""
+    versions: dict[int, list[Profile]] = {}
+    for model_id, body in conn.execute(LOAD_PROFILE_VERSIONS):
+        versions.setdefault(model_id, []).append(profile_from_json(body))
+    return versions
+
+
 LOAD_PROFILE = """
     SELECT p.body FROM device_model m JOIN device_model_profile p ON p.device_model_id = m.id
     WHERE m.key = %(model)s AND p.version = coalesce(%(version)s, m.current_version)

@@ -109,6 +109,28 @@ CREATE TABLE drift_alert (
 CREATE UNIQUE INDEX drift_alert_one_open ON drift_alert (device_model_id, is_simulated, kind, subject, firmware)
     WHERE ended_at IS NULL;
 
+-- What outcomes of closed orders say of a monitor, and of all monitors of one rule together (monitor '').
+CREATE TABLE monitor_quality (
+    device_model_id integer NOT NULL REFERENCES device_model,
+    is_simulated boolean NOT NULL,
+    rule text NOT NULL,
+    monitor text NOT NULL,
+    profile_version integer NOT NULL,
+    confirmed integer NOT NULL,
+    sensor_fault integer NOT NULL,
+    no_fault_found integer NOT NULL,
+    false_alarm integer NOT NULL,
+    precision_mean double precision NOT NULL,
+    precision_low double precision NOT NULL,
+    precision_high double precision NOT NULL,
+    tickets integer NOT NULL,
+    device_days double precision NOT NULL,
+    allowed_rate double precision NOT NULL,
+    is_over_budget boolean NOT NULL,
+    judged_at timestamptz NOT NULL,
+    PRIMARY KEY (device_model_id, is_simulated, rule, monitor)
+);
+
 CREATE SEQUENCE threshold_proposal_number;
 CREATE TABLE threshold_proposal (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -116,7 +138,7 @@ CREATE TABLE threshold_proposal (
     device_model_id integer NOT NULL REFERENCES device_model,
     monitor text NOT NULL,
     profile_version integer NOT NULL,
-    state text NOT NULL CHECK (state IN ('PROPOSED', 'BACKTESTED', 'ACCEPTED', 'REJECTED')),
+    state text NOT NULL CHECK (state IN ('PROPOSED', 'BACKTESTED', 'ENDORSED', 'ACCEPTED', 'REJECTED')),
     raise_at double precision NOT NULL,  -- as it is in that profile version
     clear_at double precision NOT NULL,
     proposed_raise_at double precision NOT NULL,
@@ -139,10 +161,10 @@ CREATE TABLE threshold_proposal (
     CHECK (endorsed_by_id IS NULL OR decided_by_id IS NULL OR state <> 'ACCEPTED' OR endorsed_by_id <> decided_by_id)
 );
 CREATE UNIQUE INDEX threshold_proposal_one_open ON threshold_proposal (device_model_id, monitor)
-    WHERE state IN ('PROPOSED', 'BACKTESTED');
+    WHERE state IN ('PROPOSED', 'BACKTESTED', 'ENDORSED');
 
-GRANT SELECT, INSERT, UPDATE ON firmware_release, firmware_regression, distribution_day, drift_day TO forewarn_app;
-GRANT DELETE ON distribution_day, drift_day TO forewarn_app;
+GRANT SELECT, INSERT, UPDATE ON firmware_release, firmware_regression, distribution_day, drift_day, monitor_quality TO forewarn_app;
+GRANT DELETE ON distribution_day, drift_day, monitor_quality TO forewarn_app;
 GRANT SELECT, INSERT ON firmware_regression_proposal TO forewarn_app;
 GRANT SELECT, INSERT ON drift_alert TO forewarn_app;
 GRANT UPDATE (ended_at) ON drift_alert TO forewarn_app;
@@ -154,11 +176,11 @@ GRANT USAGE ON SEQUENCE threshold_proposal_number, threshold_proposal_id_seq, dr
 
 COMMENT ON TABLE firmware_release IS 'A firmware version that reached devices of a model lately, and how far its comparison is.';
 COMMENT ON COLUMN firmware_release.device_hours IS 'Hours of its devices on the new version that can be compared, at most 168 of each.';
-COMMENT ON COLUMN firmware_release.looks IS 'How many tests were made; every one costs a part of the allowed error.';
+COMMENT ON COLUMN firmware_release.looks IS 'How many tests were made, of ten at most; every one costs a tenth of the allowed error.';
 COMMENT ON COLUMN firmware_release.controls IS 'Devices of the model that were not updated in that time, at the last look.';
 COMMENT ON TABLE firmware_regression IS 'Before and after an update, each device against itself: breach rates by fault group, level and spread by signal.';
 COMMENT ON COLUMN firmware_regression.p IS 'Of the last look alone.';
-COMMENT ON COLUMN firmware_regression.p_valid IS 'Valid at every look: the smallest of p * look * (look + 1) so far, at most 1.';
+COMMENT ON COLUMN firmware_regression.p_valid IS 'Valid at every look: ten times the smallest p so far, as there are at most ten looks; at most 1.';
 COMMENT ON COLUMN firmware_regression.q IS 'p_valid after false-discovery correction over all that is compared of all releases.';
 COMMENT ON COLUMN firmware_regression.share IS 'Which share of the way from the usual level to the limit of `monitor` was used up; below 0: away from it.';
 COMMENT ON TABLE firmware_regression_proposal IS 'That a CAPA was proposed (or joined) for a release and fault group: once.';
@@ -166,6 +188,10 @@ COMMENT ON TABLE distribution_day IS 'Histograms of a day: hourly means of senso
 COMMENT ON TABLE drift_day IS 'Population stability index of the last week against the reference, day by day.';
 COMMENT ON COLUMN drift_day.usual_psi IS 'The largest index of a week of the reference against the rest of it.';
 COMMENT ON TABLE drift_alert IS 'A drift that was said (model.drift); open until it is over.';
+COMMENT ON TABLE monitor_quality IS 'Precision of a monitor by the outcomes of its orders, and the tickets it opened against those it may open.';
+COMMENT ON COLUMN monitor_quality.precision_mean IS 'Of the Beta posterior (Jeffreys prior); low and high bound 95 % of it.';
+COMMENT ON COLUMN monitor_quality.tickets IS 'Orders of the last 30 days that it was behind.';
+COMMENT ON COLUMN monitor_quality.allowed_rate IS 'Tickets per 1,000 device-days: those that may be in vain, over the share that is.';
 COMMENT ON TABLE threshold_proposal IS 'A threshold that the machine proposes from outcomes of orders; people decide, after its backtest.';
 COMMENT ON COLUMN threshold_proposal.endorsed_by IS 'The first of two people, on safety-critical models.';
 COMMENT ON COLUMN threshold_proposal.made_version IS 'The profile version that accepting made.';

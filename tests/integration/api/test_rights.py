@@ -24,6 +24,7 @@ BODIES = {
     "/work-orders/{code}/transitions": {"to": "TRIAGED"},
     "/work-orders/{code}/notes": {"body": "test"},
     "/capas/{code}/transitions": {"to": "OPEN", "reason": "test"},
+    "/threshold-proposals/{code}/transitions": {"to": "REJECTED", "reason": "test"},
     "/users": {"name": "x", "full_name": "X", "roles": ["customer"]},
     "/users/{name}": {"reason": "test"},
     "/users/{name}/password-reset": {"reason": "test"},

@@ -60,7 +60,8 @@ def test_a_level_is_worse_when_it_used_up_a_fifth_of_its_way(
 ) -> None:
     way = find_way(PROFILE, CURRENT, 1.0, move)
     assert way is not None
-    assert (way.monitor.key, way.share) == (monitor, pytest.approx(share))
+    assert way.monitor.key == monitor
+    assert way.share == pytest.approx(share)
     assert find_level_verdict(CURRENT, move, way) is verdict
 
 

@@ -1,0 +1,265 @@
+"""Proposed thresholds: made by the machine with their grounds, backtested, decided by people; audited, signed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from domain.audit import Actor, AuditEntry, Signature, find_content_sha256
+from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
+from domain.monitor_quality import Threshold
+from domain.profile import Monitor, Profile
+from domain.threshold_proposal import SIGNED, ProposalFacts, ProposalState, find_proposal_refusal
+from store.audit import record_audit, to_jsonb
+from store.pool import Connection
+from store.profiles import load_profile, record_profile
+
+ENTITY = "threshold_proposal"
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdProposal:
+    """One proposed threshold; `basis` and `backtest` are what docs/how-to/monitor-quality.md says."""
+
+    id: int
+    code: str
+    device_model_id: int
+    model: str
+    safety_critical: bool
+    monitor: str
+    profile_version: int
+    state: str
+    raise_at: float
+    clear_at: float
+    proposed_raise_at: float
+    proposed_clear_at: float
+    basis: Mapping[str, Any]
+    backtest: Mapping[str, Any] | None
+    backtested_at: datetime | None
+    endorsed_by_id: int | None
+    endorsed_by: str | None
+    endorsed_at: datetime | None
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str
+    made_version: int | None
+    row_version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+_SELECT = """
+    SELECT t.id, t.code, t.device_model_id, m.key AS model, m.safety_critical, t.monitor, t.profile_version, t.state,
+        t.raise_at, t.clear_at, t.proposed_raise_at, t.proposed_clear_at, t.basis, t.backtest, t.backtested_at,
+        t.endorsed_by_id, t.endorsed_by, t.endorsed_at, t.decided_by, t.decided_at, t.reason, t.made_version,
+        t.row_version, t.created_at, t.updated_at
+    FROM threshold_proposal t JOIN device_model m ON m.id = t.device_model_id
+"""
+LOAD_PROPOSAL = f"{_SELECT} WHERE t.code = %s"
+LOCK_PROPOSAL = f"{_SELECT} WHERE t.code = %s FOR UPDATE OF t"
+LIST_PROPOSALS = f"""
+    {_SELECT}
+    WHERE (%(states)s::text[] = '{{}}' OR t.state = ANY (%(states)s))
+        AND (%(model)s::text IS NULL OR m.key = %(model)s) AND (%(monitor)s::text IS NULL OR t.monitor = %(monitor)s)
+    ORDER BY t.id DESC LIMIT %(limit)s
+"""
+
+
+def load_threshold_proposal(conn: Connection, code: str) -> ThresholdProposal | None:
+    """The proposal of that code, or None."""
+    with conn.cursor(row_factory=class_row(ThresholdProposal)) as cursor:
+        return cursor.execute(LOAD_PROPOSAL, (code,)).fetchone()
+
+
+def load_threshold_proposals(
+    conn: Connection,
+    *,
+    states: Sequence[str] = (),
+    model: str | None = None,
+    monitor: str | None = None,
+    limit: int = 200,
+) -> list[ThresholdProposal]:
+    """Proposals, the newest first."""
+    values = {"states": list(states), "model": model, "monitor": monitor, "limit": limit}
+    with conn.cursor(row_factory=class_row(ThresholdProposal)) as cursor:
+        return cursor.execute(LIST_PROPOSALS, values).fetchall()
+
+
+# One open proposal a monitor; and none again for a threshold that was rejected, until the monitor is another.
+PROPOSE = """
+    INSERT INTO threshold_proposal (code, device_model_id, monitor, profile_version, state, raise_at, clear_at,
+        proposed_raise_at, proposed_clear_at, basis, created_at, updated_at)
+    SELECT 'TP-' || extract(year FROM %(now)s::timestamptz)::text || '-'
+            || to_char(nextval('threshold_proposal_number'), 'FM9999999999990000'),
+        m.id, %(monitor)s, %(profile_version)s, 'PROPOSED', %(raise_at)s, %(clear_at)s, %(proposed_raise_at)s,
+        %(proposed_clear_at)s, %(basis)s, %(now)s, %(now)s
+    FROM device_model m WHERE m.key = %(model)s
+    ON CONFLICT DO NOTHING RETURNING code
+"""
+IS_KNOWN = """
+    SELECT EXISTS (SELECT FROM threshold_proposal t JOIN device_model m ON m.id = t.device_model_id
+        WHERE m.key = %(model)s AND t.monitor = %(monitor)s
+            AND (t.state IN ('PROPOSED', 'BACKTESTED', 'ENDORSED')
+                OR (t.state = 'REJECTED' AND t.raise_at = %(raise_at)s
+                    AND (t.basis ->> 'in_vain')::integer * 2 > %(in_vain)s)))
+"""
+
+
+def propose_threshold(
+    conn: Connection,
+    actor: Actor,
+    profile: Profile,
+    monitor: Monitor,
+    found: Threshold,
+    basis: Mapping[str, Any],
+    now: datetime,
+) -> str | None:
+    """The code of the new proposal, audited; None while one is open, or after this threshold was rejected until twice
+    as many orders were in vain."""
+    values: dict[str, Any] = {
+        "model": profile.model,
+        "monitor": monitor.key,
+        "profile_version": profile.version,
+        "raise_at": monitor.raise_at,
+        "clear_at": monitor.raise_at if monitor.clear_at is None else monitor.clear_at,
+        "proposed_raise_at": found.raise_at,
+        "proposed_clear_at": found.clear_at,
+        "basis": to_jsonb(basis),
+        "in_vain": found.in_vain,
+        "now": now,
+    }
+    known = conn.execute(IS_KNOWN, values).fetchone()
+    if known is not None and known[0]:
+        return None
+    row = conn.execute(PROPOSE, values).fetchone()
+    if row is None:
+        return None
+    after = {name: values[name] for name in ("model", "monitor", "raise_at", "proposed_raise_at", "proposed_clear_at")}
+    record_audit(conn, actor, AuditEntry("threshold.proposed", ENTITY, row[0], None, after | {"basis": basis}))
+    return str(row[0])
+
+
+RECORD_BACKTEST = """
+    UPDATE threshold_proposal SET state = 'BACKTESTED', backtest = %(backtest)s, backtested_at = %(now)s,
+        row_version = row_version + 1, updated_at = %(now)s
+    WHERE code = %(code)s AND state IN ('PROPOSED', 'BACKTESTED')
+"""
+
+
+def record_backtest(conn: Connection, actor: Actor, code: str, backtest: Mapping[str, Any], now: datetime) -> bool:
+    """Attaches what the production evaluator made of the proposed threshold; False when it is decided already.
+
+    The seam to whatever runs backtests: `make_proposed_profile` is what it evaluates beside the current profile.
+    """
+    if conn.execute(RECORD_BACKTEST, {"backtest": to_jsonb(backtest), "now": now, "code": code}).rowcount == 0:
+        return False
+    record_audit(conn, actor, AuditEntry("threshold.backtested", ENTITY, code, None, {"backtest": backtest}))
+    return True
+
+
+def make_proposed_profile(profile: Profile, proposal: ThresholdProposal) -> Profile:
+    """The profile with the proposed threshold, at the next version."""
+    monitors = tuple(
+        replace(m, raise_at=proposal.proposed_raise_at, clear_at=proposal.proposed_clear_at)
+        if m.key == proposal.monitor
+        else m
+        for m in profile.monitors
+    )
+    return replace(profile, monitors=monitors, version=profile.version + 1)
+
+
+DECIDE = """
+    UPDATE threshold_proposal SET state = %(state)s, reason = %(reason)s,
+        endorsed_by_id = CASE WHEN %(state)s = 'ENDORSED' THEN %(by_id)s::bigint ELSE endorsed_by_id END,
+        endorsed_by = CASE WHEN %(state)s = 'ENDORSED' THEN %(by)s ELSE endorsed_by END,
+        endorsed_at = CASE WHEN %(state)s = 'ENDORSED' THEN %(now)s::timestamptz ELSE endorsed_at END,
+        decided_by_id = CASE WHEN %(state)s <> 'ENDORSED' THEN %(by_id)s::bigint END,
+        decided_by = CASE WHEN %(state)s <> 'ENDORSED' THEN %(by)s END,
+        decided_at = CASE WHEN %(state)s <> 'ENDORSED' THEN %(now)s::timestamptz END,
+        made_version = %(made_version)s, row_version = row_version + 1, updated_at = %(now)s
+    WHERE id = %(id)s
+"""
+RECORD_SIGNATURE = """
+    INSERT INTO signature (entity, entity_id, entity_version, content_sha256, signer_id, printed_name, meaning)
+    VALUES ('threshold_proposal', %s, %s, %s, %s, %s, %s)
+"""
+
+
+def record_proposal_decision(
+    conn: Connection,
+    actor: Actor,
+    code: str,
+    to: ProposalState,
+    *,
+    reason: str,
+    signature: Signature | None,
+    expected_row_version: int | None,
+    now: datetime,
+) -> ThresholdProposal:
+    """The proposal as a person decided it. Accepting applies the profile's next version in the same transaction.
+
+    Raises
+    ------
+    NotFoundError, RowVersionConflictError
+        There is no such proposal, or it has moved since the caller saw it.
+    GuardRefusedError
+        The life-cycle refuses it; `guard` is a value of `domain.threshold_proposal.ProposalGuard`.
+    """
+    with conn.cursor(row_factory=class_row(ThresholdProposal)) as cursor:
+        proposal = cursor.execute(LOCK_PROPOSAL, (code,)).fetchone()
+    if proposal is None:
+        raise NotFoundError(code)
+    if expected_row_version is not None and proposal.row_version != expected_row_version:
+        raise RowVersionConflictError(f"{code} is at version {proposal.row_version}, not {expected_row_version}.")
+    profile = load_profile(conn, proposal.model)
+    assert profile is not None
+    monitor = profile.find_monitor(proposal.monitor)
+    facts = ProposalFacts(
+        state=ProposalState(proposal.state),
+        safety_critical=proposal.safety_critical,
+        endorsed_by_id=proposal.endorsed_by_id,
+        actor_id=actor.user_id,
+        has_signature=signature is not None and signature.signer_id == actor.user_id,
+        monitor_is_same=monitor is not None
+        and monitor.raise_at == proposal.raise_at
+        and (monitor.raise_at if monitor.clear_at is None else monitor.clear_at) == proposal.clear_at,
+    )
+    refusal = find_proposal_refusal(to, facts, reason=reason)
+    if refusal is not None:
+        raise GuardRefusedError(refusal.guard, refusal.detail)
+    made_version = None
+    if to is ProposalState.ACCEPTED:
+        made = make_proposed_profile(profile, proposal)
+        record_profile(conn, made, actor.name)
+        made_version = made.version
+    values = {"id": proposal.id, "state": to, "reason": reason, "by": actor.name, "by_id": actor.user_id}
+    conn.execute(DECIDE, values | {"made_version": made_version, "now": now})
+    decided = load_threshold_proposal(conn, code)
+    assert decided is not None
+    if to in SIGNED and signature is not None:
+        content = {
+            "code": code,
+            "state": to,
+            "monitor": proposal.monitor,
+            "raise_at": proposal.proposed_raise_at,
+            "clear_at": proposal.proposed_clear_at,
+            "basis": proposal.basis,
+            "backtest": proposal.backtest,
+        }
+        conn.execute(
+            RECORD_SIGNATURE,
+            (
+                proposal.id,
+                decided.row_version,
+                find_content_sha256(content),
+                signature.signer_id,
+                signature.printed_name,
+                signature.meaning,
+            ),
+        )
+    action = f"threshold.{to.value.lower()}"
+    after = {"state": to, "made_version": made_version}
+    record_audit(conn, actor, AuditEntry(action, ENTITY, code, {"state": proposal.state}, after, reason))
+    return decided

@@ -1,0 +1,221 @@
+"""Outcomes of closed orders change what is known of their monitors; thresholds are proposed, and people decide."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from scipy.stats import beta
+
+from domain.audit import Actor, Signature
+from domain.breach import BreachKind, Severity
+from domain.errors import GuardRefusedError, RowVersionConflictError
+from domain.monitor_quality import Outcomes
+from domain.profile import Direction, Monitor, MonitorRule, TicketPolicy
+from domain.roles import Permission
+from domain.threshold_proposal import ProposalState
+from service_link.monitor_feedback import find_precision, watch_monitors
+from store.audit import verify_chain
+from store.monitor_quality import MonitorQuality, load_quality
+from store.profiles import load_profile, record_profile
+from store.threshold_proposals import (
+    ThresholdProposal,
+    load_threshold_proposals,
+    make_proposed_profile,
+    record_backtest,
+    record_proposal_decision,
+)
+from tests.support.databases import Database
+from tests.support.service_world import World, actor, make_profile, open_world
+
+LIMIT = Monitor(
+    "current_high",
+    MonitorRule.LIMIT,
+    BreachKind.LIMIT,
+    Severity.MAJOR,
+    "motor_wear",
+    ("current",),
+    Direction.HIGH,
+    raise_at=1.0,
+    clear_at=0.8,
+)
+SECOND = replace(LIMIT, key="current_odd", rule=MonitorRule.ADAPTIVE, kind=BreachKind.ANOMALY, raise_at=8, clear_at=4)
+MACHINE = Actor("service-link", "", "")
+
+
+@pytest.fixture
+def world(database: Database) -> Iterator[World]:
+    """Two device models: of the safety-critical PUMP two people decide."""
+    with open_world(database.url) as made:
+        for model, critical in (("PUMP", True), ("LAMP", False)):
+            profile = make_profile(model, safety_critical=critical, policy=TicketPolicy())
+            record_profile(made.conn, replace(profile, version=2, monitors=(LIMIT, SECOND)), "test")
+        site = made.add_site("S")
+        for n in range(12):
+            made.add_device(f"P-{n}", site, model="PUMP", known_for=timedelta(days=60))
+            made.add_device(f"L-{n}", site, model="LAMP", known_for=timedelta(days=60))
+        yield made
+
+
+def close(world: World, serial: str, outcome: str, peak: float, monitor: str = "current_high") -> None:
+    """An order for a breach of that peak, closed with that outcome."""
+    decided = world.decide(serial, monitor=monitor)
+    world.conn.execute(
+        "UPDATE breach SET peak = %s, profile_version = 2 WHERE id IN"
+        " (SELECT breach_id FROM work_order_breach WHERE work_order_id = %s)",
+        (peak, decided.work_order_id),
+    )
+    world.conn.execute(
+        "UPDATE work_order SET state = 'CLOSED', outcome = %s, closed_at = %s WHERE id = %s",
+        (outcome, world.now, decided.work_order_id),
+    )
+
+
+def find_quality(world: World, model: str = "PUMP", monitor: str = "current_high") -> MonitorQuality:
+    (found,) = [q for q in load_quality(world.conn, model=model) if q.monitor == monitor and not q.is_simulated]
+    return found
+
+
+def make_proposal(world: World, prefix: str = "P") -> ThresholdProposal:
+    for n, peak in enumerate((1.1, 1.2, 1.3)):
+        close(world, f"{prefix}-{n}", "FALSE_ALARM", peak)
+    close(world, f"{prefix}-3", "CONFIRMED", 2.3)
+    (code,) = watch_monitors(world.conn, world.now)
+    (proposal,) = load_threshold_proposals(world.conn)
+    assert proposal.code == code
+    return proposal
+
+
+def decide(
+    world: World, code: str, to: ProposalState, who: str, user_id: int, version: int | None = None
+) -> ThresholdProposal:
+    with world.conn.transaction():
+        return record_proposal_decision(
+            world.conn,
+            actor(who, Permission.PROFILE_WRITE, user_id),
+            code,
+            to,
+            reason="as the backtest says",
+            signature=Signature(user_id, who.title(), "Reviewed"),
+            expected_row_version=version,
+            now=world.now,
+        )
+
+
+def test_outcomes_change_precision_and_budget(world: World) -> None:
+    assert watch_monitors(world.conn, world.now) == []
+    before = find_quality(world)
+    assert (before.precision_mean, before.tickets) == (0.5, 0)
+    assert before.allowed_rate == pytest.approx(2.0)
+    close(world, "P-0", "CONFIRMED", 2.0)
+    close(world, "P-1", "SENSOR_FAULT", 2.0)
+    close(world, "P-2", "NO_FAULT_FOUND", 1.1)
+    close(world, "P-3", "FALSE_ALARM", 9.0, monitor="current_odd")
+    world.decide("P-4")
+    watch_monitors(world.conn, world.now)
+    after = find_quality(world)
+    assert (after.confirmed, after.sensor_fault, after.no_fault_found, after.false_alarm) == (1, 1, 1, 0)
+    assert after.precision_mean == pytest.approx(2.5 / 4)
+    assert after.precision_low == pytest.approx(beta.ppf(0.025, 2.5, 1.5))
+    assert after.precision_high == pytest.approx(beta.ppf(0.975, 2.5, 1.5))
+    assert after.tickets == 4
+    assert after.device_days == pytest.approx(12 * 30)
+    assert after.allowed_rate == pytest.approx(1.0 / (1 - 2.5 / 4))
+    assert after.is_over_budget  # 11 per 1,000 device-days
+    assert find_quality(world, monitor="current_odd").false_alarm == 1
+    detectors = {q.rule: q for q in load_quality(world.conn, model="PUMP") if q.monitor == "" and not q.is_simulated}
+    assert (detectors["limit"].confirmed, detectors["adaptive"].false_alarm) == (1, 1)
+    # A monitor that was changed begins anew; one that was not keeps what is known of it.
+    profile = load_profile(world.conn, "PUMP")
+    assert profile is not None
+    record_profile(world.conn, replace(profile, version=3, monitors=(replace(LIMIT, raise_at=1.5), SECOND)), "test")
+    watch_monitors(world.conn, world.now)
+    assert find_quality(world).precision_mean == 0.5
+    assert find_quality(world, monitor="current_odd").false_alarm == 1
+
+
+def test_precision_is_what_beta_says() -> None:
+    for useful, in_vain in ((0, 0), (3, 0), (0, 7), (40, 2)):
+        found = find_precision(Outcomes(confirmed=useful, false_alarm=in_vain))
+        assert found.low < found.mean < found.high
+        assert found.high == pytest.approx(beta.ppf(0.975, useful + 0.5, in_vain + 0.5))
+
+
+def test_a_threshold_is_proposed_once_with_its_grounds(world: World) -> None:
+    proposal = make_proposal(world)
+    assert (proposal.model, proposal.monitor, proposal.state) == ("PUMP", "current_high", "PROPOSED")
+    assert proposal.raise_at == 1.0
+    assert proposal.proposed_raise_at == pytest.approx(1.4)
+    assert proposal.proposed_clear_at == pytest.approx(1.2)
+    assert (proposal.basis["in_vain"], proposal.basis["removed"], proposal.basis["confirmed"]) == (3, 3, 1)
+    assert proposal.basis["expected_precision"][0] > proposal.basis["precision"][0]
+    assert watch_monitors(world.conn, world.now) == []
+    # Rejected, it comes again only when twice as many orders were in vain.
+    decide(world, proposal.code, ProposalState.REJECTED, "eva", world.add_user("eva", "engineer"))
+    close(world, "P-5", "FALSE_ALARM", 1.2)
+    assert watch_monitors(world.conn, world.now) == []
+    close(world, "P-6", "FALSE_ALARM", 1.2)
+    close(world, "P-7", "FALSE_ALARM", 1.2)
+    assert len(watch_monitors(world.conn, world.now)) == 1
+
+
+def test_on_a_safety_critical_model_a_second_person_accepts(world: World) -> None:
+    proposal = make_proposal(world)
+    eva, ben = world.add_user("eva", "engineer"), world.add_user("ben", "engineer")
+
+    def refuse(to: ProposalState, who: str, user_id: int) -> str:
+        with pytest.raises(GuardRefusedError) as refused:
+            decide(world, proposal.code, to, who, user_id)
+        return refused.value.guard
+
+    assert refuse(ProposalState.ACCEPTED, "eva", eva) == "backtest_missing"
+    backtest = {"tickets_per_1000_days": {"now": 4.1, "proposed": 2.0}, "lost_confirmed": 0}
+    with world.conn.transaction():
+        assert record_backtest(world.conn, MACHINE, proposal.code, backtest, world.now)
+    assert refuse(ProposalState.ACCEPTED, "eva", eva) == "endorsement_missing"
+    endorsed = decide(world, proposal.code, ProposalState.ENDORSED, "eva", eva)
+    assert (endorsed.state, endorsed.endorsed_by) == ("ENDORSED", "eva")
+    assert refuse(ProposalState.ACCEPTED, "eva", eva) == "second_person"
+    current = load_profile(world.conn, "PUMP")
+    assert current is not None
+    assert current.version == 2
+    with pytest.raises(RowVersionConflictError):
+        decide(world, proposal.code, ProposalState.ACCEPTED, "ben", ben, version=1)
+    accepted = decide(world, proposal.code, ProposalState.ACCEPTED, "ben", ben, endorsed.row_version)
+    assert (accepted.state, accepted.decided_by, accepted.made_version) == ("ACCEPTED", "ben", 3)
+    after = load_profile(world.conn, "PUMP")
+    assert after == make_proposed_profile(current, proposal)
+    monitor = after.find_monitor("current_high")
+    assert monitor is not None
+    assert (monitor.raise_at, monitor.clear_at) == (proposal.proposed_raise_at, proposal.proposed_clear_at)
+    signed = world.rows("SELECT signer_id FROM signature WHERE entity = 'threshold_proposal' ORDER BY id")
+    assert [row["signer_id"] for row in signed] == [eva, ben]
+    actions = world.rows("SELECT action FROM audit_event WHERE entity = 'threshold_proposal' ORDER BY seq")
+    assert [row["action"].removeprefix("threshold.") for row in actions] == [
+        "proposed",
+        "backtested",
+        "endorsed",
+        "accepted",
+    ]
+    assert world.rows("SELECT actor FROM audit_event WHERE action = 'profile.applied'")[-1]["actor"] == "ben"
+    assert verify_chain(world.conn).holds
+    with world.conn.transaction():
+        assert not record_backtest(world.conn, MACHINE, proposal.code, backtest, world.now)
+
+
+def test_on_another_model_one_person_accepts_what_is_still_true(world: World) -> None:
+    proposal = make_proposal(world, "L")
+    assert proposal.model == "LAMP"
+    eva = world.add_user("eva", "engineer")
+    with world.conn.transaction():
+        record_backtest(world.conn, MACHINE, proposal.code, {"lost_confirmed": 0}, world.now)
+    profile = load_profile(world.conn, "LAMP")
+    assert profile is not None
+    changed = replace(profile, version=3, monitors=(replace(LIMIT, raise_at=1.2), SECOND))
+    record_profile(world.conn, changed, "test")
+    with pytest.raises(GuardRefusedError) as refused:
+        decide(world, proposal.code, ProposalState.ACCEPTED, "eva", eva)
+    assert refused.value.guard == "monitor_changed"
+    record_profile(world.conn, replace(profile, version=4), "test")
+    accepted = decide(world, proposal.code, ProposalState.ACCEPTED, "eva", eva)
+    assert (accepted.state, accepted.made_version) == ("ACCEPTED", 5)
