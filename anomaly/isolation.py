@@ -135,12 +135,12 @@ def restore_slots(state: SlotArrays, slots: Ints, before: Taken) -> None:
 
 
 def _find_parts(state: SlotArrays) -> list[SlotArrays]:
-    parts = [state]
+    parts: dict[int, SlotArrays] = {id(state): state}
     for value in vars(state).values():
         several = (
             value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else (value,)
         )
         for one in several:
             if isinstance(one, SlotArrays):
-                parts += _find_parts(one)
-    return parts
+                parts |= {id(part): part for part in _find_parts(one)}
+    return list(parts.values())

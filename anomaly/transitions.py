@@ -11,6 +11,7 @@ from anomaly.breach_rules import SlotTransition
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.forecast import ForecastDetector
 from anomaly.detectors.multivariate import MultivariateDetector
+from anomaly.detectors.novelty.detector import PARTS, NoveltyDetector
 from domain.breach import BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
 from domain.forecast import find_time_to_limit
@@ -19,6 +20,14 @@ from domain.sentences import describe_forecast, duration, instant, quantity
 
 Params = dict[str, Any]
 MOST_SIGNALS = 5  # that a ticket names
+
+
+PATTERNS = {  # by the part of the novelty detector that spoke
+    "season": {"en": "a value that it never has at this time", "zh": "该时段从未出现过的数值"},
+    "level": {"en": "its level shifted", "zh": "水平发生偏移"},
+    "sequence": {"en": "values in an order that it never shows", "zh": "从未出现过的先后次序"},
+    "shape": {"en": "a shape that it never shows", "zh": "从未出现过的波形"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +241,9 @@ def _find_reason(bank: Bank, slot: MonitorSlot, found: SlotTransition, value: fl
             reason, told = _describe_forecast(bank, slot, found)
             return reason, params | told
         case MonitorRule.NOVELTY:
-            return "novelty", params | {"score": found.score}
+            assert isinstance(bank.detector, NoveltyDetector)
+            part = PARTS[int(bank.detector.part[found.slot])]
+            return "novelty", params | {"score": found.score, "part_of_score": part, "pattern": PATTERNS[part]}
         case _:
             return "multivariate", params | {"score": found.score}
 

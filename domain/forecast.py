@@ -13,7 +13,7 @@ does the same to thousands of series at once; both give the same numbers (tested
 - The level is the median of the newest quarter about the line, so that a value that was mended is believed soon.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil, floor, inf, sqrt
@@ -202,3 +202,20 @@ def _add(values: Sequence[float]) -> float:
     for value in values:
         total += value
     return total
+
+
+def gather_history(means: Iterable[tuple[float, float, int]], window_s: float) -> list[float | None]:
+    """The row of buckets of a window from finer means; None where a bucket has none.
+
+    Parameters
+    ----------
+    means
+        (seconds since the window's begin, mean, readings), those outside of the window count for nothing.
+    """
+    total, count = [0.0] * BUCKETS, [0] * BUCKETS
+    for at_s, mean, n in means:
+        bucket = floor(at_s / window_s * BUCKETS)
+        if 0 <= bucket < BUCKETS and n > 0:
+            total[bucket] += mean * n
+            count[bucket] += n
+    return [t / n if n else None for t, n in zip(total, count, strict=True)]

@@ -46,9 +46,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "其中{label}的影响最大，为 {value}，通常为 {expected}。",
     },
     "novelty": {
-        "en": "{label} of {serial} has behaved for {duration} as it never did before at such a time, in such an order "
-        "or in such a shape; it is at {value}.",
-        "zh": "{serial} 的{label}在 {duration} 内的时间规律、先后次序或波形与以往从未相同；当前为 {value}。",
+        "en": "{label} of {serial}, now at {value}, has been unlike anything in its own past for {duration}: {pattern}.",
+        "zh": "{serial} 的{label}（当前 {value}）在 {duration} 内与其自身历史均不相同：{pattern}。",
     },
     "forecast_high": {
         "en": "{label} of {serial} has risen steadily to {level} and reaches its limit of {limit} in about {left} "

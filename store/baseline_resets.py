@@ -44,3 +44,19 @@ def record_baseline_reset(conn: Connection, order: WorkOrder, reason: ResetReaso
     head = conn.execute(LOAD_HEAD, (shard,)).fetchone()
     assert head is not None
     conn.execute(RECORD_RESET, (order.device_id, order.id, now, reason.value, shard, head[0]))
+
+
+# The first word of all that a device says of its firmware is no change.
+LOAD_HISTORY_BEGIN = """
+    SELECT greatest(
+        (SELECT max(at) FROM baseline_reset WHERE device_id = %(device_id)s),
+        (SELECT max(at) FROM device_history WHERE device_id = %(device_id)s AND field = 'firmware:main'
+            AND before IS NOT NULL AND after IS NOT NULL)
+    )
+"""
+
+
+def load_history_begin(conn: Connection, device_id: int) -> datetime | None:
+    """Since when what is normal of the device is being learnt: the last new firmware or work; None: all along."""
+    row = conn.execute(LOAD_HISTORY_BEGIN, {"device_id": device_id}).fetchone()
+    return None if row is None else row[0]

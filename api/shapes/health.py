@@ -32,8 +32,8 @@ class FlowHealth(Shape):
     oldest_waiting_age_s: float | None
     outbox_waiting: int
     monitors_unscored: int = Field(
-        description="Monitors that nobody judges, since a detector raised an error on them; `anomaly` names them in its "
-        "details. Their devices are of unknown health."
+        description="Monitors that nobody judges, since a detector raised an error on them; `anomaly` names them in "
+        "its details. Their devices are of unknown health."
     )
     rollup_lag_s: float = Field(
         description="How far the roll-ups of readings are behind; 70 minutes is usual, and charts are exact anyway."
