@@ -16,6 +16,7 @@ from forewarn.commands import (
     devices,
     doctor,
     installation,
+    models,
     profiles,
     programs,
     score,
@@ -48,6 +49,7 @@ config.register(app)
 device_accounts.register(devices.app)
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(devices.app, name="devices")
+app.add_typer(models.app, name="models")
 app.add_typer(accounts.app, name="users")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(simulate.app, name="simulate")

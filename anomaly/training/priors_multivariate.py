@@ -109,7 +109,8 @@ def seed(bank: Bank, slot: Ints, arrays: Arrays) -> None:
     prior.mean.reshape(-1, width)[slot] = mean
     prior.spread.reshape(-1, width)[slot] = spread
     prior.matrix.reshape(-1, width * width)[slot] = matrix.reshape(-1)
-    prior.smoothed.reshape(-1, width)[slot] = 0.0
+    for average in (prior.smoothed, prior.quick):
+        average.reshape(-1, width)[slot] = 0.0
     prior.reference[slot] = reference
 
 

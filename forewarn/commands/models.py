@@ -1,0 +1,339 @@
+"""`forewarn models train|list|show|backtest|shadow|activate|rollback|retire`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn
+
+from anomaly.backtest.run import BacktestRequest
+from anomaly.training.jobs import BACKTEST, TRAIN, backtest_request_to_json, run_job, train_request_to_json
+from anomaly.training.progress import Step, Tell
+from anomaly.training.record import is_runnable
+from anomaly.training.train import TrainRequest
+from domain.audit import Actor, Signature
+from domain.errors import GuardRefusedError, NotFoundError
+from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, ModelStep, find_model_steps
+from domain.profile import Profile
+from domain.profile_file import parse_profile
+from domain.roles import find_permissions, find_role_for
+from forewarn.commands.options import Json
+from forewarn.connections import find_database_url
+from forewarn.settings import load_settings
+from forewarn.terminal import ExitCode, err, print_json, print_table, say
+from store.history import HistoryLevel
+from store.model_jobs import ModelJob, begin_job, load_job, load_newest_backtest, open_job
+from store.models import ModelRow, StepRequest, load_model, load_models, load_shadow_counts, record_step
+from store.pool import Connection, open_connection, transaction
+from store.users import load_user
+
+app = typer.Typer(
+    help="Models as controlled records: trained on the fleet's history, backtested, approved, live, rolled back.",
+    no_args_is_help=True,
+)
+ModelOption = Annotated[str, typer.Option("--model", help="Device model, e.g. INF-200.")]
+Firmware = Annotated[str, typer.Option(help="Only devices that run this version of the firmware.")]
+Since = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Begin in UTC; first reading.")
+]
+Until = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="End in UTC; last reading.")
+]
+Code = Annotated[str, typer.Argument(help="Code of the model, e.g. MOD-2026-0001.")]
+User = Annotated[str, typer.Option("--as", help="The engineer who decides; needed where the step is signed.")]
+Reason = Annotated[str, typer.Option(help="Why; needed to take a live model away.")]
+
+
+@app.command("train", epilog="Example: `forewarn models train --model INF-200 --since 2026-10-01`")
+def train(
+    model: ModelOption,
+    firmware: Firmware = "",
+    since: Since = None,
+    until: Until = None,
+    kind: Annotated[ModelKind, typer.Option(help="What to train.")] = ModelKind.FLEET_PRIOR,
+    as_json: Json = False,
+) -> None:
+    """Pool the healthy history of a fleet into a draft: what new devices of the model start from."""
+    if kind is not ModelKind.FLEET_PRIOR:
+        raise typer.BadParameter(f"a {kind} is not trained; propose it to `forewarn models backtest --profile`")
+    request = TrainRequest(model, firmware, _in_utc(since), _in_utc(until))
+    job = _run_here(TRAIN, train_request_to_json(request), None)
+    assert job.result is not None
+    if as_json:
+        print_json(job.result)
+        return
+    metrics = job.result["provenance"]["metrics"]
+    say(
+        f"{job.result['code']}: draft from {metrics['devices']} devices ({metrics['left_out_as_faulty']} left out as "
+        f"faulty), {metrics['readings']} readings"
+    )
+    for part in metrics["parts"]:
+        say(f"  {part['rule']} {part['key']}: {part['devices']} devices")
+    for monitor in metrics["monitors_without"]:
+        say(f"  {monitor}: too few devices are past its warm-up; new devices warm up as before")
+
+
+@app.command("list", epilog="Example: `forewarn models list --model INF-200`")
+def list_models(
+    model: Annotated[str, typer.Option("--model", help="Only of this device model.")] = "", as_json: Json = False
+) -> None:
+    """List the models, newest first."""
+    with _connect() as conn:
+        rows = load_models(conn, model=model, limit=1_000)
+    if as_json:
+        print_json([_describe(row) for row in rows])
+        return
+    print_table(
+        ["code", "kind", "device model", "firmware", "state", "created", "by", "live since", "approved by"],
+        [
+            (
+                r.code,
+                r.kind,
+                r.model,
+                r.firmware or "all",
+                r.state,
+                r.created_at,
+                r.created_by,
+                r.live_since,
+                r.approved_by,
+            )
+            for r in rows
+        ],
+        empty="There is no model yet: `forewarn models train --model MODEL`.",
+    )
+
+
+@app.command("show", epilog="Example: `forewarn models show MOD-2026-0001 --json`")
+def show(code: Code, as_json: Json = False) -> None:
+    """Show one model: where it comes from, what became of it, its backtest, and what it did in shadow."""
+    with _connect() as conn:
+        row = _find(conn, code)
+        backtest = load_newest_backtest(conn, row.id)
+        counts = load_shadow_counts(conn, row.id)
+    if as_json:
+        document = _describe(row) | {"backtest": None if backtest is None else backtest.result, "shadow": counts}
+        print_json(document)
+        return
+    said = [(name, value) for name, value in _describe(row).items() if name not in ("description", "provenance")]
+    said += [(f"provenance.{name}", value) for name, value in row.provenance.items() if name != "metrics"]
+    said.append(("next steps", [str(step) for step in find_model_steps_of(row)]))
+    print_table(["field", "value"], said, empty="")
+    if backtest is not None:
+        _print_backtest(backtest)
+    if counts:
+        rows = [(c.day, c.monitor, c.side, c.raised, c.escalated, c.cleared) for c in counts]
+        print_table(["day", "monitor", "side", "raised", "escalated", "cleared"], rows, empty="")
+
+
+@app.command("backtest", epilog="Example: `forewarn models backtest --profile infusion_pump.yaml --since 2026-10-01`")
+def backtest(
+    code: Annotated[str, typer.Argument(help="Code of the model; or --profile.")] = "",
+    profile: Annotated[Path | None, typer.Option(help="Profile with changed thresholds.")] = None,
+    since: Since = None,
+    until: Until = None,
+    level: Annotated[
+        HistoryLevel | None, typer.Option(help="Readings or means; default: the coarsest that leaves no monitor out.")
+    ] = None,
+    settle_days: Annotated[float, typer.Option(min=0.0, help="Days at the begin that are not counted.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Compare what is live with a model or a profile over stored readings: tickets, gained and lost, lead times."""
+    if bool(code) == (profile is not None):
+        raise typer.BadParameter("give the code of a model, or --profile FILE")
+    with _connect() as conn:
+        row = _find(conn, code) if code else None
+    proposed = None if profile is None else _read_profile(profile)
+    request = BacktestRequest(
+        model=row.model if row is not None else proposed.model if proposed is not None else "",
+        firmware="" if row is None else row.firmware,
+        since=_in_utc(since),
+        until=_in_utc(until),
+        level=level,
+        settle=timedelta(days=settle_days),
+        proposed_profile=proposed,
+    )
+    model_id = None if row is None else row.id
+    job = _run_here(BACKTEST, backtest_request_to_json(request, model_id), model_id)
+    if as_json:
+        print_json(job.result)
+    else:
+        _print_backtest(job)
+
+
+@app.command("shadow", epilog="Example: `forewarn models shadow MOD-2026-0001`")
+def shadow(code: Code, user: User = "", reason: Reason = "", as_json: Json = False) -> None:
+    """Score a draft beside what is live: it delivers nowhere and counts."""
+    _step(code, ModelStep.SHADOW, user, reason, as_json)
+
+
+@app.command("activate", epilog="Example: `forewarn models activate MOD-2026-0001 --as mwang`")
+def activate(code: Code, user: User = "", reason: Reason = "", as_json: Json = False) -> None:
+    """Make a model live. On a safety-critical device model the first engineer asks, and another one approves."""
+    _step(code, ModelStep.ACTIVATE, user, reason, as_json)
+
+
+@app.command("rollback", epilog="Example: `forewarn models rollback MOD-2026-0002 --as mwang --reason 'false alarms'`")
+def rollback(code: Code, user: User = "", reason: Reason = "", as_json: Json = False) -> None:
+    """Retire a live model and make the one before it live again."""
+    _step(code, ModelStep.ROLL_BACK, user, reason, as_json)
+
+
+@app.command("retire", epilog="Example: `forewarn models retire MOD-2026-0001 --reason 'trained anew'`")
+def retire(code: Code, user: User = "", reason: Reason = "", as_json: Json = False) -> None:
+    """Retire a model for good."""
+    _step(code, ModelStep.RETIRE, user, reason, as_json)
+
+
+def find_model_steps_of(row: ModelRow) -> tuple[ModelStep, ...]:
+    """The steps that its state allows."""
+    return find_model_steps(ModelState(row.state))
+
+
+def _step(code: str, step: ModelStep, user: str, reason: str, as_json: bool) -> None:
+    actor, signature = _find_actor(user, f"{step} {code}")
+    with _connect() as conn, transaction(conn):
+        row = _find(conn, code)
+        request = StepRequest(step, reason, signature, is_runnable=is_runnable(row.description))
+        try:
+            after = record_step(conn, actor, code, request, datetime.now(UTC))
+        except GuardRefusedError as refused:
+            say(f"{code}: refused by {refused.guard}: {refused}")
+            raise typer.Exit(ExitCode.FAILED) from None
+    if as_json:
+        print_json(_describe(after))
+    elif step is ModelStep.ACTIVATE and after.state != "LIVE":
+        say(f"{code}: {actor.name} asks for it; another engineer approves it by the same command")
+    else:
+        say(f"{code}: {after.state}")
+
+
+def _find_actor(user: str, what: str) -> tuple[Actor, Signature | None]:
+    """The command line itself, or a person whose password was right just now, with the signature."""
+    if not user:
+        return Actor("cli", "engineer", MODEL_PERMISSION.value), None
+    # Imported where it is used: it hashes once when it is imported, and every command would wait for that.
+    from api.passwords import matches_password
+    from store.users import load_password_hash
+
+    password = typer.prompt(f"Password of {user}", hide_input=True, err=True)
+    with _connect() as conn, transaction(conn):
+        account = load_user(conn, user)
+        known = None if account is None else load_password_hash(conn, account.id)
+    if account is None or account.status != "ACTIVE" or not matches_password(known, password):
+        say("The name or the password is wrong.")
+        raise typer.Exit(ExitCode.FAILED)
+    if MODEL_PERMISSION not in find_permissions(account.roles):
+        say(f"{user} lacks {MODEL_PERMISSION}: only an engineer may {what}.")
+        raise typer.Exit(ExitCode.FAILED)
+    role = find_role_for(account.roles, MODEL_PERMISSION)
+    actor = Actor(account.name, role or "", MODEL_PERMISSION.value, user_id=account.id)
+    return actor, Signature(account.id, account.full_name, what)
+
+
+def _run_here(kind: str, request: dict[str, Any], model_id: int | None) -> ModelJob:
+    """The finished job; it ran in this process, with its progress on standard error."""
+    with _connect() as conn:
+        job_id = open_job(conn, kind, request, "cli", model_id)
+        job = begin_job(conn, job_id)
+        if job is None:
+            say(f"Job {job_id} is run by the worker of this installation; follow it at /api/v1/model-jobs/{job_id}.")
+            raise typer.Exit(ExitCode.FAILED)
+        with _progress(kind) as tell:
+            error = run_job(conn, job, tell)
+        if error is not None:
+            say(f"forewarn: {error}")
+            raise typer.Exit(ExitCode.FAILED)
+        done = load_job(conn, job_id)
+    assert done is not None
+    return done
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Tell]:
+    """A bar with the time left on a terminal; a line now and then elsewhere."""
+    if not err.is_terminal:
+
+        def tell_line(step: Step) -> None:
+            left = "" if step.seconds_left is None else f", {_describe_time(step.seconds_left)} left"
+            say(f"{title}: {100 * step.share:.0f} %{left}: {step.message}")
+
+        yield tell_line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    with Progress(*columns, TextColumn("{task.fields[left]}"), console=err) as bar:
+        task = bar.add_task(title, total=1.0, left="")
+
+        def tell_bar(step: Step) -> None:
+            left = "" if step.seconds_left is None else f"{_describe_time(step.seconds_left)} left"
+            bar.update(task, completed=step.share, description=f"{title}: {step.message}", left=left)
+
+        yield tell_bar
+
+
+def _describe_time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _print_backtest(job: ModelJob) -> None:
+    if job.result is None:
+        say(f"Backtest {job.id}: {job.state} {100 * job.progress:.0f} % {job.error or job.message}")
+        return
+    result = job.result
+    say(
+        f"{result['model']}: {result['devices']} devices, {result['device_days']} device-days from "
+        f"{result['counted_from']} to {result['until']}, level {result['level']}"
+    )
+    sides = [result["now"], result["proposed"]]
+    rows = [
+        ("tickets per 1,000 device-days", *(s["per_1000_device_days"] for s in sides)),
+        ("tickets", *(s["tickets"] for s in sides)),
+        ("of these reopened", *(s["reopened"] for s in sides)),
+        ("breaches", *(s["breaches"] for s in sides)),
+        ("median lead time before confirmed failures, h", *(s["lead_time_h"]["median"] for s in sides)),
+    ]
+    outcomes = sorted({outcome for s in sides for outcome in s["by_outcome"]})
+    rows += [(f"tickets about {o}", *(s["by_outcome"].get(o, 0) for s in sides)) for o in outcomes]
+    print_table(["", "now", "proposed"], rows, empty="")
+    for name in ("gained", "lost"):
+        by_outcome = ", ".join(f"{n} {o}" for o, n in result[name]["by_outcome"].items())
+        say(f"{name}: {result[name]['orders']} orders of history{f' ({by_outcome})' if by_outcome else ''}")
+    for left in result["left_out"]:
+        say(f"not judged: {left['monitor']}: {left['reason']}")
+    top = [(d["serial"], d["now"], d["proposed"]) for d in result["top_devices"]]
+    print_table(["device", "now", "proposed"], top, empty="No device would have a ticket.")
+
+
+def _read_profile(path: Path) -> Profile:
+    if not path.is_file():
+        raise typer.BadParameter(f"{path} is no file")
+    found = parse_profile(path.read_text(encoding="utf-8"), path.name)
+    if not isinstance(found, Profile):
+        for problem in found:
+            say(str(problem))
+        raise typer.Exit(ExitCode.FAILED)
+    return found
+
+
+def _describe(row: ModelRow) -> dict[str, Any]:
+    fields = ("code", "kind", "model", "safety_critical", "firmware", "state", "created_at", "created_by", "asked_by")
+    more = ("asked_at", "approved_by", "live_since", "live_until", "replaced_code", "has_backtest", "size", "sha256")
+    named = {name: getattr(row, name) for name in (*fields, *more)}
+    return named | {"description": dict(row.description), "provenance": dict(row.provenance)}
+
+
+def _find(conn: Connection, code: str) -> ModelRow:
+    row = load_model(conn, code)
+    if row is None:
+        raise NotFoundError(f"(model {code!r})")
+    return row
+
+
+def _connect() -> Connection:
+    return open_connection(find_database_url(load_settings()), application="models", autocommit=True)
+
+
+def _in_utc(instant: datetime | None) -> datetime | None:
+    return None if instant is None else instant.replace(tzinfo=UTC)

@@ -1,0 +1,116 @@
+"""`forewarn models` on a real database: from training to the second engineer's password, and back."""
+
+import json
+import os
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+
+from api.passwords import hash_password
+from forewarn.cli import main
+from store.pool import open_connection
+from store.users import record_user
+from tests.support.databases import Database
+from tests.support.fleet import MODEL, PROFILE, make_devices, register
+from tests.support.scoring import Sample, write_blocks
+
+Run = Callable[..., "Answer"]
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def forewarn(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs `forewarn` as a person would, on a fleet of four safety-critical devices with a history."""
+    for name in [name for name in os.environ if name.startswith("FOREWARN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FOREWARN_DATABASE_URL", database.url)
+    monkeypatch.setenv("FOREWARN_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("forewarn.commands.models.typer.prompt", lambda *_, **__: os.environ["TEST_PASSWORD"])
+    register(database.url, replace(PROFILE, safety_critical=True), make_devices(4))
+    chance = random.Random(1)
+    write_blocks(
+        database.url,
+        [
+            Sample(f"T-{i:04d}", sensor, k, around + chance.gauss(0, 1))
+            for k in range(200)
+            for i in range(4)
+            for sensor, around in (("level", 50.0), ("flow", 200.0))
+        ],
+    )
+    with open_connection(database.url, application="test") as conn:
+        for name, role in (("one", "engineer"), ("two", "engineer"), ("three", "technician")):
+            record_user(
+                conn, name=name, full_name=name.title(), password_hash=hash_password(PASSWORD), roles=[role],
+                must_change_password=False,
+            )  # fmt: skip
+
+    def run(*arguments: str, password: str = PASSWORD) -> Answer:
+        with monkeypatch.context() as patch:
+            patch.setenv("TEST_PASSWORD", password)
+            patch.setattr(sys, "argv", ["forewarn", *arguments])
+            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"")))
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main()
+            captured = capsys.readouterr()
+        code = ended.value.code
+        return Answer(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
+
+
+def test_from_training_to_live_by_two_engineers_and_back(forewarn: Run) -> None:
+    trained = forewarn("models", "train", "--model", MODEL, "--json")
+    assert trained.code == 0, trained.err
+    assert "train: 100 %, 0 s left: registered as MOD-" in trained.err
+    code = json.loads(trained.out)["code"]
+    assert [m["state"] for m in json.loads(forewarn("models", "list", "--json").out)] == ["DRAFT"]
+    assert forewarn("models", "shadow", code).code == 0
+
+    early = forewarn("models", "activate", code, "--as", "one")
+    assert (early.code, "backtest_missing" in early.err) == (1, True)
+    tested = forewarn("models", "backtest", code, "--json")
+    assert tested.code == 0, tested.err
+    assert json.loads(tested.out)["device_days"] == 4
+
+    assert "person_needed" in forewarn("models", "activate", code).err
+    assert "password is wrong" in forewarn("models", "activate", code, "--as", "one", password="guess").err
+    assert "only an engineer" in forewarn("models", "activate", code, "--as", "three").err
+    asked = forewarn("models", "activate", code, "--as", "one")
+    assert (asked.code, "another engineer approves" in asked.err) == (0, True)
+    assert "second_person" in forewarn("models", "activate", code, "--as", "one").err
+    assert forewarn("models", "activate", code, "--as", "two").err.strip() == f"{code}: LIVE"
+
+    assert "nothing_before" in forewarn("models", "rollback", code, "--as", "two", "--reason", "worse").err
+    assert "reason_missing" in forewarn("models", "retire", code, "--as", "two").err
+    assert forewarn("models", "retire", code, "--as", "two", "--reason", "no use").code == 0
+    shown = json.loads(forewarn("models", "show", code, "--json").out)
+    assert (shown["state"], shown["asked_by"], shown["approved_by"]) == ("RETIRED", "one", "two")
+    assert shown["backtest"]["level"] == "raw"
+    assert "provenance.data_sha256" in forewarn("models", "show", code).out
+    assert json.loads(forewarn("audit", "verify", "--json").out)["problems"] == []
+
+
+def test_a_profile_with_other_thresholds_is_compared_with_the_current_one(forewarn: Run, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("model: X-1\n")
+    assert forewarn("models", "backtest", "--profile", str(wrong)).code == 1
+    assert forewarn("models", "backtest").code == 2
+    unknown = forewarn("models", "train", "--model", "NONE-1")
+    assert (unknown.code, "NONE-1" in unknown.err) == (1, True)
+    assert forewarn("models", "show", "MOD-1").code == 1
