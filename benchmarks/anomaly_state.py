@@ -3,8 +3,10 @@
     python -m benchmarks.anomaly_state [--devices 20000] [--blocks 40] [--block-readings 25000] [--json]
 
 `state_mb` is what the arrays hold, and what a check-point writes; `rss_mb` is by how much the process grew, Python
-objects included. Two costs: `ns_per_reading` with a limit and the adaptive detector on every series, and
-`ns_per_reading_all` with every detector there is. The readings are noise: few of them reach a breach rule.
+objects included. Three costs: `ns_per_reading` with a limit and the adaptive detector on every series,
+`ns_per_reading_metric` with every detector that scores a series by itself, in blocks of 5,000 readings of 5,000 series,
+and `ns_per_reading_all` with every detector there is. `bytes_per_series_metric` is the check-point with the former alone.
+The readings are noise: few of them reach a breach rule.
 """
 
 import argparse
@@ -16,11 +18,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anomaly.bank import WatchedDevice
+from anomaly.bank import STEP_DETECTORS, WatchedDevice
 from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, scorer_to_bytes
-from domain.breach import BreachKind, Severity
+from domain.breach import Severity
 from domain.profile import Direction, FaultGroup, Monitor, MonitorRule, Profile, Sensor, Text
+from domain.profile_checks import KINDS_BY_RULE
 from store.blocks import BlockColumns
 
 SENSORS = 5
@@ -38,19 +41,24 @@ def make_profile(rules: Sequence[MonitorRule]) -> Profile:
         MonitorRule.RATE_OF_CHANGE: (20.0, 15.0),
         MonitorRule.ADAPTIVE: (8.0, 4.0),
         MonitorRule.MULTIVARIATE: (2.2, 1.5),
+        MonitorRule.NOVELTY: (6.0, 3.0),
+        MonitorRule.FORECAST: (90.0, 85.0),
     }
+    windows = {MonitorRule.FLAT_LINE: 600.0, MonitorRule.STALENESS: 600.0, MonitorRule.FORECAST: 7 * 86_400.0}
+    high = (MonitorRule.LIMIT, MonitorRule.NOVELTY, MonitorRule.FORECAST)
     monitors = tuple(
         Monitor(
             key=rule.value,
             rule=rule,
-            kind=BreachKind.ANOMALY if rule in (MonitorRule.ADAPTIVE, MonitorRule.MULTIVARIATE) else BreachKind.LIMIT,
+            kind=KINDS_BY_RULE[rule][0],
             severity=Severity.MINOR,
             fault_group="all",
             sensors=keys,
-            direction=Direction.HIGH if rule is MonitorRule.LIMIT else Direction.BOTH,
+            direction=Direction.HIGH if rule in high else Direction.BOTH,
             raise_at=limits.get(rule, (None, None))[0],
             clear_at=limits.get(rule, (None, None))[1],
-            window_s=600.0 if rule in (MonitorRule.FLAT_LINE, MonitorRule.STALENESS) else None,
+            window_s=windows.get(rule),
+            lead_time_s=86_400.0 if rule is MonitorRule.FORECAST else None,
             duration_s=10.0,
             warmup=20,
         )
@@ -109,6 +117,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         blocks = make_blocks(2_000, readings, 30, seed=1)
         costs[readings] = measure_cost(few, blocks, warm=10)
     del few
+    per_metric = make_scorer(1_000, tuple(STEP_DETECTORS))
+    cost_metric = measure_cost(per_metric, make_blocks(1_000, 5_000, 60, seed=3), warm=20)
+    bytes_metric = len(scorer_to_bytes(per_metric)) / (1_000 * SENSORS)
+    del per_metric
     gc.collect()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     every_rule = tuple(rule for rule in MonitorRule if rule not in (MonitorRule.DEVICE_CODE, MonitorRule.OFFLINE))
@@ -130,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "rss_mb": round((after - before) / 1024, 1),
         "ns_per_reading": round(costs[25_000]),
         "ns_per_reading_block_5000": round(costs[5_000]),
+        "ns_per_reading_metric": round(cost_metric),
+        "bytes_per_series_metric": round(bytes_metric),
         "ns_per_reading_all": round(cost_all),
         "checkpoint_save_s": round(save_s, 2),
         "checkpoint_load_s": round(load_s, 2),
