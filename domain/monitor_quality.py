@@ -1,10 +1,10 @@
 """What the outcomes of orders say of a monitor: its precision, what it may cost, and a better threshold. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
-from domain.profile import Direction, Monitor, MonitorRule
+from domain.profile import Direction, Monitor, MonitorRule, Profile
 
 # Rules whose threshold may be moved by what orders found. A FORECAST's is the limit itself.
 MOVABLE_RULES = (
@@ -136,6 +136,14 @@ def find_threshold(
         vain_peaks=tuple(vain_peaks),
         confirmed_peaks=tuple(confirmed_peaks),
     )
+
+
+def move_threshold(profile: Profile, monitor: str, raise_at: float, clear_at: float) -> Profile:
+    """The profile with that monitor's limits, at the next version."""
+    monitors = tuple(
+        replace(m, raise_at=raise_at, clear_at=clear_at) if m.key == monitor else m for m in profile.monitors
+    )
+    return replace(profile, monitors=monitors, version=profile.version + 1)
 
 
 def _round(value: float) -> float:

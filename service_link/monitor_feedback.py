@@ -16,8 +16,10 @@ from domain.monitor_quality import (
     find_allowed_rate,
     find_middle,
     find_threshold,
+    move_threshold,
 )
 from domain.profile import Direction, Monitor, Profile
+from domain.profile_json import profile_to_json
 from domain.work_order import Outcome
 from service_link.batch_plan import MACHINE
 from store.monitor_quality import (
@@ -30,12 +32,14 @@ from store.monitor_quality import (
 )
 from store.pool import Connection
 from store.profiles import load_profile_versions
-from store.threshold_proposals import propose_threshold
+from store.threshold_proposals import ask_for_backtest, attach_backtests, propose_threshold
 
 REMEMBERED = timedelta(days=365)  # outcomes older than this are of another time
 BUDGET_WINDOW = timedelta(days=30)
 PRIOR = 0.5  # Jeffreys, of both outcomes
 TAIL = 0.025
+BACKTESTED = timedelta(days=90)
+SETTLING = timedelta(days=1)  # of the backtest: detectors start from nothing
 MOST_PEAKS = 50  # that a proposal shows of either side
 
 
@@ -56,13 +60,30 @@ def watch_monitors(conn: Connection, now: datetime) -> list[str]:
                 quality, found = _judge(key, of_model, episodes.get(key, ()), tickets, days.get(key, 0.0), now)
                 rows += quality
                 proposed += found
+    codes: list[str] = []
     with conn.transaction():
         record_quality(conn, rows, now)
-        codes = [
-            propose_threshold(conn, MACHINE, profile, monitor, threshold, basis, now)
-            for profile, monitor, threshold, basis in proposed
-        ]
-    return [code for code in codes if code is not None]
+        attach_backtests(conn, MACHINE, now)
+        for profile, monitor, threshold, basis in proposed:
+            code = propose_threshold(conn, MACHINE, profile, monitor, threshold, basis, now)
+            if code is not None:
+                ask_for_backtest(conn, code, make_backtest_request(profile, monitor, threshold, now), MACHINE.name, now)
+                codes.append(code)
+    return codes
+
+
+def make_backtest_request(profile: Profile, monitor: Monitor, found: Threshold, now: datetime) -> dict[str, object]:
+    """What the worker of model jobs evaluates beside the current profile, over the last three months."""
+    return {
+        "model": profile.model,
+        "firmware": "",
+        "since": (now - BACKTESTED).isoformat(),
+        "until": None,
+        "level": None,
+        "settle_s": SETTLING.total_seconds(),
+        "proposed_profile": profile_to_json(move_threshold(profile, monitor.key, found.raise_at, found.clear_at)),
+        "proposed_model_id": None,
+    }
 
 
 def find_precision(outcomes: Outcomes) -> Precision:

@@ -1,7 +1,7 @@
 """Proposed thresholds: made by the machine with their grounds, backtested, decided by people; audited, signed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +9,11 @@ from psycopg.rows import class_row
 
 from domain.audit import Actor, AuditEntry, Signature, find_content_sha256
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
-from domain.monitor_quality import Threshold
+from domain.monitor_quality import Threshold, move_threshold
 from domain.profile import Monitor, Profile
 from domain.threshold_proposal import SIGNED, ProposalFacts, ProposalState, find_proposal_refusal
 from store.audit import record_audit, to_jsonb
+from store.model_jobs import open_job
 from store.pool import Connection
 from store.profiles import load_profile, record_profile
 
@@ -36,6 +37,9 @@ class ThresholdProposal:
     proposed_raise_at: float
     proposed_clear_at: float
     basis: Mapping[str, Any]
+    backtest_job_id: int | None
+    backtest_job_state: str | None
+    backtest_error: str | None
     backtest: Mapping[str, Any] | None
     backtested_at: datetime | None
     endorsed_by_id: int | None
@@ -52,10 +56,12 @@ class ThresholdProposal:
 
 _SELECT = """
     SELECT t.id, t.code, t.device_model_id, m.key AS model, m.safety_critical, t.monitor, t.profile_version, t.state,
-        t.raise_at, t.clear_at, t.proposed_raise_at, t.proposed_clear_at, t.basis, t.backtest, t.backtested_at,
-        t.endorsed_by_id, t.endorsed_by, t.endorsed_at, t.decided_by, t.decided_at, t.reason, t.made_version,
-        t.row_version, t.created_at, t.updated_at
+        t.raise_at, t.clear_at, t.proposed_raise_at, t.proposed_clear_at, t.basis, t.backtest_job_id,
+        j.state AS backtest_job_state, j.error AS backtest_error, t.backtest, t.backtested_at, t.endorsed_by_id,
+        t.endorsed_by, t.endorsed_at, t.decided_by, t.decided_at, t.reason, t.made_version, t.row_version, t.created_at,
+        t.updated_at
     FROM threshold_proposal t JOIN device_model m ON m.id = t.device_model_id
+    LEFT JOIN model_job j ON j.id = t.backtest_job_id
 """
 LOAD_PROPOSAL = f"{_SELECT} WHERE t.code = %s"
 LOCK_PROPOSAL = f"{_SELECT} WHERE t.code = %s FOR UPDATE OF t"
@@ -141,6 +147,31 @@ def propose_threshold(
     return str(row[0])
 
 
+ASK_FOR_BACKTEST = """
+    UPDATE threshold_proposal SET backtest_job_id = %(job)s, row_version = row_version + 1, updated_at = %(now)s
+    WHERE code = %(code)s AND state = 'PROPOSED'
+"""
+
+
+def ask_for_backtest(conn: Connection, code: str, request: Mapping[str, Any], by: str, now: datetime) -> int:
+    """The id of the job that was queued for the proposal: whoever runs backtests takes it from there."""
+    job = open_job(conn, "backtest", request, by)
+    conn.execute(ASK_FOR_BACKTEST, {"job": job, "code": code, "now": now})
+    return job
+
+
+LOAD_DONE = """
+    SELECT t.code, j.result FROM threshold_proposal t JOIN model_job j ON j.id = t.backtest_job_id
+    WHERE t.state = 'PROPOSED' AND j.state = 'DONE' ORDER BY t.id
+"""
+
+
+def attach_backtests(conn: Connection, actor: Actor, now: datetime) -> list[str]:
+    """The codes of the proposals whose backtest has come: they can be decided now."""
+    done = conn.execute(LOAD_DONE).fetchall()
+    return [code for code, result in done if record_backtest(conn, actor, code, result, now)]
+
+
 RECORD_BACKTEST = """
     UPDATE threshold_proposal SET state = 'BACKTESTED', backtest = %(backtest)s, backtested_at = %(now)s,
         row_version = row_version + 1, updated_at = %(now)s
@@ -149,25 +180,11 @@ RECORD_BACKTEST = """
 
 
 def record_backtest(conn: Connection, actor: Actor, code: str, backtest: Mapping[str, Any], now: datetime) -> bool:
-    """Attaches what the production evaluator made of the proposed threshold; False when it is decided already.
-
-    The seam to whatever runs backtests: `make_proposed_profile` is what it evaluates beside the current profile.
-    """
+    """Attaches what the production evaluator made of the proposed threshold; False when it is decided already."""
     if conn.execute(RECORD_BACKTEST, {"backtest": to_jsonb(backtest), "now": now, "code": code}).rowcount == 0:
         return False
     record_audit(conn, actor, AuditEntry("threshold.backtested", ENTITY, code, None, {"backtest": backtest}))
     return True
-
-
-def make_proposed_profile(profile: Profile, proposal: ThresholdProposal) -> Profile:
-    """The profile with the proposed threshold, at the next version."""
-    monitors = tuple(
-        replace(m, raise_at=proposal.proposed_raise_at, clear_at=proposal.proposed_clear_at)
-        if m.key == proposal.monitor
-        else m
-        for m in profile.monitors
-    )
-    return replace(profile, monitors=monitors, version=profile.version + 1)
 
 
 DECIDE = """
@@ -231,7 +248,7 @@ def record_proposal_decision(
         raise GuardRefusedError(refusal.guard, refusal.detail)
     made_version = None
     if to is ProposalState.ACCEPTED:
-        made = make_proposed_profile(profile, proposal)
+        made = move_threshold(profile, proposal.monitor, proposal.proposed_raise_at, proposal.proposed_clear_at)
         record_profile(conn, made, actor.name)
         made_version = made.version
     values = {"id": proposal.id, "state": to, "reason": reason, "by": actor.name, "by_id": actor.user_id}

@@ -65,7 +65,10 @@ class ThresholdProposalShape(Shape):
     proposed_raise_at: float
     proposed_clear_at: float
     basis: dict[str, Any] = Field(description="Outcomes and peaks that it was made from, and what it would have saved.")
-    backtest: dict[str, Any] | None
+    backtest_job_id: int | None
+    backtest_job_state: str | None = Field(description="Of the backtest that was asked for.")
+    backtest_error: str | None
+    backtest: dict[str, Any] | None = Field(description="What it found, as docs/reference/models.md says.")
     backtested_at: datetime | None
     endorsed_by: str | None
     endorsed_at: datetime | None

@@ -144,6 +144,7 @@ CREATE TABLE threshold_proposal (
     proposed_raise_at double precision NOT NULL,
     proposed_clear_at double precision NOT NULL,
     basis jsonb NOT NULL,
+    backtest_job_id bigint REFERENCES model_job,
     backtest jsonb,
     backtested_at timestamptz,
     endorsed_by_id bigint REFERENCES app_user,
@@ -170,7 +171,7 @@ GRANT SELECT, INSERT ON drift_alert TO forewarn_app;
 GRANT UPDATE (ended_at) ON drift_alert TO forewarn_app;
 -- What was proposed, from what and on which grounds, stays as it was written; only what became of it is added.
 GRANT SELECT, INSERT ON threshold_proposal TO forewarn_app;
-GRANT UPDATE (state, backtest, backtested_at, endorsed_by_id, endorsed_by, endorsed_at, decided_by_id, decided_by, decided_at,
+GRANT UPDATE (state, backtest_job_id, backtest, backtested_at, endorsed_by_id, endorsed_by, endorsed_at, decided_by_id, decided_by, decided_at,
     reason, made_version, row_version, updated_at) ON threshold_proposal TO forewarn_app;
 GRANT USAGE ON SEQUENCE threshold_proposal_number, threshold_proposal_id_seq, drift_alert_id_seq TO forewarn_app;
 
@@ -193,5 +194,6 @@ COMMENT ON COLUMN monitor_quality.precision_mean IS 'Of the Beta posterior (Jeff
 COMMENT ON COLUMN monitor_quality.tickets IS 'Orders of the last 30 days that it was behind.';
 COMMENT ON COLUMN monitor_quality.allowed_rate IS 'Tickets per 1,000 device-days: those that may be in vain, over the share that is.';
 COMMENT ON TABLE threshold_proposal IS 'A threshold that the machine proposes from outcomes of orders; people decide, after its backtest.';
+COMMENT ON COLUMN threshold_proposal.backtest_job_id IS 'The job that evaluates the proposed threshold beside the one that is live.';
 COMMENT ON COLUMN threshold_proposal.endorsed_by IS 'The first of two people, on safety-critical models.';
 COMMENT ON COLUMN threshold_proposal.made_version IS 'The profile version that accepting made.';

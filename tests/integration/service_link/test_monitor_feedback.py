@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from scipy.stats import beta
 
+from anomaly.training.worker import work
 from domain.audit import Actor, Signature
 from domain.breach import BreachKind, Severity
 from domain.errors import GuardRefusedError, RowVersionConflictError
-from domain.monitor_quality import Outcomes
+from domain.monitor_quality import Outcomes, move_threshold
 from domain.profile import Direction, Monitor, MonitorRule, TicketPolicy
 from domain.roles import Permission
 from domain.threshold_proposal import ProposalState
@@ -18,10 +20,11 @@ from service_link.monitor_feedback import find_precision, watch_monitors
 from store.audit import verify_chain
 from store.monitor_quality import MonitorQuality, load_quality
 from store.profiles import load_profile, record_profile
+from store.readings import ReadingColumns, ensure_partitions, find_days, record_new_readings
+from store.rollup_refresh import refresh_rollups
 from store.threshold_proposals import (
     ThresholdProposal,
     load_threshold_proposals,
-    make_proposed_profile,
     record_backtest,
     record_proposal_decision,
 )
@@ -184,7 +187,7 @@ def test_on_a_safety_critical_model_a_second_person_accepts(world: World) -> Non
     accepted = decide(world, proposal.code, ProposalState.ACCEPTED, "ben", ben, endorsed.row_version)
     assert (accepted.state, accepted.decided_by, accepted.made_version) == ("ACCEPTED", "ben", 3)
     after = load_profile(world.conn, "PUMP")
-    assert after == make_proposed_profile(current, proposal)
+    assert after == move_threshold(current, "current_high", proposal.proposed_raise_at, proposal.proposed_clear_at)
     monitor = after.find_monitor("current_high")
     assert monitor is not None
     assert (monitor.raise_at, monitor.clear_at) == (proposal.proposed_raise_at, proposal.proposed_clear_at)
@@ -219,3 +222,43 @@ def test_on_another_model_one_person_accepts_what_is_still_true(world: World) ->
     record_profile(world.conn, replace(profile, version=4), "test")
     accepted = decide(world, proposal.code, ProposalState.ACCEPTED, "eva", eva)
     assert (accepted.state, accepted.made_version) == ("ACCEPTED", 5)
+
+
+def test_the_backtest_is_run_by_the_worker_of_models_and_attached(world: World, database: Database) -> None:
+    proposal = make_proposal(world, "L")
+    assert proposal.backtest_job_state == "QUEUED"
+    # Without readings there is nothing to evaluate: the reason is shown, and nobody can accept.
+    assert work(database.url) == 1
+    watch_monitors(world.conn, world.now)
+    (failed,) = load_threshold_proposals(world.conn)
+    assert (failed.state, failed.backtest_job_state) == ("PROPOSED", "FAILED")
+    assert failed.backtest_error
+    # With two days of readings that reach 1.2 A now and then it says what the threshold would have saved.
+    world.conn.execute("INSERT INTO series (device_id, sensor) SELECT id, 'current' FROM device ON CONFLICT DO NOTHING")
+    store_current(world)
+    world.conn.execute("UPDATE model_job SET state = 'QUEUED', attempts = 0, error = NULL")
+    assert work(database.url) == 1
+    watch_monitors(world.conn, world.now)
+    (ready,) = load_threshold_proposals(world.conn)
+    assert ready.state == "BACKTESTED", ready.backtest_error
+    assert ready.backtest is not None
+    assert ready.backtest["now"]["tickets"] > ready.backtest["proposed"]["tickets"] == 0
+    assert ready.backtest["profile_proposed"]["version"] == 3
+
+
+def store_current(world: World) -> None:
+    """Every ten minutes of the last two days, from every device; an hour at 1.2 A on the last morning."""
+    ids = [row["id"] for row in world.rows("SELECT id FROM series ORDER BY id")]
+    times = [world.now - timedelta(days=2) + n * timedelta(minutes=10) for n in range(288)]
+    micros = [round(at.timestamp() * 1e6) for at in times]
+    values = [1.2 if at.day == world.now.day and at.hour == 6 else 0.5 for at in times]
+    columns = ReadingColumns(
+        np.repeat(np.array(ids, np.int32), len(times)),
+        np.tile(np.array(micros, np.int64), len(ids)),
+        np.tile(np.array(values), len(ids)),
+        np.zeros(len(ids) * len(times), np.int16),
+    )
+    ensure_partitions(world.conn, find_days(columns.observed_us))
+    with world.conn.transaction():
+        record_new_readings(world.conn, columns)
+    refresh_rollups(world.conn, world.now, lambda: True)
