@@ -396,12 +396,18 @@ class ShardScorer:
             bank.rules.reset(one)
             bank.give_up(number, reason)
 
+    def count_open(self) -> None:
+        """Counts anew how many breaches of each series are open, which is what freezes its learning."""
+        self._open_of_series[:] = 0
+        for bank in self.banks.values():
+            if bank.rule is not MonitorRule.MULTIVARIATE:
+                np.add.at(self._open_of_series, bank.series_of_slot[bank.rules.is_open], 1)
+
     def adopt_open(self, breaches: Sequence[OpenBreach], decommissioned: Mapping[int, str] = NOBODY) -> ShardOutput:
         """Takes the database's word for which breaches are open; gives back the closing of those that nothing can close
         any more: without a monitor, or of a decommissioned device (its serial by its id)."""
         out = ShardOutput()
         by_key = {(b.device_id, b.series_id, b.monitor): b for b in breaches}
-        self._open_of_series[:] = 0
         for bank in self.banks.values():
             for number, slot in enumerate(bank.slots):
                 b = by_key.get((slot.device.id, slot.breach_series_id, slot.monitor.key))
@@ -412,8 +418,7 @@ class ShardScorer:
                     critical = b.severity is not slot.monitor.severity
                     peak = orientation(slot.monitor) * b.peak
                     bank.rules.open_slot(number, b.first_seen_us, b.count, peak, critical)
-                if b is not None and bank.rule is not MonitorRule.MULTIVARIATE:
-                    self._open_of_series[bank.series_of_slot[number]] += 1
+        self.count_open()
         self.presence.adopt_open(breaches)
         for b in sorted(breaches, key=lambda b: b.first_seen_us):
             if b.device_id in decommissioned:

@@ -104,6 +104,7 @@ def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
     scorer.presence.adopt_json(rest["presence"])
     scorer.work_orders = {int(device): code for device, code in rest.get("work_orders", [])}
     _adopt_failed(scorer, rest.get("failed", []))
+    scorer.count_open()
     _, own, saved_at = np.intersect1d(scorer.series_ids, arrays["series/id"], return_indices=True)
     scorer.last_received_us[own] = arrays["series/last_received_us"][saved_at]
     if "series/last_observed_us" in arrays:

@@ -46,7 +46,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "其中{label}的影响最大，为 {value}，通常为 {expected}。",
     },
     "novelty": {
-        "en": "{label} of {serial}, now at {value}, has been unlike anything in its own past for {duration}: {pattern}.",
+        "en": "{label} of {serial}, now at {value}, has been unlike anything in its own past for {duration}: "
+        "{pattern}.",
         "zh": "{serial} 的{label}（当前 {value}）在 {duration} 内与其自身历史均不相同：{pattern}。",
     },
     "forecast_high": {
