@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from anomaly.bank import REGISTERED_DETECTORS
+from anomaly.job_runner import JobRunner
 from anomaly.owned_shard import OffsetMovedError, OwnedShard
 from anomaly.settings import AnomalySettings
 from anomaly.training.live import load_live_priors
@@ -90,6 +92,8 @@ class _Session:
         self.due = _Due()
         self.target = 0
         self.waiting = 0
+        self.jobs = JobRunner(url, settings.jobs_s)
+        stack.callback(self.jobs.close)
 
     def serve(self, stop: threading.Event) -> None:
         """Rounds until `stop`; then check-points, and the locks and the heartbeat are given back."""
@@ -101,6 +105,8 @@ class _Session:
             self._balance(offsets)
             done = self._run_rounds(offsets, stop)
             self._save_due()
+            if self.settings.run_jobs:
+                self.jobs.look(self.conn)
             if all(owned.position >= offsets[shard].head for shard, owned in self.shards.items()):
                 self._tick()
             if not stop.is_set():
@@ -141,6 +147,7 @@ class _Session:
             "corrupt_blocks": sum(o.corrupt for o in self.shards.values()),
             "unstorable": sum(o.unstorable for o in self.shards.values()),
             "series": sum(int(o.scorer.series_ids.shape[0]) for o in self.shards.values()),
+            "detectors": {d.RULE.value: d.VERSION for d in REGISTERED_DETECTORS},
             "unscored": len(unscored),
             "unscored_first": unscored[:MOST_UNSCORED],
         }

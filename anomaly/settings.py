@@ -17,4 +17,6 @@ class AnomalySettings:
     peer_timeout_s: float = 3.5
     ingest_timeout_s: float = 10.0  # while ingest was silent for longer, no silence is held against a device
     tick_s: float = 1.0  # how often silence is looked for
+    run_jobs: bool = True  # training and backtests that people asked for, in a process beside this one
+    jobs_s: float = 2.0  # how often they are looked for
     max_backoff_s: float = 10.0  # between attempts at a database that is away

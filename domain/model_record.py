@@ -5,8 +5,10 @@ who asks for the activation, and another who approves it. Of one device model, k
 one that becomes live replaces it. A roll-back makes that one live again at once; its approval of then still stands.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from domain.roles import Permission
 
@@ -103,6 +105,13 @@ def find_model_steps(state: ModelState) -> tuple[ModelStep, ...]:
 def is_signed(step: ModelStep, state: ModelState, safety_critical: bool) -> bool:
     """Whether a person signs this step with the password: on safety-critical device models what changes the live."""
     return safety_critical and step in _SIGNED and (step is ModelStep.ACTIVATE or state is ModelState.LIVE)
+
+
+def is_runnable(description: Mapping[str, Any], detectors: Mapping[str, int] | None) -> bool:
+    """Whether every part of a model is of a detector that runs, in the version that runs; None: nobody knows, and a
+    part that does not fit is left aside by scoring."""
+    parts = description.get("parts", ())
+    return detectors is None or all(detectors.get(part["rule"]) == part["version"] for part in parts)
 
 
 def decide_step(step: ModelStep, facts: ModelFacts, *, by: str, reason: str) -> ModelDecision | ModelRefusal:

@@ -18,6 +18,7 @@ from domain.model_record import (
     ModelState,
     ModelStep,
     decide_step,
+    is_runnable,
 )
 from store.audit import record_audit, to_jsonb
 from store.pool import Connection
@@ -209,12 +210,11 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class StepRequest:
-    """What somebody wants done with a model; `is_runnable` is the caller's to know: it depends on the code."""
+    """What somebody wants done with a model."""
 
     step: ModelStep
     reason: str = ""
     signature: Signature | None = None
-    is_runnable: bool = True
     expected_row_version: int | None = None
 
 
@@ -245,7 +245,7 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
         signer_id=None if request.signature is None else request.signature.signer_id,
         asked_by_id=before.asked_by_id,
         has_backtest=before.has_backtest,
-        is_runnable=request.is_runnable,
+        is_runnable=is_runnable(before.description, _load_detectors(conn)),
         has_predecessor=before.replaced_id is not None,
         other_in_shadow=others["SHADOW"][1] if "SHADOW" in others else None,
     )
@@ -268,6 +268,18 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
         conn.execute(RECORD_SIGNATURE, (after.id, after.row_version, after.sha256, *signed))
     record_audit(conn, actor, *entries)
     return after
+
+
+LOAD_DETECTORS = """
+    SELECT details -> 'detectors' FROM heartbeat WHERE program = 'anomaly' AND details ? 'detectors'
+    ORDER BY at DESC LIMIT 1
+"""
+
+
+def _load_detectors(conn: Connection) -> Mapping[str, int] | None:
+    """The versions of the detectors that score now, as scoring says of itself; None while none does."""
+    row = conn.execute(LOAD_DETECTORS).fetchone()
+    return None if row is None else row[0]
 
 
 def _carry_out(

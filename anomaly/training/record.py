@@ -60,9 +60,3 @@ def find_content_sha256(arrays: bytes, description: Mapping[str, Any]) -> str:
 def find_code_version() -> str:
     """Which detectors run in this code: what a model was made by, and what it is runnable with."""
     return ",".join(f"{d.RULE.value}={d.VERSION}" for d in sorted(REGISTERED_DETECTORS, key=lambda d: d.RULE.value))
-
-
-def is_runnable(description: Mapping[str, Any]) -> bool:
-    """Whether every part of the model is of a detector that runs now, in the version that runs now."""
-    versions = {d.RULE.value: d.VERSION for d in REGISTERED_DETECTORS}
-    return all(versions.get(part["rule"]) == part["version"] for part in description.get("parts", ()))

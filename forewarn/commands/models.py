@@ -12,7 +12,6 @@ from rich.progress import BarColumn, Progress, TextColumn
 from anomaly.backtest.run import BacktestRequest
 from anomaly.training.jobs import BACKTEST, TRAIN, backtest_request_to_json, run_job, train_request_to_json
 from anomaly.training.progress import Step, Tell
-from anomaly.training.record import is_runnable
 from anomaly.training.train import TrainRequest
 from domain.audit import Actor, Signature
 from domain.errors import GuardRefusedError, NotFoundError
@@ -195,8 +194,7 @@ def find_model_steps_of(row: ModelRow) -> tuple[ModelStep, ...]:
 def _step(code: str, step: ModelStep, user: str, reason: str, as_json: bool) -> None:
     actor, signature = _find_actor(user, f"{step} {code}")
     with _connect() as conn, transaction(conn):
-        row = _find(conn, code)
-        request = StepRequest(step, reason, signature, is_runnable=is_runnable(row.description))
+        request = StepRequest(step, reason, signature)
         try:
             after = record_step(conn, actor, code, request, datetime.now(UTC))
         except GuardRefusedError as refused:

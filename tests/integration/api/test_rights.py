@@ -30,8 +30,12 @@ BODIES = {
     "/users/{name}/password-reset": {"reason": "test"},
     "/tokens": {"name": "x", "role": "customer"},
     "/rejections/replay": {"reason": "unknown_serial"},
+    "/models": {"model": "no such model"},
+    "/models/{code}/transitions": {"step": "retire"},
+    "/models/{code}/backtest": {},
+    "/monitors/{model}/{monitor}/backtest": {"changes": {}},
 }
-VALUES = {"breach_id": "00000000-0000-0000-0000-000000000000", "rejection_id": "1", "token_id": "1"}
+VALUES = {"breach_id": "00000000-0000-0000-0000-000000000000", "rejection_id": "1", "token_id": "1", "job_id": "1"}
 QUERIES = {"/devices/{serial}/readings": "?sensor=level", "/devices/{serial}/scores": "?sensor=level"}
 QUERIES |= {"/rejections/reasons": "?from=2026-01-01T00:00:00Z"}
 

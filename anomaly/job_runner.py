@@ -1,0 +1,56 @@
+"""Starts a worker for the training and backtests that wait: a process of its own, beside scoring."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+
+from anomaly.training.worker import URL_VARIABLE
+from store.model_jobs import is_work_waiting
+from store.pool import Connection
+
+log = logging.getLogger(__name__)
+
+MODULE = "anomaly.training.worker"
+STOP_S = 5.0
+
+
+class JobRunner:
+    """At most one worker at a time; `close` ends it, and what it was at is begun again by the next one."""
+
+    def __init__(self, database_url: str, every_s: float) -> None:
+        self._database_url = database_url
+        self._every_s = every_s
+        self._due = 0.0
+        self._worker: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_working(self) -> bool:
+        """A worker runs now."""
+        return self._worker is not None and self._worker.poll() is None
+
+    def look(self, conn: Connection) -> None:
+        """Starts a worker where a job waits that nobody runs; looks at most every `every_s`, and never waits."""
+        if time.monotonic() < self._due or self.is_working:
+            return
+        self._due = time.monotonic() + self._every_s
+        if not is_work_waiting(conn):
+            return
+        log.info("a model job waits: starting a worker")
+        self._worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-m", MODULE],
+            env={**os.environ, URL_VARIABLE: self._database_url},
+            stdin=subprocess.DEVNULL,
+        )
+
+    def close(self) -> None:
+        """No worker is left on return."""
+        if self._worker is None or not self.is_working:
+            return
+        self._worker.terminate()
+        try:
+            self._worker.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._worker.kill()
+            self._worker.wait()

@@ -1,0 +1,158 @@
+"""Models by REST: asked for, followed, decided by two engineers; the work itself is done by a worker beside scoring."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from anomaly.training.worker import work
+from domain.roles import Role
+from store.pool import open_connection
+from store.profiles import record_profile
+from tests.support.fleet import MODEL, PROFILE
+from tests.support.http_api import PASSWORD, Api, Session
+from tests.support.scoring import Sample, scoring, select, write_blocks
+from tests.support.waiting import wait_until
+
+TRAINING = {"model": MODEL}
+
+
+@pytest.fixture
+def fleet(api: Api) -> Api:
+    """Six devices of a safety-critical model with a history."""
+    url = api.settings.database_url
+    with open_connection(url, application="test") as conn:
+        record_profile(conn, replace(PROFILE, safety_critical=True, version=2), "test")
+    chance = random.Random(1)
+    write_blocks(
+        url,
+        [
+            Sample(f"T-{i:04d}", sensor, k, around + chance.gauss(0, 1))
+            for k in range(200)
+            for i in range(6)
+            for sensor, around in (("level", 50.0), ("flow", 200.0))
+        ],
+    )
+    return api
+
+
+def _engineer(api: Api, name: str) -> Session:
+    api.add_user(name, Role.ENGINEER)
+    return api.sign_in(name)
+
+
+def _train(api: Api, session: Session) -> str:
+    asked = api.post("/models", json=TRAINING, headers=session.writing)
+    assert asked.status_code == 202, asked.text
+    assert asked.json()["state"] == "QUEUED"
+    assert work(api.settings.database_url) == 1
+    job = api.get(asked.headers["location"], headers=session.reading).json()
+    assert (job["state"], job["progress"], job["error"]) == ("DONE", 1.0, None)
+    return str(job["result"]["code"])
+
+
+def _step(api: Api, session: Session, code: str, step: str, **body: str) -> tuple[int, dict[str, object]]:
+    seen = api.get(f"/models/{code}", headers=session.reading)
+    headers = session.writing | {"If-Match": seen.headers["etag"]}
+    answer = api.post(f"/models/{code}/transitions", json={"step": step} | body, headers=headers)
+    return answer.status_code, answer.json()
+
+
+def test_a_model_is_trained_backtested_and_made_live_by_two_engineers(fleet: Api) -> None:
+    one, two = _engineer(fleet, "one"), _engineer(fleet, "two")
+    code = _train(fleet, one)
+    (listed,) = fleet.get(f"/models?model={MODEL}&state=DRAFT", headers=one.reading).json()["items"]
+    assert (listed["code"], listed["created_by"], listed["has_backtest"]) == (code, "one", False)
+    assert _step(fleet, one, code, "shadow")[0] == 200
+    status, problem = _step(fleet, one, code, "activate", password=PASSWORD)
+    assert (status, problem["guard"]) == (409, "backtest_missing")
+
+    assert fleet.get(f"/models/{code}/backtest", headers=one.reading).status_code == 404
+    asked = fleet.post(f"/models/{code}/backtest", json={"settle_days": 0}, headers=one.writing)
+    assert asked.status_code == 202
+    assert work(fleet.settings.database_url) == 1
+    job = fleet.get(f"/models/{code}/backtest", headers=one.reading).json()
+    assert (job["state"], job["result"]["device_days"]) == ("DONE", 6)
+
+    status, problem = _step(fleet, one, code, "activate")
+    assert (status, problem["guard"]) == (409, "signature_missing")
+    status, problem = _step(fleet, one, code, "activate", password="guess")
+    assert (status, problem["errors"]) == (422, [{"field": "password", "detail": "is not your password"}])
+    status, asked_for = _step(fleet, one, code, "activate", password=PASSWORD)
+    assert (status, asked_for["state"], asked_for["asked_by"]) == (200, "SHADOW", "one")
+    status, problem = _step(fleet, one, code, "activate", password=PASSWORD)
+    assert (status, problem["guard"]) == (409, "second_person")
+    status, live = _step(fleet, two, code, "activate", password=PASSWORD, meaning="Reviewed")
+    assert (status, live["state"], live["approved_by"]) == (200, "LIVE", "two")
+    assert [s["step"] for s in live["next_steps"]] == ["roll_back", "retire"]  # type: ignore[attr-defined]
+
+    newer = _train(fleet, one)
+    _step(fleet, one, newer, "shadow")
+    fleet.post(f"/models/{newer}/backtest", json={}, headers=one.writing)
+    work(fleet.settings.database_url)
+    _step(fleet, two, newer, "activate", password=PASSWORD)
+    assert _step(fleet, one, newer, "activate", password=PASSWORD)[1]["replaced_code"] == code
+    status, problem = _step(fleet, one, newer, "roll_back", password=PASSWORD)
+    assert (status, problem["guard"]) == (409, "reason_missing")
+    assert _step(fleet, one, newer, "roll_back", password=PASSWORD, reason="false alarms")[0] == 200
+    assert fleet.get(f"/models/{code}", headers=one.reading).json()["state"] == "LIVE"
+
+
+def test_thresholds_are_tried_on_stored_readings_before_anybody_changes_them(fleet: Api) -> None:
+    one = _engineer(fleet, "one")
+    path = f"/monitors/{MODEL}/level_high/backtest"
+    asked = fleet.post(path, json={"changes": {"raise_at": 45.0, "clear_at": 40.0}}, headers=one.writing)
+    assert asked.status_code == 202, asked.text
+    work(fleet.settings.database_url)
+    job = fleet.get(asked.headers["location"], headers=one.reading).json()
+    assert job["result"]["now"]["tickets"] == 0
+    assert job["result"]["proposed"]["tickets"] == 6
+    (listed,) = fleet.get("/model-jobs", headers=one.reading).json()["items"]
+    assert (listed["id"], listed["kind"]) == (job["id"], "backtest")
+    for body, field in (({}, "changes"), ({"n": 4, "m": 3}, "changes.n")):
+        refused = fleet.post(path, json={"changes": body}, headers=one.writing)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
+    assert fleet.post(path.replace("level_high", "none"), json={"changes": {}}, headers=one.writing).status_code == 404
+
+
+def test_a_request_with_a_key_queues_one_job_and_a_stale_version_changes_nothing(fleet: Api) -> None:
+    one = _engineer(fleet, "one")
+    headers = one.writing | {"Idempotency-Key": "train-once"}
+    first, again = (fleet.post("/models", json=TRAINING, headers=headers) for _ in range(2))
+    assert first.json()["id"] == again.json()["id"]
+    assert fleet.post("/models", json={"model": "NONE-1"}, headers=one.writing).status_code == 404
+    work(fleet.settings.database_url)
+    code = fleet.get("/models", headers=one.reading).json()["items"][0]["code"]
+    assert _step(fleet, one, code, "shadow")[0] == 200
+    path = f"/models/{code}/transitions"
+    stale = fleet.post(path, json={"step": "retire"}, headers=one.writing | {"If-Match": '"1"'})
+    assert (stale.status_code, stale.json()["current"]["changed_by"]) == (412, "one")
+    assert fleet.post(path, json={"step": "retire"}, headers=one.writing).status_code == 428
+
+
+def test_the_scoring_program_runs_what_waits_in_a_process_of_its_own(fleet: Api) -> None:
+    one = _engineer(fleet, "one")
+    url = fleet.settings.database_url
+    job = fleet.post("/models", json=TRAINING, headers=one.writing).json()["id"]
+    gone = fleet.post("/models", json={"model": MODEL, "since": "2031-01-01T00:00:00Z"}, headers=one.writing).json()
+    with scoring(url):
+        wait_until(
+            lambda: not select(url, "SELECT FROM model_job WHERE finished_at IS NULL"), what="the worker", timeout_s=60
+        )
+    assert fleet.get(f"/model-jobs/{job}", headers=one.reading).json()["state"] == "DONE"
+    failed = fleet.get(f"/model-jobs/{gone['id']}", headers=one.reading).json()
+    assert (failed["state"], failed["error"].startswith("There is nothing to learn from.")) == ("FAILED", True)
+
+
+def test_work_that_a_dead_worker_left_is_begun_again_once(fleet: Api) -> None:
+    one = _engineer(fleet, "one")
+    url = fleet.settings.database_url
+    job = fleet.post("/models", json=TRAINING, headers=one.writing).json()["id"]
+    select(url, "UPDATE model_job SET state = 'RUNNING', attempts = 1 WHERE id = %s RETURNING id", job)
+    assert work(url) == 1
+    assert fleet.get(f"/model-jobs/{job}", headers=one.reading).json()["state"] == "DONE"
+    job = fleet.post("/models", json=TRAINING, headers=one.writing).json()["id"]
+    select(url, "UPDATE model_job SET state = 'RUNNING', attempts = 2 WHERE id = %s RETURNING id", job)
+    assert work(url) == 0
+    failed = fleet.get(f"/model-jobs/{job}", headers=one.reading).json()
+    assert (failed["state"], failed["error"]) == ("FAILED", "The worker died while it ran.")
