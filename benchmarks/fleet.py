@@ -4,45 +4,64 @@
     python -m benchmarks.fleet --devices 100 --days 30 --seeds 1 --first-seed 1      # the quick form
 
 Both device kinds run through the production evaluator with the bundled profiles and through the production ticket
-rules; beside it, on the same readings, the same with fixed limits alone. docs/benchmarks.md says what is simulated,
-how it is sampled and how tickets are judged. Profiles were tuned on seeds 1 to 3 and are reported on 101 to 110.
+rules; beside it, on the same readings, the same with fixed limits alone, and the newly installed devices once more with
+what the rest of the fleet has learnt. docs/benchmarks.md says what is simulated, how it is sampled and how tickets are
+judged. Profiles were tuned on seeds 1 to 3 and are reported on 101 to 110.
 """
 
 import argparse
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from importlib import resources
 
-from anomaly.bank import WatchedDevice
-from anomaly.shard_scorer import ShardScorer
-from benchmarks.fleet_orders import ServiceDesk
+from benchmarks.fleet_service import Service, keep_fixed_rules, seed_newcomers
 from benchmarks.fleet_signals import FleetSignals, Sampling
-from benchmarks.fleet_truth import TrueFault, Verdict, find_summary, judge, merge
+from benchmarks.fleet_truth import TrueFault, Verdict, find_summary, merge
 from benchmarks.fleet_world import FleetPlan, WorldSettings, kind_of, plan_fleet
-from domain.profile import MonitorRule, Profile
+from domain.profile import Profile
 from domain.profile_file import parse_profile
 from domain.tickets import GATEWAY_FAULT_GROUP
 
 PROFILE_FILES = ("infusion_pump.yaml", "ventilator.yaml")
-FIXED_RULES = (
-    MonitorRule.LIMIT,
-    MonitorRule.RATE_OF_CHANGE,
-    MonitorRule.STALENESS,
-    MonitorRule.OFFLINE,
-    MonitorRule.DEVICE_CODE,
-)
 FULL, FIXED = "bundled profiles", "fixed limits alone"
 
 
 @dataclass(slots=True)
-class Contender:
-    """One set of rules with its evaluator and its service desk."""
+class FirstWeek:
+    """What newly installed devices cost in their first week."""
 
-    scorer: ShardScorer
-    desk: ServiceDesk
+    device_days: float = 0.0
+    false_tickets: int = 0
+    breaches: Counter[str] = field(default_factory=Counter)  # by learning monitor, without a fault
+
+    def add(self, other: "FirstWeek") -> None:
+        """Another fleet's."""
+        self.device_days += other.device_days
+        self.false_tickets += other.false_tickets
+        self.breaches += other.breaches
+
+    def find_summary(self) -> dict[str, object]:
+        """The figures by name."""
+        per = 1000 / self.device_days if self.device_days else None
+        return {
+            "device_days": round(self.device_days),
+            "false_tickets": self.false_tickets,
+            "false_per_1000_device_days": None if per is None else round(self.false_tickets * per, 2),
+            "breaches_without_fault": dict(self.breaches),
+        }
+
+
+@dataclass(slots=True)
+class SeedResult:
+    """What one fleet gave."""
+
+    verdicts: dict[str, Verdict]
+    first_week: dict[str, FirstWeek]
+    readings: int
 
 
 def load_profiles() -> dict[str, Profile]:
@@ -55,72 +74,57 @@ def load_profiles() -> dict[str, Profile]:
     return profiles
 
 
-def keep_fixed_rules(profile: Profile) -> Profile:
-    """The profile with what needs no past alone: limits, device codes, silence."""
-    return replace(profile, monitors=tuple(m for m in profile.monitors if m.rule in FIXED_RULES))
-
-
 def find_truth(plan: FleetPlan) -> list[TrueFault]:
     """The plan's faults as tickets are judged by them."""
-    id_of = {unit.device.serial: unit for unit in plan.units}
+    unit_of = {unit.device.serial: unit for unit in plan.units}
     truth = []
     for fault in plan.faults:
-        unit = id_of[fault.serial]
+        unit = unit_of[fault.serial]
         group = kind_of(unit.device.model).faults[fault.kind]
         end_us = plan.end_us if fault.end_us is None else fault.end_us
         truth.append(TrueFault(unit.id, fault.kind.value, group, fault.onset_us, fault.failure_us, end_us))
     for wrong in plan.clock_errors:
         truth.append(TrueFault(wrong.unit + 1, "wrong_clock", "data_quality", wrong.since_us, None, wrong.until_us))
     for outage in plan.outages:
-        truth.append(
-            TrueFault(0, "gateway_outage", GATEWAY_FAULT_GROUP, outage.since_us, None, outage.until_us, outage.gateway)
-        )
+        since_us, until_us = outage.since_us, outage.until_us
+        truth.append(TrueFault(0, "gateway_outage", GATEWAY_FAULT_GROUP, since_us, None, until_us, outage.gateway))
         truth += [
-            TrueFault(unit.id, "outage_of_its_gateway", "connectivity", outage.since_us, None, outage.until_us)
+            TrueFault(unit.id, "outage_of_its_gateway", "connectivity", since_us, None, until_us)
             for unit in plan.units
             if unit.gateway == outage.gateway
         ]
     return truth
 
 
-def make_contender(
-    plan: FleetPlan, profiles: Mapping[str, Profile], signals: FleetSignals, truth: Sequence[TrueFault]
-) -> Contender:
-    """A set of rules that has seen nothing."""
-    devices = [
-        WatchedDevice(u.id, u.device.serial, u.device.model, u.device.firmware, signals.series[u.number])
-        for u in plan.units
-    ]
-    return Contender(ShardScorer(devices, profiles), ServiceDesk(plan, profiles, truth))
-
-
-def run_seed(settings: WorldSettings, sampling: Sampling, profiles: Mapping[str, Profile]) -> dict[str, Verdict]:
+def run_seed(settings: WorldSettings, sampling: Sampling, profiles: Mapping[str, Profile]) -> SeedResult:
     """One fleet, judged by both sets of rules."""
     plan = plan_fleet(settings)
     truth = find_truth(plan)
     signals = FleetSignals(plan, profiles, sampling)
-    fixed = {model: keep_fixed_rules(profile) for model, profile in profiles.items()}
-    contenders = {
-        FULL: make_contender(plan, profiles, signals, truth),
-        FIXED: make_contender(plan, fixed, signals, truth),
-    }
+    fixed_profiles = {model: keep_fixed_rules(profile) for model, profile in profiles.items()}
+    full = Service(plan, plan.units, profiles, signals, truth)
+    fixed = Service(plan, plan.units, fixed_profiles, signals, truth)
+    new = [unit for unit in plan.units if unit.begins_us > settings.start_us]
+    installed_us = min((unit.begins_us for unit in new), default=plan.end_us)
+    seeded: Service | None = None
     readings, said = 0, time.monotonic()
     for block in signals.iterate_blocks():
         readings += len(block.columns)
-        for contender in contenders.values():
-            scored = contender.scorer.score(block.columns, block.reports, block.received_us)
-            contender.desk.handle(scored.transitions)
-            ticked = contender.scorer.tick(block.received_us, plan.settings.start_us)
-            contender.desk.handle(ticked.transitions)
+        if seeded is None and block.received_us > installed_us:
+            seeded = Service(plan, new, profiles, signals, truth)
+            seed_newcomers(seeded, full, plan, truth, block.received_us)
+        for service in (full, fixed) if seeded is None else (full, fixed, seeded):
+            service.hear(block)
         if time.monotonic() - said > 20.0:
             said = time.monotonic()
             done = (block.received_us - settings.start_us) / (plan.end_us - settings.start_us)
             print(f"seed {settings.seed}: {100 * done:3.0f} %, {readings / 1e6:.0f} million readings", file=sys.stderr)
-    begins = {unit.id: unit.begins_us for unit in plan.units}
-    for name, contender in contenders.items():
-        if contender.scorer.unscored:
-            raise RuntimeError(f"{name}: a detector gave up: {contender.scorer.unscored}")
-    return {name: judge(c.desk.tickets, truth, begins, plan.end_us) for name, c in contenders.items()}
+    first_week = {
+        name: FirstWeek(*service.find_first_week(), service.raised)
+        for name, service in (("from nothing", full), ("with the fleet's prior", seeded))
+        if service is not None
+    }
+    return SeedResult({FULL: full.judge(), FIXED: fixed.judge()}, first_week, readings)
 
 
 def render(name: str, summary: Mapping[str, object]) -> str:
@@ -138,23 +142,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--step-s", type=int, default=300, help="seconds between readings; 5 leaves nothing out")
     parser.add_argument("--json", action="store_true", help="only the last line")
     options = parser.parse_args(arguments)
+    if options.step_s < 1 or 300 % options.step_s:
+        parser.error("--step-s must divide 300")
     profiles, sampling = load_profiles(), Sampling(step_s=options.step_s)
     verdicts: dict[str, list[Verdict]] = {FULL: [], FIXED: []}
+    first_week: dict[str, FirstWeek] = {}
     seeds: dict[str, dict[str, object]] = {}
     began = time.monotonic()
     for seed in range(options.first_seed, options.first_seed + options.seeds):
+        seed_began = time.monotonic()
         found = run_seed(WorldSettings(options.devices, options.days, seed), sampling, profiles)
-        for name, verdict in found.items():
+        seeds[str(seed)] = {
+            "seconds": round(time.monotonic() - seed_began),
+            "readings": found.readings,
+            **{name: find_summary(verdict) for name, verdict in found.verdicts.items()},
+        }
+        for name, verdict in found.verdicts.items():
             verdicts[name].append(verdict)
-        seeds[str(seed)] = {name: find_summary(verdict) for name, verdict in found.items()}
-        if not options.json:
-            for name, verdict in found.items():
+            if not options.json:
                 print(render(f"seed {seed}, {name}", find_summary(verdict)), flush=True)
+        for name, week in found.first_week.items():
+            first_week.setdefault(name, FirstWeek()).add(week)
     whole = {name: find_summary(merge(several)) for name, several in verdicts.items()}
+    weeks = {name: week.find_summary() for name, week in first_week.items()}
     if not options.json:
         for name, summary in whole.items():
             print(render(f"all seeds, {name}", summary))
-    print(json.dumps({"seconds": round(time.monotonic() - began), "seeds": seeds, "all": whole}))
+        for name, summary in weeks.items():
+            print(render(f"first week of newly installed devices, {name}", summary))
+    seconds = round(time.monotonic() - began)
+    print(json.dumps({"seconds": seconds, "seeds": seeds, "all": whole, "first_week": weeks}))
 
 
 if __name__ == "__main__":

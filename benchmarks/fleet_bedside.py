@@ -124,7 +124,7 @@ class Bedside:
         }
 
     def prepare(self, t0: int, t1: int) -> None:
-        """Everything that changes slowly, and what of the plan lies in the next ten minutes."""
+        """Everything that changes slowly, and what of the plan lies in the next block."""
         share = (t0 - self._plan.settings.start_us) / (90.0 * DAY)
         self._gain = 1.0 + share * self._age_gain
         self._offset = share * self._age_offset

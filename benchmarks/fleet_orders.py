@@ -1,6 +1,6 @@
 """The service desk in memory: production's ticket rules decide on every transition, and orders end as real ones do.
 
-`service_link.triage.decide` takes each decision, with the context that `service_link.working_set` finds; what differs
+`domain.triage.decide` takes each decision, with the context that `service_link.working_set` finds; what differs
 from production is only that orders stand in memory. What people do is simple and the same for every set of rules: an
 order of a real fault is closed when the part was replaced (or the line freed), any other after a visit of two days, as
 a false alarm. So a wrong order hides what comes after it for no longer than two days.
@@ -19,8 +19,8 @@ from domain.breach import BreachKind, BreachState, BreachTransition, Severity, T
 from domain.clock import from_micros, to_micros
 from domain.profile import Profile, TicketPolicy
 from domain.tickets import GATEWAY_FAULT_GROUP, PUT_OFF, DecisionKind, TicketReason, UndecidedTransition
+from domain.triage import Decision, decide
 from domain.work_order import Outcome, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
-from service_link.triage import Decision, decide
 from service_link.working_set import WorkingSet
 
 VISIT_US = 2 * DAY

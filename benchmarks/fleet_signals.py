@@ -27,14 +27,14 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-BLOCK_US = 10 * MINUTE
+BLOCK_US = 5 * MINUTE
 FUTURE_US = 300 * SECOND  # FOREWARN_MAX_FUTURE_S
 INSTALLED_US = 120 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """When readings are sent; see the top of this file. `step_s` divides 600."""
+    """When readings are sent; see the top of this file. `step_s` divides 300."""
 
     step_s: int = 300
     dense_s: int = 5
@@ -44,11 +44,11 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class WorldBlock:
-    """What arrived in ten minutes."""
+    """What arrived in five minutes."""
 
     columns: BlockColumns
     reports: list[Report]
-    received_us: int  # the end of the ten minutes
+    received_us: int  # their end
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ class FleetSignals:
         self._rng = np.random.default_rng([plan.settings.seed, 21])
 
     def iterate_blocks(self) -> Iterator[WorldBlock]:
-        """All of it, ten minutes at a time."""
+        """All of it, five minutes at a time."""
         for t0 in range(self.plan.settings.start_us, self.plan.end_us, BLOCK_US):
             yield self._make_block(t0, t0 + BLOCK_US)
 
@@ -143,7 +143,7 @@ class FleetSignals:
             is_due = is_due & (self._begins <= t_us)
             is_due[away.find_units(t_us)] = False
             at_us = self._find_device_times(t_us)
-            is_late = at_us < self._newest
+            is_late = at_us <= self._newest
             is_refused = at_us > t_us + FUTURE_US
             sent = is_due & ~is_refused
             self._newest[sent] = np.maximum(self._newest[sent], at_us[sent])

@@ -121,6 +121,15 @@ def judge(
     return verdict
 
 
+def find_first_week(
+    tickets: Sequence[Ticket], faults: Sequence[TrueFault], begins_us: Mapping[int, int], end_us: int
+) -> tuple[float, int]:
+    """Device-days of these devices in their first week, and the false tickets on them."""
+    own = [ticket for ticket in tickets if ticket.gateway is None and ticket.device in begins_us]
+    verdict = judge(own, [fault for fault in faults if fault.device in begins_us], begins_us, end_us)
+    return verdict.first_week_device_days, verdict.first_week_false
+
+
 def merge(verdicts: Iterable[Verdict]) -> Verdict:
     """All runs as one."""
     whole = Verdict()

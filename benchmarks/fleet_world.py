@@ -4,8 +4,8 @@ Everything follows from `WorldSettings` alone; `benchmarks.fleet_signals` turns 
 is data: a benchmark of its own may `replace` faults, releases or nuisances and run the rest unchanged.
 
 What goes wrong runs its course: nothing in the plan depends on what is found, so that two sets of rules are compared on
-the very same readings. Wear grows over one to five weeks and its part is replaced some hours after the functional
-failure; an occlusion or a leak grows over minutes and is put right at the bedside minutes after it.
+the very same readings. Wear grows over one to five weeks, a part fails at half to all of its full strength and is
+replaced some hours later; an occlusion or a leak grows over minutes and is put right at the bedside minutes after it.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,8 @@ WEAR = {
     Ventilator.model: (FaultKind.BEARING_WEAR, FaultKind.FILTER_CLOGGING, FaultKind.OXYGEN_DRIFT),
 }
 FAST = {InfusionPump.model: FaultKind.OCCLUSION, Ventilator.model: FaultKind.CIRCUIT_LEAK}
-WEAR_DAYS = (7.0, 35.0)
+WEAR_DAYS = (7.0, 35.0)  # to full strength
+FAILS_AT = (0.5, 1.0)  # of it: no two parts bear the same wear
 FAST_MINUTES = (2.0, 15.0)
 APART_US = 2 * DAY  # between two faults of one device
 NEW_DAYS = (20, 30, 40, 50, 60)  # when the devices that are not there at first are installed
@@ -227,8 +228,10 @@ def _draw_fault(unit: Unit, sort: str, onset_us: int, rng: np.random.Generator) 
     if sort == "wear":
         kind = WEAR[model][int(rng.integers(3))]
         growth_s = float(rng.uniform(*WEAR_DAYS)) * 86_400.0
-        end_us = onset_us + round(growth_s * 1e6) + round(rng.uniform(4, 30) * HOUR)
-        return Fault(serial, kind, onset_us, growth_s, end_us, shape=float(rng.uniform(1.0, 2.0)))
+        shape, fails_at = float(rng.uniform(1.0, 2.0)), float(rng.uniform(*FAILS_AT))
+        failure_us = onset_us + round(growth_s * fails_at ** (1.0 / shape) * 1e6)
+        end_us = failure_us + round(rng.uniform(4, 30) * HOUR)
+        return Fault(serial, kind, onset_us, growth_s, end_us, shape=shape, fails_at=fails_at)
     if sort == "fast":
         growth_s = float(rng.uniform(*FAST_MINUTES)) * 60.0
         end_us = onset_us + round(growth_s * 1e6) + round(rng.uniform(2, 10) * MINUTE)
@@ -268,8 +271,8 @@ def _plan_episodes(units: Sequence[Unit], end_us: int, rng: np.random.Generator)
                 since_us = unit.begins_us + int(rng.uniform(0.0, days) * DAY)
                 length_us = round(rng.uniform(least, most) * MINUTE)
                 episodes.append(Episode(unit.number, kind, since_us, since_us + length_us))
-        for _ in range(int(rng.poisson(days / 60.0))):
-            since_us = unit.begins_us + int(rng.uniform(0.0, days) * DAY)
+        since_us = unit.begins_us
+        while (since_us := since_us + round((10.0 + rng.exponential(50.0)) * DAY)) < end_us:
             length_us = round(rng.uniform(45, 120) * MINUTE)
             episodes.append(Episode(unit.number, Nuisance.MAINTENANCE, since_us, since_us + length_us))
     return tuple(sorted(episodes, key=lambda e: e.since_us))

@@ -37,7 +37,8 @@ class FaultKind(StrEnum):
 class Fault:
     """One fault of one device: nothing before `onset_us`, growing to full strength, gone at `end_us`.
 
-    Full strength is the functional failure: from there on the device no longer does what it is for.
+    The functional failure, from which on the device no longer does what it is for, is at the strength `fails_at`: no two
+    parts bear the same wear.
     """
 
     serial: str
@@ -47,11 +48,12 @@ class Fault:
     end_us: int | None = None
     sensor: str | None = None  # STUCK_SENSOR and SILENT_SENSOR
     shape: float = 1.0  # 1: grows linearly; 2: slowly first, as wear does
+    fails_at: float = 1.0  # above 0, at most 1
 
     @property
     def failure_us(self) -> int | None:
-        """When the fault is at full strength; None where it ends before."""
-        failure = self.onset_us + round(self.growth_s * 1e6)
+        """When the device fails; None where the fault ends before."""
+        failure = self.onset_us + round(self.growth_s * self.fails_at ** (1.0 / self.shape) * 1e6)
         return None if self.end_us is not None and failure > self.end_us else failure
 
     def find_intensity(self, t_us: int) -> float:

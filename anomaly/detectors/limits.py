@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anomaly.detectors.contract import (
     MICROS,
@@ -18,6 +19,8 @@ from anomaly.detectors.contract import (
     sign_of,
 )
 from domain.profile import MonitorRule
+
+BELOW_ONE = float(np.nextafter(1.0, 0.0))
 
 
 class LimitDetector(StepDetector):
@@ -82,10 +85,13 @@ class RateOfChangeDetector(StepDetector):
 class FlatLineDetector(StepDetector):
     """The score is the time for which the value has stayed within `tolerance`, as a multiple of `window_s`.
 
-    A gap of more than a window breaks the line: nobody knows what the value did in it.
+    A gap of more than a window breaks the line: nobody knows what the value did in it. Fewer than `LEAST_READINGS`
+    alike are no line: two readings a window apart are equal by chance now and then. Until then the score is below 1.
     """
 
     RULE = MonitorRule.FLAT_LINE
+    VERSION = 2
+    LEAST_READINGS = 8
     DEFAULT_WINDOW_S = 600.0
     FIELDS: ClassVar[tuple[StateField, ...]] = (
         StateField("window", np.float64, kept=False),
@@ -93,12 +99,14 @@ class FlatLineDetector(StepDetector):
         StateField("anchor", np.float64),
         StateField("anchor_us", np.int64, fill=int(NEVER)),
         StateField("last_us", np.int64, fill=int(NEVER)),
+        StateField("alike", np.int32),  # readings in the line, at most LEAST_READINGS
     )
     window: Floats
     tolerance: Floats
     anchor: Floats
     anchor_us: Ints
     last_us: Ints
+    alike: NDArray[np.int32]
 
     def add_slots(self, settings: Sequence[SlotSettings]) -> Ints:
         """See `Detector.add_slots`."""
@@ -119,4 +127,10 @@ class FlatLineDetector(StepDetector):
         self.anchor_us[slot[fresh]] = observed_us[fresh]
         self.last_us[slot[finite]] = observed_us[finite]
         held = np.where(same, observed_us - np.where(same, self.anchor_us[slot], observed_us), 0) * MICROS
-        return np.where(finite, held / window, np.nan)
+        alike = np.where(
+            same, np.minimum(self.alike[slot] + 1, self.LEAST_READINGS), np.where(fresh, 1, self.alike[slot])
+        )
+        self.alike[slot] = alike
+        score = held / window
+        score = np.where(alike >= self.LEAST_READINGS, score, np.minimum(score, BELOW_ONE))
+        return np.where(finite, score, np.nan)
