@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from service_link.drift import watch_drift
 from service_link.firmware_regression import watch_releases
 from service_link.monitor_feedback import watch_monitors
 from service_link.settings import ServiceLinkSettings
@@ -36,7 +37,7 @@ def watch_models(settings: ServiceLinkSettings, stop: threading.Event) -> None:
 
 def watch_round(conn: Connection, now: datetime, keep_on: Callable[[], bool] = lambda: True) -> None:
     """One round of everything; what fails is logged and keeps nothing else from its turn."""
-    for work in (_watch_releases, _watch_monitors):
+    for work in (_watch_releases, _watch_monitors, _watch_drift):
         if not keep_on():
             return
         try:
@@ -57,3 +58,8 @@ def _watch_releases(conn: Connection, now: datetime, keep_on: Callable[[], bool]
 def _watch_monitors(conn: Connection, now: datetime, keep_on: Callable[[], bool]) -> None:
     for code in watch_monitors(conn, now):
         log.info("proposed %s from outcomes of orders", code)
+
+
+def _watch_drift(conn: Connection, now: datetime, keep_on: Callable[[], bool]) -> None:
+    for day in watch_drift(conn, now, keep_on):
+        log.info("%s of %s drifts: index %.2f, usually %.2f", day.subject, day.model, day.psi, day.usual_psi)

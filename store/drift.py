@@ -47,6 +47,19 @@ def load_fleets(conn: Connection, most: int) -> dict[tuple[int, bool], list[int]
     return {(model, simulated): ids[:most] for model, simulated, ids in conn.execute(LOAD_FLEETS)}
 
 
+LOAD_FIRST_HOUR = """
+    SELECT min(h.bucket) FROM series s CROSS JOIN LATERAL (
+        SELECT bucket FROM reading_1h WHERE series_id = s.id AND bucket >= %s ORDER BY bucket LIMIT 1
+    ) h WHERE s.device_id = ANY (%s)
+"""
+
+
+def load_first_hour(conn: Connection, device_ids: Sequence[int], since: datetime) -> datetime | None:
+    """The first hour since then that one of these devices has readings of; None: there is none."""
+    row = conn.execute(LOAD_FIRST_HOUR, (since, list(device_ids))).fetchone()
+    return None if row is None else row[0]
+
+
 # Firmware is that of the device at the end of the day: a device that was updated on it counts for the new one.
 LOAD_INPUT_SAMPLES = """
     SELECT s.sensor, d.id, main_firmware_of(d.id, %(end)s) AS firmware, h.sum / h.n AS value

@@ -46,7 +46,7 @@ class DriftShape(Shape):
     firmware: str = Field(description="Empty: all versions together.")
     day: date
     psi: float = Field(description="Population stability index of the last week against the reference.")
-    usual_psi: float = Field(description="The largest that the reference shows within itself.")
+    usual_psi: float = Field(description="What the reference shows within itself, week against week.")
     devices: int
     state: str = Field(description="`STABLE`, `WATCH` or `DRIFT`.")
 

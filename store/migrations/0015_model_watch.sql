@@ -84,7 +84,7 @@ CREATE TABLE drift_day (
     firmware text NOT NULL,  -- '' : all versions together
     day date NOT NULL,
     psi double precision NOT NULL CHECK (psi >= 0),
-    usual_psi double precision NOT NULL,  -- the largest that the reference shows within itself
+    usual_psi double precision NOT NULL,  -- what the reference shows within itself
     devices integer NOT NULL,
     n bigint NOT NULL,
     reference_n bigint NOT NULL,
@@ -187,7 +187,7 @@ COMMENT ON COLUMN firmware_regression.share IS 'Which share of the way from the 
 COMMENT ON TABLE firmware_regression_proposal IS 'That a CAPA was proposed (or joined) for a release and fault group: once.';
 COMMENT ON TABLE distribution_day IS 'Histograms of a day: hourly means of sensors, hourly maxima of scores as shares of raise_at.';
 COMMENT ON TABLE drift_day IS 'Population stability index of the last week against the reference, day by day.';
-COMMENT ON COLUMN drift_day.usual_psi IS 'The largest index of a week of the reference against the rest of it.';
+COMMENT ON COLUMN drift_day.usual_psi IS 'The median index of the weeks of the reference, each against the others.';
 COMMENT ON TABLE drift_alert IS 'A drift that was said (model.drift); open until it is over.';
 COMMENT ON TABLE monitor_quality IS 'Precision of a monitor by the outcomes of its orders, and the tickets it opened against those it may open.';
 COMMENT ON COLUMN monitor_quality.precision_mean IS 'Of the Beta posterior (Jeffreys prior); low and high bound 95 % of it.';
