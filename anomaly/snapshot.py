@@ -46,6 +46,7 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
     arrays["series/id"] = scorer.series_ids
     arrays["series/last_received_us"] = scorer.last_received_us
     arrays["series/last_observed_us"] = scorer.last_observed_us
+    arrays["series/last_moment"] = scorer.last_moment
     rest = {
         "names": list(names),
         "firmware": scorer.firmware.state_to_json(),
@@ -109,6 +110,8 @@ def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
     scorer.last_received_us[own] = arrays["series/last_received_us"][saved_at]
     if "series/last_observed_us" in arrays:
         scorer.last_observed_us[own] = arrays["series/last_observed_us"][saved_at]
+    if "series/last_moment" in arrays:
+        scorer.last_moment[own] = arrays["series/last_moment"][saved_at]
 
 
 def _adopt_failed(scorer: ShardScorer, failed: list[list[Any]]) -> None:
