@@ -5,7 +5,7 @@
 `state_mb` is what the arrays hold, and what a check-point writes; `rss_mb` is by how much the process grew, Python
 objects included. Three costs: `ns_per_reading` with a limit and the adaptive detector on every series,
 `ns_per_reading_metric` with every detector that scores a series by itself, in blocks of 5,000 readings of 5,000 series,
-and `ns_per_reading_all` with every detector there is. `bytes_per_series_metric` is the check-point with the former alone.
+and `ns_per_reading_all` with every detector there is. `bytes_per_series_metric` is a check-point with the former alone.
 The readings are noise: few of them reach a breach rule.
 """
 

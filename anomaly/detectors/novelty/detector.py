@@ -38,7 +38,9 @@ from domain.profile import MonitorRule
 
 PARTS = ("season", "level", "sequence", "shape")
 WEIGHTS = (0.0, -0.5, -1.5, -1.0)  # log10 of the share of its probability, added to a part's score
-PERSISTS = (64, 1, 1, 64)  # readings; the short mean and the sequence stay away for long as they are
+SHAPE = PARTS.index("shape")
+SHAPE_EVERY = 4  # readings: successive shapes share most of theirs
+PERSISTS = (64, 1, 1, 16)  # readings; the short mean and the sequence stay away for long as they are
 WARMUP = 100
 SPREAD_KEPT = 1_000  # readings that a spread kept over a repair counts for at most
 BOOT = 8  # readings before a spread means anything
@@ -189,20 +191,30 @@ class NoveltyDetector(StepDetector):
         moved, has_long = self._follow_level(slot, at, seen, deviation, least, learn)
         unusual, has_hour = self.season.find_surprise(slot, observed_us, at, elapsed, least, learn)
         rare, has_last = self.sequence.find_rarity(slot, deviation / spread, broken, learn)
-        far, has_shape = self.shape.find_surprise(slot, at, spread, broken, learn)
+        self.shape.note(slot, at, broken)
 
-        parts = ((unusual, has_hour), (moved, has_long), (rare, has_last), (far, has_shape))
-        best = np.full(slot.shape[0], -np.inf)
+        best = np.zeros(slot.shape[0])
         owner = np.zeros(slot.shape[0], dtype=np.int64)
-        for k, (surprise, speaks) in enumerate(parts):
-            size = find_log1p(np.minimum(surprise, SIZE_MOST))
-            score = self.tails[k].calibrate(slot, size, speaks, learn) + WEIGHTS[k]
+        for k, (surprise, speaks) in enumerate(((unusual, has_hour), (moved, has_long), (rare, has_last))):
+            score = self._calibrate(k, slot, surprise, speaks, learn)
             larger = score > best
             best = np.where(larger, score, best)
             owner = np.where(larger, k, owner)
+        turn = np.flatnonzero(seen % SHAPE_EVERY == 0)
+        if turn.shape[0]:
+            at_turn, may_learn = slot[turn], learn[turn]
+            far, has_shape = self.shape.find_surprise(at_turn, spread[turn], may_learn)
+            score = self._calibrate(SHAPE, at_turn, far, has_shape, may_learn)
+            larger = score > best[turn]
+            best[turn] = np.where(larger, score, best[turn])
+            owner[turn] = np.where(larger, SHAPE, owner[turn])
         self.part[slot] = owner
         self.seen[slot] = seen + 1
-        return np.where((seen >= self.warmup[slot]) & ~stuck, np.maximum(best, 0.0), np.nan)
+        return np.where((seen >= self.warmup[slot]) & ~stuck, best, np.nan)
+
+    def _calibrate(self, part: int, slot: Ints, surprise: Floats, speaks: Bools, learn: Bools) -> Floats:
+        size = find_log1p(np.minimum(surprise, SIZE_MOST))
+        return self.tails[part].calibrate(slot, size, speaks, learn) + WEIGHTS[part]
 
     def _follow_clock(self, slot: Ints, observed_us: Ints) -> tuple[Floats, Bools]:
         """Seconds since the last reading (bounded), and whether that is a gap."""
