@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 
-from benchmarks.fleet_service import Service, keep_fixed_rules, seed_newcomers
+from benchmarks.fleet_service import Service, seed_newcomers
 from benchmarks.fleet_signals import FleetSignals, Sampling
 from benchmarks.fleet_truth import TrueFault, Verdict, find_summary, merge
 from benchmarks.fleet_world import FleetPlan, WorldSettings, kind_of, plan_fleet
@@ -101,19 +101,17 @@ def run_seed(settings: WorldSettings, sampling: Sampling, profiles: Mapping[str,
     plan = plan_fleet(settings)
     truth = find_truth(plan)
     signals = FleetSignals(plan, profiles, sampling)
-    fixed_profiles = {model: keep_fixed_rules(profile) for model, profile in profiles.items()}
-    full = Service(plan, plan.units, profiles, signals, truth)
-    fixed = Service(plan, plan.units, fixed_profiles, signals, truth)
+    fleet = Service(plan, plan.units, profiles, signals, truth)
     new = [unit for unit in plan.units if unit.begins_us > settings.start_us]
     installed_us = min((unit.begins_us for unit in new), default=plan.end_us)
     seeded: Service | None = None
     readings, said = 0, time.monotonic()
     for block in signals.iterate_blocks():
         readings += len(block.columns)
-        if seeded is None and block.received_us > installed_us:
+        if seeded is None and block.received_us >= installed_us:
             seeded = Service(plan, new, profiles, signals, truth)
-            seed_newcomers(seeded, full, plan, truth, block.received_us)
-        for service in (full, fixed) if seeded is None else (full, fixed, seeded):
+            seed_newcomers(seeded, fleet, plan, truth, block.received_us)
+        for service in (fleet,) if seeded is None else (fleet, seeded):
             service.hear(block)
         if time.monotonic() - said > 20.0:
             said = time.monotonic()
@@ -121,10 +119,10 @@ def run_seed(settings: WorldSettings, sampling: Sampling, profiles: Mapping[str,
             print(f"seed {settings.seed}: {100 * done:3.0f} %, {readings / 1e6:.0f} million readings", file=sys.stderr)
     first_week = {
         name: FirstWeek(*service.find_first_week(), service.raised)
-        for name, service in (("from nothing", full), ("with the fleet's prior", seeded))
+        for name, service in (("from nothing", fleet), ("with the fleet's prior", seeded))
         if service is not None
     }
-    return SeedResult({FULL: full.judge(), FIXED: fixed.judge()}, first_week, readings)
+    return SeedResult({FULL: fleet.judge(fleet.desk), FIXED: fleet.judge(fleet.fixed_desk)}, first_week, readings)
 
 
 def render(name: str, summary: Mapping[str, object]) -> str:

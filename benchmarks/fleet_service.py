@@ -1,8 +1,13 @@
-"""One set of rules at work on a simulated fleet: an evaluator and a service desk, and what new devices cost."""
+"""An evaluator and service desks at work on a simulated fleet, and what newly installed devices cost.
+
+Fixed limits alone have a desk of their own, which hears nothing but the transitions of these monitors. They learn
+nothing and nothing that is learnt touches them, so they are those of an evaluator that has no other monitors (tested).
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from anomaly.bank import WatchedDevice
 from anomaly.shard_scorer import ShardScorer
@@ -50,6 +55,9 @@ class Service:
         ]
         self.scorer = ShardScorer(devices, profiles)
         self.desk = ServiceDesk(plan, profiles, truth)
+        self.fixed_desk = ServiceDesk(plan, profiles, truth)
+        self._fixed = {(p.model, m.key) for p in profiles.values() for m in p.monitors if m.rule in FIXED_RULES}
+        self._model = {unit.id: unit.device.model for unit in units}
         self._learning = {m.key for p in profiles.values() for m in p.monitors if m.rule in LEARNING_RULES}
         self.raised: Counter[str] = Counter()  # on devices in their first week, by learning monitor
         self._new = {unit.id for unit in units if unit.begins_us > plan.settings.start_us}
@@ -58,25 +66,26 @@ class Service:
         """Scores a block, then the silence up to its end, and decides on what follows."""
         scored = self.scorer.score(block.columns, block.reports, block.received_us)
         ticked = self.scorer.tick(block.received_us, self._plan.settings.start_us)
-        for transitions in (scored.transitions, ticked.transitions):
-            self._count_newcomers(transitions)
-            self.desk.handle(transitions)
+        for t in chain(scored.transitions, ticked.transitions):
+            self._count_newcomer(t)
+            self.desk.handle((t,))
+            if (self._model[t.device_id], t.monitor) in self._fixed:
+                self.fixed_desk.handle((t,))
         if self.scorer.unscored:
             raise RuntimeError(f"a detector gave up: {self.scorer.unscored}")
 
-    def _count_newcomers(self, transitions: Sequence[BreachTransition]) -> None:
-        for t in transitions:
-            if t.device_id not in self._new or t.kind is not TransitionKind.RAISED or t.monitor not in self._learning:
-                continue
-            at_us = to_micros(t.at)
-            if at_us >= self._begins[t.device_id] + FIRST_WEEK_US:
-                continue
-            if not any(f.device == t.device_id and f.onset_us <= at_us < f.end_us for f in self._truth):
-                self.raised[t.monitor] += 1
+    def _count_newcomer(self, t: BreachTransition) -> None:
+        if t.device_id not in self._new or t.kind is not TransitionKind.RAISED or t.monitor not in self._learning:
+            return
+        at_us = to_micros(t.at)
+        if at_us < self._begins[t.device_id] + FIRST_WEEK_US and not any(
+            f.device == t.device_id and f.onset_us <= at_us < f.end_us for f in self._truth
+        ):
+            self.raised[t.monitor] += 1
 
-    def judge(self) -> Verdict:
-        """The verdict on all tickets so far."""
-        return judge(self.desk.tickets, self._truth, self._begins, self._plan.end_us)
+    def judge(self, desk: ServiceDesk) -> Verdict:
+        """The verdict on all tickets of one of the desks so far."""
+        return judge(desk.tickets, self._truth, self._begins, self._plan.end_us)
 
     def find_first_week(self) -> tuple[float, int]:
         """Device-days of the newly installed devices in their first week, and the false tickets on them."""
