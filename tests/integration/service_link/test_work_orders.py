@@ -10,7 +10,9 @@ from psycopg.errors import InsufficientPrivilege
 
 from domain.audit import Signature
 from domain.breach import Severity
+from domain.clock import to_micros
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
+from domain.report import WorkReport, report_from_json
 from domain.roles import Permission
 from domain.tickets import DecisionKind
 from domain.work_order import (
@@ -347,3 +349,49 @@ def test_the_page_tells_why_it_opened_and_what_happened(staff: Staff) -> None:
     assert cards is not None
     assert (cards.serial, cards.lot, cards.firmware, cards.customer_code) == ("SN-1", "L1", "2.4.1", "C-S1")
     assert (cards.contract_code, cards.open_orders_of_device) == ("K-S1", 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Outcome.CONFIRMED, "fault_mended"),
+        (Outcome.SENSOR_FAULT, "sensor_mended"),
+        (Outcome.NO_FAULT_FOUND, None),
+        (Outcome.FALSE_ALARM, None),
+    ],
+)
+def test_work_that_mended_something_is_told_to_scoring_in_its_own_transaction(
+    staff: Staff, outcome: Outcome, reason: str | None
+) -> None:
+    staff.world.decide("SN-1")
+    (order,) = staff.world.orders()
+    head = staff.world.rows("SELECT head FROM shard WHERE shard = 0")[0]["head"]
+    staff.work_through(order["code"], outcome)
+    kept = staff.world.rows("SELECT device_id, work_order_id, at, reason, shard, position FROM baseline_reset")
+    blocks = staff.world.rows("SELECT position, reading_count, reports FROM reading_block WHERE shard = 0")
+    if reason is None:
+        assert (kept, blocks) == ([], [])
+        return
+    assert kept == [
+        {
+            "device_id": staff.world.devices["SN-1"],
+            "work_order_id": order["id"],
+            "at": staff.world.now,
+            "reason": reason,
+            "shard": 0,
+            "position": head + 1,
+        }
+    ]
+    (block,) = blocks
+    assert (block["position"], block["reading_count"]) == (head + 1, 0)
+    (report,) = (report_from_json(r) for r in block["reports"])
+    at_us = to_micros(staff.world.now)
+    assert report == WorkReport(staff.world.devices["SN-1"], at_us, at_us, order["code"])
+
+
+def test_an_order_says_in_one_sentence_what_is_wrong_in_its_events_too(staff: Staff) -> None:
+    part = {"part": {"en": "Drive", "zh": "驱动"}, "sure": {"kind": "measured"}}
+    staff.world.decide("SN-1", params=part)
+    (event,) = staff.world.rows("SELECT body -> 'data' AS data FROM outbox WHERE type = 'workorder.opened'")
+    assert "this was measured, not inferred; suspected part: Drive." in event["data"]["summary"]["en"]
+    assert event["data"]["summary"]["zh"].endswith("疑似部件：驱动。")

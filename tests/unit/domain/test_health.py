@@ -20,6 +20,8 @@ GOOD: dict[str, Any] = {"worst": None, "completeness": 0.95, "least": 0.8, "conn
         ({"connectivity": "OFFLINE"}, HealthState.UNKNOWN, HealthReason.OFFLINE),
         ({"connectivity": "STALE"}, HealthState.UNKNOWN, HealthReason.STALE),
         ({"connectivity": "UNKNOWN"}, HealthState.OK, HealthReason.COMPLETE),
+        ({"is_scored": False}, HealthState.UNKNOWN, HealthReason.NOT_SCORED),
+        ({"is_scored": False, "worst": Severity.MINOR}, HealthState.ATTENTION, HealthReason.OPEN_BREACH),
         ({"has_reported": False}, HealthState.UNKNOWN, HealthReason.NEVER_REPORTED),
         ({"lifecycle": "UNDER_MAINTENANCE"}, HealthState.UNKNOWN, HealthReason.NOT_IN_SERVICE),
         ({"worst": Severity.MINOR}, HealthState.ATTENTION, HealthReason.OPEN_BREACH),
