@@ -87,10 +87,14 @@ def load_bundled_profiles() -> list[Profile]:
 
 
 def apply_bundled_profiles(conn: Connection) -> list[str]:
-    """Every bundled profile is applied, unless its model has a newer version by now; returns those applied anew."""
-    current = {row.model: row.version for row in load_profile_rows(conn) if row.is_current}
-    return [
-        profile.model
-        for profile in load_bundled_profiles()
-        if profile.version >= current.get(profile.model, 0) and record_profile(conn, profile, "bundled") is Applied.NEW
-    ]
+    """Every bundled profile is applied, unless its model has a newer version by now, or one of that number that people
+    made of it (an accepted threshold); returns those applied anew."""
+    current = {row.model: row for row in load_profile_rows(conn) if row.is_current}
+    applied = []
+    for profile in load_bundled_profiles():
+        known = current.get(profile.model)
+        is_theirs = known is not None and known.version == profile.version and known.applied_by != "bundled"
+        is_newer = known is not None and known.version > profile.version
+        if not is_theirs and not is_newer and record_profile(conn, profile, "bundled") is Applied.NEW:
+            applied.append(profile.model)
+    return applied
