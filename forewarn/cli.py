@@ -19,6 +19,7 @@ from forewarn.commands import (
     models,
     profiles,
     programs,
+    rul,
     score,
     simulate,
     tokens,
@@ -55,6 +56,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(certificates.app, name="certificates")
 app.add_typer(audit.app, name="audit")
+app.add_typer(rul.app, name="rul")
 
 
 def main() -> None:

@@ -17,7 +17,9 @@ Floats = NDArray[np.float64]
 
 MIN_POINTS = 8
 MAX_POINTS = 256  # more are merged first: pairs grow with the square of the points
-GRID: Floats = (np.arange(199, dtype=np.float64) + 1.0) / 200.0  # the probabilities at which the distribution of slopes is held
+GRID: Floats = (
+    np.arange(199, dtype=np.float64) + 1.0
+) / 200.0  # the probabilities at which the distribution of slopes is held
 POOL_FLOOR = 0.1  # similar devices never differ by less than this share of their slope, however few agree by chance
 
 
