@@ -28,20 +28,20 @@ CLAUSES: dict[str, dict[str, str]] = {
         "zh": "可能是偶然（健康信号约每 {odds} 个读数出现一次）",
     },
     "very_likely": {
-        "en": "very likely true ({share}: {confirmed} of the last {orders} orders of this monitor were confirmed)",
-        "zh": "极可能属实（{share}：该监测规则最近 {orders} 个工单中有 {confirmed} 个得到确认）",
+        "en": "very likely true ({share}: {useful} of {orders} earlier orders of this monitor found something to mend)",
+        "zh": "极可能属实（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
     },
     "likely": {
-        "en": "likely true ({share}: {confirmed} of the last {orders} orders of this monitor were confirmed)",
-        "zh": "很可能属实（{share}：该监测规则最近 {orders} 个工单中有 {confirmed} 个得到确认）",
+        "en": "likely true ({share}: {useful} of {orders} earlier orders of this monitor found something to mend)",
+        "zh": "很可能属实（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
     },
     "uncertain": {
-        "en": "uncertain ({share}: {confirmed} of the last {orders} orders of this monitor were confirmed)",
-        "zh": "尚不确定（{share}：该监测规则最近 {orders} 个工单中有 {confirmed} 个得到确认）",
+        "en": "uncertain ({share}: {useful} of {orders} earlier orders of this monitor found something to mend)",
+        "zh": "尚不确定（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
     },
     "doubtful": {
-        "en": "doubtful ({share}: {confirmed} of the last {orders} orders of this monitor were confirmed)",
-        "zh": "存疑（{share}：该监测规则最近 {orders} 个工单中有 {confirmed} 个得到确认）",
+        "en": "doubtful ({share}: {useful} of {orders} earlier orders of this monitor found something to mend)",
+        "zh": "存疑（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
     },
     "part": {"en": "suspected part: {part}", "zh": "疑似部件：{part}"},
     "forecast": {
@@ -97,18 +97,18 @@ def _find_clauses(params: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
 def find_sureness(params: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
     """How sure a ticket is: the clause that says so and its parameters; None where nothing is known.
 
-    First what people found on the last orders of the monitor: `precision` is {"confirmed": 11, "orders": 12}, and
+    First what people found on earlier orders of the monitor: `precision` is {"useful": 11, "orders": 12}, and
     counts from five orders on. Else what the monitor knows: `sure` is {"kind": "measured" | "reported" | "unseen" |
     "trend"}, or {"kind": "odds", "log10": 5.2}: -log10 of the probability that a healthy signal goes so far, by what
     the series itself showed.
     """
     precision, sure = params.get("precision"), params.get("sure")
     if isinstance(precision, Mapping):
-        orders, confirmed = precision.get("orders"), precision.get("confirmed")
-        if isinstance(orders, int) and isinstance(confirmed, int) and orders >= LEAST_ORDERS and confirmed >= 0:
-            share = min(confirmed / orders, 1.0)
+        orders, useful = precision.get("orders"), precision.get("useful")
+        if isinstance(orders, int) and isinstance(useful, int) and orders >= LEAST_ORDERS and useful >= 0:
+            share = min(useful / orders, 1.0)
             word = next(word for least, word in LIKELIHOODS if share >= least)
-            return word, {"share": f"{100.0 * share:.0f} %", "confirmed": confirmed, "orders": orders}
+            return word, {"share": f"{100.0 * share:.0f} %", "useful": useful, "orders": orders}
     if not isinstance(sure, Mapping):
         return None
     if sure.get("kind") == "odds":

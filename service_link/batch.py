@@ -24,6 +24,7 @@ from domain.work_order import InboxReason, WorkOrder, WorkOrderSource, WorkOrder
 from service_link.batch_plan import MACHINE, BatchPlan, DecidedElsewhereError, make_breach_event
 from service_link.working_set import WorkingSet, find_policy, is_still_active, load_working_set
 from store.decisions import RecordedDecision
+from store.monitor_quality import load_useful_orders
 from store.pool import Connection
 from store.triage_context import adopt_children, lock_open_orders
 from store.work_order_transitions import escalate, reopen
@@ -161,7 +162,7 @@ class _Batch:
                 policy,
                 fault_group=transition.fault_group,
                 title_code=transition.reason_code,
-                title_params=transition.params,
+                title_params=self._find_title_params(transition),
                 device_id=transition.device_id,
                 recurrence_of=decision.recurrence_of,
                 parent_id=parent_id,
@@ -177,6 +178,13 @@ class _Batch:
         self._known.closed.pop((transition.device_id, transition.fault_group), None)
         self._plan.tell("workorder.opened", transition, decision, None, order, self._now)
         return order
+
+    def _find_title_params(self, transition: UndecidedTransition) -> dict[str, Any]:
+        """The breach's own, and what became of the orders that its monitor opened before: how sure the ticket is."""
+        useful, orders = load_useful_orders(
+            self._conn, transition.device_model_id, transition.monitor, is_simulated=transition.is_simulated
+        )
+        return transition.params | ({"precision": {"useful": useful, "orders": orders}} if orders else {})
 
     def _find_storm_parent(
         self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy

@@ -136,3 +136,15 @@ def load_quality(conn: Connection, *, model: str | None = None) -> list[MonitorQ
     """What was judged last, by model, rule and monitor."""
     with conn.cursor(row_factory=class_row(MonitorQuality)) as cursor:
         return cursor.execute(LOAD_QUALITY, {"model": model}).fetchall()
+
+
+LOAD_USEFUL = """
+    SELECT confirmed + sensor_fault, confirmed + sensor_fault + no_fault_found + false_alarm FROM monitor_quality
+    WHERE device_model_id = %s AND is_simulated = %s AND monitor = %s AND monitor <> ''
+"""
+
+
+def load_useful_orders(conn: Connection, device_model_id: int, monitor: str, *, is_simulated: bool) -> tuple[int, int]:
+    """Of the closed orders behind a monitor how many found something to mend, and how many there are; (0, 0): none."""
+    row = conn.execute(LOAD_USEFUL, (device_model_id, is_simulated, monitor)).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))

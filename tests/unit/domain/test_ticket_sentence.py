@@ -61,9 +61,9 @@ def test_a_forecast_says_its_own_time() -> None:
         ({"sure": {"kind": "odds", "log10": 5.2}}, "hardly chance (a healthy signal does so about once in 100,000"),
         ({"sure": {"kind": "odds", "log10": 2.6}}, "may be chance (a healthy signal does so about once in 300 "),
         ({"sure": {"kind": "odds", "log10": 400.0}}, "about once in 1,000,000,000 readings"),
-        ({"precision": {"confirmed": 11, "orders": 12}}, "very likely true (92 %: 11 of the last 12 orders"),
-        ({"precision": {"confirmed": 1, "orders": 8}}, "doubtful (12 %: 1 of the last 8 orders"),
-        ({"precision": {"confirmed": 4, "orders": 4}}, "this was measured"),
+        ({"precision": {"useful": 11, "orders": 12}}, "very likely true (92 %: 11 of 12 earlier orders"),
+        ({"precision": {"useful": 1, "orders": 8}}, "doubtful (12 %: 1 of 8 earlier orders"),
+        ({"precision": {"useful": 4, "orders": 4}}, "this was measured"),
     ],
 )
 def test_how_sure_is_a_word_and_a_number(more: dict[str, Any], said: str) -> None:
@@ -90,7 +90,21 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["en", "zh", "at", "seconds", "low_s", "high_s", "unit", "value", "decimals", "kind", "log10", "orders"]
+                [
+                    "en",
+                    "zh",
+                    "at",
+                    "seconds",
+                    "low_s",
+                    "high_s",
+                    "unit",
+                    "value",
+                    "decimals",
+                    "kind",
+                    "log10",
+                    "orders",
+                    "useful",
+                ]
             ),
             inner,
             max_size=4,
