@@ -321,6 +321,11 @@ class ShardScorer:
                 return
         frozen: Bools | None = None
         if detector.LEARNS:
+            live = ~self._find_stuck(bank.series_of_slot[slot])
+            if not live.all():
+                slot, row, at_us, value = slot[live], row[live], at_us[live], value[live]
+                if slot.shape[0] == 0:
+                    return
             self._begin_baselines(bank, slot, at_us, received_us, out)
             frozen = self._open_of_series[bank.series_of_slot[slot]] > 0
         if self.is_careful:
@@ -335,6 +340,17 @@ class ShardScorer:
         self._record(bank, found, value, row, received_us, out)
         if bank.rule in self.rollups:
             self._roll_up(bank, self.rollups[bank.rule].add_scores(slot, at_us, score), out)
+
+    def _find_stuck(self, series: Ints) -> Bools:
+        """Which of these series stand still by a flat line monitor: what a stuck sensor shows is no news of the device,
+        and is neither learnt nor judged by what it has learnt."""
+        flat = self.banks[MonitorRule.FLAT_LINE]
+        stuck = np.zeros(series.shape[0], dtype=np.bool_)
+        if flat.rules.is_open.any():
+            for layer in flat.layers:
+                slot = layer[series]
+                stuck |= (slot >= 0) & flat.rules.is_open[slot]
+        return stuck
 
     def _score_multivariate(self, series: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput) -> None:
         bank = self.banks[MonitorRule.MULTIVARIATE]

@@ -1,5 +1,6 @@
 """One shard: what becomes of blocks and reports, whatever way they were cut."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ from anomaly.shard_scorer import ShardOutput, ShardScorer
 from anomaly.snapshot import adopt_bytes, scorer_to_bytes
 from domain.breach import BreachKind, BreachTransition, Severity
 from domain.clock import from_micros
-from domain.profile import MonitorRule
+from domain.profile import Monitor, MonitorRule
 from domain.reading import ReadingFlag
 from domain.report import ConnectionState, EventReport, FirmwareReport, FirmwareState, StatusReport
 from domain.sentences import SENTENCES, render
@@ -272,6 +273,26 @@ def _open(monitor: str, first_us: int, **changes: object) -> OpenBreach:
         "params": {},
     }
     return OpenBreach(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_what_a_stuck_sensor_shows_is_neither_learnt_nor_judged() -> None:
+    stuck = Monitor(
+        "flow_stuck", MonitorRule.FLAT_LINE, BreachKind.LIMIT, Severity.MINOR, "group", ("flow",), window_s=60.0
+    )
+    scorer = ShardScorer(DEVICES, {"M-1": replace(PROFILE, monitors=(*PROFILE.monitors, stuck))})
+    scorer.score(make_block(make_history(100)), [], START)
+    out = scorer.score(make_block([(FLOW, 100.0 + k, 5.2) for k in range(61)]), [], START)
+    assert _said(out) == [("flow_stuck", "RAISED")]
+    detector = scorer.banks[MonitorRule.ADAPTIVE].detector
+    before = detector.state_to_arrays()
+    out = scorer.score(make_block([(FLOW, 161.0 + k, 5.2) for k in range(100)]), [], START)
+    assert _said(out) == []
+    assert all(
+        np.array_equal(before[name], array, equal_nan=True) for name, array in detector.state_to_arrays().items()
+    )
+    back = [(FLOW, 261.0 + k, 5.0 + (0.3 if k % 2 else -0.3)) for k in range(20)]
+    assert _said(scorer.score(make_block(back), [], START)) == [("flow_stuck", "CLEARED")]
+    assert detector.state_to_arrays()["seen"].sum() == before["seen"].sum() + 20
 
 
 def test_the_databases_word_on_open_breaches_is_taken() -> None:
