@@ -8,9 +8,10 @@ from anomaly.bank import MonitorSlot, WatchedDevice
 from anomaly.evidence import build_evidence, find_windows
 from anomaly.isolation import DetectorFailedError, UnscoredMonitor
 from anomaly.presence import OpenBreach
+from anomaly.shadow import Shadows
 from anomaly.shard_scorer import ShardOutput, ShardScorer
 from anomaly.snapshot import adopt_bytes, code_version, scorer_to_bytes
-from anomaly.training.contract import FleetPrior
+from anomaly.training.live import NO_MODELS, ScoringModels
 from anomaly.training.seeding import seed_scorer
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind
 from domain.clock import to_micros
@@ -30,6 +31,7 @@ from store.pool import Connection, transaction
 from store.readings import UNSTORABLE
 from store.registry import Registry
 from store.scores import MinuteScore, record_scores
+from store.shadows import load_shadow_checkpoints, record_shadow_checkpoints, record_shadow_counts
 from store.unscored import replace_unscored
 
 log = logging.getLogger(__name__)
@@ -42,9 +44,9 @@ class OffsetMovedError(Exception):
 class OwnedShard:
     """The scorer of one shard and how far it is."""
 
-    def __init__(self, shard: int, registry: Registry, priors: Sequence[FleetPrior] = ()) -> None:
+    def __init__(self, shard: int, registry: Registry, models: ScoringModels = NO_MODELS) -> None:
         self.shard = shard
-        self._priors = tuple(priors)
+        self._models = models
         self.position = 0
         self.saved_position = 0
         self.scored = 0
@@ -52,10 +54,12 @@ class OwnedShard:
         self.corrupt = 0
         self.unstorable = 0
         self.must_save = False
+        self._has_shadow_rows = True  # perhaps: from before
         self._recorded_unscored: list[UnscoredMonitor] | None = None
         self._devices, self._profiles = find_watched(registry, shard)
         self._decommissioned = find_decommissioned(registry, shard)
         self.scorer = ShardScorer(self._devices, self._profiles)
+        self.shadows = self._set_up_shadows({}, None)
 
     def resume(self, conn: Connection, consumed: int, blocks_at_once: int, beat: Callable[[], None]) -> None:
         """Brings the state to where the shard was last committed: check-point, then replay without output."""
@@ -66,7 +70,8 @@ class OwnedShard:
             self._rebuild(conn, consumed, blocks_at_once, beat)
         self._adopt_open(conn)
         self._record_unscored(conn)
-        self._seed(conn)
+        if self._models.names != NO_MODELS.names:
+            self._seed(conn)
 
     def _rebuild(self, conn: Connection, consumed: int, blocks_at_once: int, beat: Callable[[], None]) -> None:
         is_careful = self.scorer.is_careful
@@ -77,6 +82,8 @@ class OwnedShard:
             self.position = self.saved_position = saved.position
             self._adopt_checkpoint(saved)
         self.scorer.is_careful = is_careful
+        states = load_shadow_checkpoints(conn, self.shard, self.position) if self._models.challengers else {}
+        self.shadows = self._set_up_shadows(states, self.scorer)
         while self.position < consumed:
             blocks = load_blocks(conn, self.shard, self.position, consumed, blocks_at_once)
             if not blocks:
@@ -86,6 +93,13 @@ class OwnedShard:
             self.position = blocks[-1].position
             beat()
         self.position = max(self.position, consumed)
+        self.shadows.forget_counts()
+
+    def _set_up_shadows(self, states: Mapping[int, bytes], beside: ShardScorer | None) -> Shadows:
+        """What is in shadow now: from its own states, else beside the scorer and from its state."""
+        live_state = scorer_to_bytes(beside) if self._models.challengers and beside is not None else None
+        models = self._models
+        return Shadows(models.challengers, self._devices, self._profiles, models.priors, states, live_state)
 
     def _take_care(self, error: DetectorFailedError) -> None:
         """From now on until the next check-point, which is due at once, a failing detector is taken apart."""
@@ -117,17 +131,16 @@ class OwnedShard:
             else:
                 return
         log.warning("shard %d: no use of the check-point; detectors warm up anew", self.shard)
-        seed_scorer(self.scorer, self._priors)
+        seed_scorer(self.scorer, self._models.priors)
 
-    def follow_registry(self, conn: Connection, registry: Registry, priors: Sequence[FleetPrior] = ()) -> None:
+    def follow_registry(self, conn: Connection, registry: Registry, models: ScoringModels = NO_MODELS) -> None:
         """Builds the scorer anew when devices or profiles of the shard changed; equal keys keep their state. What has
         heard nothing yet starts from the prior of its fleet."""
         devices, profiles = find_watched(registry, self.shard)
-        known = [p.record_id for p in self._priors]
-        self._priors = tuple(priors)
+        known, self._models = self._models, models
         if devices == self._devices and profiles == self._profiles:
-            if known != [p.record_id for p in self._priors]:
-                self._seed(conn, had_priors=bool(known))
+            if known.names != models.names:
+                self._seed(conn)
             return
         state, is_careful = scorer_to_bytes(self.scorer), self.scorer.is_careful
         self._devices, self._profiles = devices, profiles
@@ -139,14 +152,16 @@ class OwnedShard:
         self._record_unscored(conn)
         # A replay has to judge by the registry that judged first: the fewer blocks before the change, the better.
         self.must_save = True
-        self._seed(conn, had_priors=bool(known))
+        if known.names != NO_MODELS.names or models.names != NO_MODELS.names:
+            self._seed(conn)
 
-    def _seed(self, conn: Connection, *, had_priors: bool = False) -> None:
-        """Lets new slots start from the priors, and saves at once: whatever is scored from them is behind a check-point
-        that holds them, so that a replay needs no model and is none the wiser when another one became live."""
-        if self._priors or had_priors:
-            seed_scorer(self.scorer, self._priors)
-            self.save(conn)
+    def _seed(self, conn: Connection) -> None:
+        """Lets new slots start from the priors and shadows from where they are, and saves at once: whatever is scored
+        from them is behind a check-point that holds them, so that a replay needs no model and is none the wiser when
+        another one became live."""
+        seed_scorer(self.scorer, self._models.priors)
+        self.shadows = self._set_up_shadows(self.shadows.states_to_bytes(), self.scorer)
+        self.save(conn)
 
     def run_round(self, conn: Connection, head: int, most: int) -> int:
         """Scores the next blocks and commits what they led to with the offset, in one transaction; how many it were.
@@ -163,6 +178,8 @@ class OwnedShard:
         before, after = self.position, blocks[-1].position
         with transaction(conn):
             self.record_what_can_be(conn, outputs)
+            for model_id, counts in self.shadows.take_counts().items():
+                record_shadow_counts(conn, model_id, counts)
             if not record_consumed(conn, self.shard, before, after):
                 raise OffsetMovedError(f"shard {self.shard} is not at {before}")
         self._record_unscored(conn)
@@ -191,6 +208,10 @@ class OwnedShard:
         with transaction(conn):
             if not record_checkpoint(conn, checkpoint):
                 raise OffsetMovedError(f"shard {self.shard} has a newer check-point than {self.position}")
+            if self.shadows or self._has_shadow_rows:
+                states = self.shadows.states_to_bytes()
+                record_shadow_checkpoints(conn, self.shard, self.position, states)
+                self._has_shadow_rows = bool(states)
             delete_blocks(conn, self.shard, self.position)
         self.saved_position = self.position
         self.scorer.is_careful = False
@@ -210,7 +231,10 @@ class OwnedShard:
             log.exception("shard %d: block %d is skipped", self.shard, block.position)
             self.corrupt += 1
             return ShardOutput()
-        return self.scorer.score(columns, block.reports, to_micros(block.received_at))
+        received_us = to_micros(block.received_at)
+        out = self.scorer.score(columns, block.reports, received_us)
+        self.shadows.score(columns, block.reports, received_us, out)
+        return out
 
     def record_what_can_be(self, conn: Connection, outputs: Sequence[ShardOutput]) -> None:
         """Records all of it, or, where the database refuses a part for what it is, all but that part, which is named

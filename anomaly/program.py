@@ -19,7 +19,7 @@ from anomaly.bank import REGISTERED_DETECTORS
 from anomaly.job_runner import JobRunner
 from anomaly.owned_shard import OffsetMovedError, OwnedShard
 from anomaly.settings import AnomalySettings
-from anomaly.training.live import load_live_priors
+from anomaly.training.live import load_models_to_score
 from store.blocks import ShardOffset, listen_for_blocks, load_offsets, wait_for_blocks
 from store.checkpoints import try_lock_shard, unlock_shard
 from store.heartbeats import Heartbeat, load_heartbeats, record_heartbeat, remove_heartbeat
@@ -86,7 +86,7 @@ class _Session:
         self.conn: Connection = stack.enter_context(open_connection(url, application=PROGRAM, autocommit=True))
         listen_for_blocks(self.locks)
         self.registry: Registry = load_registry(self.conn)
-        self.priors = load_live_priors(self.conn)
+        self.models = load_models_to_score(self.conn)
         self.shards: dict[int, OwnedShard] = {}
         self.watch = _Watch()
         self.due = _Due()
@@ -120,9 +120,9 @@ class _Session:
         if load_registry_version(self.conn) == self.registry.version:
             return
         self.registry = load_registry(self.conn)
-        self.priors = load_live_priors(self.conn)
+        self.models = load_models_to_score(self.conn)
         for owned in self.shards.values():
-            owned.follow_registry(self.conn, self.registry, self.priors)
+            owned.follow_registry(self.conn, self.registry, self.models)
 
     def _beat(self, offsets: dict[int, ShardOffset]) -> None:
         now = time.monotonic()
@@ -165,7 +165,7 @@ class _Session:
     def _acquire(self, shard: int) -> None:
         # The offset is read again under the lock: the owner before may have moved it since.
         consumed = next(o.consumed for o in load_offsets(self.conn) if o.shard == shard)
-        owned = OwnedShard(shard, self.registry, self.priors)
+        owned = OwnedShard(shard, self.registry, self.models)
         owned.resume(self.conn, consumed, self.settings.blocks_per_round, lambda: self._beat({}))
         self.shards[shard] = owned
         self.due.checkpoint[shard] = time.monotonic() + self.settings.checkpoint_s

@@ -52,6 +52,7 @@ class ModelGuard(StrEnum):
     SECOND_PERSON = "second_person"
     NOTHING_BEFORE = "nothing_before"
     ANOTHER_IN_SHADOW = "another_in_shadow"
+    PROFILE_MOVED_ON = "profile_moved_on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class ModelFacts:
     is_runnable: bool = True  # made by the detectors that run now
     has_predecessor: bool = False  # it replaced something when it became live
     other_in_shadow: str | None = None  # the code of the model that is in shadow for the same devices
+    is_outdated: bool = False  # a profile that was proposed for another version than the current one
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,11 @@ STEPS: dict[tuple[ModelState, ModelStep], ModelState] = {
 }
 MODEL_PERMISSION = Permission.PROFILE_WRITE  # engineers alone have it
 _SIGNED = (ModelStep.ACTIVATE, ModelStep.ROLL_BACK, ModelStep.RETIRE)  # where they change what is live
+
+
+def describe_profile(profile_json: Mapping[str, Any], base_version: int) -> dict[str, Any]:
+    """The description of a proposed profile, made for that version of the current one."""
+    return {"format": 1, "base_version": base_version, "profile": dict(profile_json)}
 
 
 def find_model_steps(state: ModelState) -> tuple[ModelStep, ...]:
@@ -148,6 +155,10 @@ def _check(step: ModelStep, facts: ModelFacts, reason: str) -> ModelRefusal | No
     if step is ModelStep.SHADOW and facts.other_in_shadow is not None:
         return ModelRefusal(
             ModelGuard.ANOTHER_IN_SHADOW, f"{facts.other_in_shadow} is in shadow for the same devices; retire it first"
+        )
+    if step in (ModelStep.SHADOW, ModelStep.ACTIVATE) and facts.is_outdated:
+        return ModelRefusal(
+            ModelGuard.PROFILE_MOVED_ON, "the device model has another profile since it was proposed; propose anew"
         )
     if step is ModelStep.ACTIVATE and not facts.has_backtest:
         return ModelRefusal(ModelGuard.BACKTEST_MISSING, "no backtest of it is finished yet")

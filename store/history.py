@@ -173,12 +173,18 @@ LOAD_REPORTS = """
             'received_us', (extract(epoch FROM received_at) * 1000000)::bigint,
             'code', code, 'severity', severity, 'message', message)
         FROM device_event WHERE device_id = ANY (%(devices)s) AND observed_at >= %(since)s AND observed_at < %(until)s
+        UNION ALL
+        SELECT b.at, b.at, 2, b.id, jsonb_build_object('kind', 'work', 'device_id', b.device_id,
+            'observed_us', (extract(epoch FROM b.at) * 1000000)::bigint,
+            'received_us', (extract(epoch FROM b.at) * 1000000)::bigint, 'work_order', w.code)
+        FROM baseline_reset b JOIN work_order w ON w.id = b.work_order_id
+        WHERE b.device_id = ANY (%(devices)s) AND b.at >= %(since)s AND b.at < %(until)s
     ) report ORDER BY observed_at, place, id
 """
 
 
 def load_reports(conn: Connection, device_ids: Sequence[int], since: datetime, until: datetime) -> list[Report]:
-    """Firmware reports and device codes of these devices in [since, until), in order of the device's time."""
+    """Firmware reports, device codes and work done on these devices in [since, until), in order of device time."""
     values = {"devices": sorted(device_ids), "since": since, "until": until}
     return [report_from_json(body) for (body,) in conn.execute(LOAD_REPORTS, values)]
 

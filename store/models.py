@@ -1,7 +1,7 @@
 """Models as rows: what they are is written once, what becomes of them goes through its guards and into the audit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +20,11 @@ from domain.model_record import (
     decide_step,
     is_runnable,
 )
+from domain.profile import Profile
+from domain.profile_json import profile_from_json
 from store.audit import record_audit, to_jsonb
 from store.pool import Connection
+from store.profiles import load_profile, record_profile
 
 ENTITY = "model"
 
@@ -53,6 +56,7 @@ class ModelRow:
     replaced_code: str | None
     replaced_profile_version: int | None
     has_backtest: bool
+    profile_version: int  # the device model's current one
     size: int  # bytes of the arrays
     row_version: int
     updated_at: datetime
@@ -77,6 +81,7 @@ _SELECT = """
         r.approved_by, r.live_since, r.live_until, r.replaced_id, p.code AS replaced_code, r.replaced_profile_version,
         EXISTS (SELECT FROM model_job j WHERE j.model_id = r.id AND j.kind = 'backtest' AND j.state = 'DONE')
             AS has_backtest,
+        m.current_version AS profile_version,
         length(r.arrays) AS size, r.row_version, r.updated_at
     FROM model_record r JOIN device_model m ON m.id = r.device_model_id LEFT JOIN model_record p ON p.id = r.replaced_id
 """
@@ -187,7 +192,9 @@ RETIRE = """
 """
 MAKE_LIVE = """
     UPDATE model_record SET state = 'LIVE', approved_by = %(by)s, live_since = %(now)s, live_until = NULL,
-        replaced_id = %(replaced_id)s, row_version = row_version + 1, updated_at = %(now)s WHERE id = %(id)s
+        replaced_id = %(replaced_id)s, replaced_profile_version = %(replaced_profile_version)s,
+        row_version = row_version + 1, updated_at = %(now)s
+    WHERE id = %(id)s
 """
 MAKE_LIVE_AGAIN = """
     UPDATE model_record SET state = 'LIVE', live_since = %(now)s, live_until = NULL, row_version = row_version + 1,
@@ -237,6 +244,7 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
         raise NotFoundError(f"(model {code!r})")
     if request.expected_row_version not in (None, before.row_version):
         raise RowVersionConflictError(f"{code} is at version {before.row_version}.")
+    is_profile = before.kind == ModelKind.PROFILE
     others = {state: (id_, other) for id_, other, state in same_key if other != code}
     facts = ModelFacts(
         state=ModelState(before.state),
@@ -246,13 +254,21 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
         asked_by_id=before.asked_by_id,
         has_backtest=before.has_backtest,
         is_runnable=is_runnable(before.description, _load_detectors(conn)),
-        has_predecessor=before.replaced_id is not None,
+        has_predecessor=before.replaced_id is not None or before.replaced_profile_version is not None,
         other_in_shadow=others["SHADOW"][1] if "SHADOW" in others else None,
+        is_outdated=is_profile and before.description["base_version"] != before.profile_version,
     )
     decided = decide_step(request.step, facts, by=actor.permission, reason=request.reason)
     if isinstance(decided, ModelRefusal):
         raise GuardRefusedError(decided.guard, decided.detail)
-    values = {"id": before.id, "now": now, "by": actor.name, "by_id": actor.user_id, "state": decided.state}
+    values: dict[str, Any] = {
+        "id": before.id,
+        "now": now,
+        "by": actor.name,
+        "by_id": actor.user_id,
+        "state": decided.state,
+        "replaced_profile_version": before.profile_version if is_profile else None,
+    }
     entries = []
     if decided.asked:
         conn.execute(ASK, values)
@@ -268,6 +284,13 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
         conn.execute(RECORD_SIGNATURE, (after.id, after.row_version, after.sha256, *signed))
     record_audit(conn, actor, *entries)
     return after
+
+
+def _apply_profile(conn: Connection, profile: Profile, by: str) -> None:
+    """The content of the profile becomes the newest version of its model: versions never go back."""
+    current = load_profile(conn, profile.model)
+    assert current is not None
+    record_profile(conn, replace(profile, version=current.version + 1), by)
 
 
 LOAD_DETECTORS = """
@@ -296,6 +319,8 @@ def _carry_out(
             was, becomes = {"state": "LIVE"}, {"state": "RETIRED", "replaced_by": before.code}
             entries.append(AuditEntry("model.retired", ENTITY, live[1], was, becomes, request.reason))
         conn.execute(MAKE_LIVE, {**values, "replaced_id": None if live is None else live[0]})
+        if before.kind == ModelKind.PROFILE:
+            _apply_profile(conn, profile_from_json(before.description["profile"]), values["by"])
     elif values["state"] is ModelState.RETIRED:
         conn.execute(RETIRE, values)
     else:
@@ -315,8 +340,11 @@ def _carry_out(
         request.reason,
     )
     entries.append(own)
-    if request.step is ModelStep.ROLL_BACK:
-        assert before.replaced_id is not None
+    if request.step is ModelStep.ROLL_BACK and before.replaced_profile_version is not None:
+        earlier = load_profile(conn, before.model, before.replaced_profile_version)
+        assert earlier is not None
+        _apply_profile(conn, earlier, values["by"])
+    if request.step is ModelStep.ROLL_BACK and before.replaced_id is not None:
         conn.execute(MAKE_LIVE_AGAIN, {**values, "id": before.replaced_id})
         becomes = {"state": "LIVE", "instead_of": before.code}
         entries.append(
@@ -353,57 +381,3 @@ def load_scoring_models(conn: Connection, states: Sequence[ModelState], ids: Seq
     values = {"states": list(states), "ids": list(ids)}
     with conn.cursor(row_factory=class_row(LiveModel), binary=True) as cursor:
         return cursor.execute(LOAD_LIVE_MODELS, values).fetchall()
-
-
-@dataclass(frozen=True, slots=True)
-class ShadowCount:
-    """What one side raised, escalated and cleared of one monitor on one day of event time."""
-
-    day: Any
-    monitor: str
-    side: str
-    raised: int
-    escalated: int
-    cleared: int
-
-
-RECORD_SHADOW_COUNTS = """
-    INSERT INTO shadow_count (model_id, day, monitor, side, raised, escalated, cleared)
-    SELECT %(model_id)s, c.* FROM unnest(%(days)s::date[], %(monitors)s::text[], %(sides)s::text[],
-        %(raised)s::bigint[], %(escalated)s::bigint[], %(cleared)s::bigint[])
-        AS c (day, monitor, side, raised, escalated, cleared)
-    ORDER BY 2, 3, 4
-    ON CONFLICT (model_id, day, monitor, side) DO UPDATE SET raised = shadow_count.raised + excluded.raised,
-        escalated = shadow_count.escalated + excluded.escalated, cleared = shadow_count.cleared + excluded.cleared
-"""
-
-
-def record_shadow_counts(conn: Connection, model_id: int, counts: Sequence[ShadowCount]) -> None:
-    """Adds these counts, each day, monitor and side once, to what is counted already."""
-    if not counts:
-        return
-    columns = [asdict(c) for c in counts]
-    conn.execute(
-        RECORD_SHADOW_COUNTS,
-        {
-            "model_id": model_id,
-            "days": [c["day"] for c in columns],
-            "monitors": [c["monitor"] for c in columns],
-            "sides": [c["side"] for c in columns],
-            "raised": [c["raised"] for c in columns],
-            "escalated": [c["escalated"] for c in columns],
-            "cleared": [c["cleared"] for c in columns],
-        },
-    )
-
-
-LOAD_SHADOW_COUNTS = """
-    SELECT day, monitor, side, raised, escalated, cleared FROM shadow_count WHERE model_id = %s
-    ORDER BY day DESC, monitor, side LIMIT %s
-"""
-
-
-def load_shadow_counts(conn: Connection, model_id: int, *, limit: int = 1_000) -> list[ShadowCount]:
-    """What was counted while the model was in shadow, the newest days first."""
-    with conn.cursor(row_factory=class_row(ShadowCount)) as cursor:
-        return cursor.execute(LOAD_SHADOW_COUNTS, (model_id, limit)).fetchall()

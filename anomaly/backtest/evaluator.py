@@ -51,10 +51,11 @@ class Evaluation:
 class Evaluator:
     """Feeds every side the same readings; call `take` with slices of time one after the other.
 
-    `days` tells of each UTC day (days since 1970) which devices sent something, in order of `devices`.
+    `days` tells of each UTC day (days since 1970) which devices sent something, in order of `devices`. Where a detector
+    raises, `take` raises `DetectorFailedError`; `careful` as of `ShardScorer`.
     """
 
-    def __init__(self, devices: Sequence[WatchedDevice], sides: Sequence[Side]) -> None:
+    def __init__(self, devices: Sequence[WatchedDevice], sides: Sequence[Side], *, careful: bool = False) -> None:
         self.readings = 0
         self.days: dict[int, Bools] = {}
         series = [(series_id, place) for place, d in enumerate(devices) for series_id in d.series.values()]
@@ -63,6 +64,7 @@ class Evaluator:
         self._count = len(devices)
         self.evaluations = [Evaluation(side, ShardScorer(devices, side.profiles)) for side in sides]
         for evaluation in self.evaluations:
+            evaluation.scorer.is_careful = careful
             seed_scorer(evaluation.scorer, evaluation.side.priors)
 
     def take(self, columns: BlockColumns, reports: Sequence[Report], until_us: int) -> None:

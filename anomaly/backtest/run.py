@@ -53,6 +53,8 @@ def run_backtest(
     live_priors: tuple[FleetPrior, ...],
     proposed_priors: tuple[FleetPrior, ...],
     progress: Progress,
+    *,
+    careful: bool = False,
 ) -> dict[str, Any]:
     """The result as JSON, see docs/reference/models.md.
 
@@ -73,6 +75,7 @@ def run_backtest(
             Side("now", {fleet.model: now_adapted}, live_priors),
             Side("proposed", {fleet.model: proposed_adapted}, proposed_priors),
         ],
+        careful=careful,
     )
     device_ids = [d.id for d in fleet.devices]
     for piece in iterate_history(conn, fleet.series_ids, fleet.since, fleet.until, level=level):

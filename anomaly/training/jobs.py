@@ -1,12 +1,12 @@
 """One job of training or backtesting, from the request as JSON to its result; whoever runs it, it is the same."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from anomaly.backtest.run import BacktestRequest, run_backtest
+from anomaly.isolation import DetectorFailedError
 from anomaly.training.live import find_priors
 from anomaly.training.progress import Progress, Step, Tell
 from anomaly.training.record import encode_prior, find_content_sha256
@@ -14,7 +14,6 @@ from anomaly.training.train import TrainRequest, train
 from domain.audit import Actor
 from domain.errors import ForewarnError, NotFoundError
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState
-from domain.profile import Profile
 from domain.profile_json import profile_from_json, profile_to_json
 from store.history import HistoryLevel
 from store.model_jobs import ModelJob, finish_job, note_progress
@@ -73,15 +72,27 @@ def _tell_store_too(conn: Connection, job_id: int, tell: Tell) -> Tell:
 
 def _run(conn: Connection, job: ModelJob, tell: Tell) -> tuple[dict[str, Any], int | None]:
     progress = Progress(tell)
+    try:
+        return _run_once(conn, job, progress, careful=False)
+    except DetectorFailedError as error:
+        log.warning("job %d: a detector failed (%s): once more, with care", job.id, error)
+        return _run_once(conn, job, progress, careful=True)
+
+
+def _run_once(
+    conn: Connection, job: ModelJob, progress: Progress, *, careful: bool
+) -> tuple[dict[str, Any], int | None]:
     if job.kind == TRAIN:
-        return _run_training(conn, job, progress)
-    return _run_backtest(conn, job, progress), None
+        return _run_training(conn, job, progress, careful)
+    return _run_backtest(conn, job, progress, careful), None
 
 
-def _run_training(conn: Connection, job: ModelJob, progress: Progress) -> tuple[dict[str, Any], int | None]:
+def _run_training(
+    conn: Connection, job: ModelJob, progress: Progress, careful: bool
+) -> tuple[dict[str, Any], int | None]:
     asked = job.request
     request = TrainRequest(asked["model"], asked["firmware"], _instant(asked["since"]), _instant(asked["until"]))
-    trained = train(conn, request, progress)
+    trained = train(conn, request, progress, careful=careful)
     arrays, description = encode_prior(trained.prior)
     new = NewModel(
         kind=ModelKind.FLEET_PRIOR,
@@ -99,7 +110,7 @@ def _run_training(conn: Connection, job: ModelJob, progress: Progress) -> tuple[
     return {"code": made.code, "provenance": trained.provenance}, made.id
 
 
-def _run_backtest(conn: Connection, job: ModelJob, progress: Progress) -> dict[str, Any]:
+def _run_backtest(conn: Connection, job: ModelJob, progress: Progress, careful: bool) -> dict[str, Any]:
     asked = job.request
     proposed = asked["proposed_profile"]
     request = BacktestRequest(
@@ -116,28 +127,10 @@ def _run_backtest(conn: Connection, job: ModelJob, progress: Progress) -> dict[s
     own = [m for m in models if m.model == request.model and m.kind == ModelKind.FLEET_PRIOR]
     live = [m for m in own if m.state == ModelState.LIVE]
     chosen = next((m for m in own if m.id == model_id), None)
-    if model_id is not None and chosen is None:
+    if model_id is not None and chosen is None and proposed is None:
         raise NotFoundError(f"(model {model_id} of {request.model})")
     beside = live if chosen is None else [*(m for m in live if m.firmware != chosen.firmware), chosen]
-    return run_backtest(conn, request, find_priors(live), find_priors(beside), progress)
-
-
-def propose_monitor(profile: Profile, key: str, changes: Mapping[str, Any]) -> Profile:
-    """The profile with these fields of one monitor changed.
-
-    Raises
-    ------
-    NotFoundError, ValueError
-        It has no such monitor, or a monitor has no such field.
-    """
-    monitor = profile.find_monitor(key)
-    if monitor is None:
-        raise NotFoundError(f"(monitor {key!r} of {profile.model})")
-    try:
-        changed = replace(monitor, **changes)
-    except TypeError as error:
-        raise ValueError(str(error)) from error
-    return replace(profile, monitors=tuple(changed if m.key == key else m for m in profile.monitors))
+    return run_backtest(conn, request, find_priors(live), find_priors(beside), progress, careful=careful)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -45,7 +45,7 @@ class Trained:
     provenance: dict[str, Any]
 
 
-def train(conn: Connection, request: TrainRequest, progress: Progress) -> Trained:
+def train(conn: Connection, request: TrainRequest, progress: Progress, *, careful: bool = False) -> Trained:
     """The fleet prior of the devices of a model, from those that had no fault in the window.
 
     Raises
@@ -60,7 +60,7 @@ def train(conn: Connection, request: TrainRequest, progress: Progress) -> Traine
     readings = 0
     groups = [fleet.devices[at : at + GROUP] for at in range(0, len(fleet.devices), GROUP)]
     for number, group in enumerate(groups):
-        evaluator = Evaluator(group, [Side("training", {fleet.model: fleet.profile})])
+        evaluator = Evaluator(group, [Side("training", {fleet.model: fleet.profile})], careful=careful)
         series = [i for device in group for i in device.series.values()]
         for piece in iterate_history(conn, series, fleet.since, fleet.until):
             reports = load_reports(conn, [d.id for d in group], piece.since, piece.until)

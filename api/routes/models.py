@@ -19,6 +19,8 @@ from api.shapes.models import (
     ModelRecordShape,
     ModelStepShape,
     ModelTransition,
+    MonitorChanges,
+    MonitorProposal,
     NewBacktest,
     NewMonitorBacktest,
     NewTraining,
@@ -28,17 +30,18 @@ from api.shapes.models import (
 from api.shapes.pages import Page
 from api.sign_in import check_password
 from api.state import Database, now
-from domain.audit import AuditEntry, Signature
+from domain.audit import AuditEntry, Signature, find_content_sha256
 from domain.errors import RowVersionConflictError
-from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, find_model_steps, is_signed
+from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, describe_profile, find_model_steps, is_signed
 from domain.profile import Profile
-from domain.profile_json import profile_to_json
+from domain.profile_json import profile_from_json, profile_to_json
 from domain.roles import Permission
 from store.audit import record_audit
 from store.model_jobs import ModelJob, load_job, load_jobs, load_newest_backtest, open_job
-from store.models import ENTITY, ModelRow, StepRequest, load_model, load_models, load_shadow_counts, record_step
+from store.models import ENTITY, ModelRow, NewModel, StepRequest, load_model, load_models, record_model, record_step
 from store.pool import Connection, Pool
 from store.profiles import load_profile
+from store.shadows import load_shadow_counts
 
 router = APIRouter(tags=["models"])
 # Figures over the devices of all customers.
@@ -165,7 +168,8 @@ def backtest_model(
 
     def work(conn: Connection) -> tuple[ModelJobDetail, dict[str, str]]:
         row = _find(conn, code)
-        return _open(conn, caller, "backtest", _ask(body, row.model, row.firmware, None, row.id), row.id)
+        proposed = profile_from_json(row.description["profile"]) if row.kind == ModelKind.PROFILE else None
+        return _open(conn, caller, "backtest", _ask(body, row.model, row.firmware, proposed, row.id), row.id)
 
     return change_once(pool, caller, request, idempotency_key, body, work, status=202)
 
@@ -197,10 +201,42 @@ def backtest_monitor(
     """Queues the comparison of the current profile with one where this monitor is changed, over stored readings."""
 
     def work(conn: Connection) -> tuple[ModelJobDetail, dict[str, str]]:
-        proposed = _propose(_find_profile(conn, model), monitor, body)
+        proposed = _propose(_find_profile(conn, model), monitor, body.changes)
         return _open(conn, caller, "backtest", _ask(body, model, "", proposed, None), None)
 
     return change_once(pool, caller, request, idempotency_key, body, work, status=202)
+
+
+@router.post(
+    "/monitors/{model}/{monitor}/proposals",
+    summary="Propose other thresholds",
+    status_code=201,
+    response_model=ModelRecordDetail,
+    responses=declare(404, 422),
+)
+def propose_monitor(
+    model: str,
+    monitor: str,
+    caller: Writer,
+    pool: Database,
+    request: Request,
+    body: MonitorProposal,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Registers the current profile with this monitor changed as a draft: it is backtested, tried in shadow, and made
+    live or rolled back by the steps of a model."""
+
+    def work(conn: Connection) -> tuple[ModelRecordDetail, dict[str, str]]:
+        current = _find_profile(conn, model)
+        proposed = _propose(current, monitor, body.changes)
+        description = describe_profile(profile_to_json(proposed), current.version)
+        provenance = {"monitor": monitor, "changes": body.changes.model_dump(exclude_none=True)}
+        sha256 = find_content_sha256(description)
+        new = NewModel(ModelKind.PROFILE, model, "", description, b"", sha256, provenance)
+        row = record_model(conn, caller.actor, new, now())
+        return _describe(row, caller), {"ETag": make_etag(row.row_version), "Location": f"/api/v1/models/{row.code}"}
+
+    return change_once(pool, caller, request, idempotency_key, body, work)
 
 
 @router.get("/model-jobs", summary="List trainings and backtests")
@@ -255,7 +291,7 @@ def _ask(
     }
 
 
-def _propose(profile: Profile, key: str, body: NewMonitorBacktest) -> Profile:
+def _propose(profile: Profile, key: str, changes: MonitorChanges) -> Profile:
     """The profile with that monitor changed.
 
     Raises
@@ -266,7 +302,7 @@ def _propose(profile: Profile, key: str, body: NewMonitorBacktest) -> Profile:
     monitor = profile.find_monitor(key)
     if monitor is None:
         raise not_found("monitor", key, "monitor")
-    changed = replace(monitor, **body.changes.model_dump(exclude_none=True))
+    changed = replace(monitor, **changes.model_dump(exclude_none=True))
     if changed == monitor:
         raise ProblemError(INVALID, fields={"changes": "changes nothing"})
     if changed.n > changed.m:

@@ -103,6 +103,12 @@ class NewMonitorBacktest(NewBacktest):
     changes: MonitorChanges
 
 
+class MonitorProposal(Shape):
+    """Other thresholds of one monitor, as a draft."""
+
+    changes: MonitorChanges
+
+
 class ModelJobShape(Shape):
     """Training or a backtest, from asked for to done."""
 

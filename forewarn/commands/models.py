@@ -13,11 +13,12 @@ from anomaly.backtest.run import BacktestRequest
 from anomaly.training.jobs import BACKTEST, TRAIN, backtest_request_to_json, run_job, train_request_to_json
 from anomaly.training.progress import Step, Tell
 from anomaly.training.train import TrainRequest
-from domain.audit import Actor, Signature
+from domain.audit import Actor, Signature, find_content_sha256
 from domain.errors import GuardRefusedError, NotFoundError
-from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, ModelStep, find_model_steps
+from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, ModelStep, describe_profile, find_model_steps
 from domain.profile import Profile
 from domain.profile_file import parse_profile
+from domain.profile_json import find_profile_sha256, profile_from_json, profile_to_json
 from domain.roles import find_permissions, find_role_for
 from forewarn.commands.options import Json
 from forewarn.connections import find_database_url
@@ -25,8 +26,10 @@ from forewarn.settings import load_settings
 from forewarn.terminal import ExitCode, err, print_json, print_table, say
 from store.history import HistoryLevel
 from store.model_jobs import ModelJob, begin_job, load_job, load_newest_backtest, open_job
-from store.models import ModelRow, StepRequest, load_model, load_models, load_shadow_counts, record_step
+from store.models import ModelRow, NewModel, StepRequest, load_model, load_models, record_model, record_step
 from store.pool import Connection, open_connection, transaction
+from store.profiles import load_profile
+from store.shadows import load_shadow_counts
 from store.users import load_user
 
 app = typer.Typer(
@@ -73,6 +76,28 @@ def train(
         say(f"  {part['rule']} {part['key']}: {part['devices']} devices")
     for monitor in metrics["monitors_without"]:
         say(f"  {monitor}: too few devices are past its warm-up; new devices warm up as before")
+
+
+@app.command("propose", epilog="Example: `forewarn models propose infusion_pump.yaml`")
+def propose(
+    file: Annotated[Path, typer.Argument(help="Profile with changed thresholds; its version does not matter.")],
+    as_json: Json = False,
+) -> None:
+    """Register a profile as a draft: to be backtested, tried in shadow, and made live by the same steps as a model."""
+    profile = _read_profile(file)
+    with _connect() as conn, transaction(conn):
+        current = load_profile(conn, profile.model)
+        if current is None:
+            raise NotFoundError(f"(device model {profile.model!r})")
+        description = describe_profile(profile_to_json(profile), current.version)
+        provenance = {"file": file.name, "profile_sha256": find_profile_sha256(profile)}
+        sha256 = find_content_sha256(description)
+        new = NewModel(ModelKind.PROFILE, profile.model, "", description, b"", sha256, provenance)
+        made = record_model(conn, Actor("cli", "engineer", MODEL_PERMISSION.value), new, datetime.now(UTC))
+    if as_json:
+        print_json(_describe(made))
+    else:
+        say(f"{made.code}: draft of a profile of {made.model}, made for version {current.version}")
 
 
 @app.command("list", epilog="Example: `forewarn models list --model INF-200`")
@@ -145,6 +170,8 @@ def backtest(
     with _connect() as conn:
         row = _find(conn, code) if code else None
     proposed = None if profile is None else _read_profile(profile)
+    if row is not None and row.kind == ModelKind.PROFILE:
+        proposed = profile_from_json(row.description["profile"])
     request = BacktestRequest(
         model=row.model if row is not None else proposed.model if proposed is not None else "",
         firmware="" if row is None else row.firmware,

@@ -67,11 +67,22 @@ CREATE TABLE shadow_count (
     PRIMARY KEY (model_id, day, monitor, side)
 );
 
+-- The state of what is scored in shadow; of the position of the check-point beside it, and in one transaction with that.
+CREATE TABLE shadow_checkpoint (
+    shard smallint NOT NULL REFERENCES shard,
+    model_id bigint NOT NULL REFERENCES model_record,
+    position bigint NOT NULL,
+    state bytea NOT NULL,
+    PRIMARY KEY (shard, model_id)
+);
+ALTER TABLE shadow_checkpoint ALTER COLUMN state SET STORAGE EXTERNAL;
+
 GRANT USAGE ON SEQUENCE model_number TO forewarn_app;
 GRANT SELECT, INSERT ON model_record TO forewarn_app;
 GRANT UPDATE (state, asked_by, asked_by_id, asked_at, approved_by, live_since, live_until, replaced_id,
     replaced_profile_version, row_version, updated_at) ON model_record TO forewarn_app;
 GRANT SELECT, INSERT, UPDATE ON model_job, shadow_count TO forewarn_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON shadow_checkpoint TO forewarn_app;
 
 COMMENT ON TABLE model_record IS 'Models: arrays and JSON with their provenance, written once, and the state of each (draft, shadow, live, retired).';
 COMMENT ON COLUMN model_record.kind IS 'fleet_prior: where new devices start from; profile: a proposed profile of the device model.';
@@ -86,5 +97,6 @@ COMMENT ON COLUMN model_record.replaced_profile_version IS 'The profile version 
 COMMENT ON TABLE model_job IS 'Training and backtests that people asked for: run one at a time by a process beside scoring.';
 COMMENT ON COLUMN model_job.request IS 'What was asked for: window, device model, firmware, proposed monitors.';
 COMMENT ON COLUMN model_job.attempts IS 'How often it was begun; a worker that dies leaves it to the next one, twice.';
+COMMENT ON TABLE shadow_checkpoint IS 'Check-points of what is scored in shadow, by shard and model.';
 COMMENT ON TABLE shadow_count IS 'What a model in shadow raised and cleared by day and monitor, beside what was delivered meanwhile.';
 COMMENT ON COLUMN shadow_count.day IS 'Of event time, in UTC.';

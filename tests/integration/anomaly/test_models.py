@@ -11,13 +11,15 @@ import pytest
 
 from anomaly.backtest.run import BacktestRequest
 from anomaly.training.record import decode_prior
-from domain.audit import Actor
+from domain.audit import Actor, find_content_sha256
 from domain.errors import GuardRefusedError
-from domain.model_record import ModelStep
-from domain.profile import Monitor
+from domain.model_record import ModelKind, ModelStep, describe_profile
+from domain.profile import Monitor, Profile
+from domain.profile_json import profile_to_json
 from store.installed_base import record_installed_base
-from store.models import ModelRow, load_arrays, load_model
+from store.models import ModelRow, NewModel, load_arrays, load_model, record_model
 from store.pool import Connection, open_connection
+from store.profiles import load_profile
 from tests.support.databases import Database
 from tests.support.fleet import MODEL, PROFILE, make_devices, register
 from tests.support.models import add_engineer, backtest_now, take_step, train_now
@@ -53,6 +55,12 @@ def url(database: Database) -> str:
     register(database.url, CRITICAL_PROFILE, make_devices(DEVICES))
     write_blocks(database.url, _readings(SERIALS, range(300)))
     return database.url
+
+
+def _propose(conn: Connection, changed: Profile) -> ModelRow:
+    description = describe_profile(profile_to_json(changed), CRITICAL_PROFILE.version)
+    new = NewModel(ModelKind.PROFILE, MODEL, "", description, b"", find_content_sha256(description), {})
+    return record_model(conn, Actor("one", "engineer", "profile.write"), new, START)
 
 
 @pytest.fixture
@@ -243,3 +251,59 @@ def test_a_backtest_finds_what_the_running_program_found_on_the_same_readings_tw
         "T-0004": (0, 1),
     }
     assert [left["monitor"] for left in first["left_out"]] == ["offline"]
+
+
+def _counts(url: str) -> dict[tuple[str, str], tuple[int, int]]:
+    rows = select(url, "SELECT monitor, side, raised, cleared FROM shadow_count")
+    return {(r["monitor"], r["side"]): (r["raised"], r["cleared"]) for r in rows}
+
+
+def _story() -> list[Sample]:
+    """One level beyond the live limit, another one only beyond the proposed limit."""
+    rows = []
+    for s in _readings(SERIALS, range(300, 420)):
+        if s.sensor == "level" and 330 <= s.at_s < 350 and s.serial in ("T-0002", "T-0004"):
+            s = replace(s, value=90.0 if s.serial == "T-0002" else 65.0)
+        rows.append(s)
+    return rows
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_shadow_is_counted_beside_what_is_live_and_delivers_nothing(url: str, conn: Connection, kill: bool) -> None:
+    one = add_engineer(conn, "one")
+    changed = replace(CRITICAL_PROFILE, monitors=tuple(_tighter(m) for m in CRITICAL_PROFILE.monitors))
+    model = _propose(conn, changed)
+    take_step(conn, one, model.code, ModelStep.SHADOW)
+    with scoring(url, checkpoint_s=0.3 if kill else 1_000.0):
+        rows = _story()
+        for place, at in enumerate(range(0, len(rows), 150)):
+            write_blocks(url, rows[at : at + 150])
+            if kill and place % 2:
+                select(
+                    url,
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND application_name LIKE 'forewarn anomaly%%'",
+                )
+        wait_until_scored(url)
+    assert _counts(url) == {("level_high", "live"): (1, 1), ("level_high", "shadow"): (2, 2)}
+    assert {t["serial"] for t in _transitions(url)} == {"T-0002"}
+
+
+def test_a_profile_becomes_live_and_is_rolled_back_like_a_model(url: str, conn: Connection) -> None:
+    one, two = add_engineer(conn, "one"), add_engineer(conn, "two")
+    changed = replace(CRITICAL_PROFILE, monitors=tuple(_tighter(m) for m in CRITICAL_PROFILE.monitors))
+    model, other = _propose(conn, changed), _propose(conn, changed)
+    backtest_now(url, BacktestRequest(MODEL, proposed_profile=changed), model)
+    take_step(conn, one, model.code, ModelStep.SHADOW)
+    with pytest.raises(GuardRefusedError) as refused:
+        take_step(conn, one, other.code, ModelStep.SHADOW)
+    assert refused.value.guard == "another_in_shadow"
+    take_step(conn, one, model.code, ModelStep.ACTIVATE)
+    take_step(conn, two, model.code, ModelStep.ACTIVATE)
+    live = load_profile(conn, MODEL)
+    assert live == replace(changed, version=2)
+    with pytest.raises(GuardRefusedError) as refused:
+        take_step(conn, one, other.code, ModelStep.SHADOW)
+    assert refused.value.guard == "profile_moved_on"
+    take_step(conn, one, model.code, ModelStep.ROLL_BACK)
+    assert load_profile(conn, MODEL) == replace(CRITICAL_PROFILE, version=3)

@@ -34,6 +34,7 @@ BODIES = {
     "/models/{code}/transitions": {"step": "retire"},
     "/models/{code}/backtest": {},
     "/monitors/{model}/{monitor}/backtest": {"changes": {}},
+    "/monitors/{model}/{monitor}/proposals": {"changes": {}},
 }
 VALUES = {"breach_id": "00000000-0000-0000-0000-000000000000", "rejection_id": "1", "token_id": "1", "job_id": "1"}
 QUERIES = {"/devices/{serial}/readings": "?sensor=level", "/devices/{serial}/scores": "?sensor=level"}
