@@ -117,7 +117,10 @@ def load_profiles(conn: Connection) -> dict[str, Profile]:
     return {p.model: p for p in profiles}
 
 
-LOAD_PROFILE_VERSIONS = "SELECT device_model_id, body FROM device_model_profile ORDER BY device_model_id, version"
+LOAD_PROFILE_VERSIONS = """
+    SELECT p.device_model_id, p.body FROM device_model_profile p JOIN device_model m ON m.id = p.device_model_id
+    ORDER BY p.device_model_id, p.version = m.current_version, p.version
+"""
 
 
 def load_profile_versions(conn: Connection) -> dict[int, list[Profile]]:

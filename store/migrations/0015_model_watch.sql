@@ -3,6 +3,9 @@
 -- Finds the updates of the last weeks among all that ever happened to devices.
 CREATE INDEX device_history_firmware ON device_history (at) WHERE field = 'firmware:main';
 
+-- And the orders of the last year that have an outcome.
+CREATE INDEX work_order_closed ON work_order (closed_at) WHERE state = 'CLOSED';
+
 -- A version of a device model that reached devices lately, and how far its comparison is. A test is made only when the hours on
 -- the new version have grown to `next_look_hours`: see service_link/release_statistics.py.
 CREATE TABLE firmware_release (
