@@ -31,7 +31,7 @@ ROLLED_UP = (
     MonitorRule.NOVELTY,
 )  # their scores are kept by the minute; a limit's is the value
 LEAST_REFRACTORY_S = 60.0
-CLEAR_SHARE_OF_PEAK = 0.5
+CLEAR_SHARE_OF_PEAK = 0.6
 CLEAR_SHARE = 0.6  # of raise_at, where a statistical monitor names no clear limit
 
 

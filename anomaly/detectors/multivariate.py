@@ -38,15 +38,16 @@ QUICK_SMOOTHING = 0.25
 JUMP = 7.5  # of the quick average ahead of the slow one, in units of the channel's straying
 SHRINKAGE = 0.5
 BLOCK_SHARE = 0.1  # of the fitted rows, in one block; two blocks make a pair
-NOISE_SHARE = 1.0 / 64.0  # of the variance: no channel strays less, however calm its blocks were
+NOISE_SHARE = 1.0 / 32.0  # of the variance: no channel strays less, however calm its blocks were
 SLOW_SHARE = 6.0 / 64.0  # of the variance, that may lie between pairs of blocks before the channel counts for less
 SLOW_BLOCKS = 3.0  # the same for short blocks, as a multiple of what independent readings would show
 SLOW_POWER = 1.5
 RECENTRING = 2.4  # times the difference, over the rest of the warm-up ...
 MOST_RECENTRING = 0.03  # ... and with one row at most
-FOLLOWING = 0.2  # of a drift within the healthy distance, over as many rows as the warm-up had
+FOLLOWING = 0.4  # of a drift within the healthy distance, over as many rows as the warm-up had
 HOLD_S = 120.0  # a sensor's last value stands for it this long
-LEAST_REFERENCE = 1.6
+LEAST_REFERENCE = 0.8  # of the distance that channels which only stray as they did exceed ...
+RARE_Z = 3.72  # ... once in 10,000 rows, as a normal deviation
 SETTLED_S = 86_400.0  # who is beyond the healthy maximum for so long, without a break, works differently now
 MOST_Z = 100.0
 IMPUTATION_SWEEPS = 6
@@ -288,8 +289,9 @@ class MultivariateDetector(Detector):
         fitting = seen < fit_rows
         if fitting.any():
             self._learn_rows(unit[fitting], value[fitting], known[fitting], seen[fitting], fit_rows[fitting])
-            for u in unit[fitting & (seen + 1 == fit_rows)].tolist():
-                self._fit(u)
+            filled = unit[fitting & (seen + 1 == fit_rows)]
+            if filled.shape[0]:
+                self._fit(filled)
         judged = ~fitting
         if judged.any():
             distance = self._measure(unit[judged], value[judged], known[judged])
@@ -364,39 +366,40 @@ class MultivariateDetector(Detector):
         self._of("pair_moves")[unit] += move * move
         self._of("pair_mean")[unit] = mean
 
-    def _find_straying(self, unit: int, variance: Floats) -> Floats:
-        """How far the level of each channel strays, from the differences of block means; see the module."""
-        fit_rows = np.array([self.warmup[unit] * FIT_SHARE]).astype(np.int32)
-        rows = int(_find_block_rows(fit_rows)[0])
-        blocks = int(fit_rows[0]) // rows
-        between_blocks = 0.5 * self._of("block_moves")[unit] / max(blocks - 1, 1)
-        between_pairs = 0.5 * self._of("pair_moves")[unit] / max(blocks // 2 - 1, 1)
-        straying = np.sqrt(np.maximum(np.maximum(between_blocks, between_pairs), NOISE_SHARE * variance))
-        slow = between_pairs / np.where(variance > 0.0, variance, 1.0)
-        found: Floats = straying * np.maximum(slow / max(SLOW_SHARE, SLOW_BLOCKS / (2.0 * rows)), 1.0) ** SLOW_POWER
-        return found
-
-    def _fit(self, unit: int) -> None:
-        """Turns the co-moments of one unit into the inverse of its shrunk correlation matrix."""
+    def _fit(self, unit: Ints) -> None:
+        """Ends the learning of these units: how far each level strays, and the inverse of each shrunk correlation."""
         p = self.width
         counts = self._of("counts")[unit].astype(np.float64)
-        present = (self.channels[unit] & self._bits) != 0
-        active = present & (counts >= 0.5 * counts.max(initial=1.0))
-        self.active[unit] = np.bitwise_or.reduce(np.where(active, self._bits, np.uint32(0)))
-        moments = self._of("matrix")[unit].reshape(p, p)
-        sums = np.maximum(np.diagonal(moments), 0.0)
+        present = (self.channels[unit][:, None] & self._bits) != 0
+        active = present & (counts >= 0.5 * np.maximum(counts.max(axis=1), 1.0)[:, None])
+        self.active[unit] = np.bitwise_or.reduce(np.where(active, self._bits, np.uint32(0)), axis=1)
+        moments = self._of("matrix")[unit].reshape(-1, p, p)
+        sums = np.maximum(np.diagonal(moments, axis1=1, axis2=2), 0.0)
         straying = self._find_straying(unit, sums / np.maximum(counts - 1.0, 1.0))
         self._of("spread")[unit] = np.maximum(straying, self._of("resolution")[unit] + (~present))
         scale = np.where(sums > 0.0, 1.0 / np.sqrt(np.where(sums > 0.0, sums, 1.0)), 0.0)
-        correlation = 0.5 * (moments + moments.T) * scale[:, None] * scale[None, :]
+        correlation = 0.5 * (moments + moments.transpose(0, 2, 1)) * scale[:, :, None] * scale[:, None, :]
         shrunk = (1.0 - SHRINKAGE) * correlation
-        np.fill_diagonal(shrunk, 1.0)
-        index = np.flatnonzero(active)
-        inverse = np.zeros((p, p))
-        inverse[np.ix_(index, index)] = np.linalg.inv(shrunk[np.ix_(index, index)])
-        self._of("matrix")[unit] = inverse.reshape(-1)
+        shrunk[:, np.arange(p), np.arange(p)] = 1.0
+        for u, kept, matrix in zip(unit.tolist(), active, shrunk, strict=True):
+            inverse, index = np.zeros((p, p)), np.flatnonzero(kept)
+            inverse[np.ix_(index, index)] = np.linalg.inv(matrix[np.ix_(index, index)])
+            self._of("matrix")[u] = inverse.reshape(-1)
         self._of("smoothed")[unit] = self._of("quick")[unit] = 0.0
-        self.reference[unit] = LEAST_REFERENCE
+        self.reference[unit] = _find_least_reference(np.maximum(active.sum(axis=1), 1))
+
+    def _find_straying(self, unit: Ints, variance: Floats) -> Floats:
+        """How far the level of each channel strays, from the differences of block means; see the module."""
+        fit_rows = (self.warmup[unit] * FIT_SHARE).astype(np.int32)
+        rows = _find_block_rows(fit_rows)
+        blocks = fit_rows // rows
+        between_blocks = 0.5 * self._of("block_moves")[unit] / np.maximum(blocks - 1, 1)[:, None]
+        between_pairs = 0.5 * self._of("pair_moves")[unit] / np.maximum(blocks // 2 - 1, 1)[:, None]
+        straying = np.sqrt(np.maximum(np.maximum(between_blocks, between_pairs), NOISE_SHARE * variance))
+        slow = between_pairs / np.where(variance > 0.0, variance, 1.0)
+        usual = np.maximum(SLOW_SHARE, SLOW_BLOCKS / (2.0 * rows))
+        found: Floats = straying * np.maximum(slow / usual[:, None], 1.0) ** SLOW_POWER
+        return found
 
     def _measure(self, unit: Ints, value: Floats, known: Bools) -> Floats:
         active = (self.active[unit][:, None] & self._bits) != 0
@@ -459,4 +462,11 @@ class MultivariateDetector(Detector):
 
 def _find_block_rows(fit_rows: NDArray[np.int32]) -> NDArray[np.int32]:
     found: NDArray[np.int32] = np.maximum((fit_rows * BLOCK_SHARE).astype(np.int32), 1)
+    return found
+
+
+def _find_least_reference(channels: Ints) -> Floats:
+    """By the cube root approximation of chi-squared (Wilson and Hilferty 1931): few channels vary more in the mean."""
+    width = 2.0 / (9.0 * channels)
+    found: Floats = LEAST_REFERENCE * (1.0 - width + RARE_Z * np.sqrt(width)) ** 1.5
     return found

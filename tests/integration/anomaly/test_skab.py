@@ -82,7 +82,7 @@ def test_the_multivariate_monitor_on_real_valve_faults(record_property: Callable
     f1_of_all = 2 * fault.sum() / (fault.sum() + fault.shape[0])
     seen = sum(bool((j.fault & j.alarm).any()) for j in judged)
     record_property("skab", {"f1": float(f1), "f1_of_everything": float(f1_of_all), "seen": seen})
-    assert f1 > f1_of_all + 0.03, (f1, f1_of_all)
-    assert false / (~fault).sum() < 0.12
-    assert missed / fault.sum() < 0.45
-    assert seen >= 0.6 * len(judged)
+    assert f1 > f1_of_all + 0.1, (f1, f1_of_all)
+    assert false / (~fault).sum() < 0.1
+    assert missed / fault.sum() < 0.3
+    assert seen >= 0.8 * len(judged)
