@@ -17,9 +17,9 @@ Of one slot (one monitor on one series, or on one device):
 Silent scores (NaN) change nothing. The pending phase is state in here and never leaves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,6 +146,24 @@ class BreachRules(SlotArrays):
         self.refractory[slots] = [round(r.refractory_s * 1e6) for r in rules]
         self.clear_share[slots] = [r.clear_share for r in rules]
         return slots
+
+    def state_to_arrays(self) -> dict[str, NDArray[Any]]:
+        """See `SlotArrays.state_to_arrays`; slots that are as they began are left out, and most always are."""
+        touched = np.flatnonzero(self.busy | (self.quiet_until != NEVER))
+        arrays = {f.name: getattr(self, f.name).reshape(-1, f.width)[touched] for f in self.fields if f.kept}
+        return arrays | {"touched": touched.astype(np.int32), "slots": np.array([self.size])}
+
+    def adopt_arrays(self, arrays: Mapping[str, NDArray[Any]], source: Ints, target: Ints) -> None:
+        """See `SlotArrays.adopt_arrays`."""
+        if "touched" not in arrays:  # of before slots were left out
+            super().adopt_arrays(arrays, source, target)
+            return
+        touched = arrays["touched"]
+        place = np.full(int(arrays["slots"][0]), -1, dtype=np.int64)
+        place[touched] = np.arange(touched.shape[0])
+        is_touched = place[source] >= 0
+        self.reset(target[~is_touched])
+        super().adopt_arrays(arrays, place[source[is_touched]], target[is_touched])
 
     def judge(self, slot: Ints, row: Ints, at_us: Ints, score: Floats) -> list[SlotTransition]:
         """The transitions that these scores cause; each slot at most once per call, scores of a slot in event order."""

@@ -35,8 +35,8 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
     names: dict[str, int] = {}
     for rule, bank in scorer.banks.items():
         prefix = rule.value
-        arrays[f"{prefix}/device"] = np.array([s.device.id for s in bank.slots], dtype=np.int64)
-        arrays[f"{prefix}/series"] = np.array([s.series_ids[0] for s in bank.slots], dtype=np.int64)
+        arrays[f"{prefix}/device"] = _to_ids([s.device.id for s in bank.slots])
+        arrays[f"{prefix}/series"] = _to_ids([s.series_ids[0] for s in bank.slots])
         arrays[f"{prefix}/name"] = np.array(
             [names.setdefault(_name_of(s), len(names)) for s in bank.slots], dtype=np.int32
         )
@@ -63,6 +63,13 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays)
     return file.getvalue()
+
+
+def _to_ids(ids: list[int]) -> NDArray[Any]:
+    """Ids in half the bytes, where they fit."""
+    wide = np.array(ids, dtype=np.int64)
+    narrow = wide.astype(np.int32)
+    return narrow if np.array_equal(narrow, wide) else wide
 
 
 def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:

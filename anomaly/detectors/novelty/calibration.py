@@ -26,6 +26,8 @@ EXCESS_LEAST = 0.05  # of the threshold: a tail of equal peaks is still no cliff
 EXCESS_MOST = 20.0  # mean excesses that one peak counts for
 BACK_SHARE = 0.5
 SETTLED = 64
+JUDGED_MOST = 60_000.0
+BEYOND_MOST = 250.0
 TINY = 1e-9
 
 
@@ -36,16 +38,16 @@ class TailCalibration(SlotArrays):
         StateField("threshold", np.float32),
         StateField("excess", np.float32),
         StateField("scale", np.float32),  # mean surprise
-        StateField("judged", np.int32),
-        StateField("beyond", np.float32),  # how many stays there were beyond the threshold
-        StateField("stay", np.int16),  # readings since beyond the threshold, and not yet back; 0: inside
+        StateField("judged", np.uint16),  # at most JUDGED_MOST
+        StateField("beyond", np.uint8),  # at most BEYOND_MOST; how many stays there were beyond the threshold
+        StateField("stay", np.uint8),  # readings since beyond the threshold, and not yet back; 0: inside
     )
     threshold: NDArray[np.float32]
     excess: NDArray[np.float32]
     scale: NDArray[np.float32]
-    judged: NDArray[np.int32]
-    beyond: NDArray[np.float32]
-    stay: NDArray[np.int16]
+    judged: NDArray[np.uint16]
+    beyond: NDArray[np.uint8]
+    stay: NDArray[np.uint8]
 
     def __init__(self, persists: int) -> None:
         """A stay beyond the threshold of `persists` readings is taken as usual from then on; 1: from the first."""
@@ -61,7 +63,7 @@ class TailCalibration(SlotArrays):
 
         The tail learns from it where `learn` says so.
         """
-        judged = self.judged[slot]
+        judged = self.judged[slot].astype(np.float64)
         n = judged + 1.0
         size = np.where(speaks, surprise, 0.0)
         threshold = self.threshold[slot].astype(np.float64)
@@ -74,7 +76,7 @@ class TailCalibration(SlotArrays):
 
         # A stay beyond the threshold is one event, until half of the way back: a fault that lasts is no heavy tail.
         # What persists is learnt after all, and so is the beginning, in which no threshold means anything yet.
-        stay = self.stay[slot]
+        stay = self.stay[slot].astype(np.int64)
         goes_on = is_over | ((stay > 0) & (size > BACK_SHARE * threshold))
         counts = is_over & ((stay == 0) | (stay + 1 >= self.persists) | (judged < SETTLED))
         self.stay[slot] = np.where(speaks, np.where(goes_on, np.minimum(stay + 1, self.persists), 0), stay)
@@ -85,7 +87,7 @@ class TailCalibration(SlotArrays):
         p = np.maximum(TAIL_P, 1.0 / (n + 1.0))
         root = np.sqrt(p)
         moved = np.where(counts, np.minimum(step * (1.0 - p) / root, over), np.where(is_over, 0.0, -step * root))
-        beyond = self.beyond[slot] + counts.astype(np.float64)
+        beyond = np.minimum(self.beyond[slot] + counts.astype(np.float64), BEYOND_MOST)
         gain = np.maximum(1.0 / np.maximum(beyond, 1.0), EXCESS_GAIN_LEAST)
         grown = old_excess + gain * (np.minimum(over, EXCESS_MOST * excess) - old_excess)
         scale = old_scale + np.maximum(once, SCALE_GAIN_LEAST) * (size - old_scale)
@@ -93,5 +95,5 @@ class TailCalibration(SlotArrays):
         self.excess[slot] = np.where(learn & counts, grown, old_excess)
         self.scale[slot] = np.where(learn, scale, old_scale)
         self.beyond[slot] = np.where(learn, beyond, self.beyond[slot])
-        self.judged[slot] = judged + learn
+        self.judged[slot] = np.minimum(judged + learn, JUDGED_MOST)
         return np.where(speaks, score, 0.0)

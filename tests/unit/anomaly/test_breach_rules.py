@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomaly.breach_rules import BreachRules, SlotRule, SlotTransition
+from anomaly.detectors.contract import SlotArrays
 
 SECOND = 1_000_000
 
@@ -184,3 +185,31 @@ def test_the_rules_are_what_they_are_documented_to_be(
             expected.append((said, k, model.first if said == "RAISED" else None))
     found = _judge_at(rule, [(SECOND * (k + 1), score) for k, score in enumerate(scores)])
     assert [(t.kind.value, t.row, t.first_seen_us if t.kind == "RAISED" else None) for t in found] == expected
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_check_point_leaves_out_untouched_slots_and_goes_on_as_before(whole: bool) -> None:
+    """`whole`: a check-point of before slots were left out."""
+    rule = SlotRule(10, 5, n=2, m=3, refractory_s=20)
+    random = np.random.default_rng(2)
+    scores = np.where(random.random((60, 40)) < 0.08, 12.0, 0.0)
+    scores[:, ::2] = 0.0
+    scores[25:, 1] = 12.0
+    first, second = BreachRules(), BreachRules()
+    for rules in (first, second):
+        rules.add_slots([rule] * 40)
+    everything = np.arange(40, dtype=np.int64)
+    second.judge(everything, everything, np.zeros(40, dtype=np.int64), np.full(40, 12.0))  # to be overwritten
+
+    def judge(rules: BreachRules, row: int) -> list[SlotTransition]:
+        return rules.judge(everything, everything, np.full(40, row * SECOND), scores[row])
+
+    for row in range(30):
+        judge(first, row)
+    arrays = SlotArrays.state_to_arrays(first) if whole else first.state_to_arrays()
+    if not whole:
+        assert 0 < arrays["busy"].shape[0] <= 20
+    second.adopt_arrays(arrays, everything, everything)
+    expected = [judge(first, row) for row in range(30, 60)]
+    assert any(expected)
+    assert [judge(second, row) for row in range(30, 60)] == expected
