@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.audit import Actor
+from domain.capa import CapaScope, CapaTrigger, ScopeKind
 from domain.firmware_release import Comparison, Judged, Measure, Release, Verdict
 from domain.monitor_quality import Threshold
 from domain.roles import Role
 from service_link.monitor_feedback import watch_monitors
+from store.capas import CapaProposal, open_or_join_capa
 from store.drift import DriftDay, record_drift
 from store.pool import Connection, open_connection
 from store.profiles import load_profile, record_profile
@@ -148,3 +150,54 @@ def test_what_a_firmware_version_changed(api: Api, conn: Connection) -> None:
     (compared,) = shown["lines"]
     assert (compared["verdict"], compared["effect"], compared["unit"], compared["q"]) == ("WORSE", 10.0, "mm", 1e-7)
     assert api.get("/firmware/TEST-100/9.9/regression", headers=headers).status_code == 404
+
+
+def test_the_capa_page_shows_what_was_compared(api: Api, conn: Connection) -> None:
+    line = {
+        "measure": "level",
+        "subject": "level",
+        "unit": "mm",
+        "before": 50.0,
+        "after": 61.25,
+        "effect": 11.25,
+        "low": 10.5,
+        "high": 12.0,
+        "share": 0.375,
+        "monitor": "level_high",
+        "devices": 20,
+        "controls": 30,
+        "p": 1e-8,
+        "q": 1e-7,
+    }
+    rate = line | {"measure": "rate", "subject": "tank", "effect": 3.5, "share": None, "unit": "/1000 d"}
+    compared = {"devices": 20, "controls": 30, "device_hours": 480.0, "lines": [line, rate]}
+    proposal = CapaProposal(
+        scope=CapaScope(find_model_id(conn), ScopeKind.FIRMWARE, "2.0", "tank"),
+        trigger=CapaTrigger.FIRMWARE_REGRESSION,
+        statistics={
+            "devices": 20,
+            "customers": 2,
+            "device_days": 20.0,
+            "rate": 150.0,
+            "baseline_rate": None,
+            "ratio": None,
+            "interval": None,
+            "p": 1e-8,
+            "q": 1e-7,
+            "regression": compared,
+        },
+        work_order_ids=(),
+        is_simulated=False,
+    )
+    with conn.transaction():
+        code, _ = open_or_join_capa(conn, MACHINE, proposal, NOW)
+    api.add_user("quinn", Role.QUALITY_APPROVER)
+    reader = api.sign_in("quinn").reading
+    page = api.client.get(f"/capa/{code}", headers=reader)
+    assert page.status_code == 200
+    for shown in ("+11.250 mm", "10.500 – 12.000", "38%", "× 3.5", "worse than the version before", "20 devices, 30"):
+        assert shown in page.text, shown
+    chinese = api.client.get(f"/capa/{code}", headers=reader | {"Accept-Language": "zh"})
+    assert "更新前后比较" in chinese.text
+    listed = api.client.get("/capa", headers=reader)
+    assert "worse after an update" in listed.text

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from domain.errors import ProfileError
+from forewarn.commands.profiles import apply_bundled_profiles
 from store.audit import AuditFilter, load_audit_events, verify_chain
 from store.pool import open_connection
-from store.profiles import Applied, record_profile
+from store.profiles import Applied, load_profile, record_profile
 from tests.support.databases import Database
 from tests.support.fleet import PROFILE
 
@@ -40,3 +41,24 @@ def test_a_version_that_an_older_program_applied_is_the_same_although_profiles_h
         assert record_profile(conn, PROFILE, "anna") is Applied.UNCHANGED
         with pytest.raises(ProfileError, match="other content"):
             record_profile(conn, replace(PROFILE, manufacturer="Other Works"), "anna")
+
+
+def test_bundled_profiles_leave_what_people_made_of_them(database: Database) -> None:
+    with open_connection(database.url, application="test") as conn:
+        applied = apply_bundled_profiles(conn)
+        assert applied
+        assert apply_bundled_profiles(conn) == []
+        current = load_profile(conn, applied[0])
+        assert current is not None
+        # An older program bundled the version before; people moved a threshold, which took the number of this one's.
+        with open_connection(database.owner_url, application="test", autocommit=True) as owner:
+            conn.commit()
+            owner.execute("UPDATE device_model_profile SET applied_by = 'eva' WHERE version = %s", (current.version,))
+            owner.execute(
+                "UPDATE device_model_profile SET body = jsonb_set(body, '{manufacturer}', '\"Theirs\"')"
+                " WHERE applied_by = 'eva'"
+            )
+        assert apply_bundled_profiles(conn) == []
+        kept = load_profile(conn, applied[0])
+        assert kept is not None
+        assert kept.manufacturer == "Theirs"
