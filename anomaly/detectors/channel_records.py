@@ -17,13 +17,13 @@ from anomaly.detectors.contract import Bools, Floats
 
 LAG = 100
 BLOCK = 100
-SETTLING = 100  # first rows to be judged are learnt instead: a stream need not begin as the warm-up ended
-SETTLING_COUNTS = 256
+SETTLING = 150  # first rows to be judged are learnt instead: a stream need not begin as the warm-up ended
+SETTLING_COUNTS = 400
 FROM_MEAN = 0.3
 FROM_RANGE = 0.1  # of a position: at least so much of the range known
 LEAST = 1e-9  # in units of the signal: what is smaller is rounding
 LEAST_COUNT = 4.0  # rows
-BEYOND = 0.5  # excess from which on a row is held back from learning
+BEYOND = 1.0  # excess from which on a row is held back from learning
 VISITS = 2
 MOST = 100.0
 
@@ -36,7 +36,7 @@ class ChannelRecords:
         window = np.array([feature.window for feature in features])
         self._is_level = np.array([feature.level for feature in features])
         self._counts = np.array([feature.counts for feature in features])
-        self._settling = np.where(self._counts, SETTLING_COUNTS, np.maximum(SETTLING, window - 1 + SETTLING // 2))
+        self._settling = np.where(self._counts, SETTLING_COUNTS, np.maximum(SETTLING, window - 1 + SETTLING // 3))
         self._least = np.where(self._counts, LEAST_COUNT, LEAST)
         self._highest = np.full(size, -np.inf)
         self._lowest = np.full(size, np.inf)

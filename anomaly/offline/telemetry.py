@@ -1,7 +1,7 @@
 """Scores a recorded signal with its commands: the first column is the signal, the others say what it was told to do.
 
-Only the signal is judged, against what it did before whatever it was told to do: the result is the same with the
-command columns, without them, and in any order of them.
+The signal is judged against what it did before, whatever it was told to do; of the commands only a burst of ones never
+met before counts. Their order is of no account, and without them the signal is judged alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,8 @@ from anomaly.offline.contract import ScoredTable
 
 DEFAULT_WARMUP = 500  # rows, where the caller names none
 GAP = 10.0  # times the usual interval of the warm-up
+MOST_NAMED = 5
+Shares = tuple[tuple[str, float], ...]
 DETECTORS = np.array([f"channel.{family}" for family in FAMILIES], dtype=object)
 
 
@@ -23,29 +25,39 @@ def score_telemetry(columns: Sequence[str], at_us: Ints, values: Floats, warmup:
     A row without a value is held and takes no part. After a gap of ten usual intervals windows fill anew.
     """
     rows = values.shape[0]
-    signal = values[:, 0].astype(np.float64)
+    signal, commands = values[:, 0].astype(np.float64), values[:, 1:]
     usable = np.isfinite(signal)
     learnt = min(DEFAULT_WARMUP if warmup is None else warmup, rows)
     score, alarm = np.zeros(rows), np.zeros(rows, dtype=bool)
     state = np.full(rows, "warming", dtype=object)
     detector = np.full(rows, "", dtype=object)
+    contributions: list[Shares] = [()] * rows
     state[~usable] = "held"
 
     follows_gap = _find_gaps(at_us, learnt)
     healthy = usable & (np.arange(rows) < learnt)
     if healthy.any():
-        channel = ChannelDetector(signal[healthy])
+        channel = ChannelDetector(signal[healthy], commands.shape[1])
+        channel.learn_commands(commands[healthy])
         for part in _split(np.flatnonzero(healthy), follows_gap):
             channel.learn(signal[part])
             channel.restart()
         for part in _split(np.flatnonzero(usable & ~healthy), follows_gap):
-            scored = channel.score_block(signal[part])
+            scored = channel.score_block(signal[part], commands[part])
             channel.restart()
             score[part], alarm[part] = scored.score, scored.alarm
             state[part] = np.where(scored.settling, "warming", np.where(scored.alarm, "alarm", "normal"))
             detector[part] = np.where(scored.evidence > 0.0, DETECTORS[scored.family], "")
-    named: tuple[tuple[str, float], ...] = ((columns[0], 1.0),)
-    return ScoredTable(score, alarm, state, detector, [named if found > 0.0 else () for found in score.tolist()])
+            for k in np.flatnonzero(scored.evidence > 0.0).tolist():
+                new = scored.commands.get(k, ())
+                contributions[part[k]] = _name_shares(columns, new, scored.command_share[k])
+    return ScoredTable(score, alarm, state, detector, contributions)
+
+
+def _name_shares(columns: Sequence[str], new: Sequence[int], share: float) -> Shares:
+    """The signal and the first four of the commands that were new, each by its part of the evidence."""
+    found = [(columns[0], 1.0 - share), *((columns[1 + k], share / len(new)) for k in new[: MOST_NAMED - 1])]
+    return tuple(sorted((part for part in found if part[1] > 0.0), key=lambda part: -part[1]))
 
 
 def _find_gaps(at_us: Ints, learnt: int) -> Bools:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from anomaly.detectors.channel import ChannelDetector
+from anomaly.detectors.channel_commands import SETTLING as COMMANDS_SETTLING
+from anomaly.detectors.channel_commands import SPAN, NewCommands
 from anomaly.detectors.channel_features import FEATURES, STAYS, ChannelFeatures
 from anomaly.detectors.channel_incident import ChannelIncident
 from anomaly.detectors.channel_records import BLOCK, LAG, SETTLING, ChannelRecords
@@ -57,12 +59,16 @@ def test_a_constant_signal_has_no_spread_and_its_first_departure_gives_the_unit(
 @pytest.mark.parametrize("sizes", [[1], [7, 100, 3], [255, 257], [1000]])
 def test_any_split_into_blocks_gives_the_same_bits(sizes: list[int]) -> None:
     warmup, stream = _walk(700), np.concatenate((_walk(500, 2), np.full(80, 0.3), _walk(300, 3) + 2.0))
+    commands = np.zeros((880, 2))
+    commands[[400, 401], [0, 1]] = 1.0
 
     def score(parts: list[Floats]) -> tuple[Floats, ...]:
-        detector = ChannelDetector(warmup)
+        detector = ChannelDetector(warmup, commands=2)
         detector.learn(warmup)
+        detector.learn_commands(np.zeros((700, 2)))
         detector.restart()
-        found = [detector.score_block(part) for part in parts]
+        told = np.split(commands, np.cumsum([len(part) for part in parts])[:-1])
+        found = [detector.score_block(part, of_part) for part, of_part in zip(parts, told, strict=True)]
         return tuple(
             np.concatenate([getattr(f, name) for f in found]) for name in ("evidence", "score", "family", "alarm")
         )
@@ -105,3 +111,32 @@ def test_an_incident_closes_at_half_of_its_peak_and_needs_a_new_rise_to_open_aga
     evidence = [0.0, 2.4, 3.0, 20.0, 11.0, 9.0, 9.0, 12.0, 4.0, 7.9, 8.1, 1.0, 2.6]
     expected = [0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 1]
     assert ChannelIncident().follow(np.array(evidence)).astype(int).tolist() == expected
+
+
+def test_a_burst_of_new_commands_says_something_and_one_of_them_nothing() -> None:
+    commands = np.zeros((COMMANDS_SETTLING + 500, 5))
+    first, second = COMMANDS_SETTLING + 50, COMMANDS_SETTLING + 300
+    commands[10, 0] = 1.0  # still settling
+    commands[first, 1] = 1.0  # one is nothing
+    commands[[second, second + 3, second + SPAN - 1], [2, 3, 4]] = 1.0
+    commands[-1] = 1.0  # all known by now
+    novelty = NewCommands(5)
+    novelty.learn(np.zeros((300, 5)))
+    excess, named = novelty.judge(commands)
+    expected = np.zeros(len(commands))
+    expected[[*range(second + 3, second + SPAN - 1)]] = 1.0
+    expected[second + SPAN - 1] = 2.0
+    assert excess[: second + SPAN].tolist() == expected[: second + SPAN].tolist()
+    assert not excess[second + 3 + SPAN + SPAN :].any()
+    assert named[second + 3] == (2, 3)
+    assert named[second + SPAN - 1] == (2, 3, 4)
+
+
+def test_a_device_that_always_meets_new_commands_has_a_higher_bar() -> None:
+    busy = np.zeros((400, 6))
+    busy[300, :3] = 1.0
+    later = np.zeros((300, 6))
+    later[200, 3:] = 1.0
+    novelty = NewCommands(6)
+    novelty.learn(busy)
+    assert not novelty.judge(later)[0].any()

@@ -53,6 +53,18 @@ def test_states_detectors_and_contributions() -> None:
     assert np.isfinite(scored.score).all()
 
 
+def test_a_burst_of_new_commands_is_an_incident_and_is_named() -> None:
+    at_us, values = _make_table(faults=False)
+    burst = np.zeros((ROWS, 4))
+    burst[2500, :] = 1.0
+    names = (*NAMES, "d", "e", "f", "g")
+    scored = score_telemetry(names, at_us, np.column_stack((values, burst)), WARMUP)
+    assert _find_onsets(scored) == [2500]
+    assert scored.detector[2500] == "channel.commands"
+    assert [name for name, _ in scored.contributions[2500]][:4] == ["d", "e", "f", "g"]
+    assert sum(share for _, share in scored.contributions[2500]) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("change", ["scale", "weeks", "commands", "alone"])
 def test_what_must_change_no_alarm(change: str) -> None:
     at_us, values = _make_table()
