@@ -33,6 +33,7 @@ MICROSECOND = timedelta(microseconds=1)
 # Microseconds per unit of a number of at least this size: what counts from 1970 gives away its unit after 1973.
 UNITS_FROM = ((1e17, 1e-3), (1e14, 1.0), (1e11, 1e3), (1e8, 1e6))
 STEP_US = 1e6
+FURTHEST_US = 2**62
 COLUMNS_OUT = ("time", "score", "alarm", "state", "detector", "contributions")
 LOOK_ROWS = 500  # of a table without a warm-up, by which the scorer is picked
 COMMAND_VALUES = 3  # a column of at most so many distinct values is a command, not a measurement
@@ -194,6 +195,9 @@ def _read_instant(text: str) -> int:
 
 def _read_count(text: str, unit: float) -> int:
     try:
-        return round(float(text) * unit)
+        at_us = round(float(text) * unit)
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no number, as the first time was.") from None
+    if abs(at_us) > FURTHEST_US:
+        raise ValueError(f"{text!r} lies outside of all time.")
+    return at_us

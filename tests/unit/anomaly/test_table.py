@@ -63,6 +63,7 @@ def test_columns_are_taken_in_the_order_asked_for(tmp_path: Path, name: str, del
         ("s,x\n0,1\n", "a.csv, line 1: no column 't'"),
         ("t,x\n", "a.csv has no rows"),
         ("", "a.csv, line 1: no column 't'"),
+        ("t,x\n0,1\n1e30,1\n", "a.csv, line 3, column t: '1e30' lies outside of all time"),
         ("t,x\nnan,1\n", "a.csv, line 2, column t: 'nan' is no number"),
     ],
 )
