@@ -34,7 +34,8 @@ from anomaly.isolation import (
 from anomaly.presence import PRESENCE_RULES, OpenBreach, PresenceWatch
 from anomaly.ranking import rank_rows
 from anomaly.rollup import MinuteScores, ScoreRollup
-from anomaly.transitions import ForecastSlot, describe_end, describe_transition
+from anomaly.transitions import Doubt, ForecastSlot, describe_end, describe_transition
+from anomaly.unit_changes import UnitWatch
 from domain.breach import BreachTransition, TransitionKind, breach_id_of
 from domain.clock import from_micros
 from domain.connectivity import Sighting
@@ -124,6 +125,8 @@ class ShardScorer:
         self.presence = PresenceWatch([s for s in self.slots if s.monitor.rule in PRESENCE_RULES])
         self.last_received_us = np.full(len(index), NEVER, dtype=np.int64)
         self.last_observed_us = np.full(len(index), NEVER, dtype=np.int64)  # newest device time
+        self.doubted: set[tuple[MonitorRule, int]] = set()  # slots whose open breach is about the measurement
+        self.units = UnitWatch(self._find_units(known, profiles))
         self.last_moment = np.full(len(index), NEVER, dtype=np.int64)  # of the last reading that could be scored
         self._series_of_device = {
             d.id: np.array(sorted(index[i] for i in d.series.values()), dtype=np.int64) for d in known
@@ -139,6 +142,15 @@ class ShardScorer:
         self._stale_series = np.array([index[s[1]] for s in self.presence.stale_slots], dtype=np.int64)
         self._series_of_stale = {s[0]: index[s[1]] for s in self.presence.stale_slots}
         self._stale_window = np.array([s[2] for s in self.presence.stale_slots], dtype=np.int64)
+
+    def _find_units(self, devices: Iterable[WatchedDevice], profiles: Mapping[str, Profile]) -> list[str]:
+        """The unit of each series, "" where the profile does not know its sensor."""
+        units = [""] * self.series_ids.shape[0]
+        of_model = {model: {s.key: s.unit for s in profile.sensors} for model, profile in profiles.items()}
+        for device in devices:
+            for sensor, series_id in device.series.items():
+                units[int(self._index_of[series_id])] = of_model.get(device.model, {}).get(sensor, "")
+        return units
 
     @property
     def unscored(self) -> list[UnscoredMonitor]:
@@ -177,6 +189,7 @@ class ShardScorer:
         self._hear_series(index[~unknown & ~late], block.observed_us[~unknown & ~late], received_us, out)
         if out.scored:
             series, at_us, value = index[chosen], block.observed_us[chosen], block.value[chosen]
+            self.units.follow(series, at_us, value)
             self._step_through(series, at_us, value, received_us, out)
             self._score_multivariate(series, at_us, value, received_us, out)
         return out
@@ -402,7 +415,10 @@ class ShardScorer:
         for step in found:
             at = step.row if row is None else int(np.flatnonzero(row == step.row)[0])
             forecasts = self._find_forecasts(bank, step.slot)
-            out.transitions.append(describe_transition(bank, step, float(value[at]), received_us, forecasts))
+            doubt = self._find_doubt(bank, step)
+            if doubt is None or step.kind is not TransitionKind.ESCALATED:
+                told = describe_transition(bank, step, float(value[at]), received_us, forecasts, doubt)
+                out.transitions.append(told)
             if bank.rule is not MonitorRule.MULTIVARIATE and step.kind is not TransitionKind.ESCALATED:
                 change = 1 if step.kind is TransitionKind.RAISED else -1
                 self._open_of_series[bank.series_of_slot[step.slot]] += change
@@ -411,6 +427,23 @@ class ShardScorer:
         if minutes is not None:
             series_id = self.series_ids[bank.series_of_slot[minutes.slot]]
             out.minutes.append(SeriesMinutes(self._keys[bank.rule][minutes.slot], series_id, minutes))
+
+    def _find_doubt(self, bank: Bank, step: SlotTransition) -> Doubt | None:
+        """Why this step of a breach is about the measurement; None: it is about the device."""
+        key, slot = (bank.rule, step.slot), bank.slots[step.slot]
+        if step.kind is not TransitionKind.RAISED:
+            known = key in self.doubted
+            if step.kind is TransitionKind.CLEARED:
+                self.doubted.discard(key)
+            return Doubt() if known else None
+        for sensor, series_id in zip(slot.sensors, slot.series_ids, strict=True):
+            series = int(self._index_of[series_id])
+            found = self.units.find_doubt(series, step.row, step.first_seen_us, step.at_us)
+            if found is not None:
+                self.doubted.add(key)
+                return Doubt(sensor, *found)
+        self.doubted.discard(key)
+        return None
 
     def _find_forecasts(self, bank: Bank, number: int) -> list[ForecastSlot]:
         """The forecasts of the series of a slot. A joint breach is told without: it is judged after the whole block,
@@ -457,6 +490,8 @@ class ShardScorer:
                     critical = b.severity is not slot.monitor.severity
                     peak = orientation(slot.monitor) * b.peak
                     bank.rules.open_slot(number, b.first_seen_us, b.count, peak, critical)
+                    if b.fault_group != slot.monitor.fault_group:
+                        self.doubted.add((bank.rule, number))
         self.count_open()
         self.presence.adopt_open(breaches)
         for b in sorted(breaches, key=lambda b: b.first_seen_us):

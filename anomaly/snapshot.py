@@ -51,6 +51,11 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
         "names": list(names),
         "firmware": scorer.firmware.state_to_json(),
         "presence": scorer.presence.state_to_json(),
+        "doubted": [
+            [rule.value, s.device.id, s.series_ids[0], _name_of(s)]
+            for rule, number in sorted(scorer.doubted)
+            for s in (scorer.banks[rule].slots[number],)
+        ],
         "work_orders": [[device, code] for device, code in sorted(scorer.work_orders.items())],
         "failed": [
             [rule.value, s.device.id, s.series_ids[0], _name_of(s), s.profile.version, reason]
@@ -59,6 +64,7 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
             for s in (bank.slots[number],)
         ],
     }
+    arrays |= {f"units/{name}": array for name, array in scorer.units.state_to_arrays().items()}
     arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), dtype=np.uint8)
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays)
@@ -111,12 +117,21 @@ def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
     scorer.firmware.adopt_json(rest["firmware"])
     scorer.presence.adopt_json(rest["presence"])
     scorer.work_orders = {int(device): code for device, code in rest.get("work_orders", [])}
+    doubted = {tuple(key) for key in rest.get("doubted", [])}
+    scorer.doubted = {
+        (rule, number)
+        for rule, bank in (scorer.banks.items() if doubted else ())
+        for number, s in enumerate(bank.slots)
+        if (rule.value, s.device.id, s.series_ids[0], _name_of(s)) in doubted
+    }
     _adopt_failed(scorer, rest.get("failed", []))
     scorer.count_open()
     _, own, saved_at = np.intersect1d(scorer.series_ids, arrays["series/id"], return_indices=True)
     scorer.last_received_us[own] = arrays["series/last_received_us"][saved_at]
     if "series/last_observed_us" in arrays:
         scorer.last_observed_us[own] = arrays["series/last_observed_us"][saved_at]
+    if "units/last" in arrays:
+        _adopt(scorer.units, arrays, "units", saved_at.astype(np.int64), own.astype(np.int64))
     if "series/last_moment" in arrays:
         scorer.last_moment[own] = arrays["series/last_moment"][saved_at]
 

@@ -16,10 +16,21 @@ from domain.breach import BreachTransition, Severity, TransitionKind, breach_id_
 from domain.clock import from_micros
 from domain.forecast import find_time_to_limit
 from domain.profile import Direction, MonitorRule, Sensor, Text
-from domain.sentences import describe_forecast, duration, instant, quantity
+from domain.sentences import describe_forecast, duration, find_unit_sign, instant, quantity
+from domain.unit_confusion import Confusion
 
 Params = dict[str, Any]
 MOST_SIGNALS = 5  # that a ticket names
+DATA_QUALITY = "data_quality"  # the fault group of what is about the measurement, by convention of the profiles
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A breach is one of the measurement: the sensor seems to report in another unit since its reading `before`."""
+
+    sensor: Sensor | None = None  # None: it was told when the breach was raised
+    unit: Confusion | None = None
+    before: float = 0.0
 
 
 PATTERNS = {  # by the part of the novelty detector that spoke
@@ -39,16 +50,31 @@ class ForecastSlot:
 
 
 def describe_transition(
-    bank: Bank, found: SlotTransition, value: float, received_us: int, forecasts: Sequence[ForecastSlot] = ()
+    bank: Bank,
+    found: SlotTransition,
+    value: float,
+    received_us: int,
+    forecasts: Sequence[ForecastSlot] = (),
+    doubt: Doubt | None = None,
 ) -> BreachTransition:
     """The transition of slot `found.slot` of `bank`, caused by a reading of `value`.
 
     `forecasts` are those of the same series: the nearest limit that one of them sees coming is told with a breach.
+    With a `doubt` it is a MINOR one of the data-quality group, where the profile has one.
     """
     slot = bank.slots[found.slot]
     reason, params = _find_reason(bank, slot, found, value)
     monitor = slot.monitor
-    if found.kind is not TransitionKind.CLEARED:
+    group = monitor.fault_group
+    severity = Severity.CRITICAL if found.critical else monitor.severity
+    if doubt is not None:
+        severity = min(severity, Severity.MINOR, key=lambda s: s.rank)
+        group = DATA_QUALITY if slot.profile.find_fault_group(DATA_QUALITY) is not None else group
+    if doubt is not None and doubt.sensor is not None and doubt.unit is not None:
+        reason = "unit_changed"
+        params |= _describe_doubt(slot, doubt.sensor, doubt.unit, doubt.before, value)
+        params |= describe_ticket(slot, found.first_seen_us, group)
+    elif found.kind is not TransitionKind.CLEARED:
         params |= describe_ticket(slot, found.first_seen_us) | _find_sureness(bank, found)
         if monitor.rule is not MonitorRule.FORECAST:
             params |= _find_forecast(forecasts, found.at_us)
@@ -61,8 +87,8 @@ def describe_transition(
         monitor=monitor.key,
         profile_version=slot.profile.version,
         breach_kind=monitor.kind,
-        severity=Severity.CRITICAL if found.critical else monitor.severity,
-        fault_group=monitor.fault_group,
+        severity=severity,
+        fault_group=group,
         first_seen=from_micros(found.first_seen_us),
         at=from_micros(found.at_us),
         received_at=from_micros(received_us),
@@ -110,13 +136,28 @@ def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: 
     )
 
 
-def describe_ticket(slot: MonitorSlot, first_seen_us: int) -> Params:
-    """What the sentence of a ticket needs beside what is wrong: since when, the part, what comes of it."""
+def _describe_doubt(slot: MonitorSlot, sensor: Sensor, other: Confusion, before: float, value: float) -> Params:
+    # Without what the monitor says of itself: the readings it judged are none of the device's state.
+    return {
+        "label": label_of(sensor),
+        "value": quantity_of(sensor, value),
+        "before": quantity_of(sensor, before),
+        "unit": find_unit_sign(sensor.unit) or sensor.unit,
+        "other": find_unit_sign(other.unit) or other.unit,
+    }
+
+
+def describe_ticket(slot: MonitorSlot, first_seen_us: int, fault_group: str = "") -> Params:
+    """What the sentence of a ticket needs beside what is wrong: since when, the part, what comes of it.
+
+    By the monitor, else by its fault group; by `fault_group` alone where that is another one.
+    """
     monitor = slot.monitor
-    group = slot.profile.find_fault_group(monitor.fault_group)
+    is_own = fault_group in ("", monitor.fault_group)
+    group = slot.profile.find_fault_group(fault_group or monitor.fault_group)
     params: Params = {"since": instant(from_micros(first_seen_us))}
-    part = monitor.suspected_part or (group.suspected_part if group else None)
-    consequence = monitor.consequence or (group.consequence if group else None)
+    part = (monitor.suspected_part if is_own else None) or (group.suspected_part if group else None)
+    consequence = (monitor.consequence if is_own else None) or (group.consequence if group else None)
     if part is not None:
         params["part"] = _in_both(part)
     if consequence is not None:

@@ -68,6 +68,12 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "{label} of {serial} is at {value} and no longer on its way to its limit of {limit}.",
         "zh": "{serial} 的{label}为 {value}，已不再趋向限值 {limit}。",
     },
+    "unit_changed": {
+        "en": "{label} of {serial} jumped from {before} to {value} in one reading, just what it would be in {other} "
+        "instead of {unit}: the unit seems to have changed, and not the device.",
+        "zh": "{serial} 的{label}在一次读数中从 {before} 跳变为 {value}，恰为以 {other} 而非 {unit} 表示的数值："
+        "似乎是单位改变，而非设备异常。",
+    },
     "staleness": {
         "en": "{serial} has sent no reading of {label} for {duration}.",
         "zh": "{serial} 已有 {duration} 没有上报{label}。",
