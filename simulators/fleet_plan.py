@@ -208,7 +208,7 @@ OPENING: tuple[tuple[str, int, FaultKind, float, float, float, str | None, float
     (Ventilator.model, 3, FaultKind.OXYGEN_DRIFT, 90, 300, 7200, None, 1.0),
     (InfusionPump.model, 6, FaultKind.FLOW_SENSOR_DRIFT, 120, 300, 7200, None, 1.0),
     (InfusionPump.model, 8, FaultKind.STUCK_SENSOR, 60, 0, 3600, "pressure", 1.0),
-    (Ventilator.model, 5, FaultKind.SILENT_SENSOR, 60, 0, 3600, "peak_pressure", 1.0),
+    (Ventilator.model, 5, FaultKind.SILENT_SENSOR, 60, 0, 7200, "peak_pressure", 1.0),
     (InfusionPump.model, 9, FaultKind.OCCLUSION, 150, 60, 600, None, 1.0),
 )
 ROLLOUT_INDICES = (1, 2, 3, 7, 14)  # of INF-200; customers differ
