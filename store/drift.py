@@ -61,20 +61,25 @@ def load_first_hour(conn: Connection, device_ids: Sequence[int], since: datetime
 
 
 # Firmware is that of the device at the end of the day: a device that was updated on it counts for the new one.
-LOAD_INPUT_SAMPLES = """
-    SELECT s.sensor, d.id, main_firmware_of(d.id, %(end)s) AS firmware, h.sum / h.n AS value
-    FROM device d JOIN series s ON s.device_id = d.id
-    JOIN reading_1h h ON h.series_id = s.id AND h.bucket >= %(begin)s AND h.bucket < %(end)s AND h.n > 0
-    WHERE d.id = ANY (%(devices)s)
+_DEVICES = """
+    WITH known AS MATERIALIZED (
+        SELECT d.id, main_firmware_of(d.id, %(end)s) AS firmware FROM unnest(%(devices)s::bigint[]) AS d (id)
+    )
 """
-LOAD_SCORE_SAMPLES = """
-    SELECT r.detector, d.id, main_firmware_of(d.id, %(end)s) AS firmware, max(r.max_score)::float8 AS value
-    FROM device d JOIN series s ON s.device_id = d.id
+LOAD_INPUT_SAMPLES = f"""
+    {_DEVICES}
+    SELECT s.sensor, d.id, d.firmware, h.sum / h.n AS value
+    FROM known d JOIN series s ON s.device_id = d.id
+    JOIN reading_1h h ON h.series_id = s.id AND h.bucket >= %(begin)s AND h.bucket < %(end)s AND h.n > 0
+"""  # noqa: S608
+LOAD_SCORE_SAMPLES = f"""
+    {_DEVICES}
+    SELECT r.detector, d.id, d.firmware, max(r.max_score)::float8 AS value
+    FROM known d JOIN series s ON s.device_id = d.id
     JOIN score_rollup r ON r.series_id = s.id AND r.detector = ANY (%(subjects)s)
         AND r.minute >= %(begin)s AND r.minute < %(end)s
-    WHERE d.id = ANY (%(devices)s)
-    GROUP BY r.detector, d.id, date_bin('1 hour', r.minute, '1970-01-01 00:00:00+00')
-"""
+    GROUP BY r.detector, d.id, d.firmware, date_bin('1 hour', r.minute, '1970-01-01 00:00:00+00')
+"""  # noqa: S608
 Sample = tuple[str, int, str, float]  # subject, device, firmware, value
 
 
