@@ -58,6 +58,9 @@ def find_trend(t: Floats, y: Floats) -> Trend | None:
     Points with a NaN are left out; t need not be regular. The variance of Mann-Kendall's statistic is corrected for
     ties and for the autocorrelation of what the line leaves over, so that a slow wave is not taken for a trend.
 
+    Where the newer half of the points is steeper or flatter than the older one, by more than noise explains, the
+    distribution of the slope is wider by half of that difference: what has bent may bend again.
+
     Source: Theil 1950 and Sen 1968 (slope and its confidence limits by ranks), Mann 1945 and Kendall 1975 (the test),
     Hamed and Rao 1998 (the correction for autocorrelation).
     """
@@ -84,6 +87,10 @@ def find_trend(t: Floats, y: Floats) -> Trend | None:
     # chance. `slopes` has one entry a pair, the score counts pairs twice, so a rank is half a step of the score.
     place = (slopes.shape[0] - 1) / 2.0 + _find_normal_points(GRID) * deviation / 2.0
     distribution = np.interp(place, np.arange(slopes.shape[0]), slopes)
+    bend = _find_bend(t, y) if n >= 2 * MIN_POINTS else 0.0
+    spread = _find_spread(distribution)
+    if spread > 0:
+        distribution = slope + (distribution - slope) * sqrt(1.0 + (bend / (2.0 * spread)) ** 2)
     return Trend(slope, level, erfc(z / sqrt(2.0)), distribution)
 
 
@@ -96,6 +103,7 @@ def find_time_to_limit(
     coverage: float = 0.8,
     significance: float = 0.05,
     pool: Sequence[float] = (),
+    change: float = 0.0,
 ) -> TimeToLimit | None:
     """The time from the last point until y reaches the limit, or None where no significant trend leads there.
 
@@ -110,6 +118,9 @@ def find_time_to_limit(
     pool
         Slopes that similar devices showed on the way to this limit, in units of y per unit of t. Own and pooled slope
         are averaged by their precision, so the pool counts where the own points say little.
+    change
+        By how much (standard deviation, in units of y per unit of t) the slope of similar devices went on to differ
+        from what it had been until then. The own slope is as uncertain as that, however well it is known so far.
 
     Returns
     -------
@@ -130,12 +141,16 @@ def find_time_to_limit(
     sign = 1.0 if direction is Direction.HIGH else -1.0
     if trend is None or trend.p_value > significance or sign * trend.slope <= 0:
         return None
-    own = trend.slopes
+    seen = trend.slopes
+    spread = _find_spread(seen)
+    # A line without any noise has a width of its own all the same, where slopes are known to change.
+    unit = (seen - trend.slope) / spread if spread > 0 else _find_normal_points(GRID)
+    own = trend.slope + unit * change if change > spread else seen
     slopes = _shrink(own, trend.slope, np.asarray(pool, dtype=np.float64)) if len(pool) else own
     usable = np.isfinite(t) & np.isfinite(y)
     middle = float(t[usable].max() - np.median(t[usable]))
     # A steeper line through the same points ends nearer to the limit: it turns about their middle.
-    distance = sign * (limit - (trend.level + (own - trend.slope) * middle))
+    distance = sign * (limit - (trend.level + (seen - trend.slope) * middle))
     speed = sign * slopes
     with np.errstate(divide="ignore", invalid="ignore"):
         time = np.where(distance <= 0, 0.0, np.where(speed > 0, distance / speed, np.inf))
@@ -154,6 +169,23 @@ def _merge(t: Floats, y: Floats) -> tuple[Floats, Floats]:
         np.asarray([np.median(t[a:b]) for a, b in groups]),
         np.asarray([np.median(y[a:b]) for a, b in groups]),
     )
+
+
+def _find_bend(t: Floats, y: Floats) -> float:
+    """By how much the slopes of both halves differ beyond the noise of their difference, in units of the slope."""
+    half = t.shape[0] // 2
+    slopes, noise = [], 0.0
+    for part in (slice(None, half), slice(half, None)):
+        first, second = np.triu_indices(t[part].shape[0], 1)
+        step = t[part][second] - t[part][first]
+        apart = step > 0
+        if not apart.any():
+            return 0.0
+        pairs = np.sort((y[part][second] - y[part][first])[apart] / step[apart])
+        slopes.append(float(np.median(pairs)))
+        place = (pairs.shape[0] - 1) / 2.0 + _find_normal_points(GRID) * sqrt(_find_variance(y[part])) / 2.0
+        noise += _find_spread(np.interp(place, np.arange(pairs.shape[0]), pairs)) ** 2
+    return sqrt(max(0.0, (slopes[1] - slopes[0]) ** 2 - noise))
 
 
 def _find_variance(y: Floats) -> float:

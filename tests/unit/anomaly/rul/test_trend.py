@@ -130,3 +130,15 @@ def test_a_wrong_question_is_refused() -> None:
     with pytest.raises(ValueError, match="coverage"):
         find_time_to_limit(CYCLES, CYCLES, 70.0, Direction.HIGH, coverage=80.0)
     assert np.all(np.diff(GRID) > 0)
+
+
+def test_what_has_bent_may_bend_again() -> None:
+    rng = np.random.default_rng(21)
+    noise = rng.normal(0.0, 0.05, 60)
+    t = np.arange(60, dtype=np.float64)
+    straight = find_trend(t, -0.2 * t + noise)
+    bent = find_trend(t, np.where(t < 30, -0.1 * t, -3.0 - 0.3 * (t - 30)) + noise)
+    assert straight is not None
+    assert bent is not None
+    assert np.ptp(bent.slopes) > 5.0 * np.ptp(straight.slopes)
+    assert bent.slopes[0] < -0.25
