@@ -75,8 +75,8 @@ class Evaluator:
             for block, heard, now_us in _cut(columns, reports, until_us, self._has_code(evaluation) or bool(reports)):
                 self._collect(evaluation, evaluation.scorer.score(block, heard, now_us))
                 if self._has_code(evaluation):
-                    # Silence is no matter of a backtest: it is watched from now on. A device code ends with time.
-                    self._collect(evaluation, evaluation.scorer.tick(now_us, now_us))
+                    # A device code ends with time. Silence is no matter of a backtest, see `levels`.
+                    self._collect(evaluation, evaluation.scorer.tick(now_us, 0))
 
     def _note_days(self, columns: BlockColumns) -> None:
         day = columns.observed_us // MICROS_PER_DAY

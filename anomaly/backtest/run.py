@@ -9,7 +9,7 @@ from typing import Any
 
 from anomaly.backtest.comparison import compare_sides, judge_side
 from anomaly.backtest.evaluator import Evaluator, Side
-from anomaly.backtest.levels import adapt_profile, find_finest_needed
+from anomaly.backtest.levels import adapt_profile, find_approximate, find_finest_needed
 from anomaly.training.contract import FleetPrior
 from anomaly.training.fleet import Fleet, find_fleet
 from anomaly.training.progress import Progress
@@ -107,6 +107,7 @@ def run_backtest(
         "priors_proposed": [p.record_id for p in proposed_priors],
         "code_version": find_code_version(),
         "left_out": [asdict(left) for left in sorted({*left_now, *left_proposed}, key=lambda x: (x.monitor, x.reason))],
+        "approximate": sorted({*find_approximate(now_adapted, level), *find_approximate(proposed_adapted, level)}),
         "assumptions": list(ASSUMPTIONS),
     }
     compared = compare_sides(now, then, orders, sum(int(seen.sum()) for seen in days.values()), serials)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from anomaly.backtest.evaluator import Evaluator, Side
+from anomaly.backtest.levels import adapt_profile
 from anomaly.training.contract import FleetPrior
 from anomaly.training.fleet import Fleet, NothingToLearnError, find_fleet
 from anomaly.training.pool import StateCollector
@@ -19,11 +20,11 @@ from anomaly.training.record import find_code_version
 from domain.clock import to_micros
 from domain.profile import MonitorRule, Profile
 from domain.work_order import Outcome
-from store.history import iterate_history, load_past_orders, load_reports
+from store.history import HistoryLevel, iterate_history, load_past_orders, load_reports
 from store.pool import Connection
 from store.registry import load_registry
 
-GROUP = 200  # devices whose history is scored at once
+GROUP = 1_000  # devices whose history is scored at once
 HEALTHY_OUTCOMES = (Outcome.FALSE_ALARM.value, Outcome.NO_FAULT_FOUND.value)
 
 
@@ -56,11 +57,12 @@ def train(conn: Connection, request: TrainRequest, progress: Progress, *, carefu
     fleet = find_fleet(conn, load_registry(conn), request.model, request.firmware, request.since, request.until)
     faulty = find_faulty(conn, fleet)
     collector = StateCollector(fleet.model)
+    profile, _ = adapt_profile(fleet.profile, HistoryLevel.RAW)
     digest = hashlib.sha256()
     readings = 0
     groups = [fleet.devices[at : at + GROUP] for at in range(0, len(fleet.devices), GROUP)]
     for number, group in enumerate(groups):
-        evaluator = Evaluator(group, [Side("training", {fleet.model: fleet.profile})], careful=careful)
+        evaluator = Evaluator(group, [Side("training", {fleet.model: profile})], careful=careful)
         series = [i for device in group for i in device.series.values()]
         for piece in iterate_history(conn, series, fleet.since, fleet.until):
             reports = load_reports(conn, [d.id for d in group], piece.since, piece.until)

@@ -325,6 +325,8 @@ def _print_backtest(job: ModelJob) -> None:
     for name in ("gained", "lost"):
         by_outcome = ", ".join(f"{n} {o}" for o, n in result[name]["by_outcome"].items())
         say(f"{name}: {result[name]['orders']} orders of history{f' ({by_outcome})' if by_outcome else ''}")
+    if result["approximate"]:
+        say(f"judged from means, approximately: {', '.join(result['approximate'])}")
     for left in result["left_out"]:
         say(f"not judged: {left['monitor']}: {left['reason']}")
     top = [(d["serial"], d["now"], d["proposed"]) for d in result["top_devices"]]
