@@ -115,6 +115,32 @@ def test_thresholds_are_tried_on_stored_readings_before_anybody_changes_them(fle
     assert fleet.post(path.replace("level_high", "none"), json={"changes": {}}, headers=one.writing).status_code == 404
 
 
+def test_other_thresholds_go_the_way_of_a_model_and_are_rolled_back(fleet: Api) -> None:
+    one, two = _engineer(fleet, "one"), _engineer(fleet, "two")
+    path = f"/monitors/{MODEL}/level_high/proposals"
+    made = fleet.post(path, json={"changes": {"raise_at": 85.0}}, headers=one.writing)
+    assert made.status_code == 201, made.text
+    code = made.json()["code"]
+    assert (made.json()["kind"], made.headers["location"]) == ("profile", f"/api/v1/models/{code}")
+    assert _step(fleet, one, code, "shadow")[0] == 200
+    assert fleet.get(f"/models/{code}/shadow", headers=one.reading).json() == {"items": []}
+    fleet.post(f"/models/{code}/backtest", json={}, headers=one.writing)
+    work(fleet.settings.database_url)
+    result = fleet.get(f"/models/{code}/backtest", headers=one.reading).json()["result"]
+    assert result["profile_now"]["sha256"] != result["profile_proposed"]["sha256"]
+    _step(fleet, one, code, "activate", password=PASSWORD)
+    assert _step(fleet, two, code, "activate", password=PASSWORD)[1]["state"] == "LIVE"
+
+    def limit() -> tuple[int, float]:
+        shown = fleet.get(f"/device-models/{MODEL}", headers=one.reading).json()
+        (monitor,) = (m for m in shown["profile"]["monitors"] if m["key"] == "level_high")
+        return shown["version"], monitor["raise_at"]
+
+    assert limit() == (3, 85.0)
+    assert _step(fleet, one, code, "roll_back", password=PASSWORD, reason="too late")[0] == 200
+    assert limit() == (4, 80.0)
+
+
 def test_a_request_with_a_key_queues_one_job_and_a_stale_version_changes_nothing(fleet: Api) -> None:
     one = _engineer(fleet, "one")
     headers = one.writing | {"Idempotency-Key": "train-once"}
