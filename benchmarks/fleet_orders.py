@@ -8,13 +8,13 @@ a false alarm. So a wrong order hides what comes after it for no longer than two
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from benchmarks.fleet_truth import Ticket, TrueFault
-from benchmarks.fleet_world import DAY, HOUR, SECOND, FleetPlan, Nuisance, Unit
+from benchmarks.fleet_world import BLOCK_US, DAY, HOUR, MINUTE, SECOND, FleetPlan, Nuisance, Unit
 from domain.breach import BreachKind, BreachState, BreachTransition, Severity, TransitionKind
 from domain.clock import from_micros, to_micros
 from domain.profile import Profile, TicketPolicy
@@ -62,13 +62,16 @@ class ServiceDesk:
         self.parents = 0  # of storms: each groups orders that are counted themselves
         self.decisions = 0
 
-    def handle(self, transitions: Iterable[BreachTransition]) -> None:
-        """Decides on these, after all that was due before each."""
+    def handle(self, transitions: Sequence[BreachTransition]) -> None:
+        """Decides on what one block led to, after all that was due before each. What a gateway had buffered is decided
+        on when it came, and by then it may be over already."""
+        over = {t.breach_id for t in transitions if t.kind is TransitionKind.CLEARED}
         for transition in transitions:
-            at_us = max(to_micros(transition.at), 0)
-            now_us = at_us if at_us > to_micros(transition.received_at) else at_us + UNDERWAY_US
+            at_us, received_us = to_micros(transition.at), to_micros(transition.received_at)
+            is_late = received_us - at_us > BLOCK_US + MINUTE
+            now_us = received_us if is_late else at_us + UNDERWAY_US
             self.pass_time(now_us)
-            self._decide(self._describe(transition, now_us), now_us)
+            self._decide(self._describe(transition, now_us, is_over=is_late and transition.breach_id in over), now_us)
 
     def pass_time(self, now_us: int) -> None:
         """Closes what is due, and decides again what was put off by a maintenance that is over."""
@@ -86,10 +89,10 @@ class ServiceDesk:
                 )
                 self._decide(again, now_us)
 
-    def _describe(self, t: BreachTransition, now_us: int) -> UndecidedTransition:
+    def _describe(self, t: BreachTransition, now_us: int, *, is_over: bool) -> UndecidedTransition:
         unit = self._units[t.device_id]
         self._transitions += 1
-        over = t.kind is TransitionKind.CLEARED
+        over = is_over or t.kind is TransitionKind.CLEARED
         self._breaches[t.breach_id] = BreachState.CLEARED if over else BreachState.ACTIVE
         if t.kind is TransitionKind.RAISED:
             if t.severity is not Severity.INFO:

@@ -7,7 +7,6 @@ nothing and nothing that is learnt touches them, so they are those of an evaluat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 
 from anomaly.bank import WatchedDevice
 from anomaly.shard_scorer import ShardScorer
@@ -66,11 +65,11 @@ class Service:
         """Scores a block, then the silence up to its end, and decides on what follows."""
         scored = self.scorer.score(block.columns, block.reports, block.received_us)
         ticked = self.scorer.tick(block.received_us, self._plan.settings.start_us)
-        for t in chain(scored.transitions, ticked.transitions):
-            self._count_newcomer(t)
-            self.desk.handle((t,))
-            if (self._model[t.device_id], t.monitor) in self._fixed:
-                self.fixed_desk.handle((t,))
+        for transitions in (scored.transitions, ticked.transitions):
+            for t in transitions:
+                self._count_newcomer(t)
+            self.desk.handle(transitions)
+            self.fixed_desk.handle([t for t in transitions if (self._model[t.device_id], t.monitor) in self._fixed])
         if self.scorer.unscored:
             raise RuntimeError(f"a detector gave up: {self.scorer.unscored}")
 

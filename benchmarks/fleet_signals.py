@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fleet_bedside import Bedside
-from benchmarks.fleet_world import DAY, MINUTE, SECOND, FleetPlan, Nuisance
+from benchmarks.fleet_world import BLOCK_US, DAY, MINUTE, SECOND, FleetPlan, Nuisance
 from domain.profile import Profile
 from domain.reading import ReadingFlag
 from domain.report import ConnectionState, EventReport, FirmwareReport, FirmwareState, Report, StatusReport
@@ -27,7 +27,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-BLOCK_US = 5 * MINUTE
 FUTURE_US = 300 * SECOND  # FOREWARN_MAX_FUTURE_S
 INSTALLED_US = 120 * MINUTE
 

@@ -27,6 +27,7 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
+BLOCK_US = 5 * MINUTE  # readings and what follows from them are taken in so much at a time
 START_US = 1_772_409_600 * SECOND  # 2026-03-02 00:00 UTC
 KINDS: tuple[DeviceKind, ...] = (InfusionPump(), Ventilator())
 

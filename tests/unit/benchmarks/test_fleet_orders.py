@@ -33,6 +33,7 @@ def make_step(
     severity: Severity = Severity.MAJOR,
     group: str = "occlusion",
     breach_kind: BreachKind = BreachKind.LIMIT,
+    late_us: int = MINUTE,
 ) -> BreachTransition:
     first_us = at_us if first_us is None else first_us
     return BreachTransition(
@@ -47,7 +48,7 @@ def make_step(
         fault_group=group,
         first_seen=from_micros(first_us),
         at=from_micros(at_us),
-        received_at=from_micros(at_us + MINUTE),
+        received_at=from_micros(at_us + late_us),
         count=1,
         peak=1.0,
         score=1.0,
@@ -116,13 +117,26 @@ def test_devices_that_vanish_behind_one_gateway_are_one_order(plan: FleetPlan) -
     devices = sorted({*behind, 1, 2, 3, 4})[:4]
     t = START + DAY
     desk.handle(
-        make_step(
-            t + device * SECOND,
-            device=device,
-            severity=Severity.MINOR,
-            group="connectivity",
-            breach_kind=BreachKind.OFFLINE,
-        )
-        for device in devices
+        [
+            make_step(
+                t + device * SECOND,
+                device=device,
+                severity=Severity.MINOR,
+                group="connectivity",
+                breach_kind=BreachKind.OFFLINE,
+            )
+            for device in devices
+        ]
     )
     assert [(x.gateway, x.fault_group) for x in desk.tickets] == [(gateway, "gateway_offline")]
+
+
+def test_what_was_buffered_opens_an_order_when_it_came_and_only_if_it_is_still_true(plan: FleetPlan) -> None:
+    t = START + DAY
+    raised = make_step(t, late_us=30 * MINUTE)
+    cleared = make_step(t + MINUTE, TransitionKind.CLEARED, first_us=t, late_us=29 * MINUTE)
+    over, lasting = make_desk(plan), make_desk(plan)
+    over.handle([raised, cleared])
+    lasting.handle([raised])
+    assert over.tickets == []
+    assert [x.opened_us for x in lasting.tickets] == [t + 30 * MINUTE]
