@@ -16,7 +16,7 @@ from anomaly.detectors.novelty.detector import PARTS, NoveltyDetector
 from anomaly.offline.contract import ScoredTable
 from domain.breach import TransitionKind
 
-RAISE_AT = 3.3  # one reading in two thousand, of which most are no news
+RAISE_AT = 3.0  # one reading in a thousand, of which most are no news
 CLEAR_AT = 2.0
 REFRACTORY_S = 60.0
 TOLD_SHARE = 0.1  # of the readings so far
@@ -46,7 +46,7 @@ class News:
 
 
 def score_univariate(columns: Sequence[str], at_us: Ints, values: Floats, warmup: int | None) -> ScoredTable:
-    """See `TableScorer`: news of one column, an alarm where it is rarer than one reading in two thousand."""
+    """See `TableScorer`: news of one column, an alarm where it is rarer than one reading in a thousand."""
     detector = NoveltyDetector()
     detector.add_slots([SlotSettings(warmup=warmup or 0)])
     rules = BreachRules()

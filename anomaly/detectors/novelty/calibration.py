@@ -22,8 +22,9 @@ STEP = 0.3  # of a mean surprise, times the gain below and the square root of th
 GAIN_LEAST = 0.02
 SCALE_GAIN_LEAST = 0.002
 EXCESS_GAIN_LEAST = 0.05
-EXCESS_LEAST = 0.05  # of the threshold: a tail of equal peaks is still no cliff
+EXCESS_LEAST = 0.07  # of the threshold: a tail of equal peaks is still no cliff
 EXCESS_MOST = 20.0  # mean excesses that one peak counts for
+THRESHOLD_LEAST = 0.5  # surprises of two thirds of a spread are none, however still the series was
 BACK_SHARE = 0.5
 SETTLED = 64
 JUDGED_MOST = 60_000.0
@@ -66,12 +67,12 @@ class TailCalibration(SlotArrays):
         judged = self.judged[slot].astype(np.float64)
         n = judged + 1.0
         size = np.where(speaks, surprise, 0.0)
-        threshold = self.threshold[slot].astype(np.float64)
+        threshold = np.maximum(self.threshold[slot].astype(np.float64), THRESHOLD_LEAST)
         old_excess = self.excess[slot].astype(np.float64)
-        excess = np.maximum(old_excess, EXCESS_LEAST * threshold + 1e-6)
+        excess = np.maximum(old_excess, EXCESS_LEAST * threshold)
         over = size - threshold
         is_over = over > 0.0
-        inside = LOG10_TAIL * size / np.maximum(threshold, TINY)
+        inside = LOG10_TAIL * size / threshold
         score = np.where(is_over, LOG10_TAIL + over / (excess * LN_10), inside)
 
         # A stay beyond the threshold is one event, until half of the way back: a fault that lasts is no heavy tail.
