@@ -162,6 +162,18 @@ def test_a_threshold_is_proposed_once_with_its_grounds(world: World) -> None:
     assert len(watch_monitors(world.conn, world.now)) == 1
 
 
+def test_simulated_outcomes_move_no_threshold_of_real_devices(world: World) -> None:
+    world.conn.execute("UPDATE device SET is_simulated = true WHERE serial <> 'P-11'")
+    for n, peak in enumerate((1.1, 1.2, 1.3)):
+        close(world, f"P-{n}", "FALSE_ALARM", peak)
+    close(world, "P-3", "CONFIRMED", 2.3)
+    assert watch_monitors(world.conn, world.now) == []
+    (simulated,) = [q for q in load_quality(world.conn, model="PUMP") if q.monitor == "current_high" and q.is_simulated]
+    assert (simulated.false_alarm, find_quality(world).false_alarm) == (3, 0)
+    world.conn.execute("UPDATE device SET is_simulated = true")
+    assert len(watch_monitors(world.conn, world.now)) == 1
+
+
 def test_on_a_safety_critical_model_a_second_person_accepts(world: World) -> None:
     proposal = make_proposal(world)
     eva, ben = world.add_user("eva", "engineer"), world.add_user("ben", "engineer")
