@@ -1,5 +1,6 @@
 """Fleet priors into the slots of a scorer that have heard nothing yet; pure state, no I/O."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from anomaly.shard_scorer import ShardScorer
 from anomaly.training.contract import FleetPrior, PriorPart, find_key
 from anomaly.training.poolings import POOLINGS
+
+log = logging.getLogger(__name__)
 
 
 def seed_scorer(scorer: ShardScorer, priors: Sequence[FleetPrior]) -> int:
@@ -37,6 +40,13 @@ def seed_scorer(scorer: ShardScorer, priors: Sequence[FleetPrior]) -> int:
         if without:
             pooling.clear(bank, np.array(without, dtype=np.int64))
         for name, numbers in by_part.items():
-            pooling.seed(bank, np.array(numbers, dtype=np.int64), parts[name].arrays)
-            seeded += len(numbers)
+            slots = np.array(numbers, dtype=np.int64)
+            try:
+                pooling.seed(bank, slots, parts[name].arrays)
+            except (KeyError, ValueError):
+                # A model that does not fit costs these slots a warm-up, never the service.
+                log.exception("the fleet prior of %s cannot be used", parts[name].key)
+                pooling.clear(bank, slots)
+            else:
+                seeded += len(numbers)
     return seeded

@@ -1,5 +1,7 @@
 """Fleet priors: what is pooled from a fleet, and how a new device starts from it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -186,6 +188,15 @@ def test_a_prior_of_the_device_s_firmware_comes_before_that_of_its_model() -> No
         seed_scorer(scorer, [moved, special])
         adaptive, _ = _detectors(scorer)
         assert adaptive.tail[0] == expected.parts[0].arrays["tail"][0]
+
+
+def test_a_prior_that_does_not_fit_costs_a_warm_up_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    broken = [replace(p, arrays={n: a for n, a in p.arrays.items() if n not in ("tail", "mean")}) for p in PRIOR.parts]
+    scorer = _start([FleetPrior("M-1", "", tuple(broken))])
+    assert caplog.text.count("cannot be used") == 2
+    assert _run(scorer, range(5), shift=40.0).transitions == []
+    older = [replace(p, version=0) for p in PRIOR.parts]
+    assert seed_scorer(_start([]), [FleetPrior("M-1", "", tuple(older))]) == 0
 
 
 def test_too_few_devices_or_none_that_settled_make_no_prior() -> None:

@@ -15,6 +15,7 @@ from domain.model_record import (
     ModelStep,
     decide_step,
     find_model_steps,
+    is_runnable,
     is_signed,
 )
 from domain.roles import ROLE_PERMISSIONS, Role
@@ -94,6 +95,14 @@ def test_on_another_device_model_one_person_or_program_does() -> None:
 )
 def test_each_guard(step: ModelStep, facts: ModelFacts, reason: str, guard: ModelGuard) -> None:
     assert _decide(step, facts, reason) is guard
+
+
+def test_a_model_runs_with_the_detectors_that_it_was_made_by() -> None:
+    description = {"parts": [{"rule": "adaptive", "version": 1}, {"rule": "multivariate", "version": 2}]}
+    assert is_runnable(description, {"adaptive": 1, "multivariate": 2, "limit": 1})
+    assert not is_runnable(description, {"adaptive": 1, "multivariate": 3})
+    assert not is_runnable(description, {"adaptive": 1})
+    assert is_runnable(description, None), "nobody scores now: nobody knows"
 
 
 def test_a_roll_back_needs_one_signature_for_what_two_had_approved() -> None:
