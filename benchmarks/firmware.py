@@ -28,7 +28,7 @@ from simulators.infusion_pump import GOOD_FIRMWARE, InfusionPump
 from store.capas import load_capas
 from store.pool import Connection, open_connection
 from store.profiles import record_profile
-from store.releases import load_judged, load_states_of_version
+from store.release_records import load_judged, load_states_of_version
 
 LOOK_EVERY_H = 6  # roll-ups by hour go forward in steps of six
 CUSTOMERS = 6

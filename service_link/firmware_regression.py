@@ -20,23 +20,25 @@ from store.capas import CapaProposal, open_or_join_capa
 from store.cohorts import NEVER_SYSTEMIC, load_lately_closed_capa
 from store.pool import Connection
 from store.profiles import load_profiles
+from store.release_records import (
+    ReleaseState,
+    load_judged,
+    load_proposed,
+    load_release_states,
+    record_judged,
+    record_proposed,
+    record_release_states,
+)
 from store.releases import (
     FirstBreaches,
-    ReleaseState,
     SignalChange,
     Update,
     Windows,
     load_controls,
     load_first_breaches,
-    load_judged,
     load_orders_after,
-    load_proposed,
-    load_release_states,
     load_signal_changes,
     load_updates,
-    record_judged,
-    record_proposed,
-    record_release_states,
 )
 from store.rollups import load_rollup_state
 

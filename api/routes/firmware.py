@@ -26,7 +26,7 @@ from domain.firmware import find_attempts
 from domain.firmware_release import Judged
 from domain.roles import Permission
 from store.firmware import load_firmware_at, load_firmware_changes, load_firmware_counts, load_firmware_reports
-from store.releases import ReleaseState, load_judged, load_proposed, load_states_of_version
+from store.release_records import ReleaseState, load_judged, load_proposed, load_states_of_version
 
 router = APIRouter(tags=["installed base"])
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]

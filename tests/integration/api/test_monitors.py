@@ -16,7 +16,7 @@ from store.capas import CapaProposal, open_or_join_capa
 from store.drift import DriftDay, record_drift
 from store.pool import Connection, open_connection
 from store.profiles import load_profile, record_profile
-from store.releases import ReleaseState, record_judged, record_release_states
+from store.release_records import ReleaseState, record_judged, record_release_states
 from store.threshold_proposals import propose_threshold, record_backtest
 from tests.support.http_api import PASSWORD, Api
 

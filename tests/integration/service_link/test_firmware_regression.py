@@ -12,13 +12,8 @@ from service_link.model_watch import watch_round
 from service_link.quality import QualityWatch, propose_capas
 from store.capas import load_capa, load_capas
 from store.pool import Connection, open_connection
-from store.releases import (
-    load_controls,
-    load_judged,
-    load_signal_changes,
-    load_states_of_version,
-    load_updates,
-)
+from store.release_records import load_judged, load_states_of_version
+from store.releases import load_controls, load_signal_changes, load_updates
 from store.rollups import load_rollup_state
 from store.ticket_policies import load_ticket_policies
 from tests.support.databases import Database
