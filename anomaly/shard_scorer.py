@@ -31,6 +31,7 @@ from anomaly.isolation import (
     iterate_guarded,
     step_carefully,
 )
+from anomaly.moments import Moments
 from anomaly.presence import PRESENCE_RULES, OpenBreach, PresenceWatch
 from anomaly.ranking import rank_rows
 from anomaly.rollup import MinuteScores, ScoreRollup
@@ -47,7 +48,6 @@ from store.blocks import BlockColumns
 
 NOBODY: Mapping[int, str] = {}
 NOT_SCORED = int(ReadingFlag.BAD | ReadingFlag.LATE)
-MOMENT_US = 20_000  # of the readings of one sensor within it only the first is scored: 50 a second tell all of wear
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class ShardScorer:
         self.last_observed_us = np.full(len(index), NEVER, dtype=np.int64)  # newest device time
         self.doubted: set[tuple[MonitorRule, int]] = set()  # slots whose open breach is about the measurement
         self.units = UnitWatch(self._find_units(known, profiles))
-        self.last_moment = np.full(len(index), NEVER, dtype=np.int64)  # of the last reading that could be scored
+        self.moments = Moments(len(index))
         self._series_of_device = {
             d.id: np.array(sorted(index[i] for i in d.series.values()), dtype=np.int64) for d in known
         }
@@ -183,7 +183,7 @@ class ShardScorer:
         out.late = int(np.count_nonzero(late & ~unknown))
         out.bad = int(np.count_nonzero(((block.flags & int(ReadingFlag.BAD)) != 0) & ~unknown & ~late))
         fit = np.flatnonzero(~unknown & ((block.flags & NOT_SCORED) == 0))
-        chosen = fit[self._find_first_of_moment(index[fit], block.observed_us[fit])]
+        chosen = fit[self.moments.find_first(index[fit], block.observed_us[fit])]
         out.scored = chosen.shape[0]
         out.thinned = fit.shape[0] - out.scored
         self._hear_series(index[~unknown & ~late], block.observed_us[~unknown & ~late], received_us, out)
@@ -263,24 +263,6 @@ class ShardScorer:
         out.transitions.append(describe_end(bank, number, reason, at_us, received_us, **more))
         if bank.rule is not MonitorRule.MULTIVARIATE:
             self._open_of_series[bank.series_of_slot[number]] -= 1
-
-    def _find_first_of_moment(self, series: Ints, at_us: Ints) -> Bools:
-        """Which readings are the first of their series in their moment: a sensor that floods costs no more than 50
-        readings a second. The moments are fixed in event time, so no cut into blocks changes which."""
-        moment = at_us // MOMENT_US
-        order = np.argsort(series, kind="stable")
-        own, when = series[order], moment[order]
-        begins = np.ones(own.shape[0], dtype=np.bool_)
-        begins[1:] = own[1:] != own[:-1]
-        before = np.empty_like(when)
-        before[1:] = when[:-1]
-        before[begins] = self.last_moment[own[begins]]
-        ends = np.ones(own.shape[0], dtype=np.bool_)
-        ends[:-1] = begins[1:]
-        self.last_moment[own[ends]] = when[ends]
-        first = np.empty(own.shape[0], dtype=np.bool_)
-        first[order] = when != before
-        return first
 
     def _hear_series(self, index: Ints, at_us: Ints, received_us: int, out: ShardOutput) -> None:
         self.last_received_us[index] = received_us

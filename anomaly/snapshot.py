@@ -37,16 +37,14 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
         prefix = rule.value
         arrays[f"{prefix}/device"] = _to_ids([s.device.id for s in bank.slots])
         arrays[f"{prefix}/series"] = _to_ids([s.series_ids[0] for s in bank.slots])
-        arrays[f"{prefix}/name"] = np.array(
-            [names.setdefault(_name_of(s), len(names)) for s in bank.slots], dtype=np.int32
-        )
+        arrays[f"{prefix}/name"] = _to_ids([names.setdefault(_name_of(s), len(names)) for s in bank.slots])
         parts = _parts_of(scorer, rule, bank)
         for part, state in parts.items():
             arrays |= {f"{prefix}/{part}/{name}": array for name, array in state.state_to_arrays().items()}
     arrays["series/id"] = scorer.series_ids
     arrays["series/last_received_us"] = scorer.last_received_us
     arrays["series/last_observed_us"] = scorer.last_observed_us
-    arrays["series/last_moment"] = scorer.last_moment
+    arrays["series/last_moment"] = scorer.moments.last
     rest = {
         "names": list(names),
         "firmware": scorer.firmware.state_to_json(),
@@ -72,10 +70,12 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
 
 
 def _to_ids(ids: list[int]) -> NDArray[Any]:
-    """Ids in half the bytes, where they fit."""
+    """Ids (0 or more) in as few bytes as they fit into."""
     wide = np.array(ids, dtype=np.int64)
-    narrow = wide.astype(np.int32)
-    return narrow if np.array_equal(narrow, wide) else wide
+    largest = wide.max(initial=0)
+    return next(
+        wide.astype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.int64) if largest <= np.iinfo(kind).max
+    )
 
 
 def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
@@ -133,7 +133,7 @@ def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
     if "units/last" in arrays:
         _adopt(scorer.units, arrays, "units", saved_at.astype(np.int64), own.astype(np.int64))
     if "series/last_moment" in arrays:
-        scorer.last_moment[own] = arrays["series/last_moment"][saved_at]
+        scorer.moments.last[own] = arrays["series/last_moment"][saved_at]
 
 
 def _adopt_failed(scorer: ShardScorer, failed: list[list[Any]]) -> None:
