@@ -42,6 +42,8 @@ class RunTable:
         Shape (rows, columns), NaN where a cell is empty.
     source_rows
         Each row's place in the files that were read, from 0.
+    text_columns
+        Columns without a single number, such as dates and notes; they are left out.
     """
 
     columns: tuple[str, ...]
@@ -50,6 +52,7 @@ class RunTable:
     cycle: Floats
     values: Floats
     source_rows: Ints
+    text_columns: tuple[str, ...] = ()
 
     @property
     def lengths(self) -> Ints:
@@ -84,7 +87,7 @@ def load_runs(
     Parameters
     ----------
     columns
-        The columns wanted, or None for all but those of `ignore`.
+        The columns wanted, or None for all but those of `ignore` and those that hold text alone.
 
     Raises
     ------
@@ -97,6 +100,7 @@ def load_runs(
     units: list[int] = []
     blocks: list[Floats] = []
     wanted = None if columns is None else sorted(columns)
+    text_columns: set[str] = set()
     for file in files:
         header, rows, lines = _read_rows(file)
         for name in (unit, cycle, *(wanted or ())):
@@ -106,6 +110,10 @@ def load_runs(
         if absent:
             raise RunDataError(f"{file.name}: no column {absent[0]!r} to ignore; there are {', '.join(header)}.")
         found = wanted or sorted(set(header) - {unit, cycle} - set(ignore))
+        if wanted is None:
+            text = {name for name in found if _is_text([row[header.index(name)] for row in rows])}
+            text_columns |= text
+            found = [name for name in found if name not in text]
         if names and found != names:
             other = sorted(set(found) ^ set(names))
             raise RunDataError(f"{file.name}: columns differ from those of {files[0].name}: {', '.join(other)}.")
@@ -138,6 +146,7 @@ def load_runs(
         cycle=table[order, 0],
         values=table[order, 1:],
         source_rows=order.astype(np.int64),
+        text_columns=tuple(sorted(text_columns)),
     )
 
 
@@ -192,6 +201,20 @@ def _to_numbers(file: Path, rows: list[list[str]], lines: list[int], places: lis
     if empty.size:
         raise RunDataError(f"{file.name}, line {lines[int(empty[0])]}, column {names[0]!r}: empty.")
     return table
+
+
+def _is_text(cells: Sequence[str]) -> bool:
+    """No cell is a number, and not all are empty."""
+    seen = [cell.strip() for cell in cells if cell.strip().lower() not in MISSING]
+    return bool(seen) and not any(_is_number(cell) for cell in seen)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _to_number(file: Path, cell: str, line: int, name: str) -> float:

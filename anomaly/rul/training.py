@@ -20,7 +20,7 @@ from anomaly.rul.trees import Trees, fit_trees
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MIN_UNITS = 4
+MIN_UNITS = 3
 BLENDS = np.linspace(0.0, 1.0, 11)
 NETWORK = NetworkSettings()
 
@@ -70,7 +70,7 @@ def train_model(
     when columns are given in other units or another order. `provenance` is written into the record as it is;
     `progress` is called with steps done and steps in all.
 
-    Raises RunDataError with fewer than 4 units, an unknown settings column, or no sensor that moves.
+    Raises RunDataError with fewer than 3 units, an unknown settings column, or no sensor that moves.
     """
     units = len(table.unit_names)
     if units < MIN_UNITS:
@@ -135,6 +135,7 @@ def train_model(
     record: dict[str, Any] = {
         "settings_columns": [names[j] for j in settings],
         "sensor_columns": [names[j] for j in factors.places],
+        "text_columns": list(table.text_columns),
         "unused_columns": sorted(set(names) - {names[j] for j in used}),
         "features": list(name_features(factors.count)),
         "regimes": regimes.count,
@@ -184,6 +185,7 @@ def _sort_units(table: RunTable) -> RunTable:
         cycle=table.cycle[rows],
         values=table.values[rows],
         source_rows=table.source_rows[rows],
+        text_columns=table.text_columns,
     )
 
 

@@ -1,6 +1,7 @@
 """`forewarn rul train|predict`: remaining useful life from recorded runs to failure."""
 
 import hashlib
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -69,15 +70,24 @@ def train_rul(
     )
     with Progress(*columns, console=err) as progress:
         bar = progress.add_task("Training", total=None)
-        model = train_model(
-            table, wanted, provenance, lambda done, total: progress.update(bar, completed=done, total=total)
-        )
+        began = time.monotonic()
+
+        def show(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
+            if not err.is_terminal and done < total and done % 5 == 0:
+                left = (time.monotonic() - began) / done * (total - done)
+                say(f"Training: {done} of {total} steps, about {left:.0f} s left.")
+
+        model = train_model(table, wanted, provenance, show)
     record_model(model, out)
     if as_json:
         print_json(model.record)
         return
     metrics = model.record["metrics"]
-    say(f"Settings: {', '.join(model.record['settings_columns']) or 'none'} ({model.regimes.count} ways of working).")
+    found = ", ".join(model.record["settings_columns"]) or "none"
+    say(f"Settings: {found} ({_count(model.regimes.count, 'way')} of working).")
+    if table.text_columns:
+        say(f"Not used, because they hold text: {', '.join(table.text_columns)}.")
     if model.record["unused_columns"]:
         say(f"Not used, because they never move: {', '.join(model.record['unused_columns'])}.")
     say(
@@ -130,6 +140,10 @@ def predict_rul(
             "their sensors say nothing to it."
         )
     say(f"{forecast.rul.shape[0]} rows of {len(table.unit_names)} units are in {out}.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _split(names: str | None) -> tuple[str, ...]:

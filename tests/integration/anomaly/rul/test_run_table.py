@@ -44,8 +44,13 @@ def test_the_hash_does_not_follow_the_order_of_the_file(tmp_path: Path) -> None:
     assert first.find_hash() == other.find_hash() != third.find_hash()
 
 
+def test_columns_of_text_alone_are_left_out(tmp_path: Path) -> None:
+    table = load_runs([write(tmp_path, "unit,cycle,a,at,empty\nx,1,1,2026-01-01 10:00,\nx,2,1,,\n")], "unit", "cycle")
+    assert (table.columns, table.text_columns) == (("a", "empty"), ("at",))
+
+
 def test_columns_are_chosen_or_left_out(tmp_path: Path) -> None:
-    file = write(tmp_path, "unit,cycle,a,note\nx,1,1,fine\n")
+    file = write(tmp_path, "unit,cycle,a,note\nx,1,1,2\n")
     assert load_runs([file], "unit", "cycle", ignore=["note"]).columns == ("a",)
     assert load_runs([file], "unit", "cycle", columns=["a"]).columns == ("a",)
 
