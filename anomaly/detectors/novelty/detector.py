@@ -53,6 +53,7 @@ PACE_GAIN = 1.0 / 16.0
 GAP_PACES = 8.0
 GAP_LEAST_S = 1.0
 STUCK_READINGS = 64
+RUN_MOST = 60_000
 STUCK_FACTOR = 8.0  # times the longest run of one value so far
 ELAPSED_MOST_S = 3_600.0
 SIZE_MOST = 1e9
@@ -78,8 +79,8 @@ class NoveltyDetector(StepDetector):
         StateField("long", np.float32),
         StateField("shift", np.float32),  # usual distance of the short mean from the long one
         StateField("last", np.float64, fill=np.nan),
-        StateField("run", np.int32),  # readings of one value until now
-        StateField("longest_run", np.int32),
+        StateField("run", np.uint16),  # readings of one value until now, at most RUN_MOST
+        StateField("longest_run", np.uint16),
         StateField("part", np.int8),  # whose the last score is
     )
     resolution: NDArray[np.float32]
@@ -96,8 +97,8 @@ class NoveltyDetector(StepDetector):
     long: NDArray[np.float32]
     shift: NDArray[np.float32]
     last: Floats
-    run: NDArray[np.int32]
-    longest_run: NDArray[np.int32]
+    run: NDArray[np.uint16]
+    longest_run: NDArray[np.uint16]
     part: NDArray[np.int8]
 
     def __init__(self) -> None:
@@ -231,9 +232,10 @@ class NoveltyDetector(StepDetector):
     def _follow_runs(self, slot: Ints, value: Floats) -> Bools:
         """Where one value has been repeated for far longer than ever before."""
         same = value == self.last[slot]
-        run = np.where(same, self.run[slot] + 1, 1)
-        longest = self.longest_run[slot]
-        self.longest_run[slot] = np.where(same, longest, np.maximum(longest, self.run[slot]))
+        before = self.run[slot].astype(np.int64)
+        run = np.where(same, np.minimum(before + 1, RUN_MOST), 1)
+        longest = self.longest_run[slot].astype(np.int64)
+        self.longest_run[slot] = np.where(same, longest, np.maximum(longest, before))
         self.run[slot] = run
         self.last[slot] = value
         stuck: Bools = run > np.maximum(STUCK_FACTOR * longest, STUCK_READINGS)
