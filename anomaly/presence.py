@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from anomaly.bank import MonitorSlot
-from anomaly.transitions import describe_ticket, label_of
+from anomaly.ticket_params import describe_ticket, label_of
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
 from domain.connectivity import ConnectionFacts, Sighting, Word, is_standing_offline, note_readings, note_word

@@ -35,7 +35,8 @@ from anomaly.moments import Moments
 from anomaly.presence import PRESENCE_RULES, OpenBreach, PresenceWatch
 from anomaly.ranking import rank_rows
 from anomaly.rollup import MinuteScores, ScoreRollup
-from anomaly.transitions import Doubt, ForecastSlot, describe_end, describe_transition
+from anomaly.ticket_params import Doubt, ForecastSlot
+from anomaly.transitions import describe_end, describe_transition
 from anomaly.unit_changes import UnitWatch
 from domain.breach import BreachTransition, TransitionKind, breach_id_of
 from domain.clock import from_micros

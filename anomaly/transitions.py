@@ -1,36 +1,33 @@
 """A step of a slot's breach as the transition that others read: its id, actual values, the sentence's parameters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from anomaly.bank import Bank, MonitorSlot, orientation
 from anomaly.breach_rules import SlotTransition
 from anomaly.detectors.adaptive import AdaptiveDetector
-from anomaly.detectors.forecast import ForecastDetector
 from anomaly.detectors.multivariate import MultivariateDetector
 from anomaly.detectors.novelty.detector import PARTS, NoveltyDetector
+from anomaly.ticket_params import (
+    Doubt,
+    ForecastSlot,
+    Params,
+    describe_doubt,
+    describe_own_forecast,
+    describe_ticket,
+    find_forecast,
+    find_sureness,
+    label_of,
+    limit_of,
+    quantity_of,
+)
 from domain.breach import BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
-from domain.forecast import find_time_to_limit
-from domain.profile import Direction, MonitorRule, Sensor, Text
-from domain.sentences import describe_forecast, duration, find_unit_sign, instant, quantity
-from domain.unit_confusion import Confusion
+from domain.profile import Direction, MonitorRule
+from domain.sentences import duration
 
-Params = dict[str, Any]
 MOST_SIGNALS = 5  # that a ticket names
 DATA_QUALITY = "data_quality"  # the fault group of what is about the measurement, by convention of the profiles
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A breach is one of the measurement: the sensor seems to report in another unit since its reading `before`."""
-
-    sensor: Sensor | None = None  # None: it was told when the breach was raised
-    unit: Confusion | None = None
-    before: float = 0.0
 
 
 PATTERNS = {  # by the part of the novelty detector that spoke
@@ -39,14 +36,6 @@ PATTERNS = {  # by the part of the novelty detector that spoke
     "sequence": {"en": "values in an order that it never shows", "zh": "从未出现过的先后次序"},
     "shape": {"en": "a shape that it never shows", "zh": "从未出现过的波形"},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ForecastSlot:
-    """Where a forecast of the same series stands: its bank and slot."""
-
-    bank: Bank
-    number: int
 
 
 def describe_transition(
@@ -72,12 +61,12 @@ def describe_transition(
         group = DATA_QUALITY if slot.profile.find_fault_group(DATA_QUALITY) is not None else group
     if doubt is not None and doubt.sensor is not None and doubt.unit is not None:
         reason = "unit_changed"
-        params |= _describe_doubt(slot, doubt.sensor, doubt.unit, doubt.before, value)
+        params |= describe_doubt(slot, doubt.sensor, doubt.unit, doubt.before, value)
         params |= describe_ticket(slot, found.first_seen_us, group)
     elif found.kind is not TransitionKind.CLEARED:
-        params |= describe_ticket(slot, found.first_seen_us) | _find_sureness(bank, found)
+        params |= describe_ticket(slot, found.first_seen_us) | find_sureness(bank, found)
         if monitor.rule is not MonitorRule.FORECAST:
-            params |= _find_forecast(forecasts, found.at_us)
+            params |= find_forecast(forecasts, found.at_us)
     sign = orientation(monitor)
     return BreachTransition(
         breach_id=breach_id_of(slot.device.id, monitor.key, slot.breach_series_id, found.first_seen_us),
@@ -136,105 +125,6 @@ def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: 
     )
 
 
-def _describe_doubt(slot: MonitorSlot, sensor: Sensor, other: Confusion, before: float, value: float) -> Params:
-    # Without what the monitor says of itself: the readings it judged are none of the device's state.
-    return {
-        "label": label_of(sensor),
-        "value": quantity_of(sensor, value),
-        "before": quantity_of(sensor, before),
-        "unit": find_unit_sign(sensor.unit) or sensor.unit,
-        "other": find_unit_sign(other.unit) or other.unit,
-    }
-
-
-def describe_ticket(slot: MonitorSlot, first_seen_us: int, fault_group: str = "") -> Params:
-    """What the sentence of a ticket needs beside what is wrong: since when, the part, what comes of it.
-
-    By the monitor, else by its fault group; by `fault_group` alone where that is another one.
-    """
-    monitor = slot.monitor
-    is_own = fault_group in ("", monitor.fault_group)
-    group = slot.profile.find_fault_group(fault_group or monitor.fault_group)
-    params: Params = {"since": instant(from_micros(first_seen_us))}
-    part = (monitor.suspected_part if is_own else None) or (group.suspected_part if group else None)
-    consequence = (monitor.consequence if is_own else None) or (group.consequence if group else None)
-    if part is not None:
-        params["part"] = _in_both(part)
-    if consequence is not None:
-        params["consequence"] = _in_both(consequence)
-    return params
-
-
-def _in_both(text: Text) -> dict[str, str]:
-    return {"en": text.en, "zh": text.zh}
-
-
-def _find_sureness(bank: Bank, found: SlotTransition) -> Params:
-    """How sure the monitor is of itself, see `domain.sentences.find_sureness`."""
-    match bank.rule:
-        case MonitorRule.LIMIT | MonitorRule.RATE_OF_CHANGE | MonitorRule.FLAT_LINE:
-            return {"sure": {"kind": "measured"}}
-        case MonitorRule.FORECAST:
-            return {"sure": {"kind": "trend"}}
-        case MonitorRule.ADAPTIVE:
-            assert isinstance(bank.detector, AdaptiveDetector)
-            odds = bank.detector.calibrate(np.array([found.slot]), np.array([found.score]))
-            return {"sure": {"kind": "odds", "log10": round(float(odds[0]), 2)}}
-        case MonitorRule.NOVELTY:
-            return {"sure": {"kind": "odds", "log10": round(found.score, 2)}}
-        case _:
-            return {"sure": {"kind": "unseen"}}
-
-
-def _find_forecast(forecasts: Sequence[ForecastSlot], at_us: int) -> Params:
-    """The nearest limit that the series is on its way to, where a forecast monitor of its own sees a trend."""
-    known: list[Params] = [
-        {"limit": _limit_of(f.bank.slots[f.number]), "monitor": f.bank.slots[f.number].monitor.key} | told
-        for f in forecasts
-        if (told := _find_time_left(f.bank, f.number, at_us))
-    ]
-    return {"forecast": min(known, key=lambda told: told["hours_to_limit"])} if known else {}
-
-
-def _find_time_left(bank: Bank, number: int, at_us: int) -> Params:
-    """How long the trend of this slot needs to its limit, nothing where there is none."""
-    detector, monitor = bank.detector, bank.slots[number].monitor
-    assert isinstance(detector, ForecastDetector)
-    trend = detector.find_trend(number)
-    if trend is None or monitor.raise_at is None:
-        return {}
-    left = find_time_to_limit(
-        trend,
-        monitor.raise_at,
-        is_high=monitor.direction is not Direction.LOW,
-        bucket_s=detector.find_bucket_s(number),
-        elapsed_s=detector.find_elapsed_s(number, at_us),
-    )
-    return {} if left is None else describe_forecast(left.hours, left.low, left.high)
-
-
-def _describe_forecast(bank: Bank, slot: MonitorSlot, found: SlotTransition) -> tuple[str, Params]:
-    detector, monitor, sensor = bank.detector, slot.monitor, slot.sensors[0]
-    assert isinstance(detector, ForecastDetector)
-    told = _find_time_left(bank, found.slot, found.at_us)
-    trend = detector.find_trend(found.slot)
-    params: Params = {"limit": _limit_of(slot), "lead_time_h": (monitor.lead_time_s or 0.0) / 3600.0, **told}
-    if trend is not None:
-        params["level"] = quantity_of(sensor, trend.level)
-        params["per_day"] = quantity_of(sensor, trend.slope * 86_400.0 / detector.find_bucket_s(found.slot))
-    return ("forecast_low" if monitor.direction is Direction.LOW else "forecast_high"), params
-
-
-def label_of(sensor: Sensor) -> dict[str, str]:
-    """The sensor's name in both languages, as a parameter."""
-    return {"en": sensor.label.en, "zh": sensor.label.zh}
-
-
-def quantity_of(sensor: Sensor, value: float) -> Params:
-    """A value in the sensor's unit and decimals, as a parameter."""
-    return quantity(value, sensor.unit, sensor.decimals)
-
-
 def _find_reason(bank: Bank, slot: MonitorSlot, found: SlotTransition, value: float) -> tuple[str, Params]:
     monitor, sensor = slot.monitor, slot.sensors[0]
     sign = orientation(monitor)
@@ -251,24 +141,24 @@ def _find_reason(bank: Bank, slot: MonitorSlot, found: SlotTransition, value: fl
         _name_main_channel(bank, slot, found.slot, params)
     if found.kind is TransitionKind.CLEARED:
         if monitor.rule is MonitorRule.FORECAST:
-            return "forecast_over", params | {"limit": _limit_of(slot)}
+            return "forecast_over", params | {"limit": limit_of(slot)}
         return "back_to_normal", params
     if found.kind is TransitionKind.ESCALATED:
         critical = monitor.critical_at if monitor.critical_at is not None else 0.0
         if monitor.rule is MonitorRule.LIMIT:
             return "critical_reached", params | {"limit": quantity_of(sensor, critical)}
         if monitor.rule is MonitorRule.FORECAST:
-            told = _describe_forecast(bank, slot, found)[1]
+            told = describe_own_forecast(bank, slot, found)[1]
             return "forecast_critical", params | told | {"limit": quantity_of(sensor, critical)}
         return "anomaly_critical", params | {"score": sign * found.score, "critical": critical}
     match monitor.rule:
         case MonitorRule.LIMIT:
-            params |= {"peak": quantity_of(sensor, sign * found.peak), "limit": _limit_of(slot)}
+            params |= {"peak": quantity_of(sensor, sign * found.peak), "limit": limit_of(slot)}
             return ("limit_low" if monitor.direction is Direction.LOW else "limit_high"), params
         case MonitorRule.RATE_OF_CHANGE:
             return "rate_of_change", params | {
                 "rate": quantity_of(sensor, sign * found.score),
-                "limit": _limit_of(slot),
+                "limit": limit_of(slot),
             }
         case MonitorRule.FLAT_LINE:
             window = monitor.window_s or 0.0
@@ -279,7 +169,7 @@ def _find_reason(bank: Bank, slot: MonitorSlot, found: SlotTransition, value: fl
             params |= {"score": found.score, "expected": quantity_of(sensor, level), "deviation": deviation}
             return ("adaptive_low" if value < level else "adaptive_high"), params
         case MonitorRule.FORECAST:
-            reason, told = _describe_forecast(bank, slot, found)
+            reason, told = describe_own_forecast(bank, slot, found)
             return reason, params | told
         case MonitorRule.NOVELTY:
             assert isinstance(bank.detector, NoveltyDetector)
@@ -287,11 +177,6 @@ def _find_reason(bank: Bank, slot: MonitorSlot, found: SlotTransition, value: fl
             return "novelty", params | {"score": found.score, "part_of_score": part, "pattern": PATTERNS[part]}
         case _:
             return "multivariate", params | {"score": found.score}
-
-
-def _limit_of(slot: MonitorSlot) -> Params:
-    limit = slot.monitor.raise_at if slot.monitor.raise_at is not None else 0.0
-    return quantity_of(slot.sensors[0], limit)
 
 
 def _name_main_channel(bank: Bank, slot: MonitorSlot, unit: int, params: Params) -> None:
