@@ -117,18 +117,19 @@ def make_store(urls: Urls, devices: int, days: int, interval_s: int) -> int:
 def measure(urls: Urls, level: HistoryLevel, profile: Profile) -> dict[str, Any]:
     """The figures of one level, from the second of two runs."""
     request = BacktestRequest(MODEL, level=level, settle=timedelta(days=3), proposed_profile=propose(profile))
-    results, seconds = [], 0.0
+    results, seconds, cpu = [], 0.0, 0.0
     for _ in range(2):
         with open_connection(urls.app, application="benchmark", autocommit=True) as conn:
-            began = time.perf_counter()
+            began, cpu_began = time.perf_counter(), time.process_time()
             results.append(run_backtest(conn, request, (), (), Progress(tell_nobody)))
-            seconds = time.perf_counter() - began
+            seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
     if results[0] != results[1]:
         raise SystemExit(f"{level.value}: two runs gave two answers")
     found = results[1]
     settled = found["device_days"] + 3 * found["devices"]  # those at the begin are scored as well
     return {
         "seconds": round(seconds, 2),
+        "cpu_s": round(cpu, 2),  # of this process, without the database
         "readings": found["readings"],
         "readings_per_s": round(found["readings"] / seconds),
         "device_days_per_s": round(settled / seconds, 1),
