@@ -12,7 +12,7 @@ NONE = np.zeros(0, dtype=np.int64)
 
 
 def _make(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A state that grows and one that swings, at each unit's own pace, two regimes of which the second is noisy, six sensors."""
+    """A state that grows and one that swings, at each unit's own pace, two regimes (the second noisy), six sensors."""
     rng = np.random.default_rng(seed)
     pace = np.repeat(rng.uniform(0.5, 1.5, (UNITS, 2)), ROWS, axis=0)
     state = np.column_stack((pace[:, 0] * (CYCLE / ROWS) ** 2, np.sin(4.0 * pace[:, 1] * CYCLE / ROWS)))
