@@ -286,13 +286,17 @@ class MultivariateDetector(Detector):
         known = value_us >= (at_us - age_limit)[:, None]
         seen = self.rows_seen[unit]
         fit_rows = (self.warmup[unit] * FIT_SHARE).astype(np.int32)
-        fitting = seen < fit_rows
+        held = np.zeros(unit.shape[0], dtype=np.bool_)
+        if self.prior is not None:
+            self._speak_by_prior(unit, value, known, score)
+            held = score > 1.0  # what its fleet calls far is no example of a unit's own health
+        fitting = (seen < fit_rows) & ~held
         if fitting.any():
             self._learn_rows(unit[fitting], value[fitting], known[fitting], seen[fitting], fit_rows[fitting])
             filled = unit[fitting & (seen + 1 == fit_rows)]
             if filled.shape[0]:
                 self._fit(filled)
-        judged = ~fitting
+        judged = ~fitting & ~held
         if judged.any():
             distance = self._measure(unit[judged], value[judged], known[judged])
             slots = unit[judged]
@@ -301,32 +305,30 @@ class MultivariateDetector(Detector):
             reference = self.reference[slots]
             self.reference[slots] = np.where(calibrating, np.maximum(reference, distance), reference)
             multiple = distance / reference
-            score[judged] = np.where(calibrating, np.nan, multiple)
+            score[judged] = np.where(calibrating, score[judged], multiple)
             recentring = np.minimum(RECENTRING / np.maximum(warmup - fit_rows[judged], 1), MOST_RECENTRING)
             following = np.where(multiple < 1.0, FOLLOWING / warmup, 0.0)
             self._follow(slots, np.where(calibrating, recentring, following))
-        self.rows_seen[unit] = np.minimum(seen, np.iinfo(np.int32).max - 1) + 1
+        self.rows_seen[unit] = np.minimum(seen, np.iinfo(np.int32).max - 1) + ~held
         far = score > 1.0
         since = np.where(far & (self.far_us[unit] != NEVER), self.far_us[unit], at_us)
         self.far_us[unit] = np.where(far, since, NEVER)
         settled = far & (at_us - since >= np.int64(SETTLED_S * 1e6))
         if settled.any():
             self._warm_up_again(unit[settled])
-        if self.prior is not None:
-            self._speak_by_prior(unit, value, known, score)
         return UnitScores(unit, reading, at_us, score)
 
     def _speak_by_prior(self, unit: Ints, value: Floats, known: Bools, score: Floats) -> None:
-        """Where the unit itself is silent, the baseline of its fleet says how far it is."""
+        """While the unit warms up, the baseline of its fleet says how far it is; then its own one does."""
         prior = self.prior
         assert prior is not None
-        rows = np.flatnonzero(np.isnan(score) & (prior.rows_seen[unit] > 0))
+        warm = self.rows_seen[unit] >= self.warmup[unit]
+        prior.rows_seen[unit[warm]] = 0
+        rows = np.flatnonzero(prior.rows_seen[unit] > 0)
         if rows.shape[0]:
             units = unit[rows]
             prior._of("value")[units] = value[rows]
             score[rows] = prior._measure(units, value[rows], known[rows]) / prior.reference[units]
-        spoken = unit[(self.rows_seen[unit] > self.warmup[unit]) & (prior.rows_seen[unit] > 0)]
-        prior.rows_seen[spoken] = 0  # from now on its own baseline speaks
 
     def _follow(self, unit: Ints, gain: Floats) -> None:
         """Moves the means of the units by this share of the smoothed difference."""

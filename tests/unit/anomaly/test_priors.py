@@ -125,6 +125,23 @@ def test_the_own_baseline_replaces_the_prior_when_the_warm_up_is_over() -> None:
         assert np.array_equal(getattr(joint, name), getattr(alone, name)), name
 
 
+def test_a_fault_from_the_first_day_on_does_not_become_the_own_baseline_until_a_day_has_gone() -> None:
+    scorer = _start([PRIOR])
+    _, joint = _detectors(scorer)
+    _run(scorer, range(300), shift=40.0)
+    assert joint.rows_seen[0] < 10, "the first rows alone, before the average has got there"
+    assert joint.prior is not None
+    assert joint.prior.rows_seen[0] > 0
+    out = _run(scorer, range(300, 700))
+    assert ("joint", "CLEARED") in [(t.monitor, t.kind.value) for t in out.transitions]
+    assert joint.prior.rows_seen[0] == 0
+    different = _start([PRIOR])
+    _, joint = _detectors(different)
+    _run(different, range(0, 90_000, 300), shift=40.0)
+    assert joint.prior is not None
+    assert joint.prior.rows_seen[0] == 0, "it works otherwise than its fleet, and warms up by itself"
+
+
 def test_the_level_of_the_device_becomes_its_own_within_some_hundred_readings() -> None:
     scorer = _start([PRIOR])
     adaptive, _ = _detectors(scorer)
