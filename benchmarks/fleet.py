@@ -161,6 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(render(f"seed {seed}, {name}", find_summary(verdict)), flush=True)
         for name, week in found.first_week.items():
             first_week.setdefault(name, FirstWeek()).add(week)
+            if not options.json:
+                title = f"seed {seed}, first week of newly installed devices, {name}"
+                print(render(title, week.find_summary()), flush=True)
     whole = {name: find_summary(merge(several)) for name, several in verdicts.items()}
     weeks = {name: week.find_summary() for name, week in first_week.items()}
     if not options.json:
