@@ -16,21 +16,27 @@ import numpy as np
 
 from anomaly.detectors.contract import Floats, Ints
 from anomaly.offline.telemetry import score_telemetry
-from benchmarks.anomaly_smap_events import Event, Tally, find_onsets, judge_onsets
+from benchmarks.anomaly_smap_events import EARLY_STEPS, Event, Tally, find_onsets, judge_onsets
 
 STEP_US = 60_000_000
 SPACECRAFT = ("SMAP", "MSL")
 SEED = 7
 SPLITS = 200
+DROPS = 3
+NOISE = 0.005
 SCALE, OFFSET = 37.3, -11.9
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One channel: the signal and its commands, `warmup` rows of training and then the rows to judge."""
+    """One channel: the signal and its commands, `warmup` rows of training and then the rows to judge.
+
+    `at_us` has a gap where rows were left out; events are counted in rows after the warm-up.
+    """
 
     name: str
     spacecraft: str
+    at_us: Ints
     values: Floats
     warmup: int
     events: tuple[Event, ...]
@@ -55,7 +61,8 @@ def load_channels(folder: Path) -> list[Channel]:
                 for part in ("train", "test")
             )
         joined = np.concatenate((train, test))
-        channels.append(Channel(name, spacecraft, joined, train.shape[0], tuple(sorted(set(of_channel)))))
+        at_us = np.arange(joined.shape[0], dtype=np.int64) * STEP_US
+        channels.append(Channel(name, spacecraft, at_us, joined, train.shape[0], tuple(sorted(set(of_channel)))))
     return channels
 
 
@@ -63,8 +70,7 @@ def find_channel_onsets(channel: Channel, columns: int | None = None) -> list[in
     """Where alarms begin, in steps of the test array; `columns`: of how many columns the scorer may know."""
     values = channel.values[:, :columns]
     names = ["signal", *(f"command_{k}" for k in range(1, values.shape[1]))]
-    at_us: Ints = np.arange(values.shape[0], dtype=np.int64) * STEP_US
-    scored = score_telemetry(names, at_us, values, channel.warmup)
+    scored = score_telemetry(names, channel.at_us, values, channel.warmup)
     return find_onsets(scored.alarm[channel.warmup :])
 
 
@@ -78,6 +84,33 @@ def find_scaled_onsets(channel: Channel) -> list[int]:
     scaled = channel.values.copy()
     scaled[:, 0] = SCALE * scaled[:, 0] + OFFSET
     return find_channel_onsets(replace(channel, values=scaled))
+
+
+def drop_normal(channel: Channel, chance: np.random.Generator) -> Channel:
+    """The channel without a random stretch of normal rows between the warm-up and its first event."""
+    normal = max(min(start for start, _ in channel.events) - 2 * EARLY_STEPS, 0)
+    begin = int(chance.integers(0, normal // 2 + 1))
+    rows = int((normal - begin) * chance.uniform(0.3, 0.9))
+    gone = slice(channel.warmup + begin, channel.warmup + begin + rows)
+    return replace(
+        channel,
+        at_us=np.delete(channel.at_us, gone),
+        values=np.delete(channel.values, gone, axis=0),
+        events=tuple((start - rows, end - rows) for start, end in channel.events),
+    )
+
+
+def halve_warmup(channel: Channel) -> Channel:
+    """The channel with the second half of its warm-up alone."""
+    gone = channel.warmup // 2
+    return replace(channel, at_us=channel.at_us[gone:], values=channel.values[gone:], warmup=channel.warmup - gone)
+
+
+def add_noise(channel: Channel, chance: np.random.Generator) -> Channel:
+    """The channel with noise of half a percent of its range on the signal."""
+    values = channel.values.copy()
+    values[:, 0] += NOISE * np.ptp(values[channel.warmup :, 0]) * chance.standard_normal(values.shape[0])
+    return replace(channel, values=values)
 
 
 def sum_tallies(tallies: Iterable[Tally]) -> Tally:
@@ -103,6 +136,14 @@ def run(data: Path) -> dict[str, Any]:
         onsets = list(pool.map(find_channel_onsets, channels))
         alone = list(pool.map(find_alone_onsets, channels))
         scaled = list(pool.map(find_scaled_onsets, channels))
+        chance = np.random.default_rng(SEED)
+        changed = {f"normal rows dropped, {k + 1}": [drop_normal(c, chance) for c in channels] for k in range(DROPS)}
+        changed["half of the warm-up"] = [halve_warmup(channel) for channel in channels]
+        changed["noise added"] = [add_noise(channel, chance) for channel in channels]
+        robustness = {
+            name: sum_tallies(map(judge_onsets, pool.map(find_channel_onsets, them), (c.events for c in them)))
+            for name, them in changed.items()
+        }
     tallies = [judge_onsets(found, channel.events) for found, channel in zip(onsets, channels, strict=True)]
     by_craft = {
         craft: sum_tallies(t for t, channel in zip(tallies, channels, strict=True) if channel.spacecraft == craft)
@@ -121,6 +162,7 @@ def run(data: Path) -> dict[str, Any]:
         "everything flagged": sum_tallies(flagged).to_figures(),
         "without the commands": sum_tallies(alone_tallies).to_figures(),
         "F0.5 of random halves of the channels": find_half_spread(tallies),
+        **{name: tally.to_figures() for name, tally in robustness.items()},
         "channels that alarm elsewhere in another unit": sum(a != b for a, b in zip(onsets, scaled, strict=True)),
         "missed and false": {
             channel.name: {"missed": tally.events - tally.hits, "false": tally.false}
