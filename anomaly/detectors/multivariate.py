@@ -28,6 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.detectors.contract import NEVER, Bools, Detector, Floats, Ints, SlotSettings, StateField
+from anomaly.detectors.straying import find_block_rows, find_rare_distance, find_straying
+from anomaly.detectors.unit_rows import gather_rows
 from anomaly.ranking import iterate_steps
 from domain.profile import MonitorRule
 
@@ -37,17 +39,11 @@ SMOOTHING = 0.06
 QUICK_SMOOTHING = 0.25
 JUMP = 7.5  # of the quick average ahead of the slow one, in units of the channel's straying
 SHRINKAGE = 0.5
-BLOCK_SHARE = 0.1  # of the fitted rows, in one block; two blocks make a pair
-NOISE_SHARE = 1.0 / 32.0  # of the variance: no channel strays less, however calm its blocks were
-SLOW_SHARE = 6.0 / 64.0  # of the variance, that may lie between pairs of blocks before the channel counts for less
-SLOW_BLOCKS = 3.0  # the same for short blocks, as a multiple of what independent readings would show
-SLOW_POWER = 1.5
 RECENTRING = 2.4  # times the difference, over the rest of the warm-up ...
 MOST_RECENTRING = 0.03  # ... and with one row at most
 FOLLOWING = 0.4  # of a drift within the healthy distance, over as many rows as the warm-up had
 HOLD_S = 120.0  # a sensor's last value stands for it this long
-LEAST_REFERENCE = 0.8  # of the distance that channels which only stray as they did exceed ...
-RARE_Z = 3.72  # ... once in 10,000 rows, as a normal deviation
+LEAST_REFERENCE = 0.8  # of the distance that channels which only stray as they did exceed once in 10,000 rows
 SETTLED_S = 86_400.0  # who is beyond the healthy maximum for so long, without a break, works differently now
 MOST_Z = 100.0
 IMPUTATION_SWEEPS = 6
@@ -76,15 +72,6 @@ class UnitScores:
     row: Ints
     at_us: Ints
     score: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    unit: Ints
-    at_us: Ints
-    first: Ints  # number in the block of the row's first reading ...
-    last: Ints  # ... and of its last
-    value: Floats  # (rows, width), NaN where there is none
 
 
 def state_fields(width: int) -> tuple[StateField, ...]:
@@ -232,7 +219,7 @@ class MultivariateDetector(Detector):
 
         A row is complete with its last channel, or when a later instant begins. It is scored once.
         """
-        rows = self._gather_rows(slot, observed_us, value)
+        rows = gather_rows(slot, observed_us, value, self.width)
         for r in iterate_steps(rows.unit):
             unit, at_us = rows.unit[r], rows.at_us[r]
             newer = at_us > self.row_us[unit]
@@ -257,24 +244,6 @@ class MultivariateDetector(Detector):
         """A wide field as a matrix (units, width) that writes through."""
         flat: Floats = getattr(self, name)
         return flat.reshape(self.size, flat.shape[0] // max(self.size, 1))
-
-    def _gather_rows(self, slot: Ints, observed_us: Ints, value: Floats) -> _Rows:
-        n = slot.shape[0]
-        if n == 0:
-            none = np.empty(0, dtype=np.int64)
-            return _Rows(none, none, none, none, np.empty((0, self.width)))
-        # Packed (unit, reading) keys: stable, as in `rank_rows`.
-        packed = np.sort(((slot // self.width) << 32) | np.arange(n, dtype=np.int64))
-        reading, unit = packed & np.int64(0xFFFFFFFF), packed >> 32
-        at_us = observed_us[reading]
-        begins = np.ones(n, dtype=bool)
-        begins[1:] = (unit[1:] != unit[:-1]) | (at_us[1:] != at_us[:-1])
-        start = np.flatnonzero(begins)
-        end = np.append(start[1:], n) - 1
-        matrix = np.full((start.shape[0], self.width), np.nan)
-        given = value[reading]
-        matrix[np.cumsum(begins) - 1, slot[reading] % self.width] = np.where(np.isfinite(given), given, np.nan)
-        return _Rows(unit[start], at_us[start], reading[start], reading[end], matrix)
 
     def _score_rows(self, unit: Ints, reading: Ints) -> UnitScores:
         """Scores the current row of each unit, after which it is learnt if the unit still warms up."""
@@ -349,7 +318,7 @@ class MultivariateDetector(Detector):
         after = np.where(known, value - mean, 0.0)
         products = before[:, :, None] * after[:, None, :]
         self._of("matrix")[unit] += products.reshape(unit.shape[0], -1)
-        self._learn_blocks(unit, np.where(known, value, mean), seen + 1, _find_block_rows(fit_rows))
+        self._learn_blocks(unit, np.where(known, value, mean), seen + 1, find_block_rows(fit_rows))
 
     def _learn_blocks(self, unit: Ints, value: Floats, count: NDArray[np.int32], block_rows: NDArray[np.int32]) -> None:
         total = self._of("block_sum")[unit] + value
@@ -377,7 +346,12 @@ class MultivariateDetector(Detector):
         self.active[unit] = np.bitwise_or.reduce(np.where(active, self._bits, np.uint32(0)), axis=1)
         moments = self._of("matrix")[unit].reshape(-1, p, p)
         sums = np.maximum(np.diagonal(moments, axis1=1, axis2=2), 0.0)
-        straying = self._find_straying(unit, sums / np.maximum(counts - 1.0, 1.0))
+        straying = find_straying(
+            self._of("block_moves")[unit],
+            self._of("pair_moves")[unit],
+            sums / np.maximum(counts - 1.0, 1.0),
+            (self.warmup[unit] * FIT_SHARE).astype(np.int32),
+        )
         self._of("spread")[unit] = np.maximum(straying, self._of("resolution")[unit] + (~present))
         scale = np.where(sums > 0.0, 1.0 / np.sqrt(np.where(sums > 0.0, sums, 1.0)), 0.0)
         correlation = 0.5 * (moments + moments.transpose(0, 2, 1)) * scale[:, :, None] * scale[:, None, :]
@@ -388,20 +362,7 @@ class MultivariateDetector(Detector):
             inverse[np.ix_(index, index)] = np.linalg.inv(matrix[np.ix_(index, index)])
             self._of("matrix")[u] = inverse.reshape(-1)
         self._of("smoothed")[unit] = self._of("quick")[unit] = 0.0
-        self.reference[unit] = _find_least_reference(np.maximum(active.sum(axis=1), 1))
-
-    def _find_straying(self, unit: Ints, variance: Floats) -> Floats:
-        """How far the level of each channel strays, from the differences of block means; see the module."""
-        fit_rows = (self.warmup[unit] * FIT_SHARE).astype(np.int32)
-        rows = _find_block_rows(fit_rows)
-        blocks = fit_rows // rows
-        between_blocks = 0.5 * self._of("block_moves")[unit] / np.maximum(blocks - 1, 1)[:, None]
-        between_pairs = 0.5 * self._of("pair_moves")[unit] / np.maximum(blocks // 2 - 1, 1)[:, None]
-        straying = np.sqrt(np.maximum(np.maximum(between_blocks, between_pairs), NOISE_SHARE * variance))
-        slow = between_pairs / np.where(variance > 0.0, variance, 1.0)
-        usual = np.maximum(SLOW_SHARE, SLOW_BLOCKS / (2.0 * rows))
-        found: Floats = straying * np.maximum(slow / usual[:, None], 1.0) ** SLOW_POWER
-        return found
+        self.reference[unit] = LEAST_REFERENCE * find_rare_distance(np.maximum(active.sum(axis=1), 1))
 
     def _measure(self, unit: Ints, value: Floats, known: Bools) -> Floats:
         active = (self.active[unit][:, None] & self._bits) != 0
@@ -460,15 +421,3 @@ class MultivariateDetector(Detector):
             if int(self.active[unit]) >> j & 1
         ]
         return sorted(found, key=lambda c: (-c.share, c.channel))
-
-
-def _find_block_rows(fit_rows: NDArray[np.int32]) -> NDArray[np.int32]:
-    found: NDArray[np.int32] = np.maximum((fit_rows * BLOCK_SHARE).astype(np.int32), 1)
-    return found
-
-
-def _find_least_reference(channels: Ints) -> Floats:
-    """By the cube root approximation of chi-squared (Wilson and Hilferty 1931): few channels vary more in the mean."""
-    width = 2.0 / (9.0 * channels)
-    found: Floats = LEAST_REFERENCE * (1.0 - width + RARE_Z * np.sqrt(width)) ** 1.5
-    return found
