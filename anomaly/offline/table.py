@@ -41,11 +41,15 @@ COMMAND_VALUES = 3  # a column of at most so many distinct values is a command, 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The wanted columns of a recording: `at_us` shape (rows,), never falling; `values` shape (rows, columns)."""
+    """The wanted columns of a recording: `at_us` shape (rows,), never falling; `values` shape (rows, columns).
+
+    `has_clock` is False where the time column counts steps, so that no hour of a day can be told from it.
+    """
 
     columns: tuple[str, ...]
     at_us: Ints
     values: Floats
+    has_clock: bool = True
 
 
 def read_table(path: Path, time: str, columns: Sequence[str]) -> Table:
@@ -58,10 +62,12 @@ def read_table(path: Path, time: str, columns: Sequence[str]) -> Table:
     """
     at_us, cells = array("q"), array("d")
     to_us: Callable[[str], int] | None = None
+    has_clock = True
     latest = -(2**63)
     for line, when, values in _iterate_rows(path, time, columns):
         try:
-            to_us = to_us or _find_clock(when)
+            if to_us is None:
+                to_us, has_clock = _find_clock(when)
             latest = max(latest, to_us(when))
         except (ValueError, OverflowError) as problem:
             raise RecordingError(f"{path.name}, line {line}, column {time}: {problem}") from None
@@ -74,16 +80,18 @@ def read_table(path: Path, time: str, columns: Sequence[str]) -> Table:
     if not at_us:
         raise RecordingError(f"{path.name} has no rows below its header.")
     shape = (len(at_us), len(columns))
-    return Table(tuple(columns), np.array(at_us, dtype=np.int64), np.array(cells, dtype=np.float64).reshape(shape))
+    values = np.array(cells, dtype=np.float64).reshape(shape)
+    return Table(tuple(columns), np.array(at_us, dtype=np.int64), values, has_clock)
 
 
 def pick_scorer(table: Table, warmup: int | None) -> TableScorer:
     """The scorer for a table of this kind, by its columns and first rows alone.
 
     One column is scored by itself. Several of which all but the first hold only a few distinct values are one channel
-    and the commands that move it. Anything else is a device of several sensors.
+    and the commands that move it, and so is one column of healthy steps without a clock: it has no hours of the day to
+    be strange at, which is most of what one column is scored by. Anything else is a device of several sensors.
     """
-    if len(table.columns) == 1:
+    if len(table.columns) == 1 and (table.has_clock or warmup is None):
         return _find_scorer("univariate", "score_univariate")
     head = table.values[: warmup or LOOK_ROWS, 1:]
     if all(np.unique(column[np.isfinite(column)]).shape[0] <= COMMAND_VALUES for column in head.T):
@@ -175,14 +183,14 @@ def _to_number(text: str) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-def _find_clock(first: str) -> Callable[[str], int]:
-    """How to read the time column, by its first cell: text to microseconds since 1970."""
+def _find_clock(first: str) -> tuple[Callable[[str], int], bool]:
+    """How to read the time column, by its first cell: text to microseconds since 1970; and whether it has a clock."""
     try:
         size = abs(float(first))
     except ValueError:
-        return _read_instant
-    unit = next((unit for least, unit in UNITS_FROM if size >= least), STEP_US)
-    return lambda text: _read_count(text, unit)
+        return _read_instant, True
+    unit = next((unit for least, unit in UNITS_FROM if size >= least), None)
+    return lambda text: _read_count(text, STEP_US if unit is None else unit), unit is not None
 
 
 def _read_instant(text: str) -> int:

@@ -118,3 +118,14 @@ def test_rows_in_rows_out(tmp_path: Path) -> None:
         "2026-11-22 07:30:00,0,0,warming,,",
         '2026-11-22 07:31:00,3.25,1,alarm,novelty.season,"{""x"": 0.75, ""y"": 0.25}"',
     ]
+
+
+def test_a_column_of_healthy_steps_has_no_hours_of_the_day(tmp_path: Path) -> None:
+    steps, clock = tmp_path / "steps.csv", tmp_path / "clock.csv"
+    steps.write_text("step,value\n" + "".join(f"{i},1.5\n" for i in range(20)))
+    clock.write_text("time,value\n" + "".join(f"2026-03-01 00:{i:02d}:00,1.5\n" for i in range(20)))
+    stepped, timed = read_table(steps, "step", ["value"]), read_table(clock, "time", ["value"])
+    assert (stepped.has_clock, timed.has_clock) == (False, True)
+    assert pick_scorer(stepped, 10).__module__ == "anomaly.offline.telemetry"
+    assert pick_scorer(stepped, None).__module__ == "anomaly.offline.univariate"
+    assert pick_scorer(timed, 10).__module__ == "anomaly.offline.univariate"
