@@ -80,8 +80,8 @@ def read_table(path: Path, time: str, columns: Sequence[str]) -> Table:
     if not at_us:
         raise RecordingError(f"{path.name} has no rows below its header.")
     shape = (len(at_us), len(columns))
-    values = np.array(cells, dtype=np.float64).reshape(shape)
-    return Table(tuple(columns), np.array(at_us, dtype=np.int64), values, has_clock)
+    matrix = np.array(cells, dtype=np.float64).reshape(shape)
+    return Table(tuple(columns), np.array(at_us, dtype=np.int64), matrix, has_clock)
 
 
 def pick_scorer(table: Table, warmup: int | None) -> TableScorer:
