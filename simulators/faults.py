@@ -37,8 +37,8 @@ class FaultKind(StrEnum):
 class Fault:
     """One fault of one device: nothing before `onset_us`, growing to full strength, gone at `end_us`.
 
-    The functional failure, from which on the device no longer does what it is for, is at the strength `fails_at`: no two
-    parts bear the same wear.
+    The functional failure, from which on the device no longer does what it is for, is at the strength `fails_at`: no
+    two parts bear the same wear.
     """
 
     serial: str
