@@ -490,6 +490,28 @@ CREATE TABLE public.audit_head (
     CONSTRAINT audit_head_only_row_check CHECK (only_row)
 );
 COMMENT ON TABLE public.audit_head IS 'The end of the audit chain; its lock orders the writers.';
+CREATE TABLE public.baseline_reset (
+    id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    shard smallint NOT NULL,
+    "position" bigint NOT NULL,
+    CONSTRAINT baseline_reset_reason_check CHECK ((reason = ANY (ARRAY['fault_mended'::text, 'sensor_mended'::text, 'maintenance'::text])))
+);
+COMMENT ON TABLE public.baseline_reset IS 'Work after which the learning detectors of a device began a new baseline. Written once.';
+COMMENT ON COLUMN public.baseline_reset.at IS 'When the work was recorded as done; they begin with their first reading of this device time or later.';
+COMMENT ON COLUMN public.baseline_reset.reason IS 'fault_mended: outcome CONFIRMED; sensor_mended: outcome SENSOR_FAULT; maintenance: a preventive order or a calibration.';
+COMMENT ON COLUMN public.baseline_reset."position" IS 'Of the block of its shard with which scoring hears of it: a replay hears it at the same place.';
+ALTER TABLE public.baseline_reset ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.baseline_reset_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.breach (
     id uuid NOT NULL,
     device_id bigint NOT NULL,
@@ -913,6 +935,60 @@ CREATE TABLE public.device_model_profile (
     CONSTRAINT device_model_profile_version_check CHECK ((version >= 1))
 );
 COMMENT ON TABLE public.device_model_profile IS 'Every version of a profile that was applied: sensors, units, limits, monitors, ticket policy. Never changed.';
+CREATE TABLE public.distribution_day (
+    device_model_id integer NOT NULL,
+    is_simulated boolean NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    firmware text NOT NULL,
+    day date NOT NULL,
+    devices integer NOT NULL,
+    edges double precision[] NOT NULL,
+    counts bigint[] NOT NULL,
+    CONSTRAINT distribution_day_kind_check CHECK ((kind = ANY (ARRAY['input'::text, 'score'::text])))
+);
+COMMENT ON TABLE public.distribution_day IS 'Histograms of a day: hourly means of sensors, hourly maxima of scores as shares of raise_at.';
+CREATE TABLE public.drift_alert (
+    id bigint NOT NULL,
+    device_model_id integer NOT NULL,
+    is_simulated boolean NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    firmware text NOT NULL,
+    psi double precision NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT drift_alert_kind_check CHECK ((kind = ANY (ARRAY['input'::text, 'score'::text])))
+);
+COMMENT ON TABLE public.drift_alert IS 'A drift that was said (model.drift); open until it is over.';
+ALTER TABLE public.drift_alert ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.drift_alert_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.drift_day (
+    device_model_id integer NOT NULL,
+    is_simulated boolean NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    firmware text NOT NULL,
+    day date NOT NULL,
+    psi double precision NOT NULL,
+    usual_psi double precision NOT NULL,
+    devices integer NOT NULL,
+    n bigint NOT NULL,
+    reference_n bigint NOT NULL,
+    state text NOT NULL,
+    judged_at timestamp with time zone NOT NULL,
+    CONSTRAINT drift_day_kind_check CHECK ((kind = ANY (ARRAY['input'::text, 'score'::text]))),
+    CONSTRAINT drift_day_psi_check CHECK ((psi >= (0)::double precision)),
+    CONSTRAINT drift_day_state_check CHECK ((state = ANY (ARRAY['STABLE'::text, 'WATCH'::text, 'DRIFT'::text])))
+);
+COMMENT ON TABLE public.drift_day IS 'Population stability index of the last week against the reference, day by day.';
+COMMENT ON COLUMN public.drift_day.usual_psi IS 'The median index of the weeks of the reference, each against the others.';
 CREATE TABLE public.evidence (
     breach_id uuid NOT NULL,
     body jsonb NOT NULL,
@@ -966,6 +1042,68 @@ CREATE VIEW public.firmware_interval AS
            FROM public.firmware_step s) step
   WHERE (known IS DISTINCT FROM version);
 COMMENT ON VIEW public.firmware_interval IS 'From when to when each component ran which version, from the reports.';
+CREATE TABLE public.firmware_regression (
+    device_model_id integer NOT NULL,
+    version text NOT NULL,
+    is_simulated boolean NOT NULL,
+    measure text NOT NULL,
+    subject text NOT NULL,
+    unit text NOT NULL,
+    devices integer NOT NULL,
+    controls integer NOT NULL,
+    before double precision,
+    after double precision,
+    effect double precision,
+    low double precision,
+    high double precision,
+    p double precision NOT NULL,
+    p_valid double precision NOT NULL,
+    q double precision NOT NULL,
+    share double precision,
+    monitor text,
+    fault_group text,
+    verdict text NOT NULL,
+    look integer NOT NULL,
+    judged_at timestamp with time zone NOT NULL,
+    CONSTRAINT firmware_regression_measure_check CHECK ((measure = ANY (ARRAY['rate'::text, 'level'::text, 'spread'::text]))),
+    CONSTRAINT firmware_regression_p_check CHECK (((p >= (0)::double precision) AND (p <= (1)::double precision))),
+    CONSTRAINT firmware_regression_p_valid_check CHECK (((p_valid >= (0)::double precision) AND (p_valid <= (1)::double precision))),
+    CONSTRAINT firmware_regression_q_check CHECK (((q >= (0)::double precision) AND (q <= (1)::double precision))),
+    CONSTRAINT firmware_regression_verdict_check CHECK ((verdict = ANY (ARRAY['WORSE'::text, 'CHANGED'::text, 'IMPROVED'::text, 'NONE'::text, 'TOO_FEW'::text])))
+);
+COMMENT ON TABLE public.firmware_regression IS 'Before and after an update, each device against itself: breach rates by fault group, level and spread by signal.';
+COMMENT ON COLUMN public.firmware_regression.p IS 'Of the last look alone.';
+COMMENT ON COLUMN public.firmware_regression.p_valid IS 'Valid at every look: ten times the smallest p so far, as there are at most ten looks; at most 1.';
+COMMENT ON COLUMN public.firmware_regression.q IS 'p_valid after false-discovery correction over all that is compared of all releases.';
+COMMENT ON COLUMN public.firmware_regression.share IS 'Which share of the way from the usual level to the limit of `monitor` was used up; below 0: away from it.';
+CREATE TABLE public.firmware_regression_proposal (
+    device_model_id integer NOT NULL,
+    version text NOT NULL,
+    is_simulated boolean NOT NULL,
+    fault_group text NOT NULL,
+    capa_code text NOT NULL,
+    proposed_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.firmware_regression_proposal IS 'That a CAPA was proposed (or joined) for a release and fault group: once.';
+CREATE TABLE public.firmware_release (
+    device_model_id integer NOT NULL,
+    version text NOT NULL,
+    is_simulated boolean NOT NULL,
+    first_update_at timestamp with time zone NOT NULL,
+    devices integer NOT NULL,
+    controls integer DEFAULT 0 NOT NULL,
+    customers integer NOT NULL,
+    device_hours double precision NOT NULL,
+    looks integer DEFAULT 0 NOT NULL,
+    next_look_hours double precision NOT NULL,
+    looked_at timestamp with time zone,
+    watched_at timestamp with time zone NOT NULL,
+    CONSTRAINT firmware_release_looks_check CHECK ((looks >= 0))
+);
+COMMENT ON TABLE public.firmware_release IS 'A firmware version that reached devices of a model lately, and how far its comparison is.';
+COMMENT ON COLUMN public.firmware_release.controls IS 'Devices of the model that were not updated in that time, at the last look.';
+COMMENT ON COLUMN public.firmware_release.device_hours IS 'Hours of its devices on the new version that can be compared, at most 168 of each.';
+COMMENT ON COLUMN public.firmware_release.looks IS 'How many tests were made, of ten at most; every one costs a tenth of the allowed error.';
 ALTER TABLE public.firmware_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.firmware_report_id_seq
     START WITH 1
@@ -1076,6 +1214,88 @@ ALTER TABLE public.ledger_block ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.model_job (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    model_id bigint,
+    request jsonb NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text DEFAULT 'QUEUED'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    progress double precision DEFAULT 0 NOT NULL,
+    seconds_left double precision,
+    message text DEFAULT ''::text NOT NULL,
+    result jsonb,
+    error text,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT model_job_kind_check CHECK ((kind = ANY (ARRAY['train'::text, 'backtest'::text]))),
+    CONSTRAINT model_job_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
+    CONSTRAINT model_job_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text])))
+);
+COMMENT ON TABLE public.model_job IS 'Training and backtests that people asked for: run one at a time by a process beside scoring.';
+COMMENT ON COLUMN public.model_job.request IS 'What was asked for: window, device model, firmware, proposed monitors.';
+COMMENT ON COLUMN public.model_job.attempts IS 'How often it was begun; a worker that dies leaves it to the next one, twice.';
+ALTER TABLE public.model_job ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.model_job_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.model_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE public.model_record (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    kind text NOT NULL,
+    device_model_id integer NOT NULL,
+    firmware text DEFAULT ''::text NOT NULL,
+    description jsonb NOT NULL,
+    arrays bytea NOT NULL,
+    sha256 text NOT NULL,
+    provenance jsonb NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text DEFAULT 'DRAFT'::text NOT NULL,
+    asked_by text,
+    asked_by_id bigint,
+    asked_at timestamp with time zone,
+    approved_by text,
+    live_since timestamp with time zone,
+    live_until timestamp with time zone,
+    replaced_id bigint,
+    replaced_profile_version integer,
+    row_version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT model_record_kind_check CHECK ((kind = ANY (ARRAY['fleet_prior'::text, 'profile'::text]))),
+    CONSTRAINT model_record_state_check CHECK ((state = ANY (ARRAY['DRAFT'::text, 'SHADOW'::text, 'LIVE'::text, 'RETIRED'::text])))
+);
+ALTER TABLE ONLY public.model_record ALTER COLUMN arrays SET STORAGE EXTERNAL;
+COMMENT ON TABLE public.model_record IS 'Models: arrays and JSON with their provenance, written once, and the state of each (draft, shadow, live, retired).';
+COMMENT ON COLUMN public.model_record.kind IS 'fleet_prior: where new devices start from; profile: a proposed profile of the device model.';
+COMMENT ON COLUMN public.model_record.firmware IS 'For devices that run this version of the main component; empty: for all of the device model.';
+COMMENT ON COLUMN public.model_record.description IS 'What the arrays mean, by detector and monitor; of a profile, the profile itself.';
+COMMENT ON COLUMN public.model_record.arrays IS 'An npz file without pickles; empty for a profile.';
+COMMENT ON COLUMN public.model_record.sha256 IS 'Of the arrays and the canonical JSON of the description.';
+COMMENT ON COLUMN public.model_record.provenance IS 'Data window and its hash, devices, code version, seed, metrics.';
+COMMENT ON COLUMN public.model_record.asked_by IS 'Who asked for the activation on a safety-critical device model; another person approves it.';
+COMMENT ON COLUMN public.model_record.replaced_id IS 'The model that this one replaced when it became live: what a roll-back goes back to.';
+COMMENT ON COLUMN public.model_record.replaced_profile_version IS 'The profile version that this proposal replaced when it became live.';
+ALTER TABLE public.model_record ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.model_record_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.monitor_flag (
     device_model_id integer NOT NULL,
     monitor text NOT NULL,
@@ -1084,6 +1304,29 @@ CREATE TABLE public.monitor_flag (
     flagged_at timestamp with time zone NOT NULL
 );
 COMMENT ON TABLE public.monitor_flag IS 'Monitors whose orders were closed as false alarms too often, by profile version.';
+CREATE TABLE public.monitor_quality (
+    device_model_id integer NOT NULL,
+    is_simulated boolean NOT NULL,
+    rule text NOT NULL,
+    monitor text NOT NULL,
+    profile_version integer NOT NULL,
+    confirmed integer NOT NULL,
+    sensor_fault integer NOT NULL,
+    no_fault_found integer NOT NULL,
+    false_alarm integer NOT NULL,
+    precision_mean double precision NOT NULL,
+    precision_low double precision NOT NULL,
+    precision_high double precision NOT NULL,
+    tickets integer NOT NULL,
+    device_days double precision NOT NULL,
+    allowed_rate double precision NOT NULL,
+    is_over_budget boolean NOT NULL,
+    judged_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.monitor_quality IS 'Precision of a monitor by the outcomes of its orders, and the tickets it opened against those it may open.';
+COMMENT ON COLUMN public.monitor_quality.precision_mean IS 'Of the Beta posterior (Jeffreys prior); low and high bound 95 % of it.';
+COMMENT ON COLUMN public.monitor_quality.tickets IS 'Orders of the last 30 days that it was behind.';
+COMMENT ON COLUMN public.monitor_quality.allowed_rate IS 'Tickets per 1,000 device-days: those that may be in vain, over the share that is.';
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
     event_id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -1298,6 +1541,26 @@ ALTER TABLE public.service_contract ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.shadow_checkpoint (
+    shard smallint NOT NULL,
+    model_id bigint NOT NULL,
+    "position" bigint NOT NULL,
+    state bytea NOT NULL
+);
+ALTER TABLE ONLY public.shadow_checkpoint ALTER COLUMN state SET STORAGE EXTERNAL;
+COMMENT ON TABLE public.shadow_checkpoint IS 'Check-points of what is scored in shadow, by shard and model.';
+CREATE TABLE public.shadow_count (
+    model_id bigint NOT NULL,
+    day date NOT NULL,
+    monitor text NOT NULL,
+    side text NOT NULL,
+    raised bigint DEFAULT 0 NOT NULL,
+    escalated bigint DEFAULT 0 NOT NULL,
+    cleared bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT shadow_count_side_check CHECK ((side = ANY (ARRAY['live'::text, 'shadow'::text])))
+);
+COMMENT ON TABLE public.shadow_count IS 'What a model in shadow raised and cleared by day and monitor, beside what was delivered meanwhile.';
+COMMENT ON COLUMN public.shadow_count.day IS 'Of event time, in UTC.';
 CREATE TABLE public.shard (
     shard smallint NOT NULL,
     head bigint DEFAULT 0 NOT NULL,
@@ -1424,6 +1687,54 @@ CREATE TABLE public.technician_certificate (
     valid_until date NOT NULL
 );
 COMMENT ON TABLE public.technician_certificate IS 'Who may work on which model, until when.';
+CREATE TABLE public.threshold_proposal (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    device_model_id integer NOT NULL,
+    monitor text NOT NULL,
+    profile_version integer NOT NULL,
+    state text NOT NULL,
+    raise_at double precision NOT NULL,
+    clear_at double precision NOT NULL,
+    proposed_raise_at double precision NOT NULL,
+    proposed_clear_at double precision NOT NULL,
+    basis jsonb NOT NULL,
+    backtest_job_id bigint,
+    backtest jsonb,
+    backtested_at timestamp with time zone,
+    endorsed_by_id bigint,
+    endorsed_by text,
+    endorsed_at timestamp with time zone,
+    decided_by_id bigint,
+    decided_by text,
+    decided_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    made_version integer,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT threshold_proposal_check CHECK (((state <> 'ACCEPTED'::text) OR ((backtest IS NOT NULL) AND (decided_by IS NOT NULL) AND (reason <> ''::text) AND (made_version IS NOT NULL)))),
+    CONSTRAINT threshold_proposal_check1 CHECK (((endorsed_by_id IS NULL) OR (decided_by_id IS NULL) OR (state <> 'ACCEPTED'::text) OR (endorsed_by_id <> decided_by_id))),
+    CONSTRAINT threshold_proposal_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'BACKTESTED'::text, 'ENDORSED'::text, 'ACCEPTED'::text, 'REJECTED'::text])))
+);
+COMMENT ON TABLE public.threshold_proposal IS 'A threshold that the machine proposes from outcomes of orders; people decide, after its backtest.';
+COMMENT ON COLUMN public.threshold_proposal.backtest_job_id IS 'The job that evaluates the proposed threshold beside the one that is live.';
+COMMENT ON COLUMN public.threshold_proposal.endorsed_by IS 'The first of two people, on safety-critical models.';
+COMMENT ON COLUMN public.threshold_proposal.made_version IS 'The profile version that accepting made.';
+ALTER TABLE public.threshold_proposal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.threshold_proposal_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.threshold_proposal_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 CREATE TABLE public.ticket_decision (
     transition_id bigint NOT NULL,
     decided_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -1440,6 +1751,16 @@ CREATE TABLE public.triage_state (
     CONSTRAINT triage_state_only_row_check CHECK (only_row)
 );
 COMMENT ON TABLE public.triage_state IS 'Up to which breach transition every one is decided.';
+CREATE TABLE public.unscored_monitor (
+    device_id bigint NOT NULL,
+    monitor text NOT NULL,
+    shard smallint NOT NULL,
+    reason text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL
+);
+COMMENT ON TABLE public.unscored_monitor IS 'Monitors that nobody judges, since their detector raised an error on them; the device is then of unknown health.';
+COMMENT ON COLUMN public.unscored_monitor.reason IS 'The error.';
+COMMENT ON COLUMN public.unscored_monitor.since IS 'When it was found, by the database clock.';
 CREATE TABLE public.work_order (
     id bigint NOT NULL,
     code text NOT NULL,
@@ -1554,6 +1875,10 @@ ALTER TABLE ONLY public.audit_event
     ADD CONSTRAINT audit_event_pkey PRIMARY KEY (seq);
 ALTER TABLE ONLY public.audit_head
     ADD CONSTRAINT audit_head_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.baseline_reset
+    ADD CONSTRAINT baseline_reset_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.baseline_reset
+    ADD CONSTRAINT baseline_reset_shard_position_key UNIQUE (shard, "position");
 ALTER TABLE ONLY public.breach
     ADD CONSTRAINT breach_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.breach_transition
@@ -1612,8 +1937,20 @@ ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_serial_key UNIQUE (serial);
+ALTER TABLE ONLY public.distribution_day
+    ADD CONSTRAINT distribution_day_pkey PRIMARY KEY (device_model_id, is_simulated, kind, subject, firmware, day);
+ALTER TABLE ONLY public.drift_alert
+    ADD CONSTRAINT drift_alert_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.drift_day
+    ADD CONSTRAINT drift_day_pkey PRIMARY KEY (device_model_id, is_simulated, kind, subject, firmware, day);
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (breach_id);
+ALTER TABLE ONLY public.firmware_regression
+    ADD CONSTRAINT firmware_regression_pkey PRIMARY KEY (device_model_id, version, is_simulated, measure, subject);
+ALTER TABLE ONLY public.firmware_regression_proposal
+    ADD CONSTRAINT firmware_regression_proposal_pkey PRIMARY KEY (device_model_id, version, is_simulated, fault_group);
+ALTER TABLE ONLY public.firmware_release
+    ADD CONSTRAINT firmware_release_pkey PRIMARY KEY (device_model_id, version, is_simulated);
 ALTER TABLE ONLY public.firmware_report
     ADD CONSTRAINT firmware_report_device_id_component_observed_at_state_versi_key UNIQUE (device_id, component, observed_at, state, version);
 ALTER TABLE ONLY public.firmware_report
@@ -1636,8 +1973,16 @@ ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY public.ledger_block
     ADD CONSTRAINT ledger_block_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.model_job
+    ADD CONSTRAINT model_job_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.model_record
+    ADD CONSTRAINT model_record_code_key UNIQUE (code);
+ALTER TABLE ONLY public.model_record
+    ADD CONSTRAINT model_record_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.monitor_flag
     ADD CONSTRAINT monitor_flag_pkey PRIMARY KEY (device_model_id, monitor, profile_version);
+ALTER TABLE ONLY public.monitor_quality
+    ADD CONSTRAINT monitor_quality_pkey PRIMARY KEY (device_model_id, is_simulated, rule, monitor);
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_event_id_key UNIQUE (event_id);
 ALTER TABLE ONLY public.outbox
@@ -1676,6 +2021,10 @@ ALTER TABLE ONLY public.service_contract
     ADD CONSTRAINT service_contract_code_key UNIQUE (code);
 ALTER TABLE ONLY public.service_contract
     ADD CONSTRAINT service_contract_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.shadow_checkpoint
+    ADD CONSTRAINT shadow_checkpoint_pkey PRIMARY KEY (shard, model_id);
+ALTER TABLE ONLY public.shadow_count
+    ADD CONSTRAINT shadow_count_pkey PRIMARY KEY (model_id, day, monitor, side);
 ALTER TABLE ONLY public.shard
     ADD CONSTRAINT shard_pkey PRIMARY KEY (shard);
 ALTER TABLE ONLY public.shelving
@@ -1696,10 +2045,16 @@ ALTER TABLE ONLY public.status_report
     ADD CONSTRAINT status_report_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.technician_certificate
     ADD CONSTRAINT technician_certificate_pkey PRIMARY KEY (user_id, device_model_id);
+ALTER TABLE ONLY public.threshold_proposal
+    ADD CONSTRAINT threshold_proposal_code_key UNIQUE (code);
+ALTER TABLE ONLY public.threshold_proposal
+    ADD CONSTRAINT threshold_proposal_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.ticket_decision
     ADD CONSTRAINT ticket_decision_pkey PRIMARY KEY (transition_id);
 ALTER TABLE ONLY public.triage_state
     ADD CONSTRAINT triage_state_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.unscored_monitor
+    ADD CONSTRAINT unscored_monitor_pkey PRIMARY KEY (device_id, monitor);
 ALTER TABLE ONLY public.work_order_breach
     ADD CONSTRAINT work_order_breach_pkey PRIMARY KEY (work_order_id, breach_id);
 ALTER TABLE ONLY public.work_order
@@ -1711,6 +2066,7 @@ ALTER TABLE ONLY public.work_order
 CREATE INDEX app_session_user ON public.app_session USING btree (user_id);
 CREATE INDEX audit_event_actor ON public.audit_event USING btree (actor, seq DESC);
 CREATE INDEX audit_event_entity ON public.audit_event USING btree (entity, entity_id, seq DESC);
+CREATE INDEX baseline_reset_device ON public.baseline_reset USING btree (device_id, at DESC);
 CREATE INDEX breach_active ON public.breach USING btree (device_id, fault_group) WHERE (state = 'ACTIVE'::text);
 CREATE INDEX breach_device ON public.breach USING btree (device_id, first_seen DESC);
 CREATE INDEX breach_fault_group ON public.breach USING btree (fault_group, raised_at);
@@ -1726,9 +2082,17 @@ CREATE UNIQUE INDEX device_claim_open ON public.device_claim USING btree (device
 CREATE INDEX device_day_device ON public.device_day USING btree (device_id, day);
 CREATE INDEX device_gateway ON public.device USING btree (gateway_id);
 CREATE INDEX device_history_device ON public.device_history USING btree (device_id, at DESC);
+CREATE INDEX device_history_firmware ON public.device_history USING btree (at) WHERE (field = 'firmware:main'::text);
 CREATE INDEX device_model_firmware ON public.device USING btree (device_model_id, firmware);
 CREATE INDEX device_site ON public.device USING btree (site_id);
+CREATE INDEX distribution_day_day ON public.distribution_day USING btree (day);
+CREATE UNIQUE INDEX drift_alert_one_open ON public.drift_alert USING btree (device_model_id, is_simulated, kind, subject, firmware) WHERE (ended_at IS NULL);
+CREATE INDEX drift_day_day ON public.drift_day USING btree (day DESC);
 CREATE INDEX firmware_report_step ON public.firmware_report USING btree (device_id, component, observed_at DESC, id DESC) WHERE (state = ANY (ARRAY['UPDATED'::text, 'FAILED'::text]));
+CREATE INDEX model_job_model ON public.model_job USING btree (model_id, id DESC) WHERE (model_id IS NOT NULL);
+CREATE INDEX model_job_waiting ON public.model_job USING btree (id) WHERE (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
+CREATE UNIQUE INDEX model_record_live ON public.model_record USING btree (device_model_id, kind, firmware) WHERE (state = 'LIVE'::text);
+CREATE UNIQUE INDEX model_record_shadow ON public.model_record USING btree (device_model_id, kind, firmware) WHERE (state = 'SHADOW'::text);
 CREATE INDEX outbox_simulated ON public.outbox USING btree (id) WHERE is_simulated;
 CREATE INDEX outbox_waiting ON public.outbox USING btree (id) WHERE ((delivered_at IS NULL) AND (NOT is_simulated));
 CREATE INDEX reading_observed ON ONLY public.reading USING brin (observed_at) WITH (pages_per_range='32', autosummarize='on');
@@ -1745,10 +2109,13 @@ CREATE INDEX shelving_device ON public.shelving USING btree (device_id) WHERE (e
 CREATE INDEX signature_entity ON public.signature USING btree (entity, entity_id);
 CREATE INDEX site_customer ON public.site USING btree (customer_id);
 CREATE INDEX status_report_received ON public.status_report USING btree (device_id, received_at DESC);
+CREATE UNIQUE INDEX threshold_proposal_one_open ON public.threshold_proposal USING btree (device_model_id, monitor) WHERE (state = ANY (ARRAY['PROPOSED'::text, 'BACKTESTED'::text, 'ENDORSED'::text]));
 CREATE INDEX ticket_decision_order ON public.ticket_decision USING btree (work_order_id) WHERE (work_order_id IS NOT NULL);
 CREATE INDEX ticket_decision_put_off ON public.ticket_decision USING btree (transition_id) WHERE (reason = ANY (ARRAY['shelved'::text, 'under_maintenance'::text, 'triage_failed'::text]));
+CREATE INDEX unscored_monitor_shard ON public.unscored_monitor USING btree (shard);
 CREATE INDEX work_order_assignee ON public.work_order USING btree (assignee_id) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
 CREATE INDEX work_order_breach_breach ON public.work_order_breach USING btree (breach_id);
+CREATE INDEX work_order_closed ON public.work_order USING btree (closed_at) WHERE (state = 'CLOSED'::text);
 CREATE INDEX work_order_customer ON public.work_order USING btree (customer_id);
 CREATE INDEX work_order_key ON public.work_order USING btree (device_id, fault_group, closed_at DESC);
 CREATE INDEX work_order_note_order ON public.work_order_note USING btree (work_order_id, at);
@@ -1772,6 +2139,8 @@ CREATE TRIGGER device_registry_update AFTER UPDATE OF device_model_id, serial, s
 CREATE TRIGGER evidence_write_once BEFORE DELETE OR UPDATE ON public.evidence FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER gateway_registry AFTER INSERT OR DELETE OR UPDATE ON public.gateway FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER ingest_ledger_past AFTER DELETE ON public.ingest_ledger REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.keep_ledger_sum();
+CREATE TRIGGER model_record_registry AFTER UPDATE OF state ON public.model_record FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER model_record_write_once BEFORE DELETE OR UPDATE OF code, kind, device_model_id, firmware, description, arrays, sha256, provenance, created_by, created_at ON public.model_record FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER model_registry AFTER UPDATE ON public.device_model FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER profile_registry AFTER INSERT ON public.device_model_profile FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER series_registry AFTER INSERT OR DELETE ON public.series FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
@@ -1786,6 +2155,10 @@ ALTER TABLE ONLY public.app_session
     ADD CONSTRAINT app_session_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.app_user
     ADD CONSTRAINT app_user_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.baseline_reset
+    ADD CONSTRAINT baseline_reset_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.baseline_reset
+    ADD CONSTRAINT baseline_reset_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
 ALTER TABLE ONLY public.breach
     ADD CONSTRAINT breach_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.breach
@@ -1828,20 +2201,50 @@ ALTER TABLE ONLY public.device_model_profile
     ADD CONSTRAINT device_model_profile_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
+ALTER TABLE ONLY public.distribution_day
+    ADD CONSTRAINT distribution_day_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.drift_alert
+    ADD CONSTRAINT drift_alert_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.drift_day
+    ADD CONSTRAINT drift_day_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_breach_id_fkey FOREIGN KEY (breach_id) REFERENCES public.breach(id);
+ALTER TABLE ONLY public.firmware_regression
+    ADD CONSTRAINT firmware_regression_device_model_id_version_is_simulated_fkey FOREIGN KEY (device_model_id, version, is_simulated) REFERENCES public.firmware_release(device_model_id, version, is_simulated);
+ALTER TABLE ONLY public.firmware_regression_proposal
+    ADD CONSTRAINT firmware_regression_proposal_capa_code_fkey FOREIGN KEY (capa_code) REFERENCES public.capa(code);
+ALTER TABLE ONLY public.firmware_regression_proposal
+    ADD CONSTRAINT firmware_regression_proposal_device_model_id_version_is_si_fkey FOREIGN KEY (device_model_id, version, is_simulated) REFERENCES public.firmware_release(device_model_id, version, is_simulated);
+ALTER TABLE ONLY public.firmware_release
+    ADD CONSTRAINT firmware_release_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.firmware_report
     ADD CONSTRAINT firmware_report_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
+ALTER TABLE ONLY public.model_job
+    ADD CONSTRAINT model_job_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model_record(id);
+ALTER TABLE ONLY public.model_record
+    ADD CONSTRAINT model_record_asked_by_id_fkey FOREIGN KEY (asked_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.model_record
+    ADD CONSTRAINT model_record_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.model_record
+    ADD CONSTRAINT model_record_replaced_id_fkey FOREIGN KEY (replaced_id) REFERENCES public.model_record(id);
 ALTER TABLE ONLY public.monitor_flag
     ADD CONSTRAINT monitor_flag_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.monitor_quality
+    ADD CONSTRAINT monitor_quality_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.score_rollup
     ADD CONSTRAINT score_rollup_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.series(id);
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.service_contract
     ADD CONSTRAINT service_contract_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.shadow_checkpoint
+    ADD CONSTRAINT shadow_checkpoint_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model_record(id);
+ALTER TABLE ONLY public.shadow_checkpoint
+    ADD CONSTRAINT shadow_checkpoint_shard_fkey FOREIGN KEY (shard) REFERENCES public.shard(shard);
+ALTER TABLE ONLY public.shadow_count
+    ADD CONSTRAINT shadow_count_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model_record(id);
 ALTER TABLE ONLY public.shelving
     ADD CONSTRAINT shelving_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.signature
@@ -1854,10 +2257,20 @@ ALTER TABLE ONLY public.technician_certificate
     ADD CONSTRAINT technician_certificate_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.technician_certificate
     ADD CONSTRAINT technician_certificate_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.threshold_proposal
+    ADD CONSTRAINT threshold_proposal_backtest_job_id_fkey FOREIGN KEY (backtest_job_id) REFERENCES public.model_job(id);
+ALTER TABLE ONLY public.threshold_proposal
+    ADD CONSTRAINT threshold_proposal_decided_by_id_fkey FOREIGN KEY (decided_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.threshold_proposal
+    ADD CONSTRAINT threshold_proposal_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.threshold_proposal
+    ADD CONSTRAINT threshold_proposal_endorsed_by_id_fkey FOREIGN KEY (endorsed_by_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.ticket_decision
     ADD CONSTRAINT ticket_decision_transition_id_fkey FOREIGN KEY (transition_id) REFERENCES public.breach_transition(id);
 ALTER TABLE ONLY public.ticket_decision
     ADD CONSTRAINT ticket_decision_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.unscored_monitor
+    ADD CONSTRAINT unscored_monitor_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_assignee_id_fkey FOREIGN KEY (assignee_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.work_order_breach
@@ -1915,6 +2328,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.app_session TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.app_user TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.app_user_id_seq TO forewarn_app;
 GRANT SELECT ON TABLE public.audit_head TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.baseline_reset TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.breach TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.breach_transition TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.breach_transition_id_seq TO forewarn_app;
@@ -1952,10 +2366,18 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.device_ingest_state TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.device_model TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.device_model_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.device_model_profile TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.distribution_day TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.drift_alert TO forewarn_app;
+GRANT UPDATE(ended_at) ON TABLE public.drift_alert TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.drift_alert_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.drift_day TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.evidence TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.firmware_report TO forewarn_app;
 GRANT SELECT ON TABLE public.firmware_step TO forewarn_app;
 GRANT SELECT ON TABLE public.firmware_interval TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.firmware_regression TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.firmware_regression_proposal TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.firmware_release TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.firmware_report_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.gateway TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.gateway_id_seq TO forewarn_app;
@@ -1967,7 +2389,22 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.ingest_receipt TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.ingest_receipt_id_seq TO forewarn_app;
 GRANT SELECT ON TABLE public.installation TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.ledger_block TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.model_job TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.model_number TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(asked_by) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(asked_by_id) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(asked_at) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(approved_by) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(live_since) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(live_until) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(replaced_id) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(replaced_profile_version) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.model_record TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.model_record TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.monitor_flag TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.monitor_quality TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.outbox TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.outbox_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.reading TO forewarn_app;
@@ -1998,6 +2435,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.series TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.series_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.service_contract TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.service_contract_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shadow_checkpoint TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.shadow_count TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.shard TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.shelving TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.shelving_id_seq TO forewarn_app;
@@ -2013,6 +2452,23 @@ GRANT UPDATE(since) ON TABLE public.sparkplug_owner TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.status_report TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.status_report_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.technician_certificate TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(backtest_job_id) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(backtest) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(backtested_at) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(endorsed_by_id) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(endorsed_by) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(endorsed_at) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(decided_by_id) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(decided_by) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(decided_at) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(reason) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(made_version) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.threshold_proposal_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.threshold_proposal_number TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.ticket_decision TO forewarn_app;
 GRANT UPDATE(decided_at) ON TABLE public.ticket_decision TO forewarn_app;
 GRANT UPDATE(decision) ON TABLE public.ticket_decision TO forewarn_app;
@@ -2020,6 +2476,9 @@ GRANT UPDATE(reason) ON TABLE public.ticket_decision TO forewarn_app;
 GRANT UPDATE(params) ON TABLE public.ticket_decision TO forewarn_app;
 GRANT UPDATE(work_order_id) ON TABLE public.ticket_decision TO forewarn_app;
 GRANT SELECT,UPDATE ON TABLE public.triage_state TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.unscored_monitor TO forewarn_app;
+GRANT UPDATE(shard) ON TABLE public.unscored_monitor TO forewarn_app;
+GRANT UPDATE(reason) ON TABLE public.unscored_monitor TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order_breach TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_id_seq TO forewarn_app;
