@@ -9,7 +9,8 @@ from anomaly.evidence import build_evidence, find_windows
 from anomaly.isolation import DetectorFailedError, UnscoredMonitor
 from anomaly.presence import OpenBreach
 from anomaly.shadow import Shadows
-from anomaly.shard_scorer import ShardOutput, ShardScorer
+from anomaly.shard_output import ShardOutput
+from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, code_version, scorer_to_bytes
 from anomaly.training.live import NO_MODELS, ScoringModels
 from anomaly.training.seeding import seed_scorer

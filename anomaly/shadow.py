@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from anomaly.bank import WatchedDevice
-from anomaly.shard_scorer import ShardOutput, ShardScorer
+from anomaly.shard_output import ShardOutput
+from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, scorer_to_bytes
 from anomaly.training.contract import FleetPrior
 from anomaly.training.seeding import seed_scorer

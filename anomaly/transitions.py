@@ -8,6 +8,7 @@ from anomaly.breach_rules import SlotTransition
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.multivariate import MultivariateDetector
 from anomaly.detectors.novelty.detector import PARTS, NoveltyDetector
+from anomaly.presence import OpenBreach
 from anomaly.ticket_params import (
     Doubt,
     ForecastSlot,
@@ -121,6 +122,34 @@ def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: 
             "monitor": slot.monitor.key,
             "duration": duration((at_us - first_us) / 1e6),
             **more,
+        },
+    )
+
+
+def describe_retirement(b: OpenBreach, reason: str, serial: str) -> BreachTransition:
+    """The closing of an open breach that nothing can close any more: `device_decommissioned` or `monitor_retired`."""
+    at_us = max(b.last_seen_us, b.first_seen_us)
+    return BreachTransition(
+        breach_id=breach_id_of(b.device_id, b.monitor, b.series_id, b.first_seen_us),
+        kind=TransitionKind.CLEARED,
+        device_id=b.device_id,
+        series_id=b.series_id,
+        monitor=b.monitor,
+        profile_version=b.profile_version,
+        breach_kind=b.kind,
+        severity=b.severity,
+        fault_group=b.fault_group,
+        first_seen=from_micros(b.first_seen_us),
+        at=from_micros(at_us),
+        received_at=from_micros(at_us),
+        count=b.count,
+        peak=b.peak,
+        score=0.0,
+        reason_code=reason,
+        params={
+            "serial": serial,
+            "monitor": b.monitor,
+            "duration": duration((at_us - b.first_seen_us) / 1e6),
         },
     )
 

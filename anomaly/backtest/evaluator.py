@@ -12,7 +12,8 @@ import numpy as np
 
 from anomaly.bank import WatchedDevice
 from anomaly.detectors.contract import Bools
-from anomaly.shard_scorer import ShardOutput, ShardScorer
+from anomaly.shard_output import ShardOutput
+from anomaly.shard_scorer import ShardScorer
 from anomaly.training.contract import FleetPrior
 from anomaly.training.seeding import seed_scorer
 from domain.breach import BreachTransition

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from anomaly.owned_shard import OwnedShard
-from anomaly.shard_scorer import ShardOutput
+from anomaly.shard_output import ShardOutput
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import to_micros
 from store.pool import open_connection

@@ -6,7 +6,8 @@ import pytest
 from anomaly.bank import MonitorSlot
 from anomaly.baselines import AT_ONCE, Baselines, FirmwareWatch
 from anomaly.detectors.contract import NEVER
-from anomaly.shard_scorer import ShardOutput, ShardScorer
+from anomaly.shard_output import ShardOutput
+from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, scorer_to_bytes
 from domain.breach import TransitionKind
 from domain.profile import MonitorRule

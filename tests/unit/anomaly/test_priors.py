@@ -8,7 +8,8 @@ import pytest
 from anomaly.bank import WatchedDevice
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.multivariate import MultivariateDetector
-from anomaly.shard_scorer import ShardOutput, ShardScorer
+from anomaly.shard_output import ShardOutput
+from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, scorer_to_bytes
 from anomaly.training.contract import FleetPrior
 from anomaly.training.pool import StateCollector, pool_fleet

@@ -11,7 +11,8 @@ import pytest
 from anomaly.bank import WatchedDevice
 from anomaly.detectors.contract import Bools, Floats, Ints, SlotSettings, StepDetector
 from anomaly.detectors.forecast import ROWS_AT_ONCE, ForecastDetector
-from anomaly.shard_scorer import ShardOutput, ShardScorer
+from anomaly.shard_output import ShardOutput
+from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import scorer_to_bytes
 from domain.profile import MonitorRule
 from domain.reading import ReadingFlag

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.presence import OpenBreach
-from anomaly.shard_scorer import ShardOutput, ShardScorer
+from anomaly.shard_output import ShardOutput
+from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, scorer_to_bytes
 from domain.breach import BreachKind, BreachTransition, Severity
 from domain.clock import from_micros
