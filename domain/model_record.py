@@ -68,7 +68,8 @@ class ModelFacts:
     is_runnable: bool = True  # made by the detectors that run now
     has_predecessor: bool = False  # it replaced something when it became live
     other_in_shadow: str | None = None  # the code of the model that is in shadow for the same devices
-    is_outdated: bool = False  # a profile that was proposed for another version than the current one
+    # A profile that was proposed for another version than the current one; a live one that was changed since.
+    is_outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,11 @@ def _check(step: ModelStep, facts: ModelFacts, reason: str) -> ModelRefusal | No
     if step in (ModelStep.SHADOW, ModelStep.ACTIVATE) and not facts.is_runnable:
         return ModelRefusal(
             ModelGuard.NOT_RUNNABLE, "it was made for other detectors than those that run now; train anew"
+        )
+    if step is ModelStep.ROLL_BACK and facts.is_outdated:
+        return ModelRefusal(
+            ModelGuard.PROFILE_MOVED_ON,
+            "the profile was changed since, and a roll-back would undo that as well; propose the thresholds anew",
         )
     if step is ModelStep.SHADOW and facts.other_in_shadow is not None:
         return ModelRefusal(

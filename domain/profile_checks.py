@@ -1,7 +1,7 @@
 """What must hold between the fields of a profile: references, order of limits, units, identifiers."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from domain.breach import BreachKind
@@ -64,6 +64,12 @@ NEEDED: dict[str, set[MonitorRule]] = {
     "duration_s": {MonitorRule.OFFLINE},
     "lead_time_s": {MonitorRule.FORECAST},
 }
+LONGEST_S = 366 * 86_400
+LARGEST_THRESHOLD = 1e15
+LARGEST = {
+    **dict.fromkeys(("window_s", "duration_s", "clear_duration_s", "lead_time_s"), LONGEST_S),
+    **dict.fromkeys(("tolerance", "warmup"), 1e9),
+}
 ABOVE_ZERO = ("warmup", "duration_s", "window_s", "lead_time_s")
 NOTHING_GIVEN = Monitor("", MonitorRule.LIMIT, BreachKind.LIMIT, severity=None, fault_group="")  # type: ignore[arg-type]
 
@@ -85,7 +91,7 @@ def check_profile(values: dict[str, Any], reader: FieldReader) -> None:
     sensors = {sensor.key: sensor for sensor in values.get("sensors", ())}
     for monitor in values.get("monitors", ()):
         path = reader.path_of(monitor)
-        for field, reason in _find_monitor_problems(monitor, sensors):
+        for field, reason in find_monitor_problems(monitor, sensors):
             reader.note(f"{path}.{field}", reason)
         _check_references(monitor, path, reader)
     if isinstance(values.get("ingest"), IngestPolicy):
@@ -174,7 +180,8 @@ def _check_references(monitor: Monitor, path: str, reader: FieldReader) -> None:
         reader.note(f"{path}.fault_group", f"there is no fault group `{monitor.fault_group}`{near}")
 
 
-def _find_monitor_problems(monitor: Monitor, sensors: dict[str, Sensor]) -> Iterator[tuple[str, str]]:
+def find_monitor_problems(monitor: Monitor, sensors: Mapping[str, Sensor]) -> Iterator[tuple[str, str]]:
+    """Every rule that the monitor breaks, as its field and the reason; `sensors` are those of its profile, by key."""
     rule = monitor.rule
     if monitor.kind not in KINDS_BY_RULE[rule]:
         yield "kind", f"must be {' or '.join(KINDS_BY_RULE[rule])} for rule {rule}, not {monitor.kind}"
@@ -191,6 +198,11 @@ def _find_monitor_problems(monitor: Monitor, sensors: dict[str, Sensor]) -> Iter
         value = getattr(monitor, field)
         if value is not None and value < 0:
             yield field, "must not be negative"
+    # Beyond these a time is none that can be added to another, or a number none that can be stored. NaN is beyond.
+    for field, largest in LARGEST.items():
+        value = getattr(monitor, field)
+        if value is not None and not value <= largest:
+            yield field, f"must be at most {largest:,.0f}"
     yield from _find_sensor_count_problems(monitor)
     if not 1 <= monitor.n <= monitor.m:
         yield "n", f"must be 1 to m ({monitor.m})"
@@ -212,7 +224,7 @@ def _find_sensor_count_problems(monitor: Monitor) -> Iterator[tuple[str, str]]:
         yield "sensors", f"rule {monitor.rule} needs exactly one sensor, not {count}"
 
 
-def _find_threshold_problems(monitor: Monitor, sensors: dict[str, Sensor]) -> Iterator[tuple[str, str]]:
+def _find_threshold_problems(monitor: Monitor, sensors: Mapping[str, Sensor]) -> Iterator[tuple[str, str]]:
     raise_at, clear_at, critical_at = monitor.raise_at, monitor.clear_at, monitor.critical_at
     low = monitor.direction is Direction.LOW
     if monitor.rule in (MonitorRule.MULTIVARIATE, MonitorRule.NOVELTY) and monitor.direction is not Direction.HIGH:
@@ -223,7 +235,9 @@ def _find_threshold_problems(monitor: Monitor, sensors: dict[str, Sensor]) -> It
     signed = monitor.rule in LIMIT_RULES or (monitor.rule is MonitorRule.RATE_OF_CHANGE and low)
     for field in ("raise_at", "clear_at", "critical_at"):
         value = getattr(monitor, field)
-        if not signed and value is not None and value <= 0:
+        if value is not None and not abs(value) <= LARGEST_THRESHOLD:
+            yield field, f"must be a number, at most {LARGEST_THRESHOLD:g} either way"
+        elif not signed and value is not None and value <= 0:
             yield field, f"must be above 0 for rule {monitor.rule}"
     downwards = low and signed
     worse: Callable[[float, float], bool] = (lambda a, b: a < b) if downwards else (lambda a, b: a > b)

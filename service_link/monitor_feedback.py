@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from scipy.special import betaincinv
@@ -19,6 +19,7 @@ from domain.monitor_quality import (
     move_threshold,
 )
 from domain.profile import Direction, Monitor, Profile
+from domain.profile_checks import find_monitor_problems
 from domain.profile_json import profile_to_json
 from domain.work_order import Outcome
 from service_link.batch_plan import MACHINE
@@ -176,6 +177,10 @@ def _find_proposal(
         peaks[useful].append(episode.smallest if is_low else episode.largest)
     found = find_threshold(monitor, peaks[False], peaks[True], least_in_vain=profile.tickets.false_alarms_flag_monitor)
     if found is None:
+        return None
+    moved = replace(monitor, raise_at=found.raise_at, clear_at=found.clear_at)
+    # Beyond what the sensor can read, for example: that would switch the monitor off under another name.
+    if any(find_monitor_problems(moved, {s.key: s for s in profile.sensors})):
         return None
     expected = find_precision(Outcomes(confirmed=outcomes.useful, false_alarm=outcomes.in_vain - found.removed))
     basis: dict[str, object] = {

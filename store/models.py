@@ -79,8 +79,8 @@ _SELECT = """
     SELECT r.id, r.code, r.kind, r.state, r.device_model_id, m.key AS model, m.safety_critical, r.firmware,
         r.description, r.sha256, r.provenance, r.created_by, r.created_at, r.asked_by, r.asked_by_id, r.asked_at,
         r.approved_by, r.live_since, r.live_until, r.replaced_id, p.code AS replaced_code, r.replaced_profile_version,
-        EXISTS (SELECT FROM model_job j WHERE j.model_id = r.id AND j.kind = 'backtest' AND j.state = 'DONE')
-            AS has_backtest,
+        EXISTS (SELECT FROM model_job j WHERE j.model_id = r.id AND j.kind = 'backtest' AND j.state = 'DONE'
+            AND (j.result ->> 'device_days')::float8 > 0) AS has_backtest,
         m.current_version AS profile_version,
         length(r.arrays) AS size, r.row_version, r.updated_at
     FROM model_record r JOIN device_model m ON m.id = r.device_model_id LEFT JOIN model_record p ON p.id = r.replaced_id
@@ -176,6 +176,10 @@ def record_model(conn: Connection, actor: Actor, new: NewModel, now: datetime) -
     return made
 
 
+# The device model first: nobody else gives it another profile while it is decided whether this one may be.
+LOCK_DEVICE_MODEL = """
+    SELECT FROM device_model WHERE id = (SELECT device_model_id FROM model_record WHERE code = %s) FOR UPDATE
+"""
 # All of one key are locked: two activations at once wait for each other.
 LOCK_MODELS = """
     SELECT id, code, state FROM model_record
@@ -238,6 +242,7 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
     GuardRefusedError
         The life-cycle refuses it; `guard` is a value of `domain.model_record.ModelGuard`.
     """
+    conn.execute(LOCK_DEVICE_MODEL, (code,))
     same_key = conn.execute(LOCK_MODELS, (code,)).fetchall()
     before = load_model(conn, code)
     if before is None:
@@ -256,7 +261,7 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
         is_runnable=is_runnable(before.description, _load_detectors(conn)),
         has_predecessor=before.replaced_id is not None or before.replaced_profile_version is not None,
         other_in_shadow=others["SHADOW"][1] if "SHADOW" in others else None,
-        is_outdated=is_profile and before.description["base_version"] != before.profile_version,
+        is_outdated=is_profile and _is_outdated(conn, before),
     )
     decided = decide_step(request.step, facts, by=actor.permission, reason=request.reason)
     if isinstance(decided, ModelRefusal):
@@ -276,7 +281,7 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
             AuditEntry("model.activation_asked", ENTITY, code, None, {"asked_by": actor.name}, request.reason)
         )
     else:
-        entries += _carry_out(conn, before, request, values, others.get("LIVE"))
+        entries += _carry_out(conn, actor, before, request, values, others.get("LIVE"))
     after = load_model(conn, code)
     assert after is not None
     if request.signature is not None:
@@ -286,11 +291,21 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
     return after
 
 
-def _apply_profile(conn: Connection, profile: Profile, by: str) -> None:
+def _is_outdated(conn: Connection, row: ModelRow) -> bool:
+    """Whether the device model has another profile than the one it was proposed for or, of a live one, than itself."""
+    if row.state != ModelState.LIVE:
+        return bool(row.description["base_version"] != row.profile_version)
+    own = profile_from_json(row.description["profile"])
+    current = load_profile(conn, row.model)
+    assert current is not None
+    return replace(own, version=current.version) != current
+
+
+def _apply_profile(conn: Connection, profile: Profile, actor: Actor, reason: str) -> None:
     """The content of the profile becomes the newest version of its model: versions never go back."""
     current = load_profile(conn, profile.model)
     assert current is not None
-    record_profile(conn, replace(profile, version=current.version + 1), by)
+    record_profile(conn, replace(profile, version=current.version + 1), actor.name, actor=actor, reason=reason)
 
 
 LOAD_DETECTORS = """
@@ -307,6 +322,7 @@ def _load_detectors(conn: Connection) -> Mapping[str, int] | None:
 
 def _carry_out(
     conn: Connection,
+    actor: Actor,
     before: ModelRow,
     request: StepRequest,
     values: Mapping[str, Any],
@@ -320,7 +336,7 @@ def _carry_out(
             entries.append(AuditEntry("model.retired", ENTITY, live[1], was, becomes, request.reason))
         conn.execute(MAKE_LIVE, {**values, "replaced_id": None if live is None else live[0]})
         if before.kind == ModelKind.PROFILE:
-            _apply_profile(conn, profile_from_json(before.description["profile"]), values["by"])
+            _apply_profile(conn, profile_from_json(before.description["profile"]), actor, request.reason)
     elif values["state"] is ModelState.RETIRED:
         conn.execute(RETIRE, values)
     else:
@@ -343,7 +359,7 @@ def _carry_out(
     if request.step is ModelStep.ROLL_BACK and before.replaced_profile_version is not None:
         earlier = load_profile(conn, before.model, before.replaced_profile_version)
         assert earlier is not None
-        _apply_profile(conn, earlier, values["by"])
+        _apply_profile(conn, earlier, actor, request.reason)
     if request.step is ModelStep.ROLL_BACK and before.replaced_id is not None:
         conn.execute(MAKE_LIVE_AGAIN, {**values, "id": before.replaced_id})
         becomes = {"state": "LIVE", "instead_of": before.code}

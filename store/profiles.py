@@ -59,8 +59,12 @@ RECORD_SERIES_OF_MODEL = """
 """
 
 
-def record_profile(conn: Connection, profile: Profile, applied_by: str) -> Applied:
+def record_profile(
+    conn: Connection, profile: Profile, applied_by: str, *, actor: Actor | None = None, reason: str = ""
+) -> Applied:
     """Makes `profile` the current one of its model, audited; a version that was applied once is never another.
+
+    `actor` is the person who decided it; without one the audit names the program that `applied_by` names.
 
     Raises
     ------
@@ -98,8 +102,8 @@ def record_profile(conn: Connection, profile: Profile, applied_by: str) -> Appli
     after = {"version": profile.version, "sha256": sha256, "safety_critical": profile.safety_critical}
     record_audit(
         conn,
-        Actor(applied_by, "", Permission.PROFILE_WRITE.value),
-        AuditEntry("profile.applied", "device_model", profile.model, before, after),
+        actor or Actor(applied_by, "", Permission.PROFILE_WRITE.value),
+        AuditEntry("profile.applied", "device_model", profile.model, before, after, reason),
     )
     return Applied.NEW
 

@@ -64,6 +64,10 @@ _SELECT = """
     LEFT JOIN model_job j ON j.id = t.backtest_job_id
 """
 LOAD_PROPOSAL = f"{_SELECT} WHERE t.code = %s"
+# The device model first: nobody else gives it another profile while this one is decided.
+LOCK_DEVICE_MODEL = """
+    SELECT FROM device_model WHERE id = (SELECT device_model_id FROM threshold_proposal WHERE code = %s) FOR UPDATE
+"""
 LOCK_PROPOSAL = f"{_SELECT} WHERE t.code = %s FOR UPDATE OF t"
 LIST_PROPOSALS = f"""
     {_SELECT}
@@ -224,6 +228,7 @@ def record_proposal_decision(
     GuardRefusedError
         The life-cycle refuses it; `guard` is a value of `domain.threshold_proposal.ProposalGuard`.
     """
+    conn.execute(LOCK_DEVICE_MODEL, (code,))
     with conn.cursor(row_factory=class_row(ThresholdProposal)) as cursor:
         proposal = cursor.execute(LOCK_PROPOSAL, (code,)).fetchone()
     if proposal is None:
@@ -249,7 +254,7 @@ def record_proposal_decision(
     made_version = None
     if to is ProposalState.ACCEPTED:
         made = move_threshold(profile, proposal.monitor, proposal.proposed_raise_at, proposal.proposed_clear_at)
-        record_profile(conn, made, actor.name)
+        record_profile(conn, made, actor.name, actor=actor, reason=reason)
         made_version = made.version
     values = {"id": proposal.id, "state": to, "reason": reason, "by": actor.name, "by_id": actor.user_id}
     conn.execute(DECIDE, values | {"made_version": made_version, "now": now})

@@ -34,6 +34,7 @@ from domain.audit import AuditEntry, Signature, find_content_sha256
 from domain.errors import RowVersionConflictError
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, describe_profile, find_model_steps, is_signed
 from domain.profile import Profile
+from domain.profile_checks import find_monitor_problems
 from domain.profile_json import profile_from_json, profile_to_json
 from domain.roles import Permission
 from store.audit import record_audit
@@ -92,6 +93,7 @@ def train_model(
 
     def work(conn: Connection) -> tuple[ModelJobDetail, dict[str, str]]:
         _find_profile(conn, body.model)
+        _check_window(body)
         asked = {"model": body.model, "firmware": body.firmware, "since": body.since, "until": body.until}
         return _open(conn, caller, "train", asked, None)
 
@@ -278,7 +280,14 @@ def _shape_job(job: ModelJob) -> ModelJobDetail:
 def _ask(
     body: NewBacktest, model: str, firmware: str, proposed: Profile | None, model_id: int | None
 ) -> dict[str, Any]:
-    """What `anomaly.training.jobs` reads of a backtest."""
+    """What `anomaly.training.jobs` reads of a backtest.
+
+    Raises
+    ------
+    ProblemError
+        422: the window is none.
+    """
+    _check_window(body)
     return {
         "model": model,
         "firmware": firmware,
@@ -289,6 +298,11 @@ def _ask(
         "proposed_profile": None if proposed is None else profile_to_json(proposed),
         "proposed_model_id": model_id,
     }
+
+
+def _check_window(body: NewTraining | NewBacktest) -> None:
+    if body.since is not None and body.until is not None and body.since >= body.until:
+        raise ProblemError(INVALID, fields={"until": "must be after since"})
 
 
 def _propose(profile: Profile, key: str, changes: MonitorChanges) -> Profile:
@@ -305,8 +319,9 @@ def _propose(profile: Profile, key: str, changes: MonitorChanges) -> Profile:
     changed = replace(monitor, **changes.model_dump(exclude_none=True))
     if changed == monitor:
         raise ProblemError(INVALID, fields={"changes": "changes nothing"})
-    if changed.n > changed.m:
-        raise ProblemError(INVALID, fields={"changes.n": "is more than m"})
+    problems = dict(find_monitor_problems(changed, {s.key: s for s in profile.sensors}))
+    if problems:
+        raise ProblemError(INVALID, fields={f"changes.{field}": reason for field, reason in problems.items()})
     return replace(profile, monitors=tuple(changed if m.key == key else m for m in profile.monitors))
 
 

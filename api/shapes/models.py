@@ -10,6 +10,7 @@ from domain.model_record import ModelKind, ModelState, ModelStep
 
 Short = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=10_000)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class ModelRecordShape(Shape):
@@ -85,15 +86,15 @@ class NewBacktest(Shape):
 class MonitorChanges(Shape):
     """What would be changed of the monitor; null: as it is."""
 
-    raise_at: float | None = None
-    clear_at: float | None = None
-    critical_at: float | None = None
+    raise_at: Number | None = None
+    clear_at: Number | None = None
+    critical_at: Number | None = None
     n: int | None = Field(None, ge=1, le=64)
     m: int | None = Field(None, ge=1, le=64)
-    duration_s: float | None = Field(None, ge=0.0)
-    clear_duration_s: float | None = Field(None, ge=0.0)
-    window_s: float | None = Field(None, gt=0.0)
-    tolerance: float | None = Field(None, ge=0.0)
+    duration_s: Number | None = Field(None, ge=0.0)
+    clear_duration_s: Number | None = Field(None, ge=0.0)
+    window_s: Number | None = Field(None, gt=0.0)
+    tolerance: Number | None = Field(None, ge=0.0)
     warmup: int | None = Field(None, ge=0)
 
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from anomaly.training.worker import work
+from domain.breach import Severity
 from domain.roles import Role
 from store.pool import open_connection
-from store.profiles import record_profile
+from store.profiles import load_profile, record_profile
 from tests.support.fleet import MODEL, PROFILE
 from tests.support.http_api import PASSWORD, Api, Session
 from tests.support.scoring import Sample, scoring, select, write_blocks
@@ -109,10 +110,56 @@ def test_thresholds_are_tried_on_stored_readings_before_anybody_changes_them(fle
     assert job["result"]["proposed"]["tickets"] == 6
     (listed,) = fleet.get("/model-jobs", headers=one.reading).json()["items"]
     assert (listed["id"], listed["kind"]) == (job["id"], "backtest")
-    for body, field in (({}, "changes"), ({"n": 4, "m": 3}, "changes.n")):
-        refused = fleet.post(path, json={"changes": body}, headers=one.writing)
-        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
+    for body, field in (
+        ("{}", "changes"),
+        ('{"n": 4, "m": 3}', "changes.n"),
+        ('{"raise_at": NaN}', "changes.raise_at"),
+        ('{"critical_at": 1e999}', "changes.critical_at"),
+        ('{"raise_at": 1e308}', "changes.raise_at"),  # the level cannot be read so high
+        ('{"raise_at": 10.0}', "changes.raise_at"),  # below where it clears
+        ('{"duration_s": 1e308}', "changes.duration_s"),
+        ('{"window_s": 60.0}', "changes.window_s"),  # means nothing to a limit
+    ):
+        for address in (path, f"/monitors/{MODEL}/level_high/proposals"):
+            content = '{"changes": ' + body + "}"
+            refused = fleet.post(address, content=content, headers=one.writing | {"Content-Type": "application/json"})
+            assert refused.status_code == 422, refused.text
+            assert field in [error["field"] for error in refused.json()["errors"]]
+    same = {"since": "2026-03-02T08:00:00Z", "until": "2026-03-02T08:00:00Z"}
+    for address, asked_for in ((path, {"changes": {"raise_at": 45.0, "clear_at": 40.0}}), ("/models", TRAINING)):
+        refused = fleet.post(address, json=asked_for | same, headers=one.writing)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "until")
     assert fleet.post(path.replace("level_high", "none"), json={"changes": {}}, headers=one.writing).status_code == 404
+
+
+def test_a_backtest_that_counted_nothing_is_none_and_a_roll_back_undoes_nothing_else(fleet: Api) -> None:
+    one, two = _engineer(fleet, "one"), _engineer(fleet, "two")
+    url = fleet.settings.database_url
+    path = f"/monitors/{MODEL}/level_high/proposals"
+    code = fleet.post(path, json={"changes": {"raise_at": 85.0}}, headers=one.writing).json()["code"]
+    _step(fleet, one, code, "shadow")
+    fleet.post(f"/models/{code}/backtest", json={"settle_days": 365}, headers=one.writing)
+    work(url)
+    job = fleet.get(f"/models/{code}/backtest", headers=one.reading).json()
+    assert (job["state"], job["result"]["device_days"]) == ("DONE", 0)
+    status, problem = _step(fleet, one, code, "activate", password=PASSWORD)
+    assert (status, problem["guard"]) == (409, "backtest_missing")
+    fleet.post(f"/models/{code}/backtest", json={}, headers=one.writing)
+    work(url)
+    _step(fleet, one, code, "activate", password=PASSWORD)
+    assert _step(fleet, two, code, "activate", password=PASSWORD, reason="fewer false alarms")[0] == 200
+    (applied, *_) = fleet.get(
+        f"/audit?entity=device_model&entity_id={MODEL}", headers=fleet.token(Role.AUDITOR)
+    ).json()["items"]
+    assert (applied["actor"], applied["role"], applied["reason"]) == ("two", "engineer", "fewer false alarms")
+
+    with open_connection(url, application="test") as conn:
+        profile = load_profile(conn, MODEL)
+        assert profile is not None
+        others = tuple(replace(m, severity=Severity.CRITICAL) if m.key == "offline" else m for m in profile.monitors)
+        record_profile(conn, replace(profile, version=profile.version + 1, monitors=others), "test")
+    status, problem = _step(fleet, one, code, "roll_back", password=PASSWORD, reason="too late")
+    assert (status, problem["guard"]) == (409, "profile_moved_on")
 
 
 def test_other_thresholds_go_the_way_of_a_model_and_are_rolled_back(fleet: Api) -> None:
