@@ -1,5 +1,6 @@
 """Outcomes of closed orders change what is known of their monitors; thresholds are proposed, and people decide."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from domain.threshold_proposal import ProposalState
 from service_link.monitor_feedback import find_precision, watch_monitors
 from store.audit import verify_chain
 from store.monitor_quality import MonitorQuality, load_quality
+from store.pool import open_connection
 from store.profiles import load_profile, record_profile
 from store.readings import ReadingColumns, ensure_partitions, find_days, record_new_readings
 from store.rollup_refresh import refresh_rollups
@@ -30,6 +32,7 @@ from store.threshold_proposals import (
 )
 from tests.support.databases import Database
 from tests.support.service_world import World, actor, make_profile, open_world
+from tests.support.waiting import wait_until
 
 LIMIT = Monitor(
     "current_high",
@@ -43,6 +46,7 @@ LIMIT = Monitor(
     clear_at=0.8,
 )
 SECOND = replace(LIMIT, key="current_odd", rule=MonitorRule.ADAPTIVE, kind=BreachKind.ANOMALY, raise_at=8, clear_at=4)
+COUNT_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 MACHINE = Actor("service-link", "", "")
 
 
@@ -160,6 +164,38 @@ def test_a_threshold_is_proposed_once_with_its_grounds(world: World) -> None:
     close(world, "P-6", "FALSE_ALARM", 1.2)
     close(world, "P-7", "FALSE_ALARM", 1.2)
     assert len(watch_monitors(world.conn, world.now)) == 1
+
+
+def test_no_threshold_is_proposed_that_the_sensor_never_reaches(world: World) -> None:
+    """The current is read up to 10 A: a limit beyond would switch the monitor off under another name."""
+    for n in range(6):
+        close(world, f"P-{n}", "FALSE_ALARM", 9.9)
+    assert watch_monitors(world.conn, world.now) == []
+
+
+def test_two_decisions_on_profiles_at_once_are_taken_one_after_the_other(world: World, database: Database) -> None:
+    proposal = make_proposal(world, "L")
+    eva = world.add_user("eva", "engineer")
+    with world.conn.transaction():
+        record_backtest(world.conn, MACHINE, proposal.code, {"lost_confirmed": 0}, world.now)
+    profile = load_profile(world.conn, "LAMP")
+    assert profile is not None
+    changed = replace(profile, version=3, monitors=(LIMIT, replace(SECOND, raise_at=9)))
+    decided: list[ThresholdProposal] = []
+
+    def accept() -> None:
+        decided.append(decide(world, proposal.code, ProposalState.ACCEPTED, "eva", eva))
+
+    second = threading.Thread(target=accept)
+    with open_connection(database.url, application="first") as first:
+        record_profile(first, changed, "test")
+        second.start()
+        wait_until(lambda: first.execute(COUNT_WAITING).fetchone() == (1,), what="the second decision to wait")
+    second.join()
+    after = load_profile(world.conn, "LAMP")
+    assert after is not None
+    assert (decided[0].made_version, after.version) == (4, 4)
+    assert [m.raise_at for m in after.monitors] == [proposal.proposed_raise_at, 9]
 
 
 def test_simulated_outcomes_move_no_threshold_of_real_devices(world: World) -> None:

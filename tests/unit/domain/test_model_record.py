@@ -110,3 +110,8 @@ def test_a_roll_back_needs_one_signature_for_what_two_had_approved() -> None:
     assert is_signed(ModelStep.ROLL_BACK, ModelState.LIVE, True)
     assert not is_signed(ModelStep.RETIRE, ModelState.DRAFT, True)
     assert not is_signed(ModelStep.ACTIVATE, ModelState.SHADOW, False)
+
+
+def test_a_roll_back_of_a_profile_that_was_changed_since_is_refused() -> None:
+    assert _decide(ModelStep.ROLL_BACK, replace(LIVE, is_outdated=True)) is ModelGuard.PROFILE_MOVED_ON
+    assert _decide(ModelStep.RETIRE, replace(LIVE, is_outdated=True)) == ModelDecision(ModelState.RETIRED)

@@ -149,6 +149,8 @@ BROKEN = [
     ("    raise_at: 60\n", "", 27, "monitors[0].raise_at", "needs it"),
     ("raise_at: 60", "raise_at: 60\n    n: 4\n    m: 3", 33, "monitors[0].n", "1 to m"),
     ("raise_at: 60", "raise_at: 60\n    duration_s: -1", 33, "monitors[0].duration_s", "negative"),
+    ("raise_at: 60", "raise_at: 60\n    duration_s: .inf", 33, "monitors[0].duration_s", ""),
+    ("raise_at: 60", "raise_at: 60\n    duration_s: 1.0e+300", 33, "monitors[0].duration_s", "at most 31,622,400"),
     ("raise_at: 60", "raise_at: 60\n    window_s: 5", 33, "monitors[0].window_s", "no meaning for rule limit"),
     ("raise_at: 60", "raise_at: 60\n    direction: both", 33, "monitors[0].direction", "high or low"),
     ("rule: limit", "rule: adaptive", 27, "monitors[0].warmup", "above 0"),
