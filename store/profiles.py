@@ -108,6 +108,19 @@ def record_profile(
     return Applied.NEW
 
 
+COUNT_SAFETY_CRITICAL = """
+    SELECT count(*) FROM device d JOIN device_model m ON m.id = d.device_model_id
+    WHERE m.key = %s AND m.safety_critical AND d.lifecycle IN ('INSTALLED', 'IN_SERVICE')
+"""
+
+
+def count_safety_critical(conn: Connection, model: str) -> int:
+    """How many devices of a safety-critical model are in service; 0 of another model."""
+    row = conn.execute(COUNT_SAFETY_CRITICAL, (model,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 LOAD_PROFILES = """
     SELECT p.body FROM device_model m
     JOIN device_model_profile p ON p.device_model_id = m.id AND p.version = m.current_version

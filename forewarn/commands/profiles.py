@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
+from domain.audit import Actor
 from domain.profile import Profile
 from domain.profile_file import parse_profile
+from domain.roles import Permission
 from forewarn.commands.options import Json
 from forewarn.connections import find_database_url
 from forewarn.settings import load_settings
 from forewarn.terminal import ExitCode, print_json, print_table, say
 from store.pool import Connection, open_connection
-from store.profiles import Applied, load_profile_rows, record_profile
+from store.profiles import Applied, count_safety_critical, load_profile, load_profile_rows, record_profile
 
+OPERATOR = Actor("cli", "operator", Permission.PROFILE_WRITE.value)
 app = typer.Typer(
     help="Device-model profiles: sensors, thresholds, monitors and ticket policies.", no_args_is_help=True
 )
@@ -26,10 +29,17 @@ def apply(
         list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="Profile files (YAML).")
     ] = None,
     bundled: Annotated[bool, typer.Option("--bundled", help="Those that come with Forewarn.")] = False,
+    reason: Annotated[
+        str, typer.Option(help="Why; needed for a safety-critical model with devices in service. It goes to the audit.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check profile files and make them the current ones. All of them, or none."""
+    """Check profile files and make them the current ones. All of them, or none.
+
+    This is an operator's act, past the approval by two engineers that safety-critical models have: those go by
+    `forewarn models propose`.
+    """
     if not files and not bundled:
         raise typer.BadParameter("name a profile file, or say --bundled")
     parsed = [parse_profile(file.read_text(encoding="utf-8", errors="replace"), str(file)) for file in files or []]
@@ -40,19 +50,15 @@ def apply(
         for problem in problems:
             say(str(problem))
         raise typer.Exit(ExitCode.FAILED)
-    good = (load_bundled_profiles() if bundled else []) + [item for item in parsed if isinstance(item, Profile)]
+    good = [item for item in parsed if isinstance(item, Profile)]
     if dry_run:
-        outcome = [{"model": profile.model, "version": profile.version, "outcome": "valid"} for profile in good]
+        outcome = [_describe(profile, "valid") for profile in (load_bundled_profiles() if bundled else []) + good]
     else:
         with open_connection(find_database_url(load_settings()), application="profiles") as conn:
-            outcome = [
-                {
-                    "model": profile.model,
-                    "version": profile.version,
-                    "outcome": record_profile(conn, profile, "cli").value,
-                }
-                for profile in good
-            ]
+            outcome = _apply_bundled(conn) if bundled else []
+            for profile in good:
+                _check_reason(conn, profile, reason)
+                outcome.append(_describe(profile, record_profile(conn, profile, "cli", actor=OPERATOR, reason=reason)))
     if as_json:
         print_json({"applied": outcome, "problems": []})
         return
@@ -89,12 +95,30 @@ def load_bundled_profiles() -> list[Profile]:
 def apply_bundled_profiles(conn: Connection) -> list[str]:
     """Every bundled profile is applied, unless its model has a newer version by now, or one of that number that people
     made of it (an accepted threshold); returns those applied anew."""
+    return [str(row["model"]) for row in _apply_bundled(conn) if row["outcome"] == Applied.NEW]
+
+
+def _apply_bundled(conn: Connection) -> list[dict[str, object]]:
     current = {row.model: row for row in load_profile_rows(conn) if row.is_current}
-    applied = []
+    outcome = []
     for profile in load_bundled_profiles():
         known = current.get(profile.model)
         is_theirs = known is not None and known.version == profile.version and known.applied_by != "bundled"
         is_newer = known is not None and known.version > profile.version
-        if not is_theirs and not is_newer and record_profile(conn, profile, "bundled") is Applied.NEW:
-            applied.append(profile.model)
-    return applied
+        applied = "kept" if is_theirs or is_newer else record_profile(conn, profile, "bundled").value
+        outcome.append(_describe(profile, applied))
+    return outcome
+
+
+def _check_reason(conn: Connection, profile: Profile, reason: str) -> None:
+    devices = count_safety_critical(conn, profile.model)
+    if devices and not reason.strip() and load_profile(conn, profile.model) != profile:
+        raise typer.BadParameter(
+            f"is missing: {profile.model} is safety-critical and {devices} of its devices are in service. Two "
+            "engineers approve a change by `forewarn models propose`; to apply it past them say why",
+            param_hint="--reason",
+        )
+
+
+def _describe(profile: Profile, outcome: str) -> dict[str, object]:
+    return {"model": profile.model, "version": profile.version, "outcome": outcome}

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -68,6 +70,33 @@ def test_bundled_profiles_are_applied_once(forewarn: Run) -> None:
     assert {row["outcome"] for row in again} == {"unchanged"}
     listed = json.loads(forewarn("profiles", "list", "--json").out)
     assert {row["model"] for row in listed if row["is_current"]} == {row["model"] for row in first}
+
+
+def test_a_profile_of_safety_critical_devices_in_service_is_applied_with_its_reason(
+    forewarn: Run, database: Database, tmp_path: Path
+) -> None:
+    forewarn("profiles", "apply", "--bundled")
+    text = resources.files("profiles").joinpath("infusion_pump.yaml").read_text("utf-8")
+    file = tmp_path / "changed.yaml"
+    file.write_text(re.sub(r"(?m)^version: .*$", "version: 99", text))
+    with psycopg.connect(database.url) as conn:
+        conn.execute(
+            "INSERT INTO device (device_model_id, serial, lifecycle, shard)"
+            " SELECT id, 'P-1', 'IN_SERVICE', 0 FROM device_model WHERE key = 'INF-200' AND safety_critical"
+        )
+    refused = forewarn("profiles", "apply", str(file))
+    assert refused.code == 2
+    assert "--reason" in refused.err
+    assert "1 of its devices" in " ".join(refused.err.split())
+    assert forewarn("profiles", "apply", str(file), "--reason", "range of the new sensor").code == 0
+    with psycopg.connect(database.url) as conn:
+        written = conn.execute(
+            "SELECT actor, role, reason, after ->> 'version' FROM audit_event ORDER BY seq"
+        ).fetchall()
+    assert written[-1] == ("cli", "operator", "range of the new sensor", "99")
+    # A start with what is bundled leaves the newer one in place, and a file that changes nothing needs no reason.
+    again = json.loads(forewarn("profiles", "apply", "--bundled", str(file), "--json").out)["applied"]
+    assert [row["outcome"] for row in again if row["model"] == "INF-200"] == ["kept", "unchanged"]
 
 
 def test_a_wrong_profile_is_reported_with_its_line_and_nothing_is_applied(forewarn: Run, tmp_path: Path) -> None:
