@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from anomaly.baselines import Baselines
-from anomaly.breach_rules import BreachRules, SlotRule
+from anomaly.breach_rules import BreachRules
+from anomaly.breach_state import SlotRule
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.contract import Bools, Detector, Ints, SlotSettings, StepDetector
 from anomaly.detectors.forecast import ForecastDetector

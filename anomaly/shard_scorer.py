@@ -142,7 +142,7 @@ class ShardScorer(SeriesJudge):
                 is_open = bool(bank.rules.is_open[number])
                 if b is None and is_open:
                     bank.rules.close_slot(number)
-                elif b is not None and not (is_open and int(bank.rules.first[number]) == b.first_seen_us):
+                elif b is not None and not (is_open and bank.rules.find_episode(number).first_us == b.first_seen_us):
                     critical = b.severity is not slot.monitor.severity
                     peak = orientation(slot.monitor) * b.peak
                     bank.rules.open_slot(number, b.first_seen_us, b.count, peak, critical)

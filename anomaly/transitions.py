@@ -96,8 +96,8 @@ def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: 
     `reason` is `baseline_restarted` or `baseline_relearned` (what is normal begins anew) or `detector_failed`; `more`
     are its parameters.
     """
-    slot, rules = bank.slots[number], bank.rules
-    first_us = int(rules.first[number])
+    slot, episode = bank.slots[number], bank.rules.find_episode(number)
+    first_us = episode.first_us
     at_us = max(at_us, first_us)
     sign = orientation(slot.monitor)
     return BreachTransition(
@@ -108,13 +108,13 @@ def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: 
         monitor=slot.monitor.key,
         profile_version=slot.profile.version,
         breach_kind=slot.monitor.kind,
-        severity=Severity.CRITICAL if rules.critical[number] else slot.monitor.severity,
+        severity=Severity.CRITICAL if episode.critical else slot.monitor.severity,
         fault_group=slot.monitor.fault_group,
         first_seen=from_micros(first_us),
         at=from_micros(at_us),
         received_at=from_micros(received_us),
-        count=int(rules.count[number]),
-        peak=sign * float(rules.peak[number]),
+        count=episode.count,
+        peak=sign * episode.peak,
         score=0.0,
         reason_code=reason,
         params={

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.breach_rules import BreachRules, SlotRule
+from anomaly.breach_rules import BreachRules
+from anomaly.breach_state import SlotRule
 from domain.breach import TransitionKind
 from domain.profile import Direction, MonitorRule, Profile
 from simulators.chance import FloatArray, find_unit_seeds

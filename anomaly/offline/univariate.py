@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anomaly.breach_rules import BreachRules, SlotRule
+from anomaly.breach_rules import BreachRules
+from anomaly.breach_state import SlotRule
 from anomaly.detectors.contract import Floats, Ints, SlotSettings
 from anomaly.detectors.novelty.detector import PARTS, NoveltyDetector
 from anomaly.offline.contract import ScoredTable

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomaly.bank import REGISTERED_DETECTORS
-from anomaly.breach_rules import BreachRules, SlotRule
+from anomaly.breach_rules import BreachRules
+from anomaly.breach_state import SlotRule
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.contract import Detector, Floats, Ints, SlotSettings
 from anomaly.detectors.forecast import ForecastDetector

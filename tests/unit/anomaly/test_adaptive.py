@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from anomaly.breach_rules import BreachRules, SlotRule, SlotTransition
+from anomaly.breach_rules import BreachRules, SlotTransition
+from anomaly.breach_state import SlotRule
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.contract import Floats, SlotSettings
 from domain.breach import TransitionKind

@@ -1,14 +1,16 @@
 """The rules against a plain model of them, and each promise on a story of its own."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from anomaly.breach_rules import BreachRules, SlotRule, SlotTransition
-from anomaly.detectors.contract import SlotArrays
+from anomaly.breach_rules import BreachRules, SlotTransition
+from anomaly.breach_state import Episodes, SlotRule
 
 SECOND = 1_000_000
 
@@ -206,10 +208,45 @@ def test_a_check_point_leaves_out_untouched_slots_and_goes_on_as_before(whole: b
 
     for row in range(30):
         judge(first, row)
-    arrays = SlotArrays.state_to_arrays(first) if whole else first.state_to_arrays()
-    if not whole:
-        assert 0 < arrays["busy"].shape[0] <= 20
+    arrays = first.state_to_arrays()
+    assert 0 < arrays["busy"].shape[0] <= 20
+    if whole:
+        touched = arrays.pop("touched")
+        for one in (*BreachRules.FIELDS, *Episodes.FIELDS):
+            if one.kept:
+                every: NDArray[Any] = np.full((40, one.width), one.fill, dtype=one.dtype)
+                every[touched] = arrays[one.name].reshape(-1, one.width)
+                arrays[one.name] = every.reshape(-1)
     second.adopt_arrays(arrays, everything, everything)
     expected = [judge(first, row) for row in range(30, 60)]
     assert any(expected)
     assert [judge(second, row) for row in range(30, 60)] == expected
+
+
+def test_an_idle_slot_costs_a_few_bytes_and_what_ended_leaves_its_place_to_others() -> None:
+    rules = BreachRules()
+    rules.add_slots([SlotRule(10, 5, clear_share=0.5)] * 1000)
+    assert rules.bytes_per_slot <= 32
+    some = np.arange(100, dtype=np.int64)
+    rng = np.random.default_rng(3)
+    for k in range(200):
+        score = np.where(rng.random(100) < 0.5, 12.0, 0.0)
+        rules.judge(some + 100 * (k % 10), some, np.full(100, k * SECOND), score)
+        rules.judge(some + 100 * (k % 10), some, np.full(100, k * SECOND + 1), np.zeros(100))
+    assert not rules.busy.any()
+    assert rules.state_to_arrays()["slots"].tolist() == [1000]
+    assert (rules.find_episode(5).count, rules.find_episode(5).critical) == (0, False)
+    assert rules.places_held <= 200
+
+
+def test_a_breach_that_is_forgotten_takes_its_limit_for_the_next_one_along() -> None:
+    """The database closed it: what a restart would begin with is what goes on."""
+    rules = BreachRules()
+    rules.add_slots([SlotRule(10, 5, clear_share=0.5)])
+    rules.open_slot(0, SECOND, 1, 30.0, critical=False)
+    rules.close_slot(0)
+    slot = np.zeros(1, dtype=np.int64)
+    assert not rules.is_open[0]
+    assert not rules.busy[0]
+    (raised,) = rules.judge(slot, slot, np.array([2 * SECOND]), np.array([11.0]))
+    assert (raised.kind.value, raised.peak, raised.count) == ("RAISED", 11.0, 1)

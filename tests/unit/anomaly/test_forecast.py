@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from anomaly.breach_rules import BreachRules, SlotRule
+from anomaly.breach_rules import BreachRules
+from anomaly.breach_state import SlotRule
 from anomaly.detectors.contract import Floats, SlotSettings
 from anomaly.detectors.forecast import ForecastDetector, find_trends
 from domain.breach import TransitionKind
