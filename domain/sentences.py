@@ -266,6 +266,8 @@ def _say_interval(low_s: float, high_s: float | None, language: str) -> str:
 
 def _say_quantity(value: float, unit: str, decimals: int) -> str:
     text = f"{value:.{max(decimals, 0)}f}"
+    if decimals > 1:
+        text = text.rstrip("0").rstrip(".")  # a limit of 0.55 A is not set to four digits
     if float(text) == 0.0:
         text = text.removeprefix("-")
     sign = find_unit_sign(unit)

@@ -91,7 +91,13 @@ def _find_clauses(params: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
     if isinstance(forecast, Mapping):
         yield "forecast", forecast
     elif isinstance(params.get("consequence"), Mapping):
-        yield "consequence", params
+        yield "consequence", {"consequence": {lang: _continue(said) for lang, said in params["consequence"].items()}}
+
+
+def _continue(said: Any) -> str:
+    """The text as it goes on after a colon: without its capital, unless that belongs to the word ("PEEP", "O2")."""
+    text = str(said)
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def find_sureness(params: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:

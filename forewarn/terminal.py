@@ -65,7 +65,10 @@ def print_json(value: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """A table for people, or the sentence `empty` when it has no row."""
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, column in enumerate(columns):
+        # The first column is what a person types next: it is never cut short.
+        table.add_column(column, no_wrap=place == 0)
     for row in rows:
         table.add_row(*("" if cell is None else _to_text(cell) for cell in row))
     if table.row_count:

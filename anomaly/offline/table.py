@@ -34,6 +34,7 @@ MICROSECOND = timedelta(microseconds=1)
 UNITS_FROM = ((1e17, 1e-3), (1e14, 1.0), (1e11, 1e3), (1e8, 1e6))
 STEP_US = 1e6
 FURTHEST_US = 2**62
+LARGEST = 1e100  # of a value: its square, times what it is divided by, is a number still
 COLUMNS_OUT = ("time", "score", "alarm", "state", "detector", "contributions")
 LOOK_ROWS = 500  # of a table without a warm-up, by which the scorer is picked
 COMMAND_VALUES = 3  # a column of at most so many distinct values is a command, not a measurement
@@ -112,6 +113,7 @@ def score_table(table: Table, warmup: int | None) -> ScoredTable:
 
 def write_scores(path: Path, time: str, scored: ScoredTable, out: Path) -> None:
     """Writes `out`: one row per row of `path`, in its order, with the time as it stands there."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS_OUT)
@@ -170,7 +172,7 @@ def _find_column(header: Sequence[str], name: str, path: Path) -> int:
 
 
 def _to_number(text: str) -> float:
-    """The number in a cell; NaN where it is empty or not finite."""
+    """The number in a cell; NaN where it is empty, not finite, or beyond what can be reckoned with."""
     try:
         value = float(text)
     except ValueError:
@@ -180,7 +182,7 @@ def _to_number(text: str) -> float:
         if word in WORDS:
             return WORDS[word]
         raise
-    return value if math.isfinite(value) else math.nan
+    return value if abs(value) <= LARGEST else math.nan
 
 
 def _find_clock(first: str) -> tuple[Callable[[str], int], bool]:

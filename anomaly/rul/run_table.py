@@ -17,6 +17,7 @@ from domain.errors import ForewarnError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LARGEST = 1e100  # of a value: its square, times what it is divided by, is a number still
 MISSING = frozenset(("", "na", "nan", "null", "none", "n/a"))
 
 
@@ -196,7 +197,7 @@ def _to_numbers(file: Path, rows: list[list[str]], lines: list[int], places: lis
             table[:, i] = np.asarray(cells, dtype=np.float64)
         except ValueError:
             table[:, i] = [_to_number(file, cell, line, names[i]) for cell, line in zip(cells, lines, strict=True)]
-    table[~np.isfinite(table)] = np.nan
+    table[~(np.abs(table) <= LARGEST)] = np.nan
     empty = np.flatnonzero(np.isnan(table[:, 0]))
     if empty.size:
         raise RunDataError(f"{file.name}, line {lines[int(empty[0])]}, column {names[0]!r}: empty.")

@@ -70,7 +70,7 @@ def train_model(
     when columns are given in other units or another order. `provenance` is written into the record as it is;
     `progress` is called with steps done and steps in all.
 
-    Raises RunDataError with fewer than 3 units, an unknown settings column, or no sensor that moves.
+    Raises RunDataError with fewer than 3 units, one row for each, an unknown settings column, or no sensor that moves.
     """
     units = len(table.unit_names)
     if units < MIN_UNITS:
@@ -78,6 +78,8 @@ def train_model(
     for name in wanted.settings or ():
         if name not in table.columns:
             raise RunDataError(f"No column {name!r} for the settings; there are {', '.join(table.columns)}.")
+    if int(table.lengths.max()) == 1:
+        raise RunDataError("No unit has more than one row: give every cycle of its life a row.")
     table_hash = table.find_hash()
     table = _sort_units(table)
     lengths = table.lengths

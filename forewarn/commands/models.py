@@ -161,7 +161,9 @@ def backtest(
     level: Annotated[
         HistoryLevel | None, typer.Option(help="Readings or means; default: the coarsest that leaves no monitor out.")
     ] = None,
-    settle_days: Annotated[float, typer.Option(min=0.0, help="Days at the begin that are not counted.")] = 0.0,
+    settle_days: Annotated[
+        float, typer.Option(min=0.0, max=365.0, help="Days at the begin that are not counted.")
+    ] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Compare what is live with a model or a profile over stored readings: tickets, gained and lost, lead times."""
@@ -311,6 +313,9 @@ def _print_backtest(job: ModelJob) -> None:
         f"{result['model']}: {result['devices']} devices, {result['device_days']} device-days from "
         f"{result['counted_from']} to {result['until']}, level {result['level']}"
     )
+    if not result["device_days"]:
+        say("Nothing was compared: no readings are left behind the begin that is not counted. It is no backtest.")
+        return
     sides = [result["now"], result["proposed"]]
     rows = [
         ("tickets per 1,000 device-days", *(s["per_1000_device_days"] for s in sides)),

@@ -27,7 +27,9 @@ def train_rul(
     unit: Unit,
     cycle: Cycle,
     out: Annotated[Path, typer.Option(file_okay=False, help="The folder for the model; a model there is replaced.")],
-    cap: Annotated[float, typer.Option(min=1, help="Cycles; longer remaining lives are not told apart.")] = 125.0,
+    cap: Annotated[
+        float, typer.Option(min=1, max=1_000_000, help="Cycles; longer remaining lives are not told apart.")
+    ] = 125.0,
     settings: Annotated[
         str | None,
         typer.Option(help="Columns that are set, not measured: COL,COL; `none`. Found from the data if not given."),
@@ -113,6 +115,8 @@ def predict_rul(
 
     A life at the model's cap means: at least so many.
     """
+    if out.resolve() == file.resolve():
+        raise typer.BadParameter("must not be the recording itself", param_hint="--out")
     from anomaly.rul.forecast_file import record_forecast
     from anomaly.rul.model import load_model
     from anomaly.rul.run_table import load_runs

@@ -8,6 +8,8 @@ import typer
 from forewarn.commands.options import Json
 from forewarn.terminal import print_json, say, step
 
+LONGEST_WARMUP = 1_000_000_000
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -23,7 +25,9 @@ def run_score(
     time: Annotated[str, typer.Option(help="The column with the time.")],
     values: Annotated[str, typer.Option(help="The columns to score, with commas between.")],
     out: Annotated[Path, typer.Option(dir_okay=False, help="The CSV to write; replaced if it is there.")],
-    warmup: Annotated[int | None, typer.Option(min=1, help="First rows that are known to be healthy.")] = None,
+    warmup: Annotated[
+        int | None, typer.Option(min=1, max=LONGEST_WARMUP, help="First rows that are known to be healthy.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score a recording: score, alarm, state, detector and contributions of each row, from it and those before it."""
@@ -49,3 +53,5 @@ def run_score(
         print_json({"rows": len(scored.alarm), "alarms": alarms, "alarm_rows": int(scored.alarm.sum()), "held": held})
     else:
         say(f"{alarms} alarms in {len(scored.alarm)} rows.")
+        if warmup is not None and warmup >= len(scored.alarm):
+            say(f"No row was judged: all of them are within the warm-up of {warmup}.")

@@ -63,7 +63,7 @@ def test_page_says_why_it_opened_and_draws_what_shows_it(chromium: Browser, serv
         page.goto(f"/work-orders/{service.seeded.orders[0]}")
         expect(page.get_by_text("A breach of severity major or above").first).to_be_visible()
         expect(page.locator(".sentence").first).to_have_text(
-            "Motor current of INF-74821 rose to 0.6655 A, above its limit of 0.5500 A, for 90 seconds."
+            "Motor current of INF-74821 rose to 0.6655 A, above its limit of 0.55 A, for 90 seconds."
         )
         expect(page.locator(".chart[data-drawn]")).to_have_count(1)
         assert count_colours(page) > 3, "the canvas is blank"

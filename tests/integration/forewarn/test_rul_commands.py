@@ -66,3 +66,10 @@ def test_a_bad_option_is_refused(trained: Path) -> None:
     refused = run("train", trained / "runs.csv", "--unit", "serial", "--cycle", "cycle", "--out", trained / "x")
     assert refused.exit_code == 1
     assert "no column 'serial'" in str(refused.exception)
+    now = write_runs(trained / "own.csv", make_runs(1, seed=4))
+    before = now.read_bytes()
+    assert run("predict", trained / "model", now, "--out", now).exit_code == 2
+    assert now.read_bytes() == before
+    single = write_runs(trained / "single.csv", [row for row in make_runs(4, seed=5) if float(row[1]) == 1])
+    refused = run("train", single, "--unit", "unit", "--cycle", "cycle", "--out", trained / "x")
+    assert "No unit has more than one row" in str(refused.exception)

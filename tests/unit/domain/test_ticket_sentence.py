@@ -29,7 +29,7 @@ PARAMS: dict[str, Any] = BEFORE | {
 def test_the_sentence_of_a_ticket() -> None:
     assert render_ticket("limit_high", PARAMS, "en") == (
         "Motor current of SN-0017 rose to 1.9 A, above its limit of 1.8 A, for 3 minutes; this was measured, not "
-        "inferred; since 2026-03-02 08:13 UTC; suspected part: Drive unit (PN 200-0110); if nothing is done: The pump "
+        "inferred; since 2026-03-02 08:13 UTC; suspected part: Drive unit (PN 200-0110); if nothing is done: the pump "
         "stops."
     )
     assert render_ticket("limit_high", PARAMS, "zh", ZoneInfo("Asia/Shanghai")) == (
@@ -75,6 +75,19 @@ def test_older_records_stay_readable() -> None:
         assert render_ticket("limit_high", BEFORE, language) == render("limit_high", BEFORE, language)
     assert render_ticket("unheard_of", {"serial": "SN-1"}, "en") == "unheard_of: SN-1."
     assert find_sureness({}) is None
+
+
+def test_a_consequence_goes_on_without_its_capital() -> None:
+    peep = PARAMS | {"consequence": {"en": "PEEP is lost.", "zh": "PEEP 不足。"}}
+    assert render_ticket("limit_high", peep, "en").endswith("; if nothing is done: PEEP is lost.")
+    assert render_ticket("limit_high", peep, "zh").endswith("；若不处理：PEEP 不足。")
+
+
+def test_a_limit_is_said_with_the_digits_it_has() -> None:
+    params = PARAMS | {"peak": quantity(0.5952, "A", 4), "limit": quantity(0.55, "A", 4)}
+    assert "rose to 0.5952 A, above its limit of 0.55 A, for" in render_ticket("limit_high", params, "en")
+    params = PARAMS | {"peak": quantity(-0.00004, "%", 3), "limit": quantity(10.0, "%", 2)}
+    assert "rose to 0%, above its limit of 10%, for" in render_ticket("limit_high", params, "en")
 
 
 @pytest.mark.parametrize("code", sorted(CLAUSES))

@@ -50,6 +50,23 @@ def test_a_wrong_command_line_is_refused(recording: Path, tmp_path: Path, values
     assert recording.read_text().startswith("time,pressure")
 
 
+def test_numbers_that_no_sensor_gives_are_missing(recording: Path, tmp_path: Path) -> None:
+    rows = recording.read_text().splitlines()
+    rows[120:123] = ["119,1e308", "120,-1e308", "121,1e101"]
+    recording.write_text("\n".join(rows))
+    out = tmp_path / "deeper" / "out.csv"
+    arguments = ["score", str(recording), "--time", "time", "--values", "pressure", "--out", str(out)]
+    assert run.invoke(app, arguments).exit_code == 0
+    assert [line.split(",")[3] for line in out.read_text().splitlines()[120:124]] == ["held", "held", "held", "normal"]
+
+
+def test_a_warmup_as_long_as_the_recording_is_said(recording: Path, tmp_path: Path) -> None:
+    arguments = ["score", str(recording), "--time", "time", "--values", "pressure", "--out", str(tmp_path / "out.csv")]
+    assert "No row was judged" in run.invoke(app, [*arguments, "--warmup", "150"]).output
+    assert "No row was judged" not in run.invoke(app, [*arguments, "--warmup", "149"]).output
+    assert run.invoke(app, [*arguments, "--warmup", "9" * 23]).exit_code == 2
+
+
 def test_a_recording_that_cannot_be_read_writes_nothing(recording: Path, tmp_path: Path) -> None:
     recording.write_text("time,pressure\n0,1\n1,wet\n")
     out = tmp_path / "out.csv"
