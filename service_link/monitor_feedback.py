@@ -62,11 +62,15 @@ def watch_monitors(conn: Connection, now: datetime) -> list[str]:
                 rows += quality
                 # What simulated devices found moves no threshold that real ones are judged by.
                 proposed += [] if is_simulated and (model_id, False) in days else found
-    codes: list[str] = []
     with conn.transaction():
         record_quality(conn, rows, now)
+    with conn.transaction():
         attach_backtests(conn, MACHINE, now)
-        for profile, monitor, threshold, basis in proposed:
+    codes: list[str] = []
+    for profile, monitor, threshold, basis in proposed:
+        # Each in a transaction of its own: who holds the head of the audit must not wait for a row of somebody who
+        # waits for that head.
+        with conn.transaction():
             code = propose_threshold(conn, MACHINE, profile, monitor, threshold, basis, now)
             if code is not None:
                 ask_for_backtest(conn, code, make_backtest_request(profile, monitor, threshold, now), MACHINE.name, now)

@@ -164,9 +164,10 @@ def ask_for_backtest(conn: Connection, code: str, request: Mapping[str, Any], by
     return job
 
 
+# Locked before the first of them goes into the audit, whose head stays locked from then on.
 LOAD_DONE = """
     SELECT t.code, j.result FROM threshold_proposal t JOIN model_job j ON j.id = t.backtest_job_id
-    WHERE t.state = 'PROPOSED' AND j.state = 'DONE' ORDER BY t.id
+    WHERE t.state = 'PROPOSED' AND j.state = 'DONE' ORDER BY t.id FOR UPDATE OF t
 """
 
 

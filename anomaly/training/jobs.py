@@ -18,7 +18,7 @@ from domain.profile_json import profile_from_json, profile_to_json
 from store.history import HistoryLevel
 from store.model_jobs import ModelJob, finish_job, note_progress
 from store.models import NewModel, load_scoring_models, record_model
-from store.pool import Connection, transaction
+from store.pool import DATABASE_GONE, Connection, transaction
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,9 @@ def run_job(conn: Connection, job: ModelJob, tell: Tell) -> str | None:
     except ForewarnError as error:
         finish_job(conn, job.id, error=str(error))
         return str(error)
-    except (ArithmeticError, LookupError, ValueError, TypeError, AssertionError) as error:
+    except DATABASE_GONE:
+        raise
+    except Exception as error:
         log.exception("job %d failed", job.id)
         finish_job(conn, job.id, error=f"{type(error).__name__}: {error}")
         return f"{type(error).__name__}: {error}"

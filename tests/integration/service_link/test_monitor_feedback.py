@@ -21,7 +21,7 @@ from service_link.monitor_feedback import find_precision, watch_monitors
 from store.audit import verify_chain
 from store.monitor_quality import MonitorQuality, load_quality
 from store.pool import open_connection
-from store.profiles import load_profile, record_profile
+from store.profiles import Applied, load_profile, record_profile
 from store.readings import ReadingColumns, ensure_partitions, find_days, record_new_readings
 from store.rollup_refresh import refresh_rollups
 from store.threshold_proposals import (
@@ -196,6 +196,27 @@ def test_two_decisions_on_profiles_at_once_are_taken_one_after_the_other(world: 
     assert after is not None
     assert (decided[0].made_version, after.version) == (4, 4)
     assert [m.raise_at for m in after.monitors] == [proposal.proposed_raise_at, 9]
+
+
+def test_the_watch_waits_for_a_profile_without_holding_the_audit(world: World, database: Database) -> None:
+    """Somebody who has the profile and comes to the audit last would else wait for it for ever, and it for him."""
+    watch_monitors(world.conn, world.now)
+    for prefix in ("P", "L"):
+        for n, peak in enumerate((1.1, 1.2, 1.3)):
+            close(world, f"{prefix}-{n}", "FALSE_ALARM", peak)
+        close(world, f"{prefix}-3", "CONFIRMED", 2.3)
+    newest = world.rows("SELECT key FROM device_model ORDER BY id DESC LIMIT 1")[0]["key"]
+    profile = load_profile(world.conn, newest)
+    assert profile is not None
+    proposed: list[str] = []
+    watch = threading.Thread(target=lambda: proposed.extend(watch_monitors(world.conn, world.now)))
+    with open_connection(database.url, application="first") as first:
+        first.execute("SELECT FROM device_model WHERE key = %s FOR UPDATE", (newest,))
+        watch.start()
+        wait_until(lambda: first.execute(COUNT_WAITING).fetchone() == (1,), what="the watch to wait for the profile")
+        assert record_profile(first, replace(profile, version=3, monitors=(LIMIT,)), "test") is Applied.NEW
+    watch.join()
+    assert len(proposed) == 2
 
 
 def test_simulated_outcomes_move_no_threshold_of_real_devices(world: World) -> None:
