@@ -12,8 +12,8 @@ The statistic is that of a MEWMA chart: the rows in units of that straying, expo
 Mahalanobis distance per sensor; the score is its multiple of the largest healthy one. Where a quicker average runs far
 ahead of the slow one, the slow one jumps to it: a large fault, and its end, need not wait for the smoothing. Within
 the healthy distance the means follow what drifts, slowly; beyond it they stand still, until `relearn`, or until the
-unit has been beyond for a whole day. A sensor that is missing is replaced by its conditional mean given the others;
-one that was mostly missing during warm-up is left out.
+unit has been beyond for `settled_s`, a whole day. A sensor that is missing is replaced by its conditional mean given
+the others; one that was mostly missing during warm-up is left out.
 
 Sources: Lowry et al. 1992 (MEWMA); Allan 1966 (variance of block means against drift); Capizzi and Masarotto 2003
 (adaptive EWMA); Ledoit and Wolf 2004 (shrinkage to a scaled identity); Mason, Young and Tracy 1997 (contribution of
@@ -136,11 +136,12 @@ class MultivariateDetector(Detector):
     far_us: Ints
     restarted: Bools
 
-    def __init__(self, width: int = 8) -> None:
+    def __init__(self, width: int = 8, settled_s: float = SETTLED_S) -> None:
         if not 1 <= width <= 32:
             raise ValueError(f"{width} channels")
         super().__init__(state_fields(width))
         self.width = width
+        self.settled_us = round(settled_s * 1e6)
         self.prior: MultivariateDetector | None = None  # baselines of the fleet, for units that have none of their own
         self._bits = np.uint32(1) << np.arange(width, dtype=np.uint32)
 
@@ -175,6 +176,10 @@ class MultivariateDetector(Detector):
             self.prior = MultivariateDetector(self.width)
             self.prior._grow(self.size)
         return self.prior
+
+    def is_judged_by_prior(self, unit: int) -> bool:
+        """Whether the baseline of the fleet speaks for this unit, which has none of its own yet."""
+        return self.prior is not None and bool(self.prior.rows_seen[unit] > 0)
 
     def relearn(self, slot: Ints) -> None:
         """See `Detector.relearn`; the units also forget the values that still stood for their sensors."""
@@ -282,7 +287,7 @@ class MultivariateDetector(Detector):
         far = score > 1.0
         since = np.where(far & (self.far_us[unit] != NEVER), self.far_us[unit], at_us)
         self.far_us[unit] = np.where(far, since, NEVER)
-        settled = far & (at_us - since >= np.int64(SETTLED_S * 1e6))
+        settled = far & (at_us - since >= self.settled_us)
         if settled.any():
             self._warm_up_again(unit[settled])
         return UnitScores(unit, reading, at_us, score)
@@ -408,7 +413,7 @@ class MultivariateDetector(Detector):
 
     def find_contributions(self, unit: int) -> list[Contribution]:
         """What each active channel has in the unit's distance now, largest share first."""
-        if self.prior is not None and self.prior.rows_seen[unit] > 0:
+        if self.prior is not None and self.is_judged_by_prior(unit):
             return self.prior.find_contributions(unit)
         one = np.array([unit], dtype=np.int64)
         smoothed = self._of("smoothed")[one]

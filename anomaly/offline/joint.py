@@ -12,7 +12,8 @@ from math import log10
 
 import numpy as np
 
-from anomaly.breach_rules import BreachRules, SlotRule
+from anomaly.breach_rules import BreachRules
+from anomaly.breach_state import SlotRule
 from anomaly.detectors.contract import Floats, Ints, SlotSettings
 from anomaly.detectors.multivariate import Contribution, MultivariateDetector
 from anomaly.offline.contract import ScoredTable
@@ -29,6 +30,7 @@ CLEAR_AT = 0.9
 CLEAR_SHARE = 0.6  # of the peak
 ROWS_BEYOND = 6
 CLEAR_ROWS = 3
+SETTLED_WARMUPS = 2.0  # beyond for twice as long as what was healthy, without a break: it works differently now
 SHOWN_CONTRIBUTIONS = 5
 MOST_SCORE = 300.0
 ROWS_AT_ONCE = 2_000
@@ -104,7 +106,7 @@ def _iterate_judgements(units: list[list[int]], clock: Ints, values: Floats, fir
     if not units:
         return
     width = max(len(unit) for unit in units)
-    detector = MultivariateDetector(width)
+    detector = MultivariateDetector(width, settled_s=SETTLED_WARMUPS * first)
     detector.add_units([[_describe_channel(values[:first, c], first) for c in unit] for unit in units])
     column = np.array([c for unit in units for c in unit], dtype=np.int64)
     slot = np.array([u * width + k for u, unit in enumerate(units) for k in range(len(unit))], dtype=np.int64)

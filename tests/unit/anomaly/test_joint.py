@@ -5,7 +5,7 @@ import pytest
 
 from anomaly.detectors.contract import Floats, Ints
 from anomaly.offline.contract import ScoredTable
-from anomaly.offline.joint import score_joint
+from anomaly.offline.joint import SETTLED_WARMUPS, score_joint
 
 SECOND_US = 1_000_000
 WARMUP = 150
@@ -128,3 +128,23 @@ def test_without_a_warm_up_the_first_400_rows_are_one_and_a_short_table_never_sp
     assert set(table.state[:400]) == {"warming"}
     assert table.state[400] != "warming"
     assert set(_score(_table(rows=390), warmup=None).state) == {"warming"}
+
+
+def test_a_level_that_moved_for_good_is_one_alarm_that_ends_and_the_next_fault_is_found() -> None:
+    moved, later = 300, 1_000
+    values = _table(rows=1_200, size=0.0)
+    values[moved:, 1] += 6.0
+    values[later : later + 60, 2] += 6.0
+    raised, cleared, again, ended = _flips(_score(values))
+    assert moved <= raised < moved + 20
+    assert cleared <= raised + (SETTLED_WARMUPS + 1) * WARMUP + 20  # what it waits for, and a new warm-up
+    assert later <= again < later + 20
+    assert ended < later + 100
+
+
+def test_a_fault_shorter_than_that_is_one_alarm_to_its_end() -> None:
+    values = _table(rows=900, size=0.0)
+    values[300:580, 1] += 6.0  # not quite two warm-ups
+    raised, cleared = _flips(_score(values))
+    assert 300 <= raised < 320
+    assert 580 <= cleared < 600
