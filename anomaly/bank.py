@@ -76,6 +76,7 @@ class Bank:
     baselines: Baselines = field(default_factory=Baselines)  # by rules slot; none where the detector does not learn
     failed: dict[int, str] = field(default_factory=dict)  # rules slots that their detector raised on, and how
     is_failed: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    seeded: dict[int, tuple[int, str]] = field(default_factory=dict)  # rules slots that began with a prior: id and code
 
     def __post_init__(self) -> None:
         self.is_failed = np.zeros(len(self.slots), dtype=np.bool_)
@@ -86,6 +87,16 @@ class Bank:
         """Judges this rules slot no more."""
         self.failed[number] = reason
         self.is_failed[number] = True
+        self.seeded.pop(number, None)
+
+    def find_prior(self, number: int) -> tuple[int, str] | None:
+        """Id and code of the model record from whose prior the baseline of this rules slot comes; None: from none."""
+        detector = self.detector
+        if isinstance(detector, MultivariateDetector) and (
+            detector.prior is None or detector.prior.rows_seen[number] == 0
+        ):
+            return None  # its own baseline speaks, and holds nothing of the prior
+        return self.seeded.get(number)
 
     def find_rules_slots(self, slot: Ints) -> Ints:
         """The rules slots that these slots of the detector belong to."""

@@ -64,6 +64,7 @@ def build_evidence(
         ],
         "monitor": asdict(monitor),
         "detector": {"rule": monitor.rule.value, "version": bank.detector.VERSION if bank is not None else 1},
+        "prior": transition.params.get("prior"),  # the model record that the baseline began with
         "first_seen": transition.first_seen.isoformat(),
         "at": transition.at.isoformat(),
         "received_at": transition.received_at.isoformat(),

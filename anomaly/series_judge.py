@@ -155,6 +155,8 @@ class SeriesJudge:
             bank.detector.relearn(bank.find_detector_slots(begun[~after_work]))
         if after_work.any():
             bank.detector.begin_anew(bank.find_detector_slots(begun[after_work]))
+            for number in begun[after_work].tolist():
+                bank.seeded.pop(number, None)
         bank.rules.reset(begun)
 
     def _end_breach(

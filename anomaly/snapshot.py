@@ -55,6 +55,12 @@ def scorer_to_bytes(scorer: ShardScorer) -> bytes:
             for s in (scorer.banks[rule].slots[number],)
         ],
         "work_orders": [[device, code] for device, code in sorted(scorer.work_orders.items())],
+        "seeded": [
+            [rule.value, s.device.id, s.series_ids[0], _name_of(s), *record]
+            for rule, bank in scorer.banks.items()
+            for number, record in sorted(bank.seeded.items())
+            for s in (bank.slots[number],)
+        ],
         "failed": [
             [rule.value, s.device.id, s.series_ids[0], _name_of(s), s.profile.version, reason]
             for rule, bank in scorer.banks.items()
@@ -125,6 +131,7 @@ def adopt_bytes(scorer: ShardScorer, payload: bytes) -> None:
         if (rule.value, s.device.id, s.series_ids[0], _name_of(s)) in doubted
     }
     _adopt_failed(scorer, rest.get("failed", []))
+    _adopt_seeded(scorer, rest.get("seeded", []))
     scorer.count_open()
     _, own, saved_at = np.intersect1d(scorer.series_ids, arrays["series/id"], return_indices=True)
     scorer.last_received_us[own] = arrays["series/last_received_us"][saved_at]
@@ -144,6 +151,16 @@ def _adopt_failed(scorer: ShardScorer, failed: list[list[Any]]) -> None:
             reason = why.get((rule.value, s.device.id, s.series_ids[0], _name_of(s), s.profile.version))
             if reason is not None:
                 bank.give_up(number, reason)
+
+
+def _adopt_seeded(scorer: ShardScorer, seeded: list[list[Any]]) -> None:
+    """Which model record a state began with belongs to the state."""
+    records = {tuple(key): (int(record_id), str(code)) for *key, record_id, code in seeded}
+    for rule, bank in scorer.banks.items():
+        found = (
+            (n, records.get((rule.value, s.device.id, s.series_ids[0], _name_of(s)))) for n, s in enumerate(bank.slots)
+        )
+        bank.seeded = {n: record for n, record in found if record is not None} if records else {}
 
 
 def _parts_of(scorer: ShardScorer, rule: MonitorRule, bank: Bank) -> dict[str, SlotArrays]:

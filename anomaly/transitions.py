@@ -68,6 +68,9 @@ def describe_transition(
         params |= describe_ticket(slot, found.first_seen_us) | find_sureness(bank, found)
         if monitor.rule is not MonitorRule.FORECAST:
             params |= find_forecast(forecasts, found.at_us)
+    prior = bank.find_prior(found.slot)
+    if prior is not None and found.kind is TransitionKind.RAISED:
+        params["prior"] = {"id": prior[0], "code": prior[1]}
     sign = orientation(monitor)
     return BreachTransition(
         breach_id=breach_id_of(slot.device.id, monitor.key, slot.breach_series_id, found.first_seen_us),

@@ -177,10 +177,6 @@ class MultivariateDetector(Detector):
             self.prior._grow(self.size)
         return self.prior
 
-    def is_judged_by_prior(self, unit: int) -> bool:
-        """Whether the baseline of the fleet speaks for this unit, which has none of its own yet."""
-        return self.prior is not None and bool(self.prior.rows_seen[unit] > 0)
-
     def relearn(self, slot: Ints) -> None:
         """See `Detector.relearn`; the units also forget the values that still stood for their sensors."""
         self.reset(slot)
@@ -413,7 +409,7 @@ class MultivariateDetector(Detector):
 
     def find_contributions(self, unit: int) -> list[Contribution]:
         """What each active channel has in the unit's distance now, largest share first."""
-        if self.prior is not None and self.is_judged_by_prior(unit):
+        if self.prior is not None and self.prior.rows_seen[unit] > 0:
             return self.prior.find_contributions(unit)
         one = np.array([unit], dtype=np.int64)
         smoothed = self._of("smoothed")[one]

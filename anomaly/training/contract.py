@@ -39,6 +39,7 @@ class FleetPrior:
     firmware: str  # "": whatever a device runs
     parts: tuple[PriorPart, ...]
     record_id: int = 0  # of the model record; 0: of none
+    code: str = ""  # of the same
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anomaly.shadow import Challenger
 from anomaly.training.contract import FleetPrior
@@ -46,7 +46,8 @@ def find_priors(models: Sequence[LiveModel]) -> tuple[FleetPrior, ...]:
         if m.kind != ModelKind.FLEET_PRIOR:
             continue
         try:
-            priors.append(decode_prior(m.model, m.firmware, m.arrays, m.description, m.id))
+            prior = decode_prior(m.model, m.firmware, m.arrays, m.description, m.id)
+            priors.append(replace(prior, code=m.code))
         except (KeyError, ValueError):
             log.exception("model %s cannot be read", m.code)
     return tuple(priors)

@@ -20,6 +20,7 @@ def seed_scorer(scorer: ShardScorer, priors: Sequence[FleetPrior]) -> int:
     A device's firmware is what its reports said last, else what the registry said.
     """
     scopes = {(p.model, p.firmware): {(part.rule, part.key, part.version): part for part in p.parts} for p in priors}
+    records = {id(part): (p.record_id, p.code) for p in priors for part in p.parts}
     seeded = 0
     for rule, pooling in POOLINGS.items():
         bank = scorer.banks[rule]
@@ -32,6 +33,7 @@ def seed_scorer(scorer: ShardScorer, priors: Sequence[FleetPrior]) -> int:
             key = (rule, find_key(slot), bank.detector.VERSION)
             own, everybody = (scopes.get((slot.device.model, scope), {}) for scope in (firmware, ""))
             part = own.get(key) or everybody.get(key)
+            bank.seeded.pop(number, None)
             if part is None:
                 without.append(number)
             else:
@@ -49,4 +51,5 @@ def seed_scorer(scorer: ShardScorer, priors: Sequence[FleetPrior]) -> int:
                 pooling.clear(bank, slots)
             else:
                 seeded += len(numbers)
+                bank.seeded |= dict.fromkeys(numbers, records[name])
     return seeded

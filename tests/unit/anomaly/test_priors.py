@@ -8,14 +8,16 @@ import pytest
 from anomaly.bank import WatchedDevice
 from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.multivariate import MultivariateDetector
+from anomaly.evidence import build_evidence
 from anomaly.shard_output import ShardOutput
 from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, scorer_to_bytes
 from anomaly.training.contract import FleetPrior
 from anomaly.training.pool import StateCollector, pool_fleet
 from anomaly.training.seeding import seed_scorer
+from domain.breach import TransitionKind
 from domain.profile import MonitorRule
-from domain.report import FirmwareReport, FirmwareState
+from domain.report import FirmwareReport, FirmwareState, WorkReport
 from store.blocks import BlockColumns
 from tests.unit.anomaly.fleet_of_one import PROFILE, SECOND, START
 
@@ -241,3 +243,39 @@ def test_a_constant_sensor_says_nothing_of_the_fleet() -> None:
     block = _make_readings(devices, range(150), 1)
     scorer.score(BlockColumns(block.series_id, block.observed_us, np.full(len(block), 3.0), block.flags), [], START)
     assert not any(p.rule is MonitorRule.ADAPTIVE for p in pool_fleet(scorer, "M-1").parts)
+
+
+def test_a_breach_names_the_model_that_its_baseline_began_with_until_the_baseline_is_its_own() -> None:
+    scorer = _start([replace(PRIOR, record_id=7, code="FP-7")])
+    restarted = ShardScorer(list(scorer.devices.values()), {"M-1": PROFILE})
+    adopt_bytes(restarted, scorer_to_bytes(scorer))
+    first = {t.monitor: t for t in _run(restarted, range(5), shift=40.0).transitions}
+    assert first["unusual"].params["prior"] == {"id": 7, "code": "FP-7"}
+    assert first["joint"].params["prior"] == {"id": 7, "code": "FP-7"}
+    bank = scorer.banks[MonitorRule.ADAPTIVE]
+    slot = next(s for s in bank.slots if s.monitor.key == "unusual")
+    evidence = build_evidence(first["unusual"], slot, bank, "1.0", {})
+    assert evidence.body["prior"] == {"id": 7, "code": "FP-7"}
+
+    warm = _start([replace(PRIOR, record_id=7, code="FP-7")])
+    assert _run(warm, range(150)).transitions == []
+    later = {t.monitor: t for t in _run(warm, range(150, 240), shift=40.0).transitions}
+    assert "prior" in later["unusual"].params, "its modes were the fleet's"
+    assert "prior" not in later["joint"].params, "a unit that is warm has a baseline of its own"
+
+    worked = _start([replace(PRIOR, record_id=7, code="FP-7")])
+    _run(worked, range(10))
+    worked.score(
+        _make_readings(_make_devices([NEW]), range(11, 12), 3),
+        [WorkReport(NEW, START + 10 * SECOND, START, "WO-1")],
+        START,
+    )
+    assert worked.banks[MonitorRule.ADAPTIVE].seeded == {}
+
+
+def test_a_breach_of_a_device_without_a_prior_names_none() -> None:
+    scorer = _start([])
+    _run(scorer, range(150))
+    raised = [t for t in _run(scorer, range(150, 240), shift=40.0).transitions if t.kind is TransitionKind.RAISED]
+    assert raised
+    assert not any("prior" in t.params for t in raised)
