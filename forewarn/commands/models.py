@@ -252,6 +252,9 @@ def _find_actor(user: str, what: str) -> tuple[Actor, Signature | None]:
     if account is None or account.status != "ACTIVE" or not matches_password(known, password):
         say("The name or the password is wrong.")
         raise typer.Exit(ExitCode.FAILED)
+    if account.must_change_password:
+        say(f"{user} has a password that somebody else set: it signs nothing until it is changed at a sign-in.")
+        raise typer.Exit(ExitCode.FAILED)
     if MODEL_PERMISSION not in find_permissions(account.roles):
         say(f"{user} lacks {MODEL_PERMISSION}: only an engineer may {what}.")
         raise typer.Exit(ExitCode.FAILED)

@@ -53,10 +53,10 @@ def forewarn(
         ],
     )
     with open_connection(database.url, application="test") as conn:
-        for name, role in (("one", "engineer"), ("two", "engineer"), ("three", "technician")):
+        for name, role in (("one", "engineer"), ("two", "engineer"), ("three", "technician"), ("new", "engineer")):
             record_user(
                 conn, name=name, full_name=name.title(), password_hash=hash_password(PASSWORD), roles=[role],
-                must_change_password=False,
+                must_change_password=name == "new",
             )  # fmt: skip
 
     def run(*arguments: str, password: str = PASSWORD) -> Answer:
@@ -87,10 +87,14 @@ def test_from_training_to_live_by_two_engineers_and_back(forewarn: Run) -> None:
     tested = forewarn("models", "backtest", code, "--json")
     assert tested.code == 0, tested.err
     assert json.loads(tested.out)["device_days"] == 4
+    late = forewarn("models", "backtest", code, "--settle-days", "7")
+    assert "Nothing was compared" in late.err
+    assert forewarn("models", "backtest", code, "--settle-days", "1e12").code == 2
 
     assert "person_needed" in forewarn("models", "activate", code).err
     assert "password is wrong" in forewarn("models", "activate", code, "--as", "one", password="guess").err
     assert "only an engineer" in forewarn("models", "activate", code, "--as", "three").err
+    assert "somebody else set" in forewarn("models", "activate", code, "--as", "new").err
     asked = forewarn("models", "activate", code, "--as", "one")
     assert (asked.code, "another engineer approves" in asked.err) == (0, True)
     assert "second_person" in forewarn("models", "activate", code, "--as", "one").err
