@@ -6,7 +6,7 @@ decimals, names carry both languages, so that a sentence can be rendered long af
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from string import Formatter
 from typing import Any
 
@@ -253,7 +253,11 @@ def _say_known(param: Any, language: str, zone: tzinfo) -> str:
 
 def _say_instant(at: datetime, zone: tzinfo) -> str:
     local = at.astimezone(zone)
-    return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
+    # The offset and not the zone's letters, as everywhere on the page: CST is Shanghai's and Chicago's.
+    minutes = round((local.utcoffset() or timedelta()).total_seconds() / 60.0)
+    hours, rest = divmod(abs(minutes), 60)
+    offset = f"{'-' if minutes < 0 else '+'}{hours}{f':{rest:02d}' if rest else ''}" if minutes else ""
+    return f"{local:%Y-%m-%d %H:%M} UTC{offset}"
 
 
 def _say_interval(low_s: float, high_s: float | None, language: str) -> str:

@@ -12,7 +12,7 @@ from domain.sentences import LANGUAGES, fill, render
 # What a ticket adds to what is wrong: how sure, since when, which part, and what comes of doing nothing.
 CLAUSES: dict[str, dict[str, str]] = {
     "since": {"en": "since {since}", "zh": "始于 {since}"},
-    "measured": {"en": "this was measured, not inferred", "zh": "此为实测，并非推断"},
+    "measured": {"en": "measured, not inferred", "zh": "实测，非推断"},
     "reported": {"en": "the device says so itself", "zh": "由设备自身上报"},
     "unseen": {"en": "beyond anything seen in healthy operation", "zh": "超出健康运行期间的任何记录"},
     "trend": {

@@ -393,7 +393,7 @@ def test_an_order_says_in_one_sentence_what_is_wrong_in_its_events_too(staff: St
     part = {"part": {"en": "Drive", "zh": "驱动"}, "sure": {"kind": "measured"}}
     staff.world.decide("SN-1", params=part)
     (event,) = staff.world.rows("SELECT body -> 'data' AS data FROM outbox WHERE type = 'workorder.opened'")
-    assert "this was measured, not inferred; suspected part: Drive." in event["data"]["summary"]["en"]
+    assert "measured, not inferred; suspected part: Drive." in event["data"]["summary"]["en"]
     assert event["data"]["summary"]["zh"].endswith("疑似部件：驱动。")
 
 

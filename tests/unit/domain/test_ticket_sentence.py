@@ -28,12 +28,12 @@ PARAMS: dict[str, Any] = BEFORE | {
 
 def test_the_sentence_of_a_ticket() -> None:
     assert render_ticket("limit_high", PARAMS, "en") == (
-        "Motor current of SN-0017 rose to 1.9 A, above its limit of 1.8 A, for 3 minutes; this was measured, not "
+        "Motor current of SN-0017 rose to 1.9 A, above its limit of 1.8 A, for 3 minutes; measured, not "
         "inferred; since 2026-03-02 08:13 UTC; suspected part: Drive unit (PN 200-0110); if nothing is done: the pump "
         "stops."
     )
     assert render_ticket("limit_high", PARAMS, "zh", ZoneInfo("Asia/Shanghai")) == (
-        "SN-0017 的电机电流升至 1.9 A，高于上限 1.8 A，持续 3 分钟；此为实测，并非推断；始于 2026-03-02 16:13 CST；"
+        "SN-0017 的电机电流升至 1.9 A，高于上限 1.8 A，持续 3 分钟；实测，非推断；始于 2026-03-02 16:13 UTC+8；"
         "疑似部件：驱动组件（PN 200-0110）；若不处理：输液泵停止。"
     )
 
@@ -63,7 +63,7 @@ def test_a_forecast_says_its_own_time() -> None:
         ({"sure": {"kind": "odds", "log10": 400.0}}, "about once in 1,000,000,000 readings"),
         ({"precision": {"useful": 11, "orders": 12}}, "very likely true (92 %: 11 of 12 earlier orders"),
         ({"precision": {"useful": 1, "orders": 8}}, "doubtful (12 %: 1 of 8 earlier orders"),
-        ({"precision": {"useful": 4, "orders": 4}}, "this was measured"),
+        ({"precision": {"useful": 4, "orders": 4}}, "; measured, not inferred;"),
     ],
 )
 def test_how_sure_is_a_word_and_a_number(more: dict[str, Any], said: str) -> None:
