@@ -202,11 +202,11 @@ class BreachRules(SlotArrays):
         self.quiet_until[gone] = at_us[cleared] + limits.refractory[rule[cleared]]
         self.is_open[gone] = False
         idle = ~self.is_open[slot] & (cleared | (e.ring[place] == 0))
-        e.forget(place[idle])
         still_far = cleared & (share > 0.0) & (score > clear_at)
         e.armed_at[place[still_far]] = REARM_FACTOR * score[still_far]
         busy = ~idle | (e.armed_at[place] > -np.inf)
         self.busy[slot] = busy
+        e.forget(place[idle & busy])
         self._end_episodes(slot[~busy])
         return out
 

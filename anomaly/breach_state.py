@@ -132,6 +132,8 @@ class Episodes(SlotArrays):
 
     def forget(self, place: Ints) -> None:
         """Ends the episodes of these places; from where on they are raised again stays known."""
+        if place.shape[0] == 0:
+            return
         armed_at = self.armed_at[place]
         self.reset(place)
         self.armed_at[place] = armed_at
