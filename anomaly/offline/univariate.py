@@ -13,7 +13,7 @@ import numpy as np
 from anomaly.breach_rules import BreachRules
 from anomaly.breach_state import SlotRule
 from anomaly.detectors.contract import Floats, Ints, SlotSettings
-from anomaly.detectors.novelty.detector import PARTS, NoveltyDetector
+from anomaly.detectors.novelty.detector import PARTS, WARMUP, NoveltyDetector
 from anomaly.offline.contract import ScoredTable
 from domain.breach import TransitionKind
 
@@ -47,9 +47,12 @@ class News:
 
 
 def score_univariate(columns: Sequence[str], at_us: Ints, values: Floats, warmup: int | None) -> ScoredTable:
-    """See `TableScorer`: news of one column, an alarm where it is rarer than one reading in a thousand."""
+    """See `TableScorer`: news of one column, an alarm where it is rarer than one reading in a thousand.
+
+    What the warm-up had counts as told, so a longer one never makes an alarm of what is no news without it.
+    """
     detector = NoveltyDetector()
-    detector.add_slots([SlotSettings(warmup=warmup or 0)])
+    detector.add_slots([SlotSettings(warmup=min(warmup or WARMUP, WARMUP))])
     rules = BreachRules()
     rules.add_slots([SlotRule(raise_at=RAISE_AT, clear_at=CLEAR_AT, refractory_s=REFRACTORY_S)])
     news = News()
@@ -59,13 +62,14 @@ def score_univariate(columns: Sequence[str], at_us: Ints, values: Floats, warmup
     state = np.full(rows, "held", dtype=np.object_)
     owner = np.full(rows, "", dtype=np.object_)
     contributions: list[tuple[tuple[str, float], ...]] = [()] * rows
-    least = int(detector.warmup[0])
+    least = warmup or WARMUP
     is_open = False
     for row in range(rows):
         at = at_us[row : row + 1]
         raw = detector.step(ONLY, at, values[row : row + 1, 0])
-        if np.isfinite(raw[0]):
-            score[row] = news.tell(float(raw[0]))
+        told = news.tell(float(raw[0])) if np.isfinite(raw[0]) else 0.0
+        if np.isfinite(raw[0]) and detector.seen[0] > least:
+            score[row] = told
             for step in rules.judge(ONLY, ONLY, at, score[row : row + 1]):
                 is_open = step.kind is not TransitionKind.CLEARED
             state[row] = "alarm" if is_open else "normal"

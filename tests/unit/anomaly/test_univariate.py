@@ -95,3 +95,13 @@ def test_news_is_what_exceeds_what_was_told_a_moment_ago() -> None:
     # A tenth of what was seen later it is forgotten, and an equal score is news again.
     assert [news.tell(3.0) for _ in range(11)] == [0.0] * 11
     assert news.tell(3.0) == 3.0
+
+
+def test_a_longer_warm_up_only_leaves_out_its_own_rows(scored: ScoredTable) -> None:
+    warm = 600
+    later = _score(*_make_series(), warmup=warm)
+    assert set(later.state[:warm]) == {"warming"}
+    assert not later.score[:warm].any()
+    assert not later.alarm[:warm].any()
+    assert later.score[warm:].tobytes() == scored.score[warm:].tobytes()
+    assert np.array_equal(later.alarm[warm:], scored.alarm[warm:])
