@@ -1,37 +1,29 @@
 """One shard that this process owns: state from the check-point, replay, rounds of scoring, check-points."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from anomaly.bank import MonitorSlot, WatchedDevice
-from anomaly.evidence import build_evidence, find_windows
+from anomaly.bank import WatchedDevice
 from anomaly.isolation import DetectorFailedError, UnscoredMonitor
 from anomaly.presence import OpenBreach
+from anomaly.recording import record_outputs, split_outputs
 from anomaly.shadow import Shadows
 from anomaly.shard_output import ShardOutput
 from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, code_version, scorer_to_bytes
 from anomaly.training.live import NO_MODELS, ScoringModels
 from anomaly.training.seeding import seed_scorer
-from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind
+from domain.breach import BreachKind, Severity
 from domain.clock import to_micros
 from domain.errors import BlockCorruptError
-from domain.firmware import FirmwareChange
 from domain.profile import Profile
 from store.blocks import StoredBlock, decode_block, delete_blocks, load_blocks, record_consumed
-from store.breaches import (
-    load_active_breaches,
-    load_raw_windows,
-    record_evidence,
-    record_transitions,
-)
+from store.breaches import load_active_breaches
 from store.checkpoints import Checkpoint, load_checkpoint, record_checkpoint
-from store.firmware import load_firmware_changes, load_main_firmware
 from store.pool import Connection, transaction
 from store.readings import UNSTORABLE
 from store.registry import Registry
-from store.scores import MinuteScore, record_scores
 from store.shadows import load_shadow_checkpoints, record_shadow_checkpoints, record_shadow_counts
 from store.unscored import replace_unscored
 
@@ -194,7 +186,7 @@ class OwnedShard:
         out = self.scorer.tick(to_micros(now), to_micros(watching_since))
         if out.transitions:
             with transaction(conn):
-                self._record(conn, [out])
+                record_outputs(conn, self.scorer, [out])
 
     def save(self, conn: Connection) -> None:
         """Writes a check-point at the present position and removes the blocks that it makes superfluous.
@@ -242,63 +234,15 @@ class OwnedShard:
         in the log and counted. One value that cannot be stored must not stop the scoring of a shard."""
         try:
             with transaction(conn):
-                self._record(conn, outputs)
+                record_outputs(conn, self.scorer, outputs)
         except UNSTORABLE:
             for part in split_outputs(outputs):
                 try:
                     with transaction(conn):
-                        self._record(conn, [part])
+                        record_outputs(conn, self.scorer, [part])
                 except UNSTORABLE:
                     log.exception("shard %d: the database refuses %r", self.shard, part)
                     self.unstorable += 1
-
-    def _record(self, conn: Connection, outputs: Sequence[ShardOutput]) -> None:
-        transitions = [t for out in outputs for t in out.transitions]
-        if transitions:
-            record_transitions(conn, transitions)
-            self._freeze_evidence(conn, [t for t in transitions if t.kind is TransitionKind.RAISED])
-        record_scores(
-            conn,
-            [
-                MinuteScore(series, minute, detector, largest, mean, n)
-                for out in outputs
-                for m in out.minutes
-                for series, minute, detector, largest, mean, n in zip(
-                    m.series_id.tolist(),
-                    m.minutes.minute_us.tolist(),
-                    m.detector.tolist(),
-                    m.minutes.max_score.tolist(),
-                    m.minutes.mean_score.tolist(),
-                    m.minutes.n.tolist(),
-                    strict=True,
-                )
-            ],
-        )
-
-    def _freeze_evidence(self, conn: Connection, raised: Sequence[BreachTransition]) -> None:
-        known = [(t, slot) for t in raised if (slot := self.scorer.find_slot(t.device_id, t.series_id, t.monitor))]
-        windows = load_raw_windows(conn, [w for t, slot in known for w in find_windows(t, slot)])
-        firmware = load_main_firmware(conn, sorted({(t.device_id, t.first_seen) for t in raised}))
-        changes = {t.breach_id: self._find_changes(conn, t, slot) for t, slot in known}
-        record_evidence(
-            conn,
-            [
-                build_evidence(
-                    t,
-                    slot,
-                    self.scorer.banks.get(slot.monitor.rule),
-                    firmware[t.device_id, t.first_seen] or slot.device.firmware,
-                    {i: windows[t.breach_id, i] for i in slot.series_ids},
-                    changes[t.breach_id],
-                )
-                for t, slot in known
-            ],
-        )
-
-    def _find_changes(self, conn: Connection, t: BreachTransition, slot: MonitorSlot) -> list[FirmwareChange]:
-        """What is marked in the evidence: changes of firmware within its window."""
-        windows = find_windows(t, slot)
-        return load_firmware_changes(conn, t.device_id, windows[0].since, windows[0].until) if windows else []
 
     def _adopt_open(self, conn: Connection) -> None:
         breaches = [
@@ -321,14 +265,7 @@ class OwnedShard:
         out = self.scorer.adopt_open(breaches, self._decommissioned)
         if out.transitions:
             with transaction(conn):
-                self._record(conn, [out])
-
-
-def split_outputs(outputs: Sequence[ShardOutput]) -> Iterator[ShardOutput]:
-    """Each transition and each minute's scores as an output of its own, in their order."""
-    for out in outputs:
-        yield from (ShardOutput(transitions=[t]) for t in out.transitions)
-        yield from (ShardOutput(minutes=[m]) for m in out.minutes)
+                record_outputs(conn, self.scorer, [out])
 
 
 def find_watched(registry: Registry, shard: int) -> tuple[list[WatchedDevice], Mapping[str, Profile]]:
