@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MAX_LEVELS = 12
-CAPPED_WEIGHT = 0.6  # of a row whose life is at the cap, where nothing is forecast
+CAPPED_WEIGHT = 0.4  # of a row whose life is at the cap, where nothing is forecast
 HALVINGS = 14
 UNITS_PER_LEVEL = 8  # fewer units make fewer levels: a quantile needs something to stand on
 
