@@ -11,6 +11,7 @@ import psycopg
 
 from anomaly.bank import MonitorSlot, WatchedDevice
 from anomaly.evidence import build_evidence, find_windows
+from anomaly.ticket_params import describe_ticket
 from api.passwords import hash_password
 from domain.audit import Actor
 from domain.breach import BreachTransition, Severity, TransitionKind, breach_id_of
@@ -265,6 +266,8 @@ def raise_breach(
             "peak": quantity(peak, sensor.unit, sensor.decimals),
             "limit": quantity(monitor.raise_at or 0.0, sensor.unit, sensor.decimals),
             "duration": duration(90),
+            "sure": {"kind": "measured"},
+            **describe_ticket(slot, to_micros(first)),
         },
     )
     record_transitions(conn, [transition])
