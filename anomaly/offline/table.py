@@ -34,7 +34,7 @@ MICROSECOND = timedelta(microseconds=1)
 UNITS_FROM = ((1e17, 1e-3), (1e14, 1.0), (1e11, 1e3), (1e8, 1e6))
 STEP_US = 1e6
 FURTHEST_US = 2**62
-LARGEST = 1e100  # of a value: its square, times what it is divided by, is a number still
+LARGEST = 1e30  # of a value: what detectors keep in four bytes holds it, and its differences
 COLUMNS_OUT = ("time", "score", "alarm", "state", "detector", "contributions")
 LOOK_ROWS = 500  # of a table without a warm-up, by which the scorer is picked
 COMMAND_VALUES = 3  # a column of at most so many distinct values is a command, not a measurement
