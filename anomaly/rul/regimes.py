@@ -14,7 +14,7 @@ MAX_LEVELS = 12  # a column with more levels is measured
 GAP = 0.03  # of the range: what lies further apart are two levels
 TIGHT = 0.005  # of the range: the spread of a level of a setting
 MAX_AGEING = 0.3  # a setting's rank correlation with the cycle, median over units
-MIN_EXPLAINED = 0.1  # the share of a sensor's variance that settings must explain to matter to it
+MIN_EXPLAINED = 0.3  # the share of a sensor's variance that settings must explain to matter to it
 WORTH = 0.9  # a further setting must leave at most so much of the variance that is not explained yet
 MAX_REGIMES = 12
 MIN_SHARE = 0.005  # of all rows: a rarer regime is none of its own
@@ -66,10 +66,10 @@ def find_settings(values: Floats, cycle: Floats, starts: Ints) -> tuple[int, ...
     """The columns that are set, not measured, found from the data alone.
 
     A setting stands on few levels, each much tighter than the distance between them; it goes back and forth, so neither
-    its level nor what it reads within a level follows the unit's age; and what it is set to explains at least a tenth
-    of the variance of most of the other columns. The column with the most levels comes first, and others only where
-    they tell more ways of working apart and these matter to the sensors. Where no column is like that the device has
-    one way of working.
+    its level nor what it reads within a level follows the unit's age; and what it is set to explains three tenths or
+    more of the variance of most of the other columns. The column with the most levels comes first, and others only
+    where they tell more ways of working apart and these matter to the sensors. Where no column is like that the device
+    has one way of working.
     """
     levels: dict[int, Ints] = {}
     moving = [j for j in range(values.shape[1]) if _is_moving(values[:, j])]
