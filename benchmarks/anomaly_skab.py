@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from anomaly.offline.joint import score_joint
 
 from anomaly.detectors.contract import Bools, Floats, Ints
+from anomaly.offline.joint import score_joint
 from benchmarks.anomaly_skab_figures import Judged, count_rows, find_changes, score_changes
 from domain.clock import to_micros
 
