@@ -1,6 +1,5 @@
 """`forewarn profiles apply|list`."""
 
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -113,10 +112,7 @@ def _apply_bundled(conn: Connection) -> list[dict[str, object]]:
 
 def _check_reason(conn: Connection, profile: Profile, reason: str) -> None:
     devices = count_safety_critical(conn, profile.model)
-    current = load_profile(conn, profile.model)
-    # What is in force already, under whatever number, changes nothing.
-    is_change = current is None or replace(profile, version=current.version) != current
-    if devices and not reason.strip() and is_change:
+    if devices and not reason.strip() and load_profile(conn, profile.model) != profile:
         raise typer.BadParameter(
             f"is missing: {profile.model} is safety-critical and {devices} of its devices are in service. Two "
             "engineers approve a change by `forewarn models propose`; to apply it past them say why",

@@ -62,8 +62,13 @@ def test_page_says_why_it_opened_and_draws_what_shows_it(chromium: Browser, serv
         sign_in(page, "mara", PASSWORD)
         page.goto(f"/work-orders/{service.seeded.orders[0]}")
         expect(page.get_by_text("A breach of severity major or above").first).to_be_visible()
-        expect(page.locator(".sentence").first).to_have_text(
-            "Motor current of INF-74821 rose to 0.6655 A, above its limit of 0.55 A, for 90 seconds."
+        # What is wrong, how sure, since when, which part, and what comes of doing nothing: one sentence.
+        sentence = expect(page.locator(".sentence").first)
+        sentence.to_contain_text(
+            "Motor current of INF-74821 rose to 0.6655 A, above its limit of 0.55 A, for 90 seconds; measured, not"
+        )
+        sentence.to_contain_text(
+            "suspected part: Pump motor and gear (PN 200-3110), or its firmware; if nothing is done:"
         )
         expect(page.locator(".chart[data-drawn]")).to_have_count(1)
         assert count_colours(page) > 3, "the canvas is blank"
