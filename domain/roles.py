@@ -49,6 +49,29 @@ class Permission(StrEnum):
     WORK_ORDER_CLOSE = "work_order.close"  # signed
     WORK_ORDER_REOPEN = "work_order.reopen"
     WORK_ORDER_CANCEL = "work_order.cancel"
+    WORK_ORDER_MERGE = "work_order.merge"  # two orders that turn out to be one
+    WORK_ORDER_ATTACH = "work_order.attach"  # photos, reports, documents
+    TEMPLATE_WRITE = "template.write"  # checklists, versioned
+    CERTIFICATE_WRITE = "certificate.write"  # which technician may work on which model, and until when
+    SLA_POLICY_WRITE = "sla_policy.write"  # response and resolution times, calendars, holidays
+    SLA_WAIVE = "sla.waive"  # ask for a waiver and grant another's: two people
+    PLAN_WRITE = "maintenance_plan.write"
+    PLAN_SKIP = "maintenance_plan.skip"  # ask to leave out an occurrence and grant another's: two people
+    COMPLAINT_READ = "complaint.read"
+    COMPLAINT_WRITE = "complaint.write"
+    VIGILANCE_ASSESS = "vigilance.assess"  # when we became aware, what harm was done, which authorities
+    VIGILANCE_DECIDE = "vigilance.decide"  # whether it is reported; signed, never what one assessed
+    FIELD_ACTION_READ = "field_action.read"
+    FIELD_ACTION_WRITE = "field_action.write"  # draft, scope, notices, items
+    FIELD_ACTION_APPROVE = "field_action.approve"  # two people, signed
+    FIELD_ACTION_WORK = "field_action.work"  # schedule and remedy items, note what customers said
+    FIRMWARE_WRITE = "firmware.write"  # register a version and its hash
+    FIRMWARE_APPROVE = "firmware.approve"  # two people, signed; release and withdraw
+    MASTER_DATA_WRITE = "master_data.write"  # customers, sites, contracts, devices
+    KEY_FIELD_APPROVE = "key_field.approve"  # another's change of serial, UDI or owner
+    KPI_READ = "kpi.read"
+    EXPORT_TAKE = "export.take"  # lists as files; logged and watermarked
+    EXPORT_APPROVE = "export.approve"  # another's export of data that names people
     CAPA_READ = "capa.read"
     CAPA_DECIDE = "capa.decide"  # open or reject a proposal
     CAPA_WORK = "capa.work"  # from OPEN up to VERIFICATION
@@ -76,7 +99,14 @@ _SERVICE_READS = frozenset(
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.TECHNICIAN: _SERVICE_READS
-    | {Permission.CUSTOMER_READ_CONTACTS, Permission.WORK_ORDER_NOTE, Permission.WORK_ORDER_WORK},
+    | {
+        Permission.CUSTOMER_READ_CONTACTS,
+        Permission.WORK_ORDER_NOTE,
+        Permission.WORK_ORDER_WORK,
+        Permission.WORK_ORDER_ATTACH,
+        Permission.FIELD_ACTION_READ,
+        Permission.COMPLAINT_WRITE,
+    },
     Role.DISPATCHER: _SERVICE_READS
     | {
         Permission.CUSTOMER_READ_CONTACTS,
@@ -85,6 +115,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.WORK_ORDER_NOTE,
         Permission.WORK_ORDER_TRIAGE,
         Permission.WORK_ORDER_ASSIGN,
+        Permission.WORK_ORDER_ATTACH,
+        Permission.WORK_ORDER_MERGE,
+        Permission.PLAN_SKIP,
+        Permission.COMPLAINT_READ,
+        Permission.COMPLAINT_WRITE,
+        Permission.FIELD_ACTION_READ,
+        Permission.FIELD_ACTION_WORK,
+        Permission.KPI_READ,
     },
     Role.SERVICE_MANAGER: _SERVICE_READS
     | {
@@ -101,16 +139,62 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.WORK_ORDER_CANCEL,
         Permission.CAPA_READ,
         Permission.REJECTION_READ,
+        Permission.WORK_ORDER_ATTACH,
+        Permission.WORK_ORDER_MERGE,
+        Permission.TEMPLATE_WRITE,
+        Permission.CERTIFICATE_WRITE,
+        Permission.SLA_POLICY_WRITE,
+        Permission.SLA_WAIVE,
+        Permission.PLAN_WRITE,
+        Permission.PLAN_SKIP,
+        Permission.COMPLAINT_READ,
+        Permission.COMPLAINT_WRITE,
+        Permission.FIELD_ACTION_READ,
+        Permission.FIELD_ACTION_WORK,
+        Permission.KPI_READ,
+        Permission.EXPORT_TAKE,
+        Permission.EXPORT_APPROVE,
     },
     Role.QUALITY_ENGINEER: _SERVICE_READS
-    | {Permission.WORK_ORDER_NOTE, Permission.CAPA_READ, Permission.CAPA_WORK, Permission.REJECTION_READ},
-    Role.QUALITY_APPROVER: _SERVICE_READS | {Permission.CAPA_READ, Permission.CAPA_DECIDE, Permission.CAPA_APPROVE},
+    | {
+        Permission.WORK_ORDER_NOTE,
+        Permission.CAPA_READ,
+        Permission.CAPA_WORK,
+        Permission.REJECTION_READ,
+        Permission.WORK_ORDER_ATTACH,
+        Permission.TEMPLATE_WRITE,
+        Permission.COMPLAINT_READ,
+        Permission.COMPLAINT_WRITE,
+        Permission.VIGILANCE_ASSESS,
+        Permission.FIELD_ACTION_READ,
+        Permission.FIELD_ACTION_WRITE,
+        Permission.KPI_READ,
+        Permission.EXPORT_TAKE,
+    },
+    Role.QUALITY_APPROVER: _SERVICE_READS
+    | {
+        Permission.CAPA_READ,
+        Permission.CAPA_DECIDE,
+        Permission.CAPA_APPROVE,
+        Permission.COMPLAINT_READ,
+        Permission.VIGILANCE_DECIDE,
+        Permission.FIELD_ACTION_READ,
+        Permission.FIELD_ACTION_APPROVE,
+        Permission.FIRMWARE_APPROVE,
+        Permission.KPI_READ,
+        Permission.EXPORT_TAKE,
+        Permission.EXPORT_APPROVE,
+    },
     Role.DATA_STEWARD: _SERVICE_READS
     | {
         Permission.CUSTOMER_READ_CONTACTS,
         Permission.DEVICE_REGISTER,
         Permission.REJECTION_READ,
         Permission.REJECTION_REPLAY,
+        Permission.MASTER_DATA_WRITE,
+        Permission.KEY_FIELD_APPROVE,
+        Permission.EXPORT_TAKE,
+        Permission.EXPORT_APPROVE,
     },
     Role.ENGINEER: _SERVICE_READS
     | {
@@ -122,6 +206,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.REJECTION_READ,
         Permission.REJECTION_REPLAY,
         Permission.PROFILE_WRITE,
+        Permission.FIRMWARE_WRITE,
+        Permission.FIELD_ACTION_READ,
     },
     Role.INTEGRATOR: _SERVICE_READS
     | {
@@ -130,8 +216,20 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.WORK_ORDER_NOTE,
         Permission.CAPA_READ,
         Permission.REJECTION_READ,
+        Permission.MASTER_DATA_WRITE,
+        Permission.COMPLAINT_WRITE,
+        Permission.FIELD_ACTION_READ,
     },
-    Role.AUDITOR: _SERVICE_READS | {Permission.CAPA_READ, Permission.REJECTION_READ, Permission.AUDIT_READ},
+    Role.AUDITOR: _SERVICE_READS
+    | {
+        Permission.CAPA_READ,
+        Permission.REJECTION_READ,
+        Permission.AUDIT_READ,
+        Permission.COMPLAINT_READ,
+        Permission.FIELD_ACTION_READ,
+        Permission.KPI_READ,
+        Permission.EXPORT_TAKE,
+    },
     Role.CUSTOMER: frozenset(
         {
             Permission.ACCOUNT_USE,
