@@ -23,6 +23,7 @@ from api.problem_map import find_renderer, map_problems
 from api.public_routes import PUBLIC_ROUTES
 from api.routes import (
     account,
+    approval_requests,
     audit,
     breaches,
     capas,
@@ -66,6 +67,7 @@ ROUTERS = (
     capas.router,
     rejections.router,
     data_quality.router,
+    approval_requests.router,
     audit.router,
     users.router,
     tokens.router,

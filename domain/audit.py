@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 GENESIS = "0" * 64
@@ -62,10 +62,46 @@ class Signature:
     meaning: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedSignature:
+    """A signature as it was given, and whether what was signed is still what the record says."""
+
+    id: int
+    entity_version: int
+    content_sha256: str
+    signer_id: int
+    signer: str  # name of the account
+    printed_name: str
+    meaning: str
+    signed_at: datetime
+    valid: bool
+    invalid_reason: str  # "", content_changed, content_unknown (signed before contents were kept) or record_gone
+    changed_fields: tuple[str, ...]  # of what was signed, where that is known
+
+
+def find_canonical_text(content: Mapping[str, Any]) -> str:
+    """A record's canonical JSON: keys in order, no spaces, instants in UTC. The same for a record that was just made
+    and for the same record read back from the database."""
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_write_value)
+
+
 def find_content_sha256(content: Mapping[str, Any]) -> str:
     """The hex SHA-256 of a record's canonical JSON: what a signature binds to."""
-    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(find_canonical_text(content).encode()).hexdigest()
+
+
+def find_changed_fields(signed: str, content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the fields in which the content differs from the canonical text that was signed, in order."""
+    was, now = json.loads(signed), json.loads(find_canonical_text(content))
+    missing = object()
+    return tuple(name for name in sorted({*was, *now}) if was.get(name, missing) != now.get(name, missing))
+
+
+def _write_value(value: Any) -> str:
+    # As the database gives it back from JSON.
+    if isinstance(value, datetime):
+        return (value if value.tzinfo is None else value.astimezone(UTC)).isoformat()
+    return str(value)
 
 
 def find_event_hash(parts: Sequence[str | None]) -> str:

@@ -72,6 +72,7 @@ class Permission(StrEnum):
     KPI_READ = "kpi.read"
     EXPORT_TAKE = "export.take"  # lists as files; logged and watermarked
     EXPORT_APPROVE = "export.approve"  # another's export of data that names people
+    APPROVAL_REQUEST_READ = "approval_request.read"  # changes that wait for a second person
     CAPA_READ = "capa.read"
     CAPA_DECIDE = "capa.decide"  # open or reject a proposal
     CAPA_WORK = "capa.work"  # from OPEN up to VERIFICATION
@@ -123,6 +124,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.FIELD_ACTION_READ,
         Permission.FIELD_ACTION_WORK,
         Permission.KPI_READ,
+        Permission.APPROVAL_REQUEST_READ,
     },
     Role.SERVICE_MANAGER: _SERVICE_READS
     | {
@@ -154,6 +156,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KPI_READ,
         Permission.EXPORT_TAKE,
         Permission.EXPORT_APPROVE,
+        Permission.APPROVAL_REQUEST_READ,
     },
     Role.QUALITY_ENGINEER: _SERVICE_READS
     | {
@@ -170,6 +173,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.FIELD_ACTION_WRITE,
         Permission.KPI_READ,
         Permission.EXPORT_TAKE,
+        Permission.APPROVAL_REQUEST_READ,
     },
     Role.QUALITY_APPROVER: _SERVICE_READS
     | {
@@ -184,6 +188,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KPI_READ,
         Permission.EXPORT_TAKE,
         Permission.EXPORT_APPROVE,
+        Permission.APPROVAL_REQUEST_READ,
     },
     Role.DATA_STEWARD: _SERVICE_READS
     | {
@@ -195,6 +200,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KEY_FIELD_APPROVE,
         Permission.EXPORT_TAKE,
         Permission.EXPORT_APPROVE,
+        Permission.APPROVAL_REQUEST_READ,
     },
     Role.ENGINEER: _SERVICE_READS
     | {
@@ -229,6 +235,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.FIELD_ACTION_READ,
         Permission.KPI_READ,
         Permission.EXPORT_TAKE,
+        Permission.APPROVAL_REQUEST_READ,
     },
     Role.CUSTOMER: frozenset(
         {

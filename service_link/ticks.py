@@ -5,6 +5,7 @@ from time import monotonic
 
 from service_link.batch_plan import MACHINE
 from service_link.data_quality import judge_devices
+from store.approval_requests import expire_approval_requests
 from store.data_quality import remove_old_quality_days
 from store.pool import Connection
 from store.rejection_groups import fold_rejections, remove_old_groups
@@ -23,9 +24,12 @@ JUDGING_S = 0.2
 
 
 def tick(conn: Connection, now: datetime) -> None:
-    """Ends shelvings, marks quiet orders as ready to verify, and says which clocks run out; each in a transaction."""
+    """Ends shelvings and questions that nobody decided, marks quiet orders as ready to verify, and says which clocks
+    run out; each in a transaction."""
     with conn.transaction():
         expire_shelvings(conn, MACHINE, now)
+    with conn.transaction():
+        expire_approval_requests(conn, MACHINE, now)
     with conn.transaction():
         mend_quiet_orders(conn, MACHINE, now, now - SETTLED)
         record_quiet_orders(conn, MACHINE, now)

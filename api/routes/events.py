@@ -29,6 +29,7 @@ RIGHTS = {
     "capa": Permission.CAPA_READ,
     "breach": Permission.BREACH_READ,
     "device": Permission.DEVICE_READ,
+    "approval_request": Permission.APPROVAL_REQUEST_READ,
 }
 
 

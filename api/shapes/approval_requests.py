@@ -1,0 +1,111 @@
+"""Changes that take two people, and signatures."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from api.shapes.pages import Shape
+from domain.approval_request import ApprovalKind, ApprovalState
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)]
+Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+
+
+class SignatureShape(Shape):
+    """One signature, and whether it still stands for what the record says."""
+
+    printed_name: str
+    signer: str = Field(description="Name of the account.")
+    meaning: str
+    signed_at: datetime
+    entity_version: int = Field(description="Of the record; a reopened one counts up.")
+    content_sha256: str = Field(description="Of the canonical JSON that was signed.")
+    valid: bool
+    invalid_reason: str = Field(
+        description="Empty, `content_changed`, `content_unknown` (signed before contents were kept) or `record_gone`."
+    )
+    changed_fields: tuple[str, ...] = Field(description="Of what was signed, where that is known.")
+
+
+class ApprovalStep(Shape):
+    """A step that is possible from here."""
+
+    to: ApprovalState
+    allowed: bool = Field(description="The caller has the right that it takes; a guard may still refuse.")
+    permission: str
+    signed: bool
+
+
+class ApprovalRequestShape(Shape):
+    """One asked change."""
+
+    code: str = Field(examples=["AR-2026-000001"])
+    kind: str
+    entity: str = Field(description="The kind of record that it changes.")
+    entity_id: str
+    payload: dict[str, Any] = Field(description="The change, exactly as it is carried out when it is granted.")
+    subject: dict[str, Any] = Field(description="The record as it was when the change was asked for.")
+    content_sha256: str
+    reason: str
+    state: str
+    asked_by: str
+    asked_at: datetime
+    expires_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str
+    outcome: dict[str, Any] | None = Field(description="What carrying it out gave.")
+    region: str
+    is_simulated: bool
+    row_version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ApprovalRequestDetail(ApprovalRequestShape):
+    """One asked change with its signatures and the steps that are possible."""
+
+    signatures: list[SignatureShape]
+    next_steps: list[ApprovalStep]
+
+
+def verify_numbers(value: Any) -> Any:
+    """The value when every number in it is one that all readers of JSON read alike.
+
+    Raises
+    ------
+    ValueError
+        One is not.
+    """
+    if isinstance(value, dict):
+        for part in value.values():
+            verify_numbers(part)
+    elif isinstance(value, list):
+        for part in value:
+            verify_numbers(part)
+    elif isinstance(value, int | float) and not abs(value) < 2**53:
+        raise ValueError("holds a number that is too large")
+    return value
+
+
+class NewApprovalRequest(Shape):
+    """A change that is asked for."""
+
+    kind: ApprovalKind
+    entity_id: Short = Field(min_length=1, description="Code or serial of the record; of an export the list's name.")
+    payload: Annotated[dict[str, Any], AfterValidator(verify_numbers)] = Field(
+        description="The change; its fields depend on the kind."
+    )
+    reason: Text = ""
+    password: str | None = Field(None, max_length=1000, description="One's own, again: asking is signed.")
+    meaning: Short = Field("", description="What the signature means.", examples=["I ask for this change"])
+
+
+class ApprovalTransition(Shape):
+    """What becomes of a request."""
+
+    to: Literal[ApprovalState.GRANTED, ApprovalState.REFUSED, ApprovalState.WITHDRAWN]
+    reason: Text = ""
+    password: str | None = Field(None, max_length=1000, description="One's own, again: a decision is signed.")
+    meaning: Short = Field("", description="What the signature means.", examples=["Reviewed and granted"])
