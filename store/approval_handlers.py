@@ -2,5 +2,8 @@
 
 from domain.approval_request import ApprovalKind
 from store.approval_requests import ApprovalHandler
+from store.sla_waivers import SLA_WAIVER
 
-HANDLERS: dict[ApprovalKind, ApprovalHandler] = {}
+HANDLERS: dict[ApprovalKind, ApprovalHandler] = {
+    ApprovalKind.SLA_WAIVER: SLA_WAIVER,
+}

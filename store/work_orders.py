@@ -8,7 +8,8 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from domain.errors import NotFoundError, RowVersionConflictError
-from domain.sla import Clocks
+from domain.sla import Clocks, start_clocks
+from domain.sla_changes import find_start
 from domain.tickets import Priority
 from domain.work_order import (
     HoldReason,
@@ -21,6 +22,8 @@ from domain.work_order import (
 )
 from store.audit import to_jsonb
 from store.pool import Connection
+from store.sla_clocks import record_clock_changes
+from store.sla_terms import load_order_terms
 
 WORK_ORDER_COLUMNS = ", ".join(f"w.{f.name}" for f in fields(WorkOrder))
 OPEN_STATES = tuple(s.value for s in WorkOrderState if s.is_open)
@@ -54,11 +57,11 @@ class WorkOrderDraft:
     fault_group: str
     title_code: str
     title_params: Mapping[str, Any]
-    clocks: Clocks
     created_by: str
     created_at: datetime
     region: str = ""
     is_simulated: bool = False
+    clocks: Clocks | None = None  # who gives them records their start as well; None: both is done here
     description: str = ""
     breach_count: int = 0
     last_breach_at: datetime | None = None
@@ -88,18 +91,34 @@ OPEN_WORK_ORDER = f"""
 def open_work_order(conn: Connection, draft: WorkOrderDraft) -> WorkOrder | None:
     """The order that was opened, or None where an open automatic one of the same key exists (committed by whomever).
 
-    Writes neither audit nor outbox: the caller does, in the same transaction.
+    Its SLA clocks run from `created_at`. Writes neither audit nor outbox: the caller does, in the same transaction.
     """
+    terms = None
+    clocks = draft.clocks
+    if clocks is None:
+        terms = load_order_terms(
+            conn,
+            device_id=draft.device_id,
+            site_id=draft.site_id,
+            contract_id=draft.contract_id,
+            priority=draft.priority,
+        )
+        clocks = start_clocks(terms, draft.created_at)
     values = {f.name: getattr(draft, f.name) for f in fields(draft)}
     values |= {
         "title_params": to_jsonb(draft.title_params),
         "external_refs": to_jsonb(draft.external_refs),
-        "response_due_at": draft.clocks.response_due_at,
-        "resolution_due_at": draft.clocks.resolution_due_at,
+        "response_due_at": clocks.response_due_at,
+        "resolution_due_at": clocks.resolution_due_at,
     }
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(OPEN_WORK_ORDER, values).fetchone()
-    return None if row is None else to_work_order(row)
+    if row is None:
+        return None
+    order = to_work_order(row)
+    if terms is not None:
+        record_clock_changes(conn, find_start(order, terms, draft.created_at))
+    return order
 
 
 LOAD_WORK_ORDER = f"SELECT {WORK_ORDER_COLUMNS} FROM work_order w WHERE w.code = %s"  # noqa: S608

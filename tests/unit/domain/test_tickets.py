@@ -1,17 +1,10 @@
-"""Priorities, clocks and the CAPA's first step as tables."""
-
-from datetime import UTC, datetime, timedelta
+"""Priorities and the CAPA's first step as tables."""
 
 import pytest
 
 from domain.breach import Severity
 from domain.capa import CapaGuard, CapaState, find_capa_refusal
-from domain.profile import TicketPolicy
-from domain.sla import Clocks, restart_clocks, start_clocks
 from domain.tickets import Priority, find_priority
-
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
-POLICY = TicketPolicy()
 
 
 @pytest.mark.parametrize(
@@ -32,18 +25,6 @@ def test_priority_by_severity_safety_and_contract(
     severity: Severity, safety_critical: bool, contract: bool, priority: Priority
 ) -> None:
     assert find_priority(severity, safety_critical=safety_critical, under_contract=contract) is priority
-
-
-def test_clocks_are_the_policys_hours_from_the_start() -> None:
-    assert start_clocks(POLICY, Priority.P1, NOW) == Clocks(NOW + timedelta(hours=1), NOW + timedelta(hours=8))
-    assert start_clocks(POLICY, Priority.P4, NOW) == Clocks(NOW + timedelta(hours=72), NOW + timedelta(hours=336))
-
-
-def test_an_escalation_gives_a_new_clock_and_never_more_time() -> None:
-    running = start_clocks(POLICY, Priority.P3, NOW)
-    soon, late = NOW + timedelta(hours=1), NOW + timedelta(hours=119)
-    assert restart_clocks(POLICY, Priority.P1, soon, running) == start_clocks(POLICY, Priority.P1, soon)
-    assert restart_clocks(POLICY, Priority.P2, late, running) == running
 
 
 @pytest.mark.parametrize(

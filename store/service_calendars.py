@@ -1,0 +1,347 @@
+"""Service calendars: versions written once, and which site is served by which."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.errors import UniqueViolation
+from psycopg.rows import class_row
+
+from domain.audit import Actor, find_content_sha256
+from domain.audit_sla import calendar_assigned, calendar_recorded, calendar_renewed
+from domain.errors import NotFoundError, RowVersionConflictError
+from domain.public_holidays import RELEASE, find_public_holidays
+from domain.service_calendar import (
+    WEEKDAYS,
+    YEARS_AHEAD,
+    CalendarDraft,
+    ServiceCalendar,
+    calendar_from_json,
+    calendar_to_json,
+    format_spans,
+    make_calendar,
+    parse_spans,
+)
+from store.audit import record_audit, to_jsonb
+from store.pool import Connection
+
+# A calendar is renewed when it knows fewer years than these ahead.
+RENEW_YEARS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarRow:
+    """A calendar in its current version."""
+
+    id: int
+    code: str
+    name: str
+    row_version: int
+    updated_at: datetime
+    version_id: int
+    version: int
+    weekly: dict[str, list[str]]
+    country: str
+    subdivision: str
+    own_days: list[dict[str, Any]]
+    calendar: dict[str, Any]
+    sha256: str
+    first_year: int
+    last_year: int
+    holidays_release: str
+    made_by: str
+    made_at: datetime
+    reason: str
+
+
+_COLUMNS = """c.id, c.code, c.name, c.row_version, c.updated_at, v.id AS version_id, v.version, v.weekly, v.country,
+    v.subdivision, v.own_days, v.calendar, v.sha256, v.first_year, v.last_year, v.holidays_release, v.made_by,
+    v.made_at, v.reason"""
+# A customer's users see what their own sites are served by.
+_VISIBLE = """(%(customer_id)s::bigint IS NULL
+        OR EXISTS (SELECT FROM site s WHERE s.service_calendar_id = c.id AND s.customer_id = %(customer_id)s)
+        OR EXISTS (SELECT FROM service_contract k JOIN sla_policy p ON p.id = k.sla_policy_id
+            JOIN sla_policy_version pv ON pv.sla_policy_id = p.id AND pv.version = p.current_version
+            WHERE pv.service_calendar_id = c.id AND k.customer_id = %(customer_id)s))"""
+LOAD_CALENDARS = f"""
+    SELECT {_COLUMNS} FROM service_calendar c
+    JOIN service_calendar_version v ON v.service_calendar_id = c.id AND v.version = c.current_version
+    WHERE (%(code)s = '' OR c.code = %(code)s) AND c.code > %(after)s AND {_VISIBLE}
+    ORDER BY c.code LIMIT %(limit)s
+"""  # noqa: S608
+
+
+def load_calendars(
+    conn: Connection, *, customer_id: int | None = None, after: str = "", limit: int = 100
+) -> list[CalendarRow]:
+    """Calendars by code, behind the code `after`."""
+    values = {"code": "", "after": after, "customer_id": customer_id, "limit": limit}
+    with conn.cursor(row_factory=class_row(CalendarRow)) as cursor:
+        return cursor.execute(LOAD_CALENDARS, values).fetchall()
+
+
+def load_calendar(conn: Connection, code: str, *, customer_id: int | None = None) -> CalendarRow | None:
+    """The calendar of that code, or None."""
+    values = {"code": code, "after": "", "customer_id": customer_id, "limit": 1}
+    with conn.cursor(row_factory=class_row(CalendarRow)) as cursor:
+        return cursor.execute(LOAD_CALENDARS, values).fetchone() if code else None
+
+
+LOAD_VERSIONS = f"""
+    SELECT {_COLUMNS} FROM service_calendar c JOIN service_calendar_version v ON v.service_calendar_id = c.id
+    WHERE c.code = %s ORDER BY v.version DESC
+"""  # noqa: S608
+
+
+def load_calendar_versions(conn: Connection, code: str) -> list[CalendarRow]:
+    """Every version of the calendar, the newest first."""
+    with conn.cursor(row_factory=class_row(CalendarRow)) as cursor:
+        return cursor.execute(LOAD_VERSIONS, (code,)).fetchall()
+
+
+LOCK_CALENDAR = """
+    SELECT c.id, c.name, c.current_version, c.row_version, v.sha256, v.last_year FROM service_calendar c
+    JOIN service_calendar_version v ON v.service_calendar_id = c.id AND v.version = c.current_version
+    WHERE c.code = %s FOR UPDATE OF c
+"""
+RECORD_CALENDAR = """
+    INSERT INTO service_calendar (code, name, current_version, checked_release, updated_at)
+    VALUES (%(code)s, %(name)s, 1, %(release)s, %(now)s) RETURNING id
+"""
+CHANGE_CALENDAR = """
+    UPDATE service_calendar SET name = %(name)s, current_version = %(version)s, row_version = row_version + 1,
+        checked_release = %(release)s, updated_at = %(now)s
+    WHERE id = %(id)s
+"""
+RECORD_VERSION = """
+    INSERT INTO service_calendar_version (service_calendar_id, version, weekly, country, subdivision, own_days,
+        calendar, sha256, first_year, last_year, holidays_release, made_by, made_at, reason)
+    VALUES (%(id)s, %(version)s, %(weekly)s, %(country)s, %(subdivision)s, %(own_days)s, %(calendar)s, %(sha256)s,
+        %(first_year)s, %(last_year)s, %(release)s, %(by)s, %(now)s, %(reason)s)
+"""
+
+
+def create_calendar(
+    conn: Connection, actor: Actor, code: str, name: str, draft: CalendarDraft, *, reason: str, now: datetime
+) -> bool:
+    """Makes the calendar in its first version; False where there is one of that code.
+
+    `find_calendar_problems` and `find_unknown_place` were asked before.
+    """
+    try:
+        with conn.transaction():
+            values = {"code": code, "name": name, "release": RELEASE, "now": now}
+            row = conn.execute(RECORD_CALENDAR, values).fetchone()
+    except UniqueViolation:
+        return False
+    assert row is not None
+    made = _resolve(draft, now)
+    _record_version(conn, row[0], 1, draft, made, actor.name, reason, now)
+    record_audit(
+        conn, actor, calendar_recorded(code, None, {"name": name, "version": 1, "sha256": made.sha256}, reason)
+    )
+    return True
+
+
+def change_calendar(
+    conn: Connection,
+    actor: Actor,
+    code: str,
+    name: str,
+    draft: CalendarDraft,
+    *,
+    expected_row_version: int | None,
+    reason: str,
+    now: datetime,
+) -> None:
+    """A new version of the calendar: clocks that begin from now on count by it, those that run keep theirs.
+
+    Raises
+    ------
+    NotFoundError, RowVersionConflictError
+        There is none, or it has moved since the caller saw it.
+    """
+    row = conn.execute(LOCK_CALENDAR, (code,)).fetchone()
+    if row is None:
+        raise NotFoundError(code)
+    calendar_id, old_name, version, row_version, old_sha256, _ = row
+    if expected_row_version is not None and row_version != expected_row_version:
+        raise RowVersionConflictError(f"{code} is at version {row_version}, not {expected_row_version}.")
+    made = _resolve(draft, now)
+    values = {"id": calendar_id, "name": name, "version": version + 1, "release": RELEASE, "now": now}
+    _record_version(conn, calendar_id, version + 1, draft, made, actor.name, reason, now)
+    conn.execute(CHANGE_CALENDAR, values)
+    before = {"name": old_name, "version": version, "sha256": old_sha256}
+    after = {"name": name, "version": version + 1, "sha256": made.sha256}
+    record_audit(conn, actor, calendar_recorded(code, before, after, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    document: dict[str, object]
+    sha256: str
+    first_year: int
+    last_year: int
+
+
+def _resolve(draft: CalendarDraft, now: datetime) -> _Made:
+    first, last = now.year - 1, now.year + YEARS_AHEAD
+    years = range(first, last + 1)
+    holidays = find_public_holidays(draft.country, draft.subdivision, years) if draft.country else ()
+    document = calendar_to_json(make_calendar(draft, holidays))
+    return _Made(document, find_content_sha256(document), first, last)
+
+
+def _record_version(
+    conn: Connection,
+    calendar_id: int,
+    version: int,
+    draft: CalendarDraft,
+    made: _Made,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    own = [{"day": d.day.isoformat(), "hours": format_spans(d.spans), "name": d.name} for d in draft.own_days]
+    values = {
+        "id": calendar_id,
+        "version": version,
+        "weekly": to_jsonb({name: format_spans(s) for name, s in zip(WEEKDAYS, draft.weekly, strict=True)}),
+        "country": draft.country,
+        "subdivision": draft.subdivision,
+        "own_days": to_jsonb(own),
+        "calendar": to_jsonb(made.document),
+        "sha256": made.sha256,
+        "first_year": made.first_year,
+        "last_year": made.last_year,
+        "release": RELEASE,
+        "by": by,
+        "now": now,
+        "reason": reason,
+    }
+    conn.execute(RECORD_VERSION, values)
+
+
+LOAD_RENEWABLE = f"""
+    SELECT {_COLUMNS} FROM service_calendar c
+    JOIN service_calendar_version v ON v.service_calendar_id = c.id AND v.version = c.current_version
+    WHERE v.country <> '' AND (c.checked_release <> %s OR v.last_year < %s)
+    ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
+"""  # noqa: S608
+MARK_CHECKED = "UPDATE service_calendar SET checked_release = %s WHERE id = %s"
+
+
+def renew_calendars(conn: Connection, actor: Actor, now: datetime) -> list[str]:
+    """The codes of calendars that have a new version by this call: a newer release of the library knows other public
+    holidays, or the years that the last version knows come to an end. Running clocks keep the version they have."""
+    with conn.cursor(row_factory=class_row(CalendarRow)) as cursor:
+        rows = cursor.execute(LOAD_RENEWABLE, (RELEASE, now.year + RENEW_YEARS)).fetchall()
+    renewed = []
+    entries = []
+    for row in rows:
+        draft = find_draft(row)
+        made = _resolve(draft, now)
+        if made.sha256 == row.sha256:
+            conn.execute(MARK_CHECKED, (RELEASE, row.id))
+            continue
+        _record_version(conn, row.id, row.version + 1, draft, made, actor.name, "", now)
+        values = {"id": row.id, "name": row.name, "version": row.version + 1, "release": RELEASE, "now": now}
+        conn.execute(CHANGE_CALENDAR, values)
+        before = {"version": row.version, "holidays_release": row.holidays_release, "last_year": row.last_year}
+        after = {"version": row.version + 1, "holidays_release": RELEASE, "last_year": made.last_year}
+        entries.append(calendar_renewed(row.code, before, after))
+        renewed.append(row.code)
+    record_audit(conn, actor, *entries)
+    return renewed
+
+
+def find_draft(row: CalendarRow) -> CalendarDraft:
+    """The calendar as it was given."""
+    return CalendarDraft(
+        tuple(parse_spans(row.weekly[name]) or () for name in WEEKDAYS),
+        row.country,
+        row.subdivision,
+        calendar_from_json({"weekly": row.weekly, "days": row.own_days}).special_days,
+    )
+
+
+# Calendars by the hash of what they say: the same for every database and for ever.
+_known: dict[str, ServiceCalendar] = {}
+_MOST_KNOWN = 1000
+LOAD_BODIES = "SELECT id, calendar FROM service_calendar_version WHERE id = ANY (%s)"
+
+
+def load_calendar_bodies(conn: Connection, wanted: Iterable[tuple[int, str]]) -> dict[int, ServiceCalendar]:
+    """The calendar of each (version id, hash); read from the database once in the life of the process."""
+    hashes = dict(wanted)
+    found = {version_id: _known.get(sha256) for version_id, sha256 in hashes.items()}
+    missing = [version_id for version_id, calendar in found.items() if calendar is None]
+    if missing:
+        if len(_known) > _MOST_KNOWN:
+            _known.clear()
+        for version_id, document in conn.execute(LOAD_BODIES, (missing,)):
+            found[version_id] = _known[hashes[version_id]] = calendar_from_json(document)
+    return {version_id: calendar for version_id, calendar in found.items() if calendar is not None}
+
+
+LOCK_SITE = """
+    SELECT s.id, s.row_version, c.code FROM site s LEFT JOIN service_calendar c ON c.id = s.service_calendar_id
+    WHERE s.code = %s FOR UPDATE OF s
+"""
+ASSIGN_CALENDAR = """
+    UPDATE site SET service_calendar_id = (SELECT id FROM service_calendar WHERE code = %(calendar)s),
+        row_version = row_version + 1, updated_at = %(now)s
+    WHERE id = %(id)s
+"""
+
+
+def assign_calendar(
+    conn: Connection,
+    actor: Actor,
+    site: str,
+    calendar: str | None,
+    *,
+    expected_row_version: int | None,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Orders of the site count by that calendar from now on; None: by the policy's, or around the clock.
+
+    The caller knows that the calendar exists.
+
+    Raises
+    ------
+    NotFoundError, RowVersionConflictError
+        There is no such site, or it has moved since the caller saw it.
+    """
+    row = conn.execute(LOCK_SITE, (site,)).fetchone()
+    if row is None:
+        raise NotFoundError(site)
+    if expected_row_version is not None and row[1] != expected_row_version:
+        raise RowVersionConflictError(f"{site} is at version {row[1]}, not {expected_row_version}.")
+    conn.execute(ASSIGN_CALENDAR, {"id": row[0], "calendar": calendar, "now": now})
+    record_audit(conn, actor, calendar_assigned(site, row[2], calendar, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCalendar:
+    """By which calendar a site is served."""
+
+    site: str
+    time_zone: str
+    row_version: int
+    service_calendar: str | None
+
+
+LOAD_SITE_CALENDAR = """
+    SELECT s.code AS site, s.time_zone, s.row_version, c.code AS service_calendar
+    FROM site s LEFT JOIN service_calendar c ON c.id = s.service_calendar_id
+    WHERE s.code = %(code)s AND (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
+"""
+
+
+def load_site_calendar(conn: Connection, code: str, *, customer_id: int | None = None) -> SiteCalendar | None:
+    """The site of that code and its calendar, or None."""
+    with conn.cursor(row_factory=class_row(SiteCalendar)) as cursor:
+        return cursor.execute(LOAD_SITE_CALENDAR, {"code": code, "customer_id": customer_id}).fetchone()
