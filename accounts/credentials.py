@@ -11,7 +11,8 @@ from typing import Any
 
 from accounts.broker import AccountBroker
 from accounts.claim_codes import hash_claim_code, make_claim_code, matches_claim_code
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_broker_account import claim_code_issued, credentials_issued, credentials_revoked
 from domain.broker_account import AccountKind, BrokerAccount, SignInMethod, find_name_problem
 from domain.errors import ForewarnError
 from store.audit import record_audit
@@ -68,8 +69,8 @@ def issue_credentials(
     password = make_account_password() if method is SignInMethod.PASSWORD else None
     broker.set_account(account, password)
     rotated = before is not None and before.state == "ACTIVE"
-    action = "device_account.rotated" if rotated else "device_account.created"
-    _audit(conn, actor, action, account, _describe(before), _describe(load_account(conn, account.username)))
+    after = _describe(load_account(conn, account.username))
+    record_audit(conn, actor, credentials_issued(account, _describe(before), after, rotated=rotated))
     return Credentials(account.username, password, rotated)
 
 
@@ -93,9 +94,8 @@ def revoke_credentials(conn: Connection, broker: AccountBroker, actor: Actor, ac
     broker.remove_account(account)
     if revoked or withdrawn:
         after = _describe(load_account(conn, account.username)) or {}
-        _audit(
-            conn, actor, "device_account.revoked", account, _describe(before), after | {"claim_withdrawn": withdrawn}
-        )
+        entry = credentials_revoked(account, _describe(before), after | {"claim_withdrawn": withdrawn})
+        record_audit(conn, actor, entry)
     return revoked
 
 
@@ -112,7 +112,7 @@ def issue_claim_code(conn: Connection, actor: Actor, serial: str, *, expires_at:
     device_id = lock_owner(conn, account)
     code = make_claim_code()
     record_claim(conn, device_id, hash_claim_code(code), by=actor.name, expires_at=expires_at)
-    _audit(conn, actor, "device_claim.created", account, None, {"expires_at": expires_at})
+    record_audit(conn, actor, claim_code_issued(account, expires_at))
     return code
 
 
@@ -146,14 +146,3 @@ def _describe(account: DeviceAccount | None) -> dict[str, Any] | None:
     if account is None:
         return None
     return {"state": account.state, "method": account.method, "thingsboard": account.thingsboard}
-
-
-def _audit(
-    conn: Connection,
-    actor: Actor,
-    action: str,
-    account: BrokerAccount,
-    before: dict[str, Any] | None,
-    after: dict[str, Any] | None,
-) -> None:
-    record_audit(conn, actor, AuditEntry(action, account.kind.value, account.name, before, after))

@@ -11,6 +11,7 @@ from api.attempts import AttemptLedger, find_lock_seconds
 from api.passwords import hash_password, hash_secret, make_session_token, matches_password, needs_rehash
 from api.settings import ApiSettings
 from domain.audit import Actor, AuditEntry
+from domain.audit_user import signed_in, user_locked
 from store.audit import record_audit
 from store.pool import Connection, Pool
 from store.sessions import record_session, remove_session
@@ -81,7 +82,7 @@ def sign_in(
         csrf_token = secrets.token_urlsafe(32)
         expires_at = at + timedelta(hours=settings.session_hours)
         record_session(conn, hash_secret(token), user.id, csrf_token, expires_at)
-        _audit(conn, user, "user.signed_in", request_id)
+        _audit(conn, user, signed_in(user.name), request_id)
         return SignedIn(user, token, csrf_token, expires_at)
 
 
@@ -132,10 +133,9 @@ def _check(conn: Connection, user: User, password: str, at: datetime, request_id
     lock_s = find_lock_seconds(failed)
     record_attempts(conn, user.id, failed, at + timedelta(seconds=lock_s) if lock_s else None)
     if lock_s:
-        _audit(conn, user, "user.locked", request_id, {"failed": failed, "seconds": lock_s})
+        _audit(conn, user, user_locked(user.name, failed=failed, seconds=lock_s), request_id)
     return SignInRefused("wrong")
 
 
-def _audit(conn: Connection, user: User, action: str, request_id: str, after: dict[str, object] | None = None) -> None:
-    actor = Actor(user.name, "", "account.use", user.id, request_id)
-    record_audit(conn, actor, AuditEntry(action, "user", user.name, None, after))
+def _audit(conn: Connection, user: User, entry: AuditEntry, request_id: str) -> None:
+    record_audit(conn, Actor(user.name, "", "account.use", user.id, request_id), entry)

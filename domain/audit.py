@@ -75,7 +75,8 @@ class RecordedSignature:
     meaning: str
     signed_at: datetime
     valid: bool
-    invalid_reason: str  # "", content_changed, content_unknown (signed before contents were kept) or record_gone
+    # "", content_changed, earlier_version, content_unknown (signed before contents were kept) or record_gone
+    invalid_reason: str
     changed_fields: tuple[str, ...]  # of what was signed, where that is known
 
 

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.audit import AuditEntry
+from domain.audit_work_order import OrderNews, order_adopted
 from domain.breach import TransitionKind
 from domain.profile import TicketPolicy
-from domain.sla import Clocks, restart_clocks, start_clocks
+from domain.sla import OrderTerms, start_clocks
+from domain.sla_changes import find_clock_changes, find_dues_after, find_start
 from domain.tickets import (
     GATEWAY_FAULT_GROUP,
     PUT_OFF,
@@ -26,6 +27,7 @@ from service_link.working_set import WorkingSet, find_policy, is_still_active, l
 from store.decisions import RecordedDecision
 from store.monitor_quality import load_useful_orders
 from store.pool import Connection
+from store.sla_terms import SlaBook
 from store.triage_context import adopt_children, lock_open_orders
 from store.work_order_transitions import escalate, reopen
 from store.work_orders import WorkOrderDraft, lock_work_order, open_work_order
@@ -45,7 +47,13 @@ def triage_batch(
         Another process has decided one of them; nothing was written.
     """
     with conn.transaction():
-        batch = _Batch(conn, load_working_set(conn, transitions, policies, now), policies, now)
+        sla = SlaBook()
+        sla.read(
+            conn,
+            {t.site_id for t in transitions if t.site_id is not None},
+            {t.contract_id for t in transitions if t.contract_id is not None},
+        )
+        batch = _Batch(conn, load_working_set(conn, transitions, policies, now), policies, sla, now)
         for transition in transitions:
             batch.handle(transition)
         return batch.flush()
@@ -55,13 +63,19 @@ class _Batch:
     """One batch under way."""
 
     def __init__(
-        self, conn: Connection, known: WorkingSet, policies: Mapping[int, TicketPolicy], now: datetime
+        self,
+        conn: Connection,
+        known: WorkingSet,
+        policies: Mapping[int, TicketPolicy],
+        sla: SlaBook,
+        now: datetime,
     ) -> None:
         self._conn = conn
         self._known = known
         self._policies = policies
         self._now = now
         self._plan = BatchPlan()
+        self._sla = sla
 
     def handle(self, transition: UndecidedTransition) -> None:
         policy = find_policy(transition, self._policies)
@@ -109,8 +123,6 @@ class _Batch:
         assert decision.order is not None
         before = decision.order
         after = self._take_in(before, transition)
-        if decision.priority.is_above(before.priority):
-            after = self._raise(after, decision.priority, policy)
         if decision.back_to_work:
             after = replace(
                 after,
@@ -120,16 +132,17 @@ class _Batch:
                 failure_code=None,
                 inbox_reason=InboxReason.CAME_BACK,
             )
+        after = self._settle(before, after, decision.priority, policy)
         self._put(after)
-        self._plan.tell("workorder.joined", transition, decision, before, after, self._now)
+        self._plan.tell(OrderNews.JOINED, transition, decision, before, after, self._now)
         return after
 
     def _escalate(self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy) -> WorkOrder | None:
         assert decision.order is not None
         before = decision.order
-        after = self._raise(before, decision.priority, policy)
+        after = self._settle(before, before, decision.priority, policy)
         self._put(after)
-        self._plan.tell("workorder.escalated", transition, decision, before, after, self._now, is_event=False)
+        self._plan.tell(OrderNews.ESCALATED, transition, decision, before, after, self._now, is_event=False)
         return after
 
     def _reopen(self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy) -> WorkOrder | None:
@@ -142,13 +155,15 @@ class _Batch:
             if before.state.is_open:
                 self._known.add_order(before)
             return None
-        clocks = start_clocks(policy, decision.priority, self._now)
+        terms = self._find_terms(before.site_id, before.contract_id, decision.priority, policy)
+        clocks = start_clocks(terms, self._now)
         after = reopen(before, clocks.response_due_at, clocks.resolution_due_at)
         after = replace(after, priority=decision.priority, inbox_reason=InboxReason.REOPENED)
+        self._plan.clocks += find_start(after, terms, self._now)
         self._known.add_order(after)
         after = self._take_in(after, transition)
         self._put(after)
-        self._plan.tell("workorder.reopened", transition, decision, before, after, self._now)
+        self._plan.tell(OrderNews.REOPENED, transition, decision, before, after, self._now)
         return after
 
     def _open(self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy) -> WorkOrder | None:
@@ -173,10 +188,11 @@ class _Batch:
                 self._known.add_order(existing)
             return None
         self._known.add_order(order)
+        self._start_clocks(order, policy)
         order = self._take_in(order, transition)
         self._put(order)
         self._known.closed.pop((transition.device_id, transition.fault_group), None)
-        self._plan.tell("workorder.opened", transition, decision, None, order, self._now)
+        self._plan.tell(OrderNews.OPENED, transition, decision, None, order, self._now)
         return order
 
     def _find_title_params(self, transition: UndecidedTransition) -> dict[str, Any]:
@@ -196,10 +212,9 @@ class _Batch:
             before = self._known.orders[known]
             parent = self._take_in(before, transition)
             # The inbox shows the parent alone: it must be as urgent as the worst below it.
-            if decision.priority.is_above(parent.priority):
-                parent = self._raise(parent, decision.priority, policy)
+            parent = self._settle(before, parent, decision.priority, policy)
             self._put(parent)
-            self._plan.tell("workorder.joined", transition, decision, before, parent, self._now)
+            self._plan.tell(OrderNews.JOINED, transition, decision, before, parent, self._now)
             return parent.id
         params = {"site": transition.site_code, "devices": decision.params["devices"]}
         breaches = {breach_id: active for _, breach_id, active in self._known.find_storm(transition, policy)}
@@ -255,6 +270,7 @@ class _Batch:
                 self._known.add_order(existing)
             return None
         self._known.add_order(parent)
+        self._start_clocks(parent, policy)
         # Links of this batch are still in memory: the orders they belong to must be found by their breaches.
         self._plan.write_links(self._conn)
         children = adopt_children(
@@ -263,16 +279,14 @@ class _Batch:
         for child_id, code in children:
             if child_id in self._known.orders:
                 self._known.orders[child_id] = replace(self._known.orders[child_id], parent_id=parent.id)
-            self._plan.audit.append(
-                AuditEntry("workorder.adopted", "work_order", code, None, {"parent": parent.code}, decision.reason)
-            )
+            self._plan.audit.append(order_adopted(code, parent.code, decision.reason))
         for breach_id, is_active in breaches.items():
             self._known.link(parent.id, breach_id, is_active=is_active)
             self._plan.links.append((parent.id, breach_id))
         parent = replace(parent, breach_count=len(breaches))
         parent = self._take_in(parent, transition)
         self._put(parent)
-        self._plan.tell("workorder.opened", transition, decision, None, parent, self._now)
+        self._plan.tell(OrderNews.OPENED, transition, decision, None, parent, self._now)
         return parent
 
     def _take_in(self, order: WorkOrder, transition: UndecidedTransition) -> WorkOrder:
@@ -291,10 +305,25 @@ class _Batch:
             ready_to_verify_at=None,
         )
 
-    def _raise(self, order: WorkOrder, priority: Priority, policy: TicketPolicy) -> WorkOrder:
-        running = Clocks(order.response_due_at or self._now, order.resolution_due_at or self._now)
-        clocks = restart_clocks(policy, priority, self._now, running)
-        return escalate(order, priority, clocks.response_due_at, clocks.resolution_due_at)
+    def _settle(self, before: WorkOrder, after: WorkOrder, priority: Priority, policy: TicketPolicy) -> WorkOrder:
+        """`after` at `priority` where that is above its own, with what this does to its clocks (rule 4)."""
+        terms = None
+        if priority.is_above(before.priority):
+            terms = self._find_terms(before.site_id, before.contract_id, priority, policy)
+            after = escalate(after, priority, after.response_due_at, after.resolution_due_at)
+        changes = find_clock_changes(before, after, self._now, terms=terms)
+        self._plan.clocks += changes
+        due = find_dues_after(after, changes)
+        return replace(after, response_due_at=due.response_due_at, resolution_due_at=due.resolution_due_at)
+
+    def _start_clocks(self, order: WorkOrder, policy: TicketPolicy) -> None:
+        terms = self._find_terms(order.site_id, order.contract_id, order.priority, policy)
+        self._plan.clocks += find_start(order, terms, self._now)
+
+    def _find_terms(
+        self, site_id: int | None, contract_id: int | None, priority: Priority, policy: TicketPolicy
+    ) -> OrderTerms:
+        return self._sla.find_terms(self._conn, site_id, contract_id, priority, policy)
 
     def _draft(
         self,
@@ -323,7 +352,9 @@ class _Batch:
             fault_group=fault_group,
             title_code=title_code,
             title_params=title_params,
-            clocks=start_clocks(policy, priority, self._now),
+            clocks=start_clocks(
+                self._find_terms(transition.site_id, transition.contract_id, priority, policy), self._now
+            ),
             created_by=MACHINE.name,
             created_at=self._now,
             region=transition.region,

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from domain.audit import Actor, AuditEntry
+from domain.audit_work_order import OrderNews, order_told_of_breach
 from domain.breach import TransitionKind
 from domain.errors import ForewarnError
+from domain.sla_changes import ClockChange
 from domain.tickets import UndecidedTransition
 from domain.triage import Decision
 from domain.work_order import WorkOrder
@@ -16,6 +18,7 @@ from store.audit import record_audit
 from store.decisions import RecordedDecision, record_decisions
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
+from store.sla_clocks import apply_clocks, record_clock_changes
 from store.triage_context import record_links
 from store.work_order_transitions import make_order_event
 from store.work_orders import find_changes, update_work_orders
@@ -38,13 +41,14 @@ class BatchPlan:
 
     touched: dict[int, None] = field(default_factory=dict)
     links: list[tuple[int, UUID]] = field(default_factory=list)
+    clocks: list[ClockChange] = field(default_factory=list)
     decisions: list[RecordedDecision] = field(default_factory=list)
     events: list[OutboxEvent] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
 
     def tell(
         self,
-        what: str,
+        what: OrderNews,
         transition: UndecidedTransition,
         decision: Decision,
         before: WorkOrder | None,
@@ -59,7 +63,7 @@ class BatchPlan:
         else:
             was, becomes = find_changes(before, after)
         becomes |= {"breach_id": transition.breach_id}
-        self.audit.append(AuditEntry(what, "work_order", after.code, was, becomes, decision.reason))
+        self.audit.append(order_told_of_breach(what, after.code, was, becomes, decision.reason))
         if is_event:
             more = {"reason": decision.reason, "breach_id": transition.breach_id}
             subject = transition.serial if after.device_id is not None else after.code
@@ -80,7 +84,8 @@ class BatchPlan:
             Another process has decided one of the transitions: the caller rolls back.
         """
         self.write_links(conn)
-        update_work_orders(conn, [orders[i] for i in sorted(self.touched)])
+        clocks = record_clock_changes(conn, self.clocks)
+        update_work_orders(conn, [apply_clocks(orders[i], clocks) for i in sorted(self.touched)])
         if not record_decisions(conn, self.decisions, now):
             raise DecidedElsewhereError()
         record_events(conn, *self.events)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from domain.audit import AuditEntry
+from domain.audit_breach import triage_failed
 from domain.profile import TicketPolicy
 from domain.tickets import DecisionKind, TicketReason, UndecidedTransition
 from domain.triage import is_awaited
@@ -134,8 +134,7 @@ class TriageQueue:
         failed = RecordedDecision(transition.id, DecisionKind.NOTHING, TicketReason.TRIAGE_FAILED, params, None)
         with conn.transaction():
             if record_decisions(conn, [failed], now):
-                entry = AuditEntry("breach.triage_failed", "breach", str(transition.breach_id), None, params)
-                record_audit(conn, MACHINE, entry)
+                record_audit(conn, MACHINE, triage_failed(transition.breach_id, params))
         return [failed]
 
     def _mark(self, conn: Connection, now: datetime) -> None:

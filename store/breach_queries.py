@@ -7,7 +7,8 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_breach import breach_acknowledged
 from store.audit import record_audit
 from store.pool import Connection
 
@@ -173,5 +174,5 @@ def record_breach_acknowledgement(conn: Connection, actor: Actor, breach_id: UUI
     """Notes who has seen the breach; False when somebody had before, whose name stays."""
     if conn.execute(RECORD_ACKNOWLEDGEMENT, (actor.name, breach_id)).rowcount == 0:
         return False
-    record_audit(conn, actor, AuditEntry("breach.acknowledged", "breach", str(breach_id), None, None))
+    record_audit(conn, actor, breach_acknowledged(breach_id))
     return True

@@ -7,7 +7,8 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_capa import capa_decided, capa_joined, capa_proposed
 from domain.capa import CapaScope, CapaState, CapaTrigger, find_capa_refusal
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from store.audit import record_audit, to_jsonb
@@ -241,7 +242,7 @@ def open_or_join_capa(conn: Connection, actor: Actor, proposal: CapaProposal, no
         ):
             conn.execute(UPDATE_STATISTICS, values | {"id": capa_id})
             after |= {"events": proposal.statistics.get("events")}
-        record_audit(conn, actor, AuditEntry("capa.joined", "capa", code, before, after))
+        record_audit(conn, actor, capa_joined(code, before, after))
     return str(code), False
 
 
@@ -258,8 +259,7 @@ def _tell_of_proposal(conn: Connection, actor: Actor, proposal: CapaProposal, co
         "is_ineffective_again": proposal.ineffective_of is not None,
     }
     record_events(conn, OutboxEvent("capa.proposed", code, "capa", code, now, data, proposal.is_simulated))
-    after = data | {"work_order_ids": proposal.work_order_ids}
-    record_audit(conn, actor, AuditEntry("capa.proposed", "capa", code, None, after))
+    record_audit(conn, actor, capa_proposed(code, data, proposal.work_order_ids))
 
 
 LOCK_CAPA = "SELECT id, state, row_version, is_simulated FROM capa WHERE code = %s FOR UPDATE"
@@ -303,8 +303,7 @@ def record_capa_decision(
     event_type = "capa.opened" if to is CapaState.OPEN else "capa.closed"
     data = {"code": code, "state": to}
     record_events(conn, OutboxEvent(event_type, code, "capa", code, now, data, is_simulated))
-    action = "capa.opened" if to is CapaState.OPEN else "capa.rejected"
-    record_audit(conn, actor, AuditEntry(action, "capa", code, {"state": state}, {"state": to}, reason))
+    record_audit(conn, actor, capa_decided(code, state, to, reason))
     decided = load_capa(conn, code)
     assert decided is not None
     return decided

@@ -5,7 +5,8 @@ from datetime import date
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_user import certificate_granted
 from domain.errors import NotFoundError
 from store.audit import record_audit
 from store.pool import Connection
@@ -41,8 +42,7 @@ def record_certificate(conn: Connection, actor: Actor, user_name: str, model: st
     values = {"user": user_name, "model": model, "valid_until": valid_until}
     if conn.execute(RECORD_CERTIFICATE, values).fetchone() is None:
         raise NotFoundError(f"{user_name} or {model}")
-    after = {"model": model, "valid_until": valid_until}
-    record_audit(conn, actor, AuditEntry("certificate.granted", "user", user_name, None, after))
+    record_audit(conn, actor, certificate_granted(user_name, model, valid_until))
 
 
 LOAD_CERTIFICATES = """

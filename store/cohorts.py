@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_capa import member_excluded, member_included
 from domain.capa import CapaScope
 from domain.tickets import DATA_QUALITY_FAULT_GROUPS, GATEWAY_FAULT_GROUP, STORM_FAULT_GROUP
 from store.audit import record_audit
@@ -202,9 +203,8 @@ def exclude_false_members(conn: Connection, actor: Actor) -> Sequence[tuple[str,
         conn,
         actor,
         *(
-            AuditEntry("capa.member_excluded" if reason else "capa.member_included", "capa", code, None,
-                {"work_order": order, "reason": reason})
+            member_excluded(code, order, reason) if reason else member_included(code, order)
             for code, order, reason in changed
         ),
-    )  # fmt: skip
+    )
     return changed

@@ -1,6 +1,7 @@
 """Which gateway speaks for a device: what decides whether ingest believes a message that came through one."""
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_device import gateway_assigned
 from domain.errors import NotFoundError
 from store.audit import record_audit
 from store.pool import Connection
@@ -40,7 +41,5 @@ def assign_gateway(conn: Connection, actor: Actor, serial: str, gateway: str | N
         conn.execute(INSERT_GATEWAY, values)
     conn.execute(NAME_SOURCE, (f"user:{actor.name}",))
     conn.execute(ASSIGN_GATEWAY, values)
-    record_audit(
-        conn, actor, AuditEntry("device.assigned", "device", serial, {"gateway": before}, {"gateway": gateway})
-    )
+    record_audit(conn, actor, gateway_assigned(serial, before, gateway))
     return True

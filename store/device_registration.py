@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from enum import StrEnum
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_device import device_registered
 from domain.installed_base import InstalledDevice
 from store.audit import record_audit
 from store.pool import Connection
@@ -81,5 +82,5 @@ def register_device(conn: Connection, actor: Actor, device: InstalledDevice) -> 
     replays = request_replays_of_serials(conn, actor.name, [device.serial])
     if replays:
         after["replays_requested"] = replays  # what it had sent before anybody knew it
-    record_audit(conn, actor, AuditEntry("device.registered", "device", device.serial, None, after))
+    record_audit(conn, actor, device_registered(device.serial, after))
     return None

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_device import devices_imported
 from domain.installed_base import InstalledDevice, LineProblem
 from store.audit import record_audit
 from store.pool import Connection
@@ -143,12 +144,8 @@ def record_installed_base(
         replays = request_replays_of_serials(conn, actor, created)
         if replays:
             summary["replays_requested"] = replays  # what they had sent before anybody knew them
-        entity_id = "*" if len(touched) > 1 else usable[0].serial
-        record_audit(
-            conn,
-            Actor(actor, role, "device.register"),
-            AuditEntry("device.imported", "device", entity_id, before=None, after=summary),
-        )
+        serial = None if len(touched) > 1 else usable[0].serial
+        record_audit(conn, Actor(actor, role, "device.register"), devices_imported(serial, summary))
     return report
 
 

@@ -5,15 +5,14 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_work_order import order_opened
 from domain.errors import NotFoundError
-from domain.sla import start_clocks
 from domain.tickets import Priority
 from domain.work_order import WorkOrder, WorkOrderSource, WorkOrderType
 from store.audit import record_audit
 from store.outbox import record_events
 from store.pool import Connection
-from store.ticket_policies import load_ticket_policy
 from store.work_order_transitions import make_order_event
 from store.work_orders import WorkOrderDraft, open_work_order
 
@@ -72,7 +71,6 @@ def open_manual_order(
         fault_group=fault_group,
         title_code="manual_order",
         title_params={"serial": serial, "fault_group": fault_group},
-        clocks=start_clocks(load_ticket_policy(conn, device.device_model_id), priority, now),
         created_by=actor.name,
         created_at=now,
         region=device.region,
@@ -83,5 +81,5 @@ def open_manual_order(
     assert order is not None  # the unique indexes are about automatic orders
     record_events(conn, make_order_event("workorder.opened", order, serial, now))
     after = {"serial": serial, "type": type_, "priority": priority, "fault_group": fault_group, "state": order.state}
-    record_audit(conn, actor, AuditEntry("workorder.opened", "work_order", order.code, None, after, description))
+    record_audit(conn, actor, order_opened(order.code, after, description))
     return order

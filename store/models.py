@@ -9,6 +9,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from domain.audit import Actor, AuditEntry, Signature
+from domain.audit_model import activation_asked, model_live_again, model_moved, model_registered, model_replaced
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from domain.model_record import (
     ModelFacts,
@@ -25,6 +26,7 @@ from domain.profile_json import profile_from_json
 from store.audit import record_audit, to_jsonb
 from store.pool import Connection
 from store.profiles import load_profile, record_profile
+from store.signatures import record_signature
 
 ENTITY = "model"
 
@@ -171,8 +173,8 @@ def record_model(conn: Connection, actor: Actor, new: NewModel, now: datetime) -
         raise NotFoundError(f"(device model {new.model!r})")
     made = load_model(conn, row[0])
     assert made is not None
-    after = {"kind": new.kind, "model": new.model, "firmware": new.firmware, "sha256": new.sha256}
-    record_audit(conn, actor, AuditEntry("model.registered", ENTITY, made.code, None, after))
+    entry = model_registered(made.code, kind=new.kind, model=new.model, firmware=new.firmware, sha256=new.sha256)
+    record_audit(conn, actor, entry)
     return made
 
 
@@ -207,16 +209,6 @@ MAKE_LIVE_AGAIN = """
 MOVE = """
     UPDATE model_record SET state = %(state)s, row_version = row_version + 1, updated_at = %(now)s WHERE id = %(id)s
 """
-RECORD_SIGNATURE = """
-    INSERT INTO signature (entity, entity_id, entity_version, content_sha256, signer_id, printed_name, meaning)
-    VALUES ('model', %s, %s, %s, %s, %s, %s)
-"""
-_ACTIONS = {
-    ModelStep.SHADOW: "model.shadowed",
-    ModelStep.ACTIVATE: "model.activated",
-    ModelStep.ROLL_BACK: "model.rolled_back",
-    ModelStep.RETIRE: "model.retired",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,16 +269,14 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
     entries = []
     if decided.asked:
         conn.execute(ASK, values)
-        entries.append(
-            AuditEntry("model.activation_asked", ENTITY, code, None, {"asked_by": actor.name}, request.reason)
-        )
+        entries.append(activation_asked(code, actor.name, request.reason))
     else:
         entries += _carry_out(conn, actor, before, request, values, others.get("LIVE"))
     after = load_model(conn, code)
     assert after is not None
     if request.signature is not None:
-        signed = (request.signature.signer_id, request.signature.printed_name, request.signature.meaning)
-        conn.execute(RECORD_SIGNATURE, (after.id, after.row_version, after.sha256, *signed))
+        content = {"code": code, "sha256": after.sha256}
+        record_signature(conn, ENTITY, after.id, after.row_version, content, request.signature, now)
     record_audit(conn, actor, *entries)
     return after
 
@@ -332,8 +322,7 @@ def _carry_out(
     if request.step is ModelStep.ACTIVATE:
         if live is not None:
             conn.execute(RETIRE, {**values, "id": live[0]})
-            was, becomes = {"state": "LIVE"}, {"state": "RETIRED", "replaced_by": before.code}
-            entries.append(AuditEntry("model.retired", ENTITY, live[1], was, becomes, request.reason))
+            entries.append(model_replaced(live[1], before.code, request.reason))
         conn.execute(MAKE_LIVE, {**values, "replaced_id": None if live is None else live[0]})
         if before.kind == ModelKind.PROFILE:
             _apply_profile(conn, profile_from_json(before.description["profile"]), actor, request.reason)
@@ -347,13 +336,14 @@ def _carry_out(
             raise GuardRefusedError(
                 ModelGuard.ANOTHER_IN_SHADOW, "another model is in shadow since just now"
             ) from error
-    own = AuditEntry(
-        _ACTIONS[request.step],
-        ENTITY,
+    own = model_moved(
         before.code,
-        {"state": before.state},
-        {"state": values["state"], "asked_by": before.asked_by, "replaced": None if live is None else live[1]},
-        request.reason,
+        request.step,
+        before.state,
+        values["state"],
+        asked_by=before.asked_by,
+        replaced=None if live is None else live[1],
+        reason=request.reason,
     )
     entries.append(own)
     if request.step is ModelStep.ROLL_BACK and before.replaced_profile_version is not None:
@@ -362,12 +352,7 @@ def _carry_out(
         _apply_profile(conn, earlier, actor, request.reason)
     if request.step is ModelStep.ROLL_BACK and before.replaced_id is not None:
         conn.execute(MAKE_LIVE_AGAIN, {**values, "id": before.replaced_id})
-        becomes = {"state": "LIVE", "instead_of": before.code}
-        entries.append(
-            AuditEntry(
-                "model.activated", ENTITY, before.replaced_code or "", {"state": "RETIRED"}, becomes, request.reason
-            )
-        )
+        entries.append(model_live_again(before.replaced_code or "", before.code, request.reason))
     return entries
 
 

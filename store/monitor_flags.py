@@ -6,6 +6,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from domain.audit import AuditEntry
+from domain.audit_monitor import monitor_flagged
 from store.pool import Connection
 from store.ticket_policies import load_ticket_policy
 
@@ -51,8 +52,7 @@ def flag_false_alarming_monitors(conn: Connection, work_order_id: int, now: date
         if conn.execute(RECORD_FLAG, (model_id, monitor, version, false_alarms, now)).fetchone() is None:
             conn.execute(COUNT_ON, (false_alarms, model_id, monitor, version))
         else:
-            after = {"profile_version": version, "false_alarms": false_alarms}
-            entries.append(AuditEntry("monitor.flagged", "monitor", f"{model}/{monitor}", None, after))
+            entries.append(monitor_flagged(model, monitor, version, false_alarms))
     return entries
 
 

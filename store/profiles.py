@@ -7,7 +7,8 @@ from enum import StrEnum
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_monitor import profile_applied
 from domain.errors import ProfileError
 from domain.profile import Profile
 from domain.profile_json import find_profile_sha256, profile_from_json, profile_to_json
@@ -98,12 +99,11 @@ def record_profile(
     assert row is not None
     conn.execute(RECORD_PROFILE, (row[0], profile.version, Jsonb(profile_to_json(profile)), sha256, applied_by))
     conn.execute(RECORD_SERIES_OF_MODEL, ([s.key for s in profile.sensors], row[0]))
-    before = None if known is None else {"version": known[1]}
     after = {"version": profile.version, "sha256": sha256, "safety_critical": profile.safety_critical}
     record_audit(
         conn,
         actor or Actor(applied_by, "", Permission.PROFILE_WRITE.value),
-        AuditEntry("profile.applied", "device_model", profile.model, before, after, reason),
+        profile_applied(profile.model, None if known is None else known[1], after, reason),
     )
     return Applied.NEW
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_rejection import replay_requested
 from domain.reading import RejectionReason
 from store.audit import record_audit, to_jsonb
 from store.pool import Connection
@@ -81,11 +82,7 @@ def request_replays(
     request = ReplayRequest(int(requested), {str(why): int(n) for why, n, _ in refused}, int(seen) > most)
     if request.requested:
         asked = {name: value for name, value in to_parameters(filters).items() if value is not None}
-        if ids is not None:
-            asked["ids"] = sorted(ids)[:100]
-        entity_id = str(next(iter(ids))) if ids is not None and len(ids) == 1 else "*"
-        after = {"requested": request.requested, "of": asked}
-        record_audit(conn, actor, AuditEntry("rejection.replay_requested", "rejection", entity_id, None, after, reason))
+        record_audit(conn, actor, replay_requested(request.requested, asked, ids, reason))
     return request
 
 

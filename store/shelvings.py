@@ -5,7 +5,8 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_device import device_shelved, device_unshelved, shelving_expired
 from domain.errors import NotFoundError
 from store.audit import record_audit
 from store.pool import Connection
@@ -60,8 +61,7 @@ def record_shelving(
     row = conn.execute(RECORD_SHELVING, values).fetchone()
     if row is None:
         raise NotFoundError(serial)
-    after = {"id": row[0], "fault_group": fault_group, "until": until}
-    record_audit(conn, actor, AuditEntry("device.shelved", "device", serial, None, after, reason))
+    record_audit(conn, actor, device_shelved(serial, row[0], fault_group, until, reason))
     return int(row[0])
 
 
@@ -82,8 +82,7 @@ def end_shelving(conn: Connection, actor: Actor, shelving_id: int, *, now: datet
     row = conn.execute(END_SHELVING, {"id": shelving_id, "now": now}).fetchone()
     if row is None:
         raise NotFoundError(str(shelving_id))
-    entry = AuditEntry("device.unshelved", "device", row[0], None, {"id": shelving_id})
-    record_audit(conn, actor, entry)
+    record_audit(conn, actor, device_unshelved(row[0], shelving_id))
     return str(row[0])
 
 
@@ -96,7 +95,7 @@ EXPIRE_SHELVINGS = """
 def expire_shelvings(conn: Connection, actor: Actor, now: datetime) -> list[str]:
     """The serials whose shelvings ran out by `now` and are ended by this call."""
     ended = conn.execute(EXPIRE_SHELVINGS, (now,)).fetchall()
-    record_audit(conn, actor, *(AuditEntry("device.shelving_expired", "device", s, None, {"id": i}) for s, i in ended))
+    record_audit(conn, actor, *(shelving_expired(serial, shelving_id) for serial, shelving_id in ended))
     return [serial for serial, _ in ended]
 
 

@@ -77,23 +77,31 @@ LOAD_SIGNATURES = """
 
 
 def load_signatures(
-    conn: Connection, entity: str, entity_id: int, current_content: Mapping[str, Any] | None
+    conn: Connection,
+    entity: str,
+    entity_id: int,
+    current_content: Mapping[str, Any] | None,
+    current_version: int | None = None,
 ) -> list[RecordedSignature]:
     """The record's signatures, oldest first, each with whether it holds for the record as it says now.
 
-    `current_content` is made by the function that made the content at signing; None: the record is gone. Signatures of
-    an earlier version of a reopened record are among them, and do not hold for the one that is there now.
+    `current_content` is made by the function that made the content at signing; None: the record is gone. Where
+    `current_version` is named, signatures of an earlier version of a reopened record stand for that one alone.
     """
     with conn.cursor(row_factory=class_row(_SignatureRow)) as cursor:
         rows = cursor.execute(LOAD_SIGNATURES, (entity, entity_id)).fetchall()
     sha256 = None if current_content is None else find_content_sha256(current_content)
-    return [_judge(row, current_content, sha256) for row in rows]
+    return [_judge(row, current_content, sha256, current_version) for row in rows]
 
 
-def _judge(row: _SignatureRow, content: Mapping[str, Any] | None, sha256: str | None) -> RecordedSignature:
+def _judge(
+    row: _SignatureRow, content: Mapping[str, Any] | None, sha256: str | None, version: int | None
+) -> RecordedSignature:
     reason, changed = "", tuple[str, ...]()
     if content is None:
         reason = "record_gone"
+    elif version is not None and row.entity_version < version:
+        reason = "earlier_version"
     elif row.content_sha256 != sha256:
         reason = "content_unknown" if row.content is None else "content_changed"
         changed = () if row.content is None else find_changed_fields(row.content, content)

@@ -7,7 +7,8 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor, AuditEntry, Signature, find_content_sha256
+from domain.audit import Actor, Signature
+from domain.audit_monitor import threshold_backtested, threshold_decided, threshold_proposed
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from domain.monitor_quality import Threshold, move_threshold
 from domain.profile import Monitor, Profile
@@ -16,6 +17,7 @@ from store.audit import record_audit, to_jsonb
 from store.model_jobs import open_job
 from store.pool import Connection
 from store.profiles import load_profile, record_profile
+from store.signatures import record_signature
 
 ENTITY = "threshold_proposal"
 
@@ -147,7 +149,7 @@ def propose_threshold(
     if row is None:
         return None
     after = {name: values[name] for name in ("model", "monitor", "raise_at", "proposed_raise_at", "proposed_clear_at")}
-    record_audit(conn, actor, AuditEntry("threshold.proposed", ENTITY, row[0], None, after | {"basis": basis}))
+    record_audit(conn, actor, threshold_proposed(row[0], after | {"basis": basis}))
     return str(row[0])
 
 
@@ -188,7 +190,7 @@ def record_backtest(conn: Connection, actor: Actor, code: str, backtest: Mapping
     """Attaches what the production evaluator made of the proposed threshold; False when it is decided already."""
     if conn.execute(RECORD_BACKTEST, {"backtest": to_jsonb(backtest), "now": now, "code": code}).rowcount == 0:
         return False
-    record_audit(conn, actor, AuditEntry("threshold.backtested", ENTITY, code, None, {"backtest": backtest}))
+    record_audit(conn, actor, threshold_backtested(code, backtest))
     return True
 
 
@@ -202,10 +204,6 @@ DECIDE = """
         decided_at = CASE WHEN %(state)s <> 'ENDORSED' THEN %(now)s::timestamptz END,
         made_version = %(made_version)s, row_version = row_version + 1, updated_at = %(now)s
     WHERE id = %(id)s
-"""
-RECORD_SIGNATURE = """
-    INSERT INTO signature (entity, entity_id, entity_version, content_sha256, signer_id, printed_name, meaning)
-    VALUES ('threshold_proposal', %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -271,18 +269,6 @@ def record_proposal_decision(
             "basis": proposal.basis,
             "backtest": proposal.backtest,
         }
-        conn.execute(
-            RECORD_SIGNATURE,
-            (
-                proposal.id,
-                decided.row_version,
-                find_content_sha256(content),
-                signature.signer_id,
-                signature.printed_name,
-                signature.meaning,
-            ),
-        )
-    action = f"threshold.{to.value.lower()}"
-    after = {"state": to, "made_version": made_version}
-    record_audit(conn, actor, AuditEntry(action, ENTITY, code, {"state": proposal.state}, after, reason))
+        record_signature(conn, ENTITY, proposal.id, decided.row_version, content, signature, now)
+    record_audit(conn, actor, threshold_decided(code, proposal.state, to, made_version, reason))
     return decided

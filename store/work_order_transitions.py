@@ -7,10 +7,10 @@ from typing import Any
 from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
-from domain.audit import Actor, AuditEntry, Signature, find_content_sha256
+from domain.audit import Actor
+from domain.audit_work_order import ENTITY, order_acknowledged, order_noted, order_stepped
 from domain.errors import GuardRefusedError
 from domain.sentences import LANGUAGES
-from domain.sla import start_clocks
 from domain.ticket_sentence import render_ticket
 from domain.tickets import Priority
 from domain.work_order import (
@@ -24,12 +24,14 @@ from domain.work_order import (
     find_refusal,
     find_reset_reason,
 )
+from domain.work_order_signing import find_order_content
 from store.audit import record_audit
 from store.baseline_resets import record_baseline_reset
 from store.monitor_flags import flag_false_alarming_monitors
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
-from store.ticket_policies import load_ticket_policy
+from store.signatures import record_signature
+from store.sla_clocks import settle_clocks
 from store.work_orders import find_changes, lock_work_order, update_work_orders
 
 _S = WorkOrderState
@@ -39,16 +41,6 @@ EVENT_TYPES = {
     _S.ON_HOLD: "workorder.held",
     _S.WORK_DONE: "workorder.done",
     _S.CLOSED: "workorder.closed",
-}
-AUDIT_ACTIONS = {
-    _S.TRIAGED: "workorder.triaged",
-    _S.ASSIGNED: "workorder.assigned",
-    _S.IN_PROGRESS: "workorder.started",
-    _S.ON_HOLD: "workorder.held",
-    _S.WORK_DONE: "workorder.done",
-    _S.VERIFIED: "workorder.verified",
-    _S.CLOSED: "workorder.closed",
-    _S.CANCELLED: "workorder.cancelled",
 }
 
 
@@ -120,7 +112,7 @@ def record_transition(
     refusal = find_refusal(request, _find_facts(before, around, actor), actor.permission)
     if refusal is not None:
         raise GuardRefusedError(refusal.guard, refusal.detail)
-    after = _find_next(conn, before, request, around, actor, now)
+    after = settle_clocks(conn, before, _find_next(before, request, actor, now), now)
     try:
         with conn.transaction():
             update_work_orders(conn, [after])
@@ -129,21 +121,13 @@ def record_transition(
         raise GuardRefusedError(Guard.OPEN_ORDER_OF_KEY, "another order for this fault was opened just now") from error
     after = replace(after, row_version=before.row_version + 1)
     if request.signature is not None:
-        _record_signature(conn, after, request.signature)
+        content = find_order_content(after)
+        record_signature(conn, ENTITY, after.id, after.version, content, request.signature, now)
     was, becomes = find_changes(before, after)
     if request.test_evidence:
         becomes["test_evidence"] = request.test_evidence
     reopened = before.state is _S.CLOSED
-    entries = [
-        AuditEntry(
-            "workorder.reopened" if reopened else AUDIT_ACTIONS[request.to],
-            "work_order",
-            code,
-            was,
-            becomes,
-            request.reason,
-        )
-    ]
+    entries = [order_stepped(code, before.state, request.to, was, becomes, request.reason)]
     event_type = "workorder.reopened" if reopened else EVENT_TYPES.get(request.to)
     if event_type is not None:
         record_events(conn, make_order_event(event_type, after, around.serial, now))
@@ -200,19 +184,11 @@ def _find_facts(order: WorkOrder, around: _Surroundings, actor: Actor) -> Transi
     )
 
 
-def _find_next(
-    conn: Connection,
-    order: WorkOrder,
-    request: TransitionRequest,
-    around: _Surroundings,
-    actor: Actor,
-    now: datetime,
-) -> WorkOrder:
+def _find_next(order: WorkOrder, request: TransitionRequest, actor: Actor, now: datetime) -> WorkOrder:
     """The order after the step. A person has looked at it, so it leaves the inbox."""
     after = replace(order, state=request.to, hold_reason=None, inbox_reason=None, updated_at=now)
     if request.to is _S.TRIAGED and order.state is _S.CLOSED:
-        clocks = start_clocks(load_ticket_policy(conn, around.device_model_id), order.priority, now)
-        return reopen(after, clocks.response_due_at, clocks.resolution_due_at)
+        return reopen(after, None, None)
     if request.to is _S.TRIAGED:
         return replace(after, assignee_id=None)
     if request.to is _S.ASSIGNED:
@@ -233,7 +209,7 @@ def _find_next(
     return after
 
 
-def reopen(order: WorkOrder, response_due_at: datetime, resolution_due_at: datetime) -> WorkOrder:
+def reopen(order: WorkOrder, response_due_at: datetime | None, resolution_due_at: datetime | None) -> WorkOrder:
     """A closed order as it stands when it is opened again: a new version with new clocks, nobody assigned.
 
     What was recorded and signed of the version before stays in the audit chain and with its signature.
@@ -252,22 +228,10 @@ def reopen(order: WorkOrder, response_due_at: datetime, resolution_due_at: datet
         responded_at=None,
         response_due_at=response_due_at,
         resolution_due_at=resolution_due_at,
+        response_breached=False,
+        resolution_breached=False,
         quiet_since=None,
         ready_to_verify_at=None,
-    )
-
-
-RECORD_SIGNATURE = """
-    INSERT INTO signature (entity, entity_id, entity_version, content_sha256, signer_id, printed_name, meaning)
-    VALUES ('work_order', %s, %s, %s, %s, %s, %s)
-"""
-
-
-def _record_signature(conn: Connection, order: WorkOrder, signature: Signature) -> None:
-    content = find_content_sha256({**asdict(order), "updated_at": None, "row_version": None})
-    conn.execute(
-        RECORD_SIGNATURE,
-        (order.id, order.version, content, signature.signer_id, signature.printed_name, signature.meaning),
     )
 
 
@@ -288,7 +252,7 @@ def record_acknowledgement(
         return before
     after = replace(before, inbox_reason=None, updated_at=now)
     update_work_orders(conn, [after])
-    record_audit(conn, actor, AuditEntry("workorder.acknowledged", "work_order", code, *find_changes(before, after)))
+    record_audit(conn, actor, order_acknowledged(code, *find_changes(before, after)))
     return replace(after, row_version=before.row_version + 1)
 
 
@@ -308,11 +272,13 @@ def record_note(conn: Connection, actor: Actor, code: str, body: str, *, now: da
     row = conn.execute(RECORD_NOTE, (order.id, now, actor.name, body)).fetchone()
     assert row is not None
     conn.execute(TOUCH_WORK_ORDER, (now, order.id))
-    record_audit(conn, actor, AuditEntry("workorder.noted", "work_order", code, None, {"note_id": row[0]}))
+    record_audit(conn, actor, order_noted(code, row[0]))
     return int(row[0])
 
 
-def escalate(order: WorkOrder, priority: Priority, response_due_at: datetime, resolution_due_at: datetime) -> WorkOrder:
+def escalate(
+    order: WorkOrder, priority: Priority, response_due_at: datetime | None, resolution_due_at: datetime | None
+) -> WorkOrder:
     """The order at a higher priority with its new clocks, back in the inbox unless it is new there anyway."""
     return replace(
         order,

@@ -11,7 +11,7 @@ from api.problems import INVALID, TOO_MANY_ATTEMPTS, ProblemError, declare
 from api.shapes.accounts import Me, PasswordChange
 from api.sign_in import check_password, find_cookie_name
 from api.state import Database, State, now
-from domain.audit import AuditEntry
+from domain.audit_user import password_changed
 from domain.roles import Permission
 from store.audit import record_audit
 from store.customers import load_customer_code
@@ -80,4 +80,4 @@ def change_own_password(state: State, caller: Caller, request: Request, *, curre
     with state.pool.connection() as conn:
         record_password(conn, caller.user_id, password_hash, must_change_password=False)
         remove_sessions_of(conn, caller.user_id, keep=hash_secret(cookie))
-        record_audit(conn, caller.actor, AuditEntry("user.password_changed", "user", caller.name, None, None))
+        record_audit(conn, caller.actor, password_changed(caller.name))

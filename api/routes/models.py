@@ -30,7 +30,8 @@ from api.shapes.models import (
 from api.shapes.pages import Page
 from api.sign_in import check_password
 from api.state import Database, now
-from domain.audit import AuditEntry, Signature, find_content_sha256
+from domain.audit import Signature, find_content_sha256
+from domain.audit_model import model_job_asked
 from domain.errors import RowVersionConflictError
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, describe_profile, find_model_steps, is_signed
 from domain.profile import Profile
@@ -267,7 +268,7 @@ def _open(
 ) -> tuple[ModelJobDetail, dict[str, str]]:
     job_id = open_job(conn, kind, asked, caller.name, model_id)
     entry = {"model": asked["model"], "firmware": asked["firmware"], "since": asked["since"], "until": asked["until"]}
-    record_audit(conn, caller.actor, AuditEntry(f"model.{kind}_asked", "model_job", str(job_id), None, entry))
+    record_audit(conn, caller.actor, model_job_asked(kind, job_id, entry))
     job = load_job(conn, job_id)
     assert job is not None
     return _shape_job(job), {"Location": f"/api/v1/model-jobs/{job_id}"}

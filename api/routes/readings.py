@@ -14,7 +14,7 @@ from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.devices import find_device
 from api.shapes.installed_base import BucketedReadings, BucketedScores, ScoreColumns
 from api.state import Database, now
-from domain.audit import AuditEntry
+from domain.audit_device import readings_exported
 from domain.clock import to_micros
 from domain.roles import Permission
 from store.audit import record_audit
@@ -63,8 +63,8 @@ def read_readings(
         device, series_id = _find_series(conn, serial, sensor, caller)
         readings = load_readings(conn, series_id, start, end, points)
         if format == "csv":
-            window = {"sensor": sensor, "from": start, "to": end, "points": len(readings.buckets)}
-            record_audit(conn, caller.actor, AuditEntry("readings.exported", "device", serial, None, window))
+            entry = readings_exported(serial, sensor, start, end, len(readings.buckets))
+            record_audit(conn, caller.actor, entry)
         unit = find_unit(conn, device, sensor)
     if format == "csv":
         name = f"{serial}_{sensor}.csv".replace(":", "_")

@@ -13,7 +13,7 @@ from api.routes.users import find_customer_for
 from api.shapes.accounts import NewToken, TokenMade, TokenShape
 from api.shapes.pages import Page
 from api.state import Database, now
-from domain.audit import AuditEntry
+from domain.audit_token import token_created, token_revoked
 from domain.roles import Permission
 from store.audit import record_audit
 from store.pool import Connection
@@ -51,8 +51,8 @@ def make_token(
         token = None if made is None else load_token(conn, made)
         if token is None:
             raise ProblemError(ALREADY_EXISTS, fields={"name": "is taken"}, guard="name_taken")
-        after = {"role": token.role, "customer": token.customer_code, "expires_at": token.expires_at}
-        record_audit(conn, caller.actor, AuditEntry("token.created", "token", body.name, None, after))
+        entry = token_created(body.name, role=token.role, customer=token.customer_code, expires_at=token.expires_at)
+        record_audit(conn, caller.actor, entry)
         return TokenShape.model_validate(token), {}
 
     return change_once(
@@ -77,7 +77,7 @@ def end_token(token_id: int, caller: Admin, pool: Database) -> Response:
         if token is None:
             raise not_found("token", str(token_id), "token_id")
         if revoke_token(conn, token_id, at=now()):
-            record_audit(conn, caller.actor, AuditEntry("token.revoked", "token", token.name, None, None))
+            record_audit(conn, caller.actor, token_revoked(token.name))
 
     change(pool, work)
     return Response(status_code=204)

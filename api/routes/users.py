@@ -14,7 +14,7 @@ from api.problems import ALREADY_EXISTS, GUARD_REFUSED, INVALID, ProblemError, d
 from api.shapes.accounts import NewUser, PasswordReset, Reason, UserChange, UserMade, UserShape
 from api.shapes.pages import Page
 from api.state import Database
-from domain.audit import AuditEntry
+from domain.audit_user import password_reset, user_changed, user_created
 from domain.roles import Permission, Role
 from store.audit import AuditFilter, load_audit_events, record_audit
 from store.customers import load_customer_id
@@ -73,8 +73,8 @@ def make_user(
         if made is None:
             raise ProblemError(ALREADY_EXISTS, fields={"name": "is taken"}, guard="name_taken")
         user = find_user(conn, body.name)
-        after = {"roles": user.roles, "full_name": user.full_name, "customer": user.customer_code}
-        record_audit(conn, caller.actor, AuditEntry("user.created", "user", body.name, None, after))
+        entry = user_created(body.name, full_name=user.full_name, roles=user.roles, customer=user.customer_code)
+        record_audit(conn, caller.actor, entry)
         return UserShape.model_validate(user), {"Location": f"/api/v1/users/{body.name}"}
 
     return change_once(
@@ -119,8 +119,7 @@ def change_user(
         if status != "ACTIVE":
             remove_sessions_of(conn, before.id)
         after = find_user(conn, name)
-        entry = AuditEntry("user.changed", "user", name, _kept(before), _kept(after), body.reason)
-        record_audit(conn, caller.actor, entry)
+        record_audit(conn, caller.actor, user_changed(name, _kept(before), _kept(after), body.reason))
         return after
 
     user = change(pool, work)
@@ -138,7 +137,7 @@ def reset_password(name: str, caller: Admin, pool: Database, body: Reason) -> Pa
         user = find_user(conn, name)
         record_password(conn, user.id, password_hash, must_change_password=True)
         remove_sessions_of(conn, user.id)
-        record_audit(conn, caller.actor, AuditEntry("user.password_reset", "user", name, None, None, body.reason))
+        record_audit(conn, caller.actor, password_reset(name, body.reason))
 
     change(pool, work)
     return PasswordReset(initial_password=password)

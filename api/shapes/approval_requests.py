@@ -23,7 +23,8 @@ class SignatureShape(Shape):
     content_sha256: str = Field(description="Of the canonical JSON that was signed.")
     valid: bool
     invalid_reason: str = Field(
-        description="Empty, `content_changed`, `content_unknown` (signed before contents were kept) or `record_gone`."
+        description="Empty, `content_changed`, `earlier_version` (of a reopened record), `content_unknown` (signed "
+        "before contents were kept) or `record_gone`."
     )
     changed_fields: tuple[str, ...] = Field(description="Of what was signed, where that is known.")
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_user import password_reset, user_created
 from domain.errors import NotFoundError
 from domain.roles import Permission, Role
 from forewarn.commands.options import Json
@@ -71,7 +72,7 @@ def set_password(name: str, ask: Ask = False, as_json: Json = False) -> None:
         if user is None:
             raise NotFoundError(f"(account {name!r})")
         record_password(conn, user.id, passwords.hash_password(password), must_change_password=True)
-        record_audit(conn, ACTOR, AuditEntry("user.password_reset", "user", name, None, None))
+        record_audit(conn, ACTOR, password_reset(name))
     _print_password(name, password, ask, as_json)
 
 
@@ -117,7 +118,7 @@ def add_user(
     )
     if made is None:
         return False
-    record_audit(conn, ACTOR, AuditEntry("user.created", "user", name, None, {"roles": roles, "full_name": full_name}))
+    record_audit(conn, ACTOR, user_created(name, full_name=full_name, roles=roles, customer=customer_code))
     return True
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
+from domain.audit_token import token_created, token_revoked
 from domain.errors import NotFoundError
 from domain.roles import Permission, Role
 from forewarn.commands.options import Json
@@ -38,7 +39,8 @@ def create(
     with open_connection(find_database_url(load_settings()), application="tokens") as conn:
         made = record_token(conn, name=name, token_hash=hash_secret(token), role=role.value, expires_at=expires_at)
         if made is not None:
-            record_audit(conn, ACTOR, AuditEntry("token.created", "token", name, None, {"role": role.value}))
+            entry = token_created(name, role=role.value, customer=None, expires_at=expires_at)
+            record_audit(conn, ACTOR, entry)
     if made is None:
         say(f"There is a token {name!r} already; nothing was changed.")
         raise typer.Exit(ExitCode.FAILED)
@@ -57,7 +59,7 @@ def revoke(name: str, as_json: Json = False) -> None:
             raise NotFoundError(f"(token {name!r})")
         revoked = revoke_token(conn, token.id, at=datetime.now(UTC))
         if revoked:
-            record_audit(conn, ACTOR, AuditEntry("token.revoked", "token", name, None, None))
+            record_audit(conn, ACTOR, token_revoked(name))
     if as_json:
         print_json({"name": name, "revoked": revoked})
     else:
