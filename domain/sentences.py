@@ -118,6 +118,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "Service was asked for {serial}: {fault_group}.",
         "zh": "{serial} 申请了服务：{fault_group}。",
     },
+    "field_action_visit": {
+        "en": "{serial} needs a visit for {action}: {title}.",
+        "zh": "{serial} 需要为 {action} 安排上门：{title}。",
+    },
     "gateway_offline": {
         "en": "Gateway {gateway} is silent: {devices} devices behind it went offline.",
         "zh": "网关 {gateway} 无响应：其下 {devices} 台设备离线。",

@@ -54,7 +54,11 @@ PROGRAMS = {
         lambda s: {"database_url": find_database_url(s), "mqtt": {"url": find_mqtt_url(s)}},
     ),
     "anomaly": Program("anomaly", "AnomalySettings", lambda s: {"database_url": find_database_url(s)}),
-    "service-link": Program("service_link", "ServiceLinkSettings", lambda s: {"database_url": find_database_url(s)}),
+    "service-link": Program(
+        "service_link",
+        "ServiceLinkSettings",
+        lambda s: {"database_url": find_database_url(s), "mqtt_url": find_mqtt_url(s)},
+    ),
     "api": Program(
         "api",
         "ApiSettings",
@@ -67,7 +71,7 @@ PROGRAMS = {
     ),
 }
 # Set by Settings, never by a program's own variable.
-WIRED = {("database_url",), ("mqtt", "url"), ("host",), ("port",), ("broker_admin_url",)}
+WIRED = {("database_url",), ("mqtt", "url"), ("mqtt_url",), ("host",), ("port",), ("broker_admin_url",)}
 
 
 def load_program_settings(program: Program, settings: Settings) -> Any:

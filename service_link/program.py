@@ -8,7 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
+from domain.broker_address import parse_broker_address
 from domain.tickets import DecisionKind
+from service_link.device_notices import NoticeStatus, publish_notices
+from service_link.field_actions import follow_field_actions
 from service_link.housekeeping import keep_readings
 from service_link.model_watch import watch_models
 from service_link.quality import QualityWatch, propose_capas
@@ -36,14 +39,21 @@ def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
     ------
     DatabaseNotMigratedError
         The database has no schema of this version.
+    ConfigurationError
+        The broker's address cannot be used.
     """
     instance = settings.instance or f"{socket.gethostname()}:{os.getpid()}"
     started_at = _now()
     backoff = 0.2
     ended = threading.Event()
+    notices = NoticeStatus()
+    if settings.mqtt_url:
+        parse_broker_address(settings.mqtt_url)  # a wrong one is said at the start
     beside = [
         threading.Thread(target=keep_readings, args=(settings, ended), name="housekeeping"),
         threading.Thread(target=watch_models, args=(settings, ended), name="model-watch"),
+        threading.Thread(target=follow_field_actions, args=(settings, ended), name="field-actions"),
+        threading.Thread(target=publish_notices, args=(settings, notices, ended), name="device-notices"),
     ]
     try:
         while not stop.is_set():
@@ -55,7 +65,7 @@ def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
                     for thread in beside:
                         if thread.ident is None:
                             thread.start()
-                    _Service(conn, settings, instance, started_at).serve(stop)
+                    _Service(conn, settings, instance, started_at, notices).serve(stop)
             except DATABASE_GONE as error:
                 log.warning("the database is away, trying again in %.1f s: %s", backoff, error)
                 stop.wait(backoff)
@@ -74,8 +84,16 @@ def _now() -> datetime:
 class _Service:
     """The program on one connection."""
 
-    def __init__(self, conn: Connection, settings: ServiceLinkSettings, instance: str, started_at: datetime) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        settings: ServiceLinkSettings,
+        instance: str,
+        started_at: datetime,
+        notices: NoticeStatus,
+    ) -> None:
         self._conn = conn
+        self._notices = notices
         self._settings = settings
         self._instance = instance
         self._started_at = started_at
@@ -161,5 +179,6 @@ class _Service:
             "decided": self._queue.decided,
             "awaited": len(self._queue.awaited),
             "failed": self._queue.failed,
+            "device_notices": self._notices.describe(),
         }
         record_heartbeat(self._conn, PROGRAM, self._instance, self._started_at, details)

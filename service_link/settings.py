@@ -1,6 +1,6 @@
 """What can be set about triage. Rules are profile data, not settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +27,8 @@ class ServiceLinkSettings:
     retention_s: float = 600.0
     housekeeping_s: float = 3600.0
     watch_s: float = 300.0  # firmware releases, drift, feedback
+    mqtt_url: str = field(default="", repr=False)  # where notices to devices are published; empty: they wait
+    field_action_s: float = 5.0  # how often running field actions are brought up to what devices say
+    campaign_watch_s: float = 60.0  # how often it is asked whether a campaign must stop
+    notice_s: float = 2.0  # notices announce themselves; this is how often they are looked for anyway
+    notice_batch: int = 200  # notices published before their acknowledgements are waited for

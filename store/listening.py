@@ -2,7 +2,7 @@
 
 from store.pool import Connection
 
-CHANNELS = ("forewarn_block", "forewarn_transition", "forewarn_change", "forewarn_registry")
+CHANNELS = ("forewarn_block", "forewarn_transition", "forewarn_change", "forewarn_registry", "forewarn_device_notice")
 
 
 def listen(conn: Connection, channel: str) -> None:
