@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -169,6 +169,34 @@ def _find_terms_row(event: ClockEvent) -> tuple[Any, ...]:
         terms.schedule.zone_name,
         terms.policy_version_id,
         terms.calendar_version_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TermsNames:
+    """(code, version) of policies and calendars by the ids of their versions."""
+
+    policies: Mapping[int, tuple[str, int]]
+    calendars: Mapping[int, tuple[str, int]]
+
+
+LOAD_POLICY_NAMES = """
+    SELECT v.id, p.code, v.version FROM sla_policy_version v JOIN sla_policy p ON p.id = v.sla_policy_id
+    WHERE v.id = ANY (%s)
+"""
+LOAD_CALENDAR_NAMES = """
+    SELECT v.id, c.code, v.version FROM service_calendar_version v
+    JOIN service_calendar c ON c.id = v.service_calendar_id WHERE v.id = ANY (%s)
+"""
+
+
+def load_terms_names(conn: Connection, terms: Sequence[ClockTerms]) -> TermsNames:
+    """What the policies and calendars of these terms are called."""
+    policies = [t.policy_version_id for t in terms if t.policy_version_id is not None]
+    calendars = [t.calendar_version_id for t in terms if t.calendar_version_id is not None]
+    return TermsNames(
+        {i: (code, version) for i, code, version in conn.execute(LOAD_POLICY_NAMES, (policies,))},
+        {i: (code, version) for i, code, version in conn.execute(LOAD_CALENDAR_NAMES, (calendars,))},
     )
 
 

@@ -8,11 +8,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.service_calendar import AROUND_THE_CLOCK, ServiceCalendar, SpecialDay, Spans
+from domain.service_calendar import AROUND_THE_CLOCK, ServiceCalendar, Spans, SpecialDay
 from domain.working_time import WorkingSchedule, find_continuous_schedule, find_schedule, is_zone
 
 MINUTE = timedelta(minutes=1)
-ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Shanghai", "Pacific/Apia", "Africa/Casablanca")
+ZONES = (
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Shanghai",
+    "Pacific/Apia",
+    "Africa/Casablanca",
+)
 # Instants near which the wall clocks of these zones jump, and one without any jump.
 JUMPS = {
     "Europe/Berlin": (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)),
@@ -103,7 +110,7 @@ def test_adding_and_measuring_are_each_others_reverse_to_the_microsecond(
 
 @given(
     st.sampled_from(ZONES),
-    st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)),
+    st.integers(0, 70 * 365 * 1440).map(lambda minutes: datetime(1990, 1, 1, tzinfo=UTC) + minutes * MINUTE),
     st.timedeltas(timedelta(), timedelta(days=900)),
 )
 @example("Australia/Lord_Howe", datetime(2026, 4, 4, 14, 59, tzinfo=UTC), timedelta(hours=1))

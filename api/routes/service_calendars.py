@@ -1,0 +1,245 @@
+"""Service calendars: when sites are served; every version is kept."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.auth import Caller, require
+from api.cursors import Cursor, Limit, make_cursor, read_cursor
+from api.once import IdempotencyKey, change_once
+from api.preconditions import IfMatch, conflict, make_etag
+from api.problems import ALREADY_EXISTS, INVALID, ProblemError, declare, not_found
+from api.routes.users import find_last_change
+from api.shapes.pages import Page
+from api.shapes.sla import (
+    CalendarContent,
+    CalendarDetail,
+    CalendarShape,
+    CalendarVersions,
+    DayShape,
+    NewCalendar,
+    SiteCalendarChoice,
+    SiteCalendarShape,
+)
+from api.state import Database, now
+from domain.errors import RowVersionConflictError
+from domain.public_holidays import find_unknown_place
+from domain.roles import Permission
+from domain.service_calendar import WEEKDAYS, CalendarDraft, Spans, SpecialDay, find_calendar_problems, parse_spans
+from store.pool import Connection
+from store.service_calendars import (
+    CalendarRow,
+    assign_calendar,
+    change_calendar,
+    create_calendar,
+    load_calendar,
+    load_calendar_versions,
+    load_calendars,
+    load_site_calendar,
+)
+
+router = APIRouter(tags=["SLA"])
+Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
+Writer = Annotated[Caller, require(Permission.SLA_POLICY_WRITE)]
+
+
+@router.get("/service-calendars", summary="List service calendars")
+def list_calendars(caller: Reader, pool: Database, limit: Limit = 50, cursor: Cursor = None) -> Page[CalendarShape]:
+    """Calendars by code, each in its current version; a customer's users see those of their own sites."""
+    keys = read_cursor(cursor, [str])
+    after = str(keys[0]) if keys else ""
+    with pool.connection() as conn:
+        found = load_calendars(conn, customer_id=caller.customer_id, after=after, limit=limit + 1)
+    page = found[:limit]
+    return Page(
+        items=[_shape(row) for row in page],
+        next_cursor=make_cursor([page[-1].code]) if len(found) > limit else None,
+    )
+
+
+@router.get("/service-calendars/{code}", summary="One service calendar", responses=declare(404))
+def read_calendar(code: str, caller: Reader, pool: Database, response: Response) -> CalendarDetail:
+    """The current version with its public holidays and own days, as clocks that begin now count by it."""
+    with pool.connection() as conn:
+        detail = _describe(conn, code, caller)
+    response.headers["ETag"] = make_etag(detail.row_version)
+    return detail
+
+
+@router.get("/service-calendars/{code}/versions", summary="Versions of a calendar", responses=declare(404))
+def list_calendar_versions(code: str, caller: Reader, pool: Database) -> CalendarVersions:
+    """Every version, the newest first: a clock names the one that it counts by."""
+    with pool.connection() as conn:
+        _find_calendar(conn, code, caller)
+        rows = load_calendar_versions(conn, code)
+    return CalendarVersions(items=[_shape(row) for row in rows])
+
+
+@router.post(
+    "/service-calendars",
+    summary="Make a calendar",
+    status_code=201,
+    response_model=CalendarDetail,
+    responses=declare(409),
+)
+def make_calendar(
+    caller: Writer, pool: Database, request: Request, body: NewCalendar, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Makes a calendar; its public holidays are fixed for the coming ten years and renewed by the machine."""
+    draft = _read_draft(body)
+
+    def work(conn: Connection) -> tuple[CalendarDetail, dict[str, str]]:
+        if not create_calendar(conn, caller.actor, body.code, body.name, draft, reason=body.reason, now=now()):
+            raise ProblemError(ALREADY_EXISTS, fields={"code": "is taken"}, guard="code_taken")
+        detail = _describe(conn, body.code, caller)
+        headers = {"Location": f"/api/v1/service-calendars/{body.code}", "ETag": make_etag(detail.row_version)}
+        return detail, headers
+
+    return change_once(pool, caller, request, idempotency_key, body, work)
+
+
+@router.put(
+    "/service-calendars/{code}",
+    summary="Change a calendar",
+    response_model=CalendarDetail,
+    responses=declare(404, 412, 428),
+)
+def replace_calendar(
+    code: str,
+    caller: Writer,
+    pool: Database,
+    request: Request,
+    body: CalendarContent,
+    version: IfMatch,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Makes the next version. Clocks that begin from now on count by it; those that run keep theirs."""
+    draft = _read_draft(body)
+
+    def work(conn: Connection) -> tuple[CalendarDetail, dict[str, str]]:
+        change_calendar(
+            conn,
+            caller.actor,
+            code,
+            body.name,
+            draft,
+            expected_row_version=version,
+            reason=body.reason,
+            now=now(),
+        )
+        detail = _describe(conn, code, caller)
+        return detail, {"ETag": make_etag(detail.row_version)}
+
+    try:
+        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
+    except RowVersionConflictError:
+        with pool.connection() as conn:
+            current = _find_calendar(conn, code, caller)
+            raise conflict(current.row_version, **find_last_change(conn, "service_calendar", code)) from None
+
+
+@router.get("/sites/{code}/service-calendar", summary="The calendar of a site", responses=declare(404))
+def read_site_calendar(code: str, caller: Reader, pool: Database, response: Response) -> SiteCalendarShape:
+    """By which calendar the site is served, and in which time zone."""
+    with pool.connection() as conn:
+        shape = _describe_site(conn, code, caller)
+    response.headers["ETag"] = make_etag(shape.row_version)
+    return shape
+
+
+@router.put(
+    "/sites/{code}/service-calendar",
+    summary="Give a site its calendar",
+    response_model=SiteCalendarShape,
+    responses=declare(404, 412, 428),
+)
+def choose_site_calendar(
+    code: str,
+    caller: Writer,
+    pool: Database,
+    request: Request,
+    body: SiteCalendarChoice,
+    version: IfMatch,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Clocks of the site's orders that begin from now on count by that calendar; those that run keep theirs."""
+
+    def work(conn: Connection) -> tuple[SiteCalendarShape, dict[str, str]]:
+        _describe_site(conn, code, caller)
+        if body.service_calendar is not None and load_calendar(conn, body.service_calendar) is None:
+            raise ProblemError(INVALID, fields={"service_calendar": "there is no calendar of that code"})
+        assign_calendar(
+            conn,
+            caller.actor,
+            code,
+            body.service_calendar,
+            expected_row_version=version,
+            reason=body.reason,
+            now=now(),
+        )
+        shape = _describe_site(conn, code, caller)
+        return shape, {"ETag": make_etag(shape.row_version)}
+
+    try:
+        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
+    except RowVersionConflictError:
+        with pool.connection() as conn:
+            current = _describe_site(conn, code, caller)
+            raise conflict(current.row_version, **find_last_change(conn, "site", code)) from None
+
+
+def _find_calendar(conn: Connection, code: str, caller: Caller) -> CalendarRow:
+    row = load_calendar(conn, code, customer_id=caller.customer_id)
+    if row is None:
+        raise not_found("service calendar", code, "code")
+    return row
+
+
+def _describe(conn: Connection, code: str, caller: Caller) -> CalendarDetail:
+    row = _find_calendar(conn, code, caller)
+    days = [DayShape.model_validate(day) for day in row.calendar["days"]]
+    return CalendarDetail(**_shape(row).model_dump(), days=days)
+
+
+def _describe_site(conn: Connection, code: str, caller: Caller) -> SiteCalendarShape:
+    row = load_site_calendar(conn, code, customer_id=caller.customer_id)
+    if row is None:
+        raise not_found("site", code, "code")
+    return SiteCalendarShape.model_validate(row)
+
+
+def _shape(row: CalendarRow) -> CalendarShape:
+    return CalendarShape.model_validate(row)
+
+
+def _read_draft(body: CalendarContent) -> CalendarDraft:
+    """The calendar that is wanted.
+
+    Raises
+    ------
+    ProblemError
+        422 that names each field at fault.
+    """
+    problems: dict[str, str] = {}
+
+    def read(field: str, texts: Sequence[str]) -> Spans:
+        spans = parse_spans(texts)
+        if spans is None:
+            problems[field] = "must be like 08:00-12:30, from 00:00 to 24:00"
+        return spans or ()
+
+    weekly = tuple(read(f"weekly.{name}", getattr(body.weekly, name)) for name in WEEKDAYS)
+    own = tuple(
+        SpecialDay(day.day, read(f"own_days[{place}].hours", day.hours), day.name)
+        for place, day in enumerate(body.own_days)
+    )
+    draft = CalendarDraft(weekly, body.country, body.subdivision, own)
+    problems = dict(find_calendar_problems(draft)) | problems
+    unknown = find_unknown_place(body.country, body.subdivision) if body.country else None
+    if unknown is not None:
+        problems[unknown[0]] = unknown[1]
+    if problems:
+        raise ProblemError(INVALID, fields=problems)
+    return draft
