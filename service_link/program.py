@@ -17,7 +17,7 @@ from service_link.model_watch import watch_models
 from service_link.quality import QualityWatch, propose_capas
 from service_link.queue import TriageQueue
 from service_link.settings import ServiceLinkSettings
-from service_link.ticks import keep_house, remove_what_is_old, tick, watch_data_quality
+from service_link.ticks import keep_house, keep_sla, remove_what_is_old, tick, watch_data_quality
 from store.decisions import try_lock_triage
 from store.heartbeats import record_heartbeat, remove_heartbeat
 from store.listening import listen, wait_for_notice
@@ -143,6 +143,7 @@ class _Service:
             self._try(self._propose)
         if self._is_time("house", self._settings.housekeeping_s):
             self._try(lambda: keep_house(self._conn, _now()))
+            self._try(lambda: keep_sla(self._conn, _now()))
             self._queue.retry_failed(self._conn, _now())
 
     def _propose(self) -> None:

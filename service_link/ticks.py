@@ -10,7 +10,9 @@ from store.data_quality import remove_old_quality_days
 from store.pool import Connection
 from store.rejection_groups import fold_rejections, remove_old_groups
 from store.retention import prepare_reading_days, remove_old_rejections, remove_old_scores
+from store.service_calendars import renew_calendars
 from store.shelvings import expire_shelvings
+from store.sla_mending import mend_clocks
 from store.work_order_clocks import mend_quiet_orders, record_clocks, record_quiet_orders
 
 # An order that was touched within this time may still have a transition on its way.
@@ -19,6 +21,8 @@ SETTLED = timedelta(minutes=1)
 REMOVED_AT_ONCE = 20_000
 # Rejections that one round counts; a flood of more is counted round by round.
 FOLDED_AT_ONCE = 10_000
+# The clocks of every open order are counted anew once a day, an hour's share at a time.
+HOURS = 24
 # After this long no further round of judging begins: transitions wait meanwhile.
 JUDGING_S = 0.2
 
@@ -50,6 +54,14 @@ def keep_house(conn: Connection, now: datetime) -> None:
     """Makes the days ahead, so that no writer waits for a table to be made."""
     with conn.transaction():
         prepare_reading_days(conn, now.date())
+
+
+def keep_sla(conn: Connection, now: datetime) -> None:
+    """Gives calendars the public holidays of coming years, and counts the clocks of one open order in 24 anew."""
+    with conn.transaction():
+        renew_calendars(conn, MACHINE, now)
+    with conn.transaction():
+        mend_clocks(conn, MACHINE, now, slices=HOURS, place=now.hour)
 
 
 def remove_what_is_old(conn: Connection, now: datetime, reading_days: int) -> int:

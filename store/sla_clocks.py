@@ -69,7 +69,7 @@ RECORD_EVENTS = """
             time_zone, policy_version_id, calendar_version_id, place)
     ORDER BY e.place
 """
-_CLOCK_COLUMNS = {
+CLOCK_COLUMNS = {
     "state": "text",
     "started_at": "timestamptz",
     "allowed_s": "double precision",
@@ -88,12 +88,12 @@ _CLOCK_COLUMNS = {
     "policy_version_id": "bigint",
     "calendar_version_id": "bigint",
 }
-_ARRAYS = ", ".join(f"%s::{type_}[]" for type_ in _CLOCK_COLUMNS.values())
+_ARRAYS = ", ".join(f"%s::{type_}[]" for type_ in CLOCK_COLUMNS.values())
 RECORD_CLOCKS = f"""
-    INSERT INTO sla_clock (work_order_id, version, clock, {", ".join(_CLOCK_COLUMNS)})
+    INSERT INTO sla_clock (work_order_id, version, clock, {", ".join(CLOCK_COLUMNS)})
     SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[], {_ARRAYS})
     ON CONFLICT (work_order_id, version, clock) DO UPDATE SET
-        {", ".join(f"{name} = excluded.{name}" for name in _CLOCK_COLUMNS)}
+        {", ".join(f"{name} = excluded.{name}" for name in CLOCK_COLUMNS)}
 """  # noqa: S608
 
 
@@ -126,7 +126,7 @@ def record_clocks(conn: Connection, clocks: Mapping[ClockKey, Clock | None]) -> 
 
 
 def find_clock_row(key: ClockKey, clock: Clock) -> tuple[Any, ...]:
-    """What the line of a clock says: its key, then `_CLOCK_COLUMNS`."""
+    """What the line of a clock says: its key, then `CLOCK_COLUMNS`."""
     limit = clock.limit
     return (
         *key,

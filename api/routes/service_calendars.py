@@ -236,7 +236,7 @@ def _read_draft(body: CalendarContent) -> CalendarDraft:
         for place, day in enumerate(body.own_days)
     )
     draft = CalendarDraft(weekly, body.country, body.subdivision, own)
-    problems = dict(find_calendar_problems(draft)) | problems
+    problems = problems or dict(find_calendar_problems(draft))
     unknown = find_unknown_place(body.country, body.subdivision) if body.country else None
     if unknown is not None:
         problems[unknown[0]] = unknown[1]
