@@ -30,6 +30,8 @@ RIGHTS = {
     "breach": Permission.BREACH_READ,
     "device": Permission.DEVICE_READ,
     "approval_request": Permission.APPROVAL_REQUEST_READ,
+    "field_action": Permission.FIELD_ACTION_READ,
+    "firmware_record": Permission.FIELD_ACTION_READ,
 }
 
 
