@@ -2,7 +2,8 @@
 
 python3 deploy/accounts.py init    writes .env and secrets/dynamic-security.json with random passwords
 
-The second holds the broker's first accounts: one that manages accounts, and ingest's. Mosquitto takes a copy of it at
+The second holds the broker's first accounts: one that manages accounts, ingest's, and service-link's, which tells
+devices of their updates. Mosquitto takes a copy of it at
 its first start and keeps the accounts itself from then on. Those of devices and gateways are made by
 `docker compose run --rm api forewarn devices credentials SERIAL`.
 """
@@ -18,11 +19,14 @@ from pathlib import Path
 
 ADMIN = "forewarn-admin"
 INGEST = "forewarn-ingest"
+SERVICE = "forewarn-service"
 ITERATIONS = 101  # Mosquitto's own default; the passwords are 192 random bits, so a slow hash adds nothing
 HASH_BYTES = 64
 # What ingest hears; a shared subscription is a filter of its own to the plugin. It asks Sparkplug nodes for births.
 HEARD = ("forewarn/v1/#", "v1/gateway/#", "spBv1.0/#")
-SAID = ("forewarn/v1/+/down/#", "spBv1.0/+/NCMD/+", "spBv1.0/+/DCMD/+/+", "spBv1.0/STATE/+")
+SAID = ("spBv1.0/+/NCMD/+", "spBv1.0/+/DCMD/+/+", "spBv1.0/STATE/+")
+# What service-link tells devices, and gateways for the devices behind them; it hears nothing.
+TOLD = ("forewarn/v1/+/down/#", "forewarn/v1/gateway/+/down/#")
 CONTROL = "$CONTROL/dynamic-security/#"
 
 
@@ -41,11 +45,11 @@ def make_installation(folder: Path) -> int:
         if path.exists():
             sys.stderr.write(f"{path} is there already; nothing was changed.\n")
             return 1
-    admin, ingest = make_password(), make_password()
+    admin, ingest, service = make_password(), make_password(), make_password()
     accounts.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     accounts.parent.chmod(0o700)
     # The broker's account in the container must read it, and only the folder keeps others of this machine out.
-    write(accounts, json.dumps(find_first_accounts(admin, ingest), indent=2) + "\n", 0o644)
+    write(accounts, json.dumps(find_first_accounts(admin, ingest, service), indent=2) + "\n", 0o644)
     write(
         environment,
         "# Secrets of this installation, made by deploy/accounts.py. Keep them out of version control.\n"
@@ -55,6 +59,7 @@ def make_installation(folder: Path) -> int:
         f"FOREWARN_DB_OWNER_PASSWORD={make_password()}\n"
         f"FOREWARN_DB_PASSWORD={make_password()}\n"
         f"FOREWARN_MQTT_PASSWORD={ingest}\n"
+        f"FOREWARN_MQTT_SERVICE_PASSWORD={service}\n"
         f"FOREWARN_MQTT_ADMIN_PASSWORD={admin}\n",
         0o600,
     )
@@ -62,11 +67,11 @@ def make_installation(folder: Path) -> int:
     return 0
 
 
-def find_first_accounts(admin: str, ingest: str) -> dict[str, object]:
-    """The plugin's configuration: two accounts, each with its role, and nothing allowed to anybody else."""
+def find_first_accounts(admin: str, ingest: str, service: str) -> dict[str, object]:
+    """The plugin's configuration: three accounts, each with its role, and nothing allowed to anybody else."""
     heard = [*HEARD, *(f"$share/+/{topic}" for topic in HEARD)]
     return {
-        "clients": [find_client(ADMIN, admin), find_client(INGEST, ingest)],
+        "clients": [find_client(ADMIN, admin), find_client(INGEST, ingest), find_client(SERVICE, service)],
         "roles": [
             {
                 "rolename": ADMIN,
@@ -83,6 +88,7 @@ def find_first_accounts(admin: str, ingest: str) -> dict[str, object]:
                     *(find_acl("publishClientSend", topic) for topic in SAID),
                 ],
             },
+            {"rolename": SERVICE, "acls": [find_acl("publishClientSend", topic) for topic in TOLD]},
         ],
         "defaultACLAccess": {
             "publishClientSend": False,

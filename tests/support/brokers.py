@@ -76,6 +76,10 @@ class MosquittoProcess:
             self.process.kill()
             self.process.wait()
 
+    def forget(self) -> None:
+        """Sessions and retained messages are gone; to be called while it is stopped."""
+        (self.configuration.parent / "mosquitto.db").unlink(missing_ok=True)
+
 
 @contextmanager
 def embedded_broker() -> Iterator[Broker]:

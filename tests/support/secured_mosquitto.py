@@ -57,6 +57,14 @@ class SecuredMosquitto:
         return replace(self.admin, username="forewarn-ingest", password=self.secrets["FOREWARN_MQTT_PASSWORD"])
 
     @property
+    def service(self) -> BrokerAddress:
+        return replace(self.admin, username="forewarn-service", password=self.secrets["FOREWARN_MQTT_SERVICE_PASSWORD"])
+
+    @property
+    def service_url(self) -> str:
+        return f"mqtt://forewarn-service:{quote(self.service.password or '')}@127.0.0.1:{self.programs_port}"
+
+    @property
     def accounts(self) -> DynamicSecurity:
         return DynamicSecurity(self.admin)
 

@@ -46,14 +46,18 @@ def test_a_device_speaks_below_its_own_serial_and_hears_what_is_sent_to_it(secur
         ):
             assert try_publish(sign_in(secured, "SN-1"), foreign) == DENIED, foreign
         assert not ingest.received
-    with connected(secured.ingest, "forewarn-ingest") as ingest, connected(sign_in(secured, "SN-1")) as sender:
+    with (
+        connected(secured.ingest, "forewarn-ingest") as ingest,
+        connected(secured.service, "forewarn-service") as service,
+        connected(sign_in(secured, "SN-1")) as sender,
+    ):
         assert ingest.subscribe("forewarn/v1/#")
         assert sender.subscribe("forewarn/v1/SN-1/down/#")
         for foreign in ("forewarn/v1/SN-2/down/#", "forewarn/v1/#", "#", "$share/g/forewarn/v1/#", "$SYS/#"):
             assert not sender.subscribe(foreign), foreign
         assert sender.publish("forewarn/v1/SN-1/telemetry") != DENIED
-        ingest.publish("forewarn/v1/SN-2/down/config")
-        ingest.publish("forewarn/v1/SN-1/down/config")
+        service.publish("forewarn/v1/SN-2/down/config")
+        service.publish("forewarn/v1/SN-1/down/config")
         wait_until(lambda: sender.received and "forewarn/v1/SN-1/telemetry" in ingest.received, what="both messages")
         assert sender.received == ["forewarn/v1/SN-1/down/config"]
 

@@ -45,7 +45,7 @@ def test_only_this_machine_reaches_a_published_port() -> None:
 def test_every_password_comes_from_the_environment_and_has_no_default() -> None:
     variables = dict(re.findall(r"\$\{(\w+)(:?[?-][^}]*)?\}", TEXT))
     secret = {name: rest for name, rest in variables.items() if "PASSWORD" in name}
-    assert len(secret) == 5
+    assert len(secret) == 6
     assert all(rest.startswith(":?") for rest in secret.values())
     assert re.findall(r"PASSWORD: (?!\$\{)", TEXT) == []
     assert re.findall(r"//[^:/\s]+:(?!\$\{)[^@\s]+@", TEXT) == []
