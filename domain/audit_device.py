@@ -38,9 +38,3 @@ def device_unshelved(serial: str, shelving_id: int) -> AuditEntry:
 def shelving_expired(serial: str, shelving_id: int) -> AuditEntry:
     """A shelving ran out."""
     return AuditEntry("device.shelving_expired", ENTITY, serial, None, {"id": shelving_id})
-
-
-def readings_exported(serial: str, sensor: str, since: datetime, until: datetime, points: int) -> AuditEntry:
-    """Readings of one sensor were downloaded."""
-    after = {"sensor": sensor, "from": since, "to": until, "points": points}
-    return AuditEntry("readings.exported", ENTITY, serial, None, after)

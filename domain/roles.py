@@ -32,6 +32,7 @@ class Permission(StrEnum):
     HEALTH_READ = "health.read"  # details of programs and metrics
     CUSTOMER_READ = "customer.read"
     CUSTOMER_READ_CONTACTS = "customer.read_contacts"  # names and numbers of people; masked without it
+    STAFF_READ = "staff.read"  # names of the maker's people on records; masked without it
     DEVICE_READ = "device.read"  # devices, sites, contracts, models, history
     DEVICE_REGISTER = "device.register"
     DEVICE_CREDENTIALS = "device.credentials"  # accounts at the broker: make, rotate, revoke
@@ -91,6 +92,7 @@ _SERVICE_READS = frozenset(
         Permission.ACCOUNT_USE,
         Permission.HEALTH_READ,
         Permission.CUSTOMER_READ,
+        Permission.STAFF_READ,
         Permission.DEVICE_READ,
         Permission.READING_READ,
         Permission.BREACH_READ,

@@ -2,8 +2,10 @@
 
 from domain.approval_request import ApprovalKind
 from store.approval_requests import ApprovalHandler
+from store.exports import IDENTIFIABLE_EXPORT
 from store.sla_waivers import SLA_WAIVER
 
 HANDLERS: dict[ApprovalKind, ApprovalHandler] = {
     ApprovalKind.SLA_WAIVER: SLA_WAIVER,
+    ApprovalKind.IDENTIFIABLE_EXPORT: IDENTIFIABLE_EXPORT,
 }

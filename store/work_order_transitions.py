@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
-from domain.audit import Actor
+from domain.audit import Actor, RecordedSignature
 from domain.audit_work_order import ENTITY, order_acknowledged, order_noted, order_stepped
 from domain.errors import GuardRefusedError
 from domain.sentences import LANGUAGES
@@ -30,7 +30,7 @@ from store.baseline_resets import record_baseline_reset
 from store.monitor_flags import flag_false_alarming_monitors
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
-from store.signatures import record_signature
+from store.signatures import load_signatures, record_signature
 from store.sla_clocks import settle_clocks
 from store.work_orders import find_changes, lock_work_order, update_work_orders
 
@@ -233,6 +233,11 @@ def reopen(order: WorkOrder, response_due_at: datetime | None, resolution_due_at
         quiet_since=None,
         ready_to_verify_at=None,
     )
+
+
+def load_order_signatures(conn: Connection, order: WorkOrder) -> list[RecordedSignature]:
+    """The order's signatures, oldest first, each with whether it still stands for the order as it is now."""
+    return load_signatures(conn, ENTITY, order.id, find_order_content(order), order.version)
 
 
 def record_acknowledgement(

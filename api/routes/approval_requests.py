@@ -17,14 +17,15 @@ from api.shapes.approval_requests import (
     ApprovalStep,
     ApprovalTransition,
     NewApprovalRequest,
-    SignatureShape,
 )
 from api.shapes.pages import Page
+from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
 from domain.approval_request import DECISIONS, RULES, ApprovalKind, ApprovalRequest, ApprovalState, ApprovalWish
 from domain.audit_approval_request import ENTITY
 from domain.errors import RowVersionConflictError
+from domain.masking import mask_json
 from domain.roles import Permission
 from store.approval_handlers import HANDLERS
 from store.approval_requests import (
@@ -68,7 +69,7 @@ def list_approval_requests(
         )
     page = found[:limit]
     return Page(
-        items=[ApprovalRequestShape.model_validate(request) for request in page],
+        items=[shape_request(request, caller) for request in page],
         next_cursor=make_cursor([page[-1].id]) if len(found) > limit else None,
     )
 
@@ -158,6 +159,13 @@ def may_read(caller: Caller, kind: ApprovalKind) -> bool:
     return any(caller.may(right) for right in (RULES[kind].ask, RULES[kind].decide, Permission.AUDIT_READ))
 
 
+def shape_request(request: ApprovalRequest, caller: Caller) -> ApprovalRequestShape:
+    """The request as the contract has it, with people masked whom the caller does not see."""
+    shape = ApprovalRequestShape.model_validate(request)
+    free = ("payload", "subject", "outcome")
+    return shape.model_copy(update={name: mask_json(getattr(shape, name), caller.permissions) for name in free})
+
+
 def _find_permission(kind: ApprovalKind, to: ApprovalState) -> Permission:
     return RULES[kind].decide if to in DECISIONS else RULES[kind].ask
 
@@ -183,5 +191,5 @@ def _describe(conn: Connection, request: ApprovalRequest, caller: Caller) -> App
         for to in possible
     ]
     signatures = [SignatureShape.model_validate(s) for s in load_request_signatures(conn, request)]
-    values = ApprovalRequestShape.model_validate(request).model_dump()
+    values = shape_request(request, caller).model_dump()
     return ApprovalRequestDetail.model_validate(values | {"signatures": signatures, "next_steps": steps})

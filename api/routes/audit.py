@@ -8,8 +8,11 @@ from pydantic import AwareDatetime, Field
 
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
+from api.masking import mask_shape, verify_filter
 from api.shapes.pages import Page, Shape
 from api.state import Database
+from domain.audit import AuditEvent
+from domain.masking import mask_json
 from domain.roles import Permission
 from store.audit import AuditFilter, load_audit_events, verify_chain
 
@@ -22,13 +25,13 @@ class AuditShape(Shape):
 
     seq: int
     at: datetime
-    actor: str
+    actor: str | None = Field(description="null: hidden from your roles.")
     role: str
     permission: str
     action: str = Field(examples=["workorder.assigned"])
     entity: str
     entity_id: str
-    before: dict[str, Any] | None
+    before: dict[str, Any] | None = Field(description="People of customers are `[masked]` where your roles hide them.")
     after: dict[str, Any] | None
     reason: str
     request_id: str
@@ -69,14 +72,22 @@ def list_audit(
 ) -> Page[AuditShape]:
     """Events, newest first."""
     keys = read_cursor(cursor, [int])
+    verify_filter("audit", "actor", actor, caller)
     wanted = AuditFilter(entity, entity_id, actor, action, since, until)
     with pool.connection() as conn:
         found = load_audit_events(conn, wanted, before_seq=int(keys[0]) if keys else None, limit=limit + 1)
     page = found[:limit]
     return Page(
-        items=[AuditShape.model_validate(event) for event in page],
+        items=[shape_event(event, caller) for event in page],
         next_cursor=make_cursor([page[-1].seq]) if len(found) > limit else None,
     )
+
+
+def shape_event(event: AuditEvent, caller: Caller) -> AuditShape:
+    """The event as the contract has it, with people masked whom the caller does not see."""
+    shape = mask_shape("audit", AuditShape.model_validate(event), caller)
+    seen = {name: mask_json(getattr(shape, name), caller.permissions) for name in ("before", "after")}
+    return shape.model_copy(update=seen)
 
 
 @router.get("/verify", summary="Prove the chain")

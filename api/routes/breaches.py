@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, WantsTotal, make_cursor, not_ours, read_cursor, read_instant
+from api.masking import mask_shape
 from api.once import IdempotencyKey, change, change_once
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.devices import find_device
@@ -70,7 +71,8 @@ def list_breaches(
         count = count_breaches(conn, filters) if total else None
     page = found[:limit]
     next_cursor = make_cursor([page[-1].recorded_at.isoformat(), str(page[-1].id)]) if len(found) > limit else None
-    return Page(items=[BreachShape.model_validate(b) for b in page], next_cursor=next_cursor, total=count)
+    items = [mask_shape("breach", BreachShape.model_validate(b), caller) for b in page]
+    return Page(items=items, next_cursor=next_cursor, total=count)
 
 
 @router.get("/breaches/{breach_id}", summary="One breach", responses=declare(404))
@@ -152,7 +154,7 @@ def list_shelvings(serial: str, caller: Reader, pool: Database, current: bool = 
     with pool.connection() as conn:
         find_device(conn, serial, caller)
         found = load_shelvings(conn, now=now(), serial=serial, current_only=current)
-    return Page(items=[ShelvingShape.model_validate(s) for s in found])
+    return Page(items=[mask_shape("shelving", ShelvingShape.model_validate(s), caller) for s in found])
 
 
 def shape_decisions(rows: list[object]) -> list[DecisionShape]:
@@ -183,7 +185,7 @@ def _find_breach(conn: Connection, breach_id: UUID, caller: Caller) -> Breach:
 
 
 def _describe(conn: Connection, breach: Breach, caller: Caller) -> BreachDetail:
-    values = BreachShape.model_validate(breach).model_dump()
+    values = mask_shape("breach", BreachShape.model_validate(breach), caller).model_dump()
     sentence = {language: render(breach.reason_code, breach.params, language) for language in LANGUAGES}
     decisions = shape_decisions([*load_breach_decisions(conn, breach.id)])
     return BreachDetail.model_validate(values | {"sentence": sentence, "decisions": decisions}, by_name=True)

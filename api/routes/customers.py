@@ -12,6 +12,7 @@ from api.problems import declare, not_found
 from api.shapes.installed_base import ContractShape, CustomerDetail, CustomerShape, SiteShape
 from api.shapes.pages import Page
 from api.state import Database
+from domain.masking import mask_record
 from domain.roles import Permission
 from store.customers import (
     Customer,
@@ -72,6 +73,4 @@ def mask_contacts(customer: Customer, caller: Caller) -> dict[str, object]:
     values: dict[str, object] = {
         name: getattr(customer, name) for name in CustomerShape.model_fields if hasattr(customer, name)
     }
-    if not caller.may(Permission.CUSTOMER_READ_CONTACTS):
-        values["contacts"] = None
-    return values
+    return mask_record("customer", values, caller.permissions)

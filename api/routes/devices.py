@@ -26,6 +26,7 @@ from api.shapes.installed_base import (
 from api.shapes.pages import Page
 from api.state import Database
 from domain.installed_base import InstalledDevice
+from domain.masking import mask_history
 from domain.profile import Profile
 from domain.roles import Permission
 from store.customers import load_contracts
@@ -36,6 +37,7 @@ from store.device_registration import register_device as record_registration
 from store.devices import (
     Device,
     DeviceFilters,
+    HistoryEntry,
     LatestValue,
     count_devices,
     find_device_health,
@@ -99,7 +101,7 @@ def read_history(
         found = load_history(conn, device.id, before=before, limit=limit + 1)
     page = found[:limit]
     next_cursor = make_cursor([page[-1].at.isoformat(), page[-1].key]) if len(found) > limit else None
-    return Page(items=[HistoryShape.model_validate(entry) for entry in page], next_cursor=next_cursor)
+    return Page(items=[_shape_history(entry, caller) for entry in page], next_cursor=next_cursor)
 
 
 @router.post("", summary="Register a device", status_code=201, response_model=DeviceDetail, responses=declare(409))
@@ -144,6 +146,11 @@ def describe_device(conn: Connection, device: Device) -> DeviceDetail:
     values |= {"attributes": [AttributeShape.model_validate(found) for found in load_attributes(conn, device.id)]}
     known = {n for f, i in DeviceDetail.model_fields.items() for n in (f, i.validation_alias) if isinstance(n, str)}
     return DeviceDetail.model_validate({name: value for name, value in values.items() if name in known})
+
+
+def _shape_history(entry: HistoryEntry, caller: Caller) -> HistoryShape:
+    before, source = mask_history(entry.field, entry.before, entry.source, caller.permissions)
+    return HistoryShape.model_validate(entry).model_copy(update={"before": before, "source": source})
 
 
 def _with_health(device: Device) -> dict[str, object]:

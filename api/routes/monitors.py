@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
-from api.problems import INVALID, TOO_MANY_ATTEMPTS, ProblemError, declare, not_found
+from api.problems import declare, not_found
 from api.routes.users import find_last_change
 from api.shapes.monitors import (
     DriftShape,
@@ -27,7 +27,7 @@ from api.shapes.monitors import (
     ThresholdProposalShape,
 )
 from api.shapes.pages import Page
-from api.sign_in import check_password
+from api.signing import make_signature
 from api.state import Database, now
 from domain.audit import Signature
 from domain.errors import RowVersionConflictError
@@ -159,16 +159,7 @@ def decide_proposal(
 
 
 def _sign(pool: Pool, caller: Caller, body: ProposalTransition) -> Signature | None:
-    if body.to not in SIGNED or body.password is None:
-        return None
-    if caller.user_id is None or caller.session is None:
-        raise ProblemError(INVALID, fields={"password": "a token cannot sign; a person must, signed in"})
-    refused = check_password(pool, caller.name, body.password, at=now(), request_id=caller.request_id)
-    if refused is not None and refused.reason == "locked":
-        raise ProblemError(TOO_MANY_ATTEMPTS, headers={"Retry-After": str(int(refused.wait_s) + 1)})
-    if refused is not None:
-        raise ProblemError(INVALID, fields={"password": "is not your password"})
-    return Signature(caller.user_id, caller.full_name, body.meaning)
+    return make_signature(pool, caller, body.password, body.meaning) if body.to in SIGNED else None
 
 
 def _find_proposal(conn: Connection, code: str) -> ThresholdProposal:

@@ -1,25 +1,27 @@
 """Readings and scores of one sensor, in as many points as a chart can show."""
 
 import csv
+import hashlib
 import io
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from api.auth import Caller, require
+from api.export_file import write_watermark
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.devices import find_device
 from api.shapes.installed_base import BucketedReadings, BucketedScores, ScoreColumns
 from api.state import Database, now
-from domain.audit_device import readings_exported
 from domain.clock import to_micros
+from domain.export import ExportWish, find_watermark
 from domain.roles import Permission
-from store.audit import record_audit
 from store.data_quality_queries import load_completeness
 from store.devices import Device
+from store.exports import ExportFile, record_export, take_export_code
 from store.pool import Connection
 from store.profiles import load_profile
 from store.reading_queries import Readings, load_readings, load_scores, load_series_id
@@ -35,6 +37,7 @@ To = Annotated[AwareDatetime | None, Query(alias="to", description="With offset,
 Points = Annotated[int, Query(ge=1, le=MAX_POINTS, description="Never more points than this.")]
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=3660)
+CSV_COLUMNS = ("observed_at", "min", "max", "mean", "count", "flags")
 
 
 @router.get(
@@ -56,20 +59,15 @@ def read_readings(
     """Every reading where they fit into `points`, else min, max, mean and count of equal buckets of time, from the
     readings or from their roll-ups by minute, hour or day: `level` says which, and the figures are exact on each.
 
-    As CSV it is a download, which the audit records.
+    As CSV it is a download, which the export log and the audit record before it is sent.
     """
     start, end = find_window(since, until)
     with pool.connection() as conn:
         device, series_id = _find_series(conn, serial, sensor, caller)
         readings = load_readings(conn, series_id, start, end, points)
         if format == "csv":
-            entry = readings_exported(serial, sensor, start, end, len(readings.buckets))
-            record_audit(conn, caller.actor, entry)
+            return _send_csv(conn, caller, serial, sensor, readings, {"from": start, "to": end, "points": points})
         unit = find_unit(conn, device, sensor)
-    if format == "csv":
-        name = f"{serial}_{sensor}.csv".replace(":", "_")
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(write_csv(readings), media_type="text/csv; charset=utf-8", headers=headers)
     shape = BucketedReadings(
         serial=serial,
         sensor=sensor,
@@ -153,10 +151,29 @@ def write_csv(readings: Readings) -> str:
     """One line a point: observed_at (RFC 3339, UTC), min, max, mean, count, flags."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["observed_at", "min", "max", "mean", "count", "flags"])
+    writer.writerow(CSV_COLUMNS)
     for b in readings.buckets:
         writer.writerow([b.at.isoformat(), b.minimum, b.maximum, b.mean, b.count, b.flags])
     return text.getvalue()
+
+
+def _send_csv(
+    conn: Connection, caller: Caller, serial: str, sensor: str, readings: Readings, window: dict[str, Any]
+) -> Response:
+    """The readings as a download, in the export log of the caller's transaction; the watermark is a header alone, so
+    that the first line stays that of the columns."""
+    at = now()
+    content = write_csv(readings).encode()
+    file = ExportFile(len(readings.buckets), len(content), hashlib.sha256(content).hexdigest())
+    wish = ExportWish("readings", "csv", {"serial": serial, "sensor": sensor, **window}, CSV_COLUMNS)
+    code = take_export_code(conn, at)
+    record_export(conn, caller.actor, code, wish, file, customer_id=caller.customer_id, approval=None, now=at)
+    name = f"{serial}_{sensor}.csv".replace(":", "_")
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Forewarn-Watermark": write_watermark(find_watermark(code, caller.full_name, caller.name, at)),
+    }
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def to_millis(at: datetime) -> int:

@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
 from api.cursors import Cursor, Limit, WantsTotal
+from api.masking import mask_shape, verify_filter
 from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
-from api.problems import INVALID, TOO_MANY_ATTEMPTS, ProblemError, declare, not_found
+from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.breaches import shape_decisions
 from api.routes.devices import find_device
 from api.routes.users import find_last_change
@@ -26,10 +27,12 @@ from api.shapes.service import (
     WorkOrderDetail,
     WorkOrderShape,
 )
-from api.sign_in import check_password
+from api.shapes.signatures import SignatureShape
+from api.signing import make_signature
 from api.state import Database, now
 from domain.audit import Signature
 from domain.errors import RowVersionConflictError
+from domain.masking import find_masked_fields
 from domain.roles import Permission
 from domain.sentences import LANGUAGES
 from domain.ticket_sentence import render_ticket
@@ -50,7 +53,7 @@ from store.profiles import load_profile
 from store.users import load_user
 from store.work_order_lists import WorkOrderFilter, WorkOrderRow, load_work_order_page
 from store.work_order_pages import load_order_decisions, load_timeline
-from store.work_order_transitions import record_note, record_transition
+from store.work_order_transitions import load_order_signatures, record_note, record_transition
 from store.work_orders import load_work_order
 
 router = APIRouter(prefix="/work-orders", tags=["service"])
@@ -83,6 +86,7 @@ def list_work_orders(
     total: WantsTotal = False,
 ) -> Page[WorkOrderShape]:
     """Work orders, by default the one that is due first at the top. A filter given twice means either."""
+    verify_filter("work_order", "assignee", assignee, caller)
     wanted = WorkOrderFilter(
         states=tuple(state),
         priorities=tuple(priority),
@@ -220,8 +224,7 @@ def shape_row(row: WorkOrderRow, caller: Caller) -> WorkOrderShape:
     """The row as the contract has it; a customer's account reads no names of ours and nothing of CAPAs."""
     summary = {language: render_ticket(row.title_code, row.title_params, language) for language in LANGUAGES}
     shape = WorkOrderShape.model_validate(row).model_copy(update={"summary": summary})
-    if caller.customer_id is not None:
-        shape = shape.model_copy(update={"assignee": None, "assignee_name": None})
+    shape = mask_shape("work_order", shape, caller)
     if not caller.may(Permission.CAPA_READ):
         shape = shape.model_copy(update={"capas": []})
     return shape
@@ -232,20 +235,22 @@ def describe_order(conn: Connection, code: str, caller: Caller) -> WorkOrderDeta
     row = find_row(conn, code, caller)
     order = load_work_order(conn, code)
     assert order is not None
-    is_insider = caller.customer_id is None
-    timeline = load_timeline(conn, order.id, code) if is_insider else []
+    hidden = find_masked_fields("work_order", caller.permissions)
+    timeline = [] if "timeline" in hidden else load_timeline(conn, order.id, code)
     breaches = load_order_breaches(conn, order.id, customer_id=caller.customer_id)
-    close_out = dict(order.close_out) if order.close_out is not None else None
-    if close_out is not None and not is_insider:
-        close_out = {k: v for k, v in close_out.items() if k not in ("serviced_by", "done_by", "done_by_id")}
+    close_out = None if order.close_out is None else {k: v for k, v in order.close_out.items() if k not in hidden}
     more = {
         "description": order.description,
         "cancel_reason": order.cancel_reason,
         "failure_code": order.failure_code,
         "close_out": close_out,
-        "created_by": order.created_by if is_insider else "",
-        "breaches": [BreachShape.model_validate(b).model_dump() for b in breaches],
-        "decisions": shape_decisions([*load_order_decisions(conn, order.id)]) if is_insider else [],
+        "created_by": None if "created_by" in hidden else order.created_by,
+        "breaches": [mask_shape("breach", BreachShape.model_validate(b), caller).model_dump() for b in breaches],
+        "decisions": [] if "decisions" in hidden else shape_decisions([*load_order_decisions(conn, order.id)]),
+        "signatures": [
+            SignatureShape.model_validate(s)
+            for s in ([] if "signatures" in hidden else load_order_signatures(conn, order))
+        ],
         "timeline": [TimelineShape.model_validate(asdict(entry)) for entry in timeline],
         "next_steps": [
             NextStep(
@@ -267,16 +272,7 @@ def sign(pool: Pool, caller: Caller, body: Transition) -> Signature | None:
     ProblemError
         422: the password is wrong, or a token calls. 429: locked after too many wrong ones.
     """
-    if body.to is not WorkOrderState.CLOSED or body.password is None:
-        return None
-    if caller.user_id is None or caller.session is None:
-        raise ProblemError(INVALID, fields={"password": "a token cannot sign; a person must, signed in"})
-    refused = check_password(pool, caller.name, body.password, at=now(), request_id=caller.request_id)
-    if refused is not None and refused.reason == "locked":
-        raise ProblemError(TOO_MANY_ATTEMPTS, headers={"Retry-After": str(int(refused.wait_s) + 1)})
-    if refused is not None:
-        raise ProblemError(INVALID, fields={"password": "is not your password"})
-    return Signature(caller.user_id, caller.full_name, body.meaning)
+    return make_signature(pool, caller, body.password, body.meaning) if body.to is WorkOrderState.CLOSED else None
 
 
 def _find_assignee(conn: Connection, name: str | None) -> int | None:

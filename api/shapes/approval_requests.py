@@ -1,4 +1,4 @@
-"""Changes that take two people, and signatures."""
+"""Changes that take two people."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -6,27 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from api.shapes.pages import Shape
+from api.shapes.signatures import SignatureShape
 from domain.approval_request import ApprovalKind, ApprovalState
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
-
-
-class SignatureShape(Shape):
-    """One signature, and whether it still stands for what the record says."""
-
-    printed_name: str
-    signer: str = Field(description="Name of the account.")
-    meaning: str
-    signed_at: datetime
-    entity_version: int = Field(description="Of the record; a reopened one counts up.")
-    content_sha256: str = Field(description="Of the canonical JSON that was signed.")
-    valid: bool
-    invalid_reason: str = Field(
-        description="Empty, `content_changed`, `earlier_version` (of a reopened record), `content_unknown` (signed "
-        "before contents were kept) or `record_gone`."
-    )
-    changed_fields: tuple[str, ...] = Field(description="Of what was signed, where that is known.")
 
 
 class ApprovalStep(Shape):

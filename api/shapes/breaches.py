@@ -34,7 +34,7 @@ class BreachShape(Shape):
     firmware: str = Field(description="That the device ran then.")
     reason_code: str = Field(description="Names the sentence; `params` fill it in.")
     params: dict[str, Any]
-    acknowledged_by: str | None
+    acknowledged_by: str | None = Field(description="null: nobody, or hidden from your roles.")
     acknowledged_at: datetime | None
     customer: str | None = Field(validation_alias="customer_code")
     customer_name: str | None
@@ -93,7 +93,7 @@ class ShelvingShape(Shape):
     serial: str
     fault_group: str | None
     reason: str
-    shelved_by: str
+    shelved_by: str | None = Field(description="null: hidden from your roles.")
     shelved_at: datetime
     shelved_until: datetime
     ended_at: datetime | None

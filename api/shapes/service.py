@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from api.shapes.breaches import BreachShape, DecisionShape
 from api.shapes.pages import Shape
+from api.shapes.signatures import SignatureShape
 from domain.capa import CapaState
 from domain.tickets import Priority
 from domain.work_order import HoldReason, Outcome, WorkOrderState, WorkOrderType
@@ -43,7 +44,7 @@ class WorkOrderShape(Shape):
     customer: str | None = Field(validation_alias="customer_code")
     customer_name: str | None
     region: str
-    assignee: str | None
+    assignee: str | None = Field(description="null: nobody, or hidden from your roles; so is the name.")
     assignee_name: str | None
     breach_count: int
     active_breach_count: int
@@ -97,10 +98,11 @@ class WorkOrderDetail(WorkOrderShape):
     cancel_reason: str | None
     failure_code: str | None
     close_out: dict[str, Any] | None
-    created_by: str
+    created_by: str | None = Field(description="null: hidden from your roles.")
     breaches: list[BreachShape]
     decisions: list[DecisionShape]
-    timeline: list[TimelineShape] = Field(description="Newest first; empty for a customer's account.")
+    timeline: list[TimelineShape] = Field(description="Newest first; empty where it is hidden from your roles.")
+    signatures: list[SignatureShape] = Field(description="Oldest first, each with whether it still stands.")
     next_steps: list[NextStep]
 
 

@@ -1,6 +1,7 @@
 """Readings in buckets against numpy, on every flavour of the store."""
 
 import csv
+import hashlib
 import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -112,8 +113,11 @@ def test_csv_is_a_download_that_the_audit_records(any_database: Database) -> Non
         rows = list(csv.DictReader(io.StringIO(response.text)))
         assert [float(row["mean"]) for row in rows] == value.tolist()
         assert datetime.fromisoformat(rows[0]["observed_at"]) == START + timedelta(milliseconds=int(at[0]))
-        event = api.get("/audit?action=readings.exported", headers=api.token(Role.AUDITOR)).json()["items"][0]
-        assert (event["entity_id"], event["after"]["points"]) == ("T-0000", at.size)
+        event = api.get("/audit?action=export.taken", headers=api.token(Role.AUDITOR)).json()["items"][0]
+        assert (event["after"]["filter"]["serial"], event["after"]["rows"]) == ("T-0000", at.size)
+        logged = api.get(f"/exports/{event['entity_id']}", headers=api.token(Role.AUDITOR)).json()
+        assert logged["sha256"] == hashlib.sha256(response.content).hexdigest()
+        assert logged["code"] in response.headers["x-forewarn-watermark"]
 
 
 def test_bad_windows_are_named(database: Database) -> None:

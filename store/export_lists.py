@@ -1,0 +1,152 @@
+"""What each list that can be taken out is made of: its columns, its filters and its query."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from domain.export import ExportList, FilterKind
+from domain.roles import Permission
+from store.pool import Connection
+
+_TEXT, _TEXTS, _INSTANT, _FLAG = FilterKind.TEXT, FilterKind.TEXTS, FilterKind.INSTANT, FilterKind.FLAG
+ROWS_AT_ONCE = 2_000
+
+WORK_ORDERS = ExportList(
+    name="work_orders",
+    record="work_order",
+    permission=Permission.WORK_ORDER_READ,
+    columns=(
+        "code", "type", "source", "priority", "state", "hold_reason", "fault_group", "title_code", "serial", "model",
+        "gateway", "site", "customer", "customer_name", "region", "breach_count", "outcome", "failure_code", "version",
+        "reopen_count", "response_due_at", "resolution_due_at", "responded_at", "resolved_at", "response_breached",
+        "resolution_breached", "created_at", "updated_at", "closed_at", "is_simulated", "assignee", "assignee_name",
+        "created_by", "serviced_by", "done_by",
+    ),
+    filters={
+        "state": _TEXTS, "priority": _TEXTS, "type": _TEXTS, "model": _TEXTS, "customer": _TEXTS, "serial": _TEXT,
+        "region": _TEXT, "open": _FLAG, "created_from": _INSTANT, "created_to": _INSTANT,
+    },
+)  # fmt: skip
+LOAD_WORK_ORDERS = """
+    SELECT w.code, w.type, w.source, w.priority, w.state, w.hold_reason, w.fault_group, w.title_code, d.serial,
+        m.key, g.name, s.code, c.code, c.name, w.region, w.breach_count, w.outcome, w.failure_code, w.version,
+        w.reopen_count, w.response_due_at, w.resolution_due_at, w.responded_at, w.resolved_at, w.response_breached,
+        w.resolution_breached, w.created_at, w.updated_at, w.closed_at, w.is_simulated, a.name, a.full_name,
+        w.created_by, w.close_out ->> 'serviced_by', w.close_out ->> 'done_by'
+    FROM work_order w
+    LEFT JOIN device d ON d.id = w.device_id
+    LEFT JOIN device_model m ON m.id = d.device_model_id
+    LEFT JOIN gateway g ON g.id = w.gateway_id
+    LEFT JOIN site s ON s.id = w.site_id
+    LEFT JOIN customer c ON c.id = w.customer_id
+    LEFT JOIN app_user a ON a.id = w.assignee_id
+    WHERE (%(customer_id)s::bigint IS NULL OR w.customer_id = %(customer_id)s)
+        AND (%(state)s::text[] IS NULL OR w.state = ANY (%(state)s))
+        AND (%(priority)s::text[] IS NULL OR w.priority = ANY (%(priority)s))
+        AND (%(type)s::text[] IS NULL OR w.type = ANY (%(type)s))
+        AND (%(model)s::text[] IS NULL OR m.key = ANY (%(model)s))
+        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
+        AND (%(serial)s::text IS NULL OR d.serial = %(serial)s)
+        AND (%(region)s::text IS NULL OR w.region = %(region)s)
+        AND (%(open)s::boolean IS NULL OR (w.state NOT IN ('CLOSED', 'CANCELLED')) = %(open)s)
+        AND (%(created_from)s::timestamptz IS NULL OR w.created_at >= %(created_from)s)
+        AND (%(created_to)s::timestamptz IS NULL OR w.created_at < %(created_to)s)
+    ORDER BY w.id
+"""
+
+DEVICES = ExportList(
+    name="devices",
+    record="device",
+    permission=Permission.DEVICE_READ,
+    columns=(
+        "serial", "model", "lot", "udi", "firmware", "lifecycle", "connectivity", "last_seen_at", "gateway", "site",
+        "site_name", "department", "customer", "customer_name", "region", "made_on", "purchased_on", "installed_on",
+        "warranty_end", "calibration_due", "is_simulated",
+    ),
+    filters={
+        "model": _TEXTS, "firmware": _TEXTS, "customer": _TEXTS, "lifecycle": _TEXTS, "connectivity": _TEXTS,
+        "region": _TEXT,
+    },
+)  # fmt: skip
+LOAD_DEVICES = """
+    SELECT d.serial, m.key, d.lot, d.udi, d.firmware, d.lifecycle, d.connectivity, d.last_seen_at, g.name, s.code,
+        s.name, s.department, c.code, c.name, d.region, d.made_on, d.purchased_on, d.installed_on, d.warranty_end,
+        d.calibration_due, d.is_simulated
+    FROM device d
+    JOIN device_model m ON m.id = d.device_model_id
+    LEFT JOIN gateway g ON g.id = d.gateway_id
+    LEFT JOIN site s ON s.id = d.site_id
+    LEFT JOIN customer c ON c.id = s.customer_id
+    WHERE (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
+        AND (%(model)s::text[] IS NULL OR m.key = ANY (%(model)s))
+        AND (%(firmware)s::text[] IS NULL OR d.firmware = ANY (%(firmware)s))
+        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
+        AND (%(lifecycle)s::text[] IS NULL OR d.lifecycle = ANY (%(lifecycle)s))
+        AND (%(connectivity)s::text[] IS NULL OR d.connectivity = ANY (%(connectivity)s))
+        AND (%(region)s::text IS NULL OR d.region = %(region)s)
+    ORDER BY d.serial
+"""
+
+CUSTOMERS = ExportList(
+    name="customers",
+    record="customer",
+    permission=Permission.CUSTOMER_READ,
+    columns=("code", "name", "type", "channel", "status", "region", "updated_at", "is_simulated", "contacts"),
+    filters={"type": _TEXTS, "status": _TEXTS, "region": _TEXT},
+)
+LOAD_CUSTOMERS = """
+    SELECT c.code, c.name, c.type, c.channel, c.status, c.region, c.updated_at, c.is_simulated, c.contacts
+    FROM customer c
+    WHERE (%(customer_id)s::bigint IS NULL OR c.id = %(customer_id)s)
+        AND (%(type)s::text[] IS NULL OR c.type = ANY (%(type)s))
+        AND (%(status)s::text[] IS NULL OR c.status = ANY (%(status)s))
+        AND (%(region)s::text IS NULL OR c.region = %(region)s)
+    ORDER BY c.code
+"""
+
+# Who acted is a column of its own; an account is also what some events are about.
+AUDIT = ExportList(
+    name="audit",
+    record="audit",
+    permission=Permission.AUDIT_READ,
+    columns=(
+        "seq", "at", "role", "permission", "action", "entity", "entity_id", "before", "after", "reason", "request_id",
+        "prev_hash", "hash", "actor",
+    ),
+    filters={
+        "entity": _TEXT, "entity_id": _TEXT, "action": _TEXT, "from": _INSTANT, "to": _INSTANT,
+    },
+)  # fmt: skip
+LOAD_AUDIT = """
+    SELECT e.seq, e.at, e.role, e.permission, e.action, e.entity, e.entity_id, e.before, e.after, e.reason,
+        e.request_id, e.prev_hash, e.hash, e.actor
+    FROM audit_event e
+    WHERE %(customer_id)s::bigint IS NULL
+        AND (%(entity)s::text IS NULL OR e.entity = %(entity)s)
+        AND (%(entity_id)s::text IS NULL OR e.entity_id = %(entity_id)s)
+        AND (%(action)s::text IS NULL OR e.action = %(action)s)
+        AND (%(from)s::timestamptz IS NULL OR e.at >= %(from)s)
+        AND (%(to)s::timestamptz IS NULL OR e.at < %(to)s)
+    ORDER BY e.seq
+"""
+
+_QUERIES: dict[str, tuple[ExportList, str]] = {
+    what.name: (what, query)
+    for what, query in (
+        (WORK_ORDERS, LOAD_WORK_ORDERS),
+        (DEVICES, LOAD_DEVICES),
+        (CUSTOMERS, LOAD_CUSTOMERS),
+        (AUDIT, LOAD_AUDIT),
+    )
+}
+EXPORT_LISTS: dict[str, ExportList] = {name: what for name, (what, _) in _QUERIES.items()}
+
+
+def iterate_export(
+    conn: Connection, name: str, values: Mapping[str, Any], *, customer_id: int | None
+) -> Iterator[tuple[Any, ...]]:
+    """Every row of the list as it is at one moment, in bounded memory; its values in the order of the columns."""
+    query = _QUERIES[name][1]
+    with conn.cursor(name="export") as cursor:
+        cursor.itersize = ROWS_AT_ONCE
+        cursor.execute(query.encode(), {**values, "customer_id": customer_id})
+        yield from cursor
