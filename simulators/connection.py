@@ -32,6 +32,7 @@ class Will:
 class Connection:
     """A connection that comes back by itself; what it took and what was not acknowledged is sent again then.
 
+    What comes on `listen_to`, a topic filter, is given to `on_message` in paho's thread.
     `publish` may be called from one thread at a time. It waits while `window` messages are unacknowledged, so that
     a slow service slows the sender down instead of filling its memory.
     """
@@ -43,6 +44,8 @@ class Connection:
         will: Will | None = None,
         window: int = 50,
         on_connected: Callable[[], None] | None = None,
+        listen_to: str = "",
+        on_message: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self.client_id = client_id
         self.published = 0
@@ -54,6 +57,7 @@ class Connection:
         self._address = address
         self._window = window
         self._on_connected = on_connected
+        self._listen_to = listen_to
         self._is_told = False
         self._changed = threading.Condition()
         self._running = False
@@ -70,6 +74,8 @@ class Connection:
         client.on_connect = self._note_connected
         client.on_disconnect = self._note_disconnected
         client.on_publish = self._note_acknowledged
+        if on_message is not None:
+            client.on_message = lambda _client, _data, message: on_message(message.topic, bytes(message.payload))
         self._client = client
 
     @property
@@ -146,6 +152,8 @@ class Connection:
             log.warning("%s: the broker refuses the connection: %s", self.client_id, reason_code)
             return
         self.refusal = None
+        if self._listen_to:
+            client.subscribe(self._listen_to, qos=1)  # clean sessions: it is retained, and comes at every connect
         # First: who sees that the connection stands finds what the callback has made of it.
         if self._on_connected is not None:
             self._on_connected()

@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from signal import SIGINT, SIGTERM, signal
 
 from domain.broker_address import parse_broker_address
@@ -27,6 +28,7 @@ from simulators.fleet_plan import (
 from simulators.fleet_senders import DeviceSender, GatewaySender, Sender, describe_instant, wait_until_connected
 from simulators.fleet_state import load_state, save_state
 from simulators.gateway import GatewaySettings
+from simulators.notices import Notice, follow_notice, parse_notice
 from simulators.settings import FleetSettings
 
 log = logging.getLogger(__name__)
@@ -72,9 +74,26 @@ class _Fleet:
         self._state = load_state(self._state_path, settings.seed, settings.devices)
         self._clock = FleetClock(self._base, self._state)
         self._sender_of: dict[str, Sender] = {}
+        self._told: SimpleQueue[Notice] = SimpleQueue()
         self._senders = self._make_senders()
         self._offline: set[str] = set()
         self._readings = self._values = self._events = self._sends = 0
+
+    def _note_told(self, topic: str, payload: bytes) -> None:
+        notice = parse_notice(topic, payload)
+        if notice is not None and notice.serial in self._sender_of:
+            self._told.put(notice)
+
+    def _follow_notices(self) -> None:
+        """What devices were told since the last step becomes updates that they will install."""
+        after_s = self._settings.install_after_s
+        while after_s is not None and not self._told.empty():
+            notice = self._told.get()
+            running = self._state.firmware[notice.serial]
+            before = self._state.rollouts
+            self._state.rollouts = follow_notice(before, notice, running, self._state.t_us, round(after_s * 1e6))
+            if self._state.rollouts != before:
+                log.info("%s was told to install %s", notice.serial, notice.version or "nothing")
 
     def _make_senders(self) -> list[Sender]:
         settings = self._settings
@@ -82,13 +101,18 @@ class _Fleet:
         gateway_settings = GatewaySettings(
             max_values=HISTORY_MESSAGE_VALUES, repeat_share=settings.repeat_share, reorder_share=settings.reorder_share
         )
+        on_notice = self._note_told if settings.install_after_s is not None else None
         senders: list[Sender] = []
         for name in self._base.gateways:
             serials = [device.serial for device in self._base.devices if device.gateway == name]
-            senders.append(GatewaySender(address, name, serials, settings.seed, gateway_settings, settings.window))
+            senders.append(
+                GatewaySender(address, name, serials, settings.seed, gateway_settings, settings.window, on_notice)
+            )
         for device in self._base.devices:
             if not device.gateway:
-                senders.append(DeviceSender(address, device.serial, settings.seed, gateway_settings, settings.window))
+                senders.append(
+                    DeviceSender(address, device.serial, settings.seed, gateway_settings, settings.window, on_notice)
+                )
         for sender in senders:
             for serial in sender.serials:
                 self._sender_of[serial] = sender
@@ -169,6 +193,7 @@ class _Fleet:
                 self._bridge_gap()
                 continue
             self._plan_more(due_us)
+            self._follow_notices()
             step = self._clock.advance(due_us)
             self._tell_truth(step.new_faults)
             self._switch_connections(step)

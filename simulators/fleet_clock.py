@@ -1,6 +1,6 @@
 """The simulated devices themselves: from one instant to the next, what they would report. No connection, no clock."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,16 @@ class FleetClock:
                 remaining.append(rollout)
         self.state.rollouts = remaining
 
+    def _mend(self, rollout: Rollout, at_us: int) -> None:
+        """Another version ends what the bad one did."""
+        if rollout.version != BAD_FIRMWARE:
+            self.state.faults = [
+                replace(fault, end_us=at_us)
+                if fault.serial == rollout.serial and fault.kind is FaultKind.FIRMWARE_OSCILLATION and not fault.end_us
+                else fault
+                for fault in self.state.faults
+            ]
+
     def _report_rollout(self, rollout: Rollout, t_us: int, step: Step) -> bool:
         """Reports the states that became due since the last step; True when the update is done."""
         done = False
@@ -131,6 +141,7 @@ class FleetClock:
             if name == "UPDATED":
                 done = True
                 self.state.firmware[rollout.serial] = rollout.version
+                self._mend(rollout, at_us)
                 if rollout.version == BAD_FIRMWARE:
                     onset_us = at_us + round(MISBEHAVES_AFTER_S * 1e6)
                     fault = Fault(rollout.serial, FaultKind.FIRMWARE_OSCILLATION, onset_us, MISBEHAVES_GROWTH_S)

@@ -19,7 +19,14 @@ class GatewaySender:
     """A gateway and its connection. While the connection is down, the gateway keeps what its devices report."""
 
     def __init__(
-        self, address: BrokerAddress, name: str, serials: list[str], seed: int, settings: GatewaySettings, window: int
+        self,
+        address: BrokerAddress,
+        name: str,
+        serials: list[str],
+        seed: int,
+        settings: GatewaySettings,
+        window: int,
+        on_notice: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self.gateway = Gateway(name, seed, settings)
         self.serials = serials
@@ -28,7 +35,10 @@ class GatewaySender:
         will = Will(f"forewarn/v1/gateway/{name}/status", offline)
         self._states = dict.fromkeys(serials, "online")
         self._announce = threading.Event()
-        self.connection = Connection(address, f"forewarn-sim-{name}", will, window, self._announce.set)
+        heard = f"forewarn/v1/gateway/{name}/down/firmware/+" if on_notice is not None else ""
+        self.connection = Connection(
+            address, f"forewarn-sim-{name}", will, window, self._announce.set, heard, on_notice
+        )
 
     def add_reading(self, serial: str, entry: dict[str, Any]) -> None:
         """Adds one telemetry entry to the batch."""
@@ -72,7 +82,15 @@ class GatewaySender:
 class DeviceSender:
     """A device with a connection of its own, its status and its will."""
 
-    def __init__(self, address: BrokerAddress, serial: str, seed: int, settings: GatewaySettings, window: int) -> None:
+    def __init__(
+        self,
+        address: BrokerAddress,
+        serial: str,
+        seed: int,
+        settings: GatewaySettings,
+        window: int,
+        on_notice: Callable[[str, bytes], None] | None = None,
+    ) -> None:
         self.serial = serial
         self.serials = [serial]
         self._is_online = True
@@ -83,6 +101,8 @@ class DeviceSender:
             Will(f"forewarn/v1/{serial}/status", orjson.dumps({"state": "offline"})),
             window,
             self._announce.set,
+            f"forewarn/v1/{serial}/down/firmware" if on_notice is not None else "",
+            on_notice,
         )
         self._entries: list[dict[str, Any]] = []
         self._reports: list[tuple[str, bytes]] = []

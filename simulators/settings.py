@@ -19,6 +19,7 @@ class FleetSettings:
     reorder_share: float = 0.01
     fault_every_s: float = 900.0  # after the opening faults, one new fault in so long
     window: int = 50  # unacknowledged messages per connection
+    install_after_s: float | None = 20.0  # a device installs what it is told to after so long; None: it does not listen
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ def simulate_fleet(
     devices: Annotated[int, typer.Option(min=1, help="How many devices.")] = 40,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet and faults.")] = 1,
     history: Annotated[float, typer.Option(min=0, help="Seconds of healthy history sent at the first start.")] = 5400.0,
+    install_after: Annotated[
+        float, typer.Option(min=-1, help="Seconds until a device installs what it is told to; -1: it does not listen.")
+    ] = 20.0,
     as_json: Json = False,
 ) -> None:
     """Run infusion pumps and ventilators behind gateways, with faults whose true start is written down.
@@ -44,6 +47,7 @@ def simulate_fleet(
             devices=devices,
             seed=seed,
             history_s=history,
+            install_after_s=install_after if install_after >= 0 else None,
         ),
         stop,
     )
