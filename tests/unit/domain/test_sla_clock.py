@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.service_calendar import AROUND_THE_CLOCK, ServiceCalendar
@@ -14,7 +14,7 @@ from domain.sla_clock import Clock, ClockEvent, ClockEventKind, ClockState, coun
 from domain.sla_policy import DEFAULT_PAUSES, ClockKind
 from domain.sla_story import explain_clock
 from domain.working_time import find_schedule
-from tests.unit.domain.test_working_time import JUMPS, MINUTE, OFFICE, is_worked
+from tests.unit.domain.test_working_time import FEW, JUMPS, MINUTE, OFFICE, is_worked
 
 _K = ClockEventKind
 LONG_DAYS = ServiceCalendar((((7 * 60, 20 * 60),),) * 6 + (((60, 180),),))  # Sundays from 01:00 to 03:00
@@ -132,7 +132,7 @@ def live(events: list[ClockEvent], until: datetime) -> Slow:
     return slow
 
 
-@settings(max_examples=80)
+@FEW
 @given(lives(), st.integers(0, 1500))
 def test_as_the_one_that_lives_through_every_minute(events: list[ClockEvent], later: int) -> None:
     now = events[-1].at + later * MINUTE
@@ -149,7 +149,7 @@ def test_as_the_one_that_lives_through_every_minute(events: list[ClockEvent], la
         assert clock.due_at is None
 
 
-@settings(max_examples=80)
+@FEW
 @given(lives(), st.lists(st.integers(0, 3000), max_size=4))
 def test_looking_in_between_changes_nothing(events: list[ClockEvent], looks: list[int]) -> None:
     end = events[-1].at + timedelta(days=3)
@@ -161,7 +161,7 @@ def test_looking_in_between_changes_nothing(events: list[ClockEvent], looks: lis
     assert count_until(clock, end) == read_clock(events, end)
 
 
-@settings(max_examples=80)
+@FEW
 @given(lives(), st.integers(1, 900), st.integers(0, 3000))
 def test_an_escalation_never_gives_more_time(events: list[ClockEvent], minutes: int, later: int) -> None:
     """At whatever moment of whatever life: with one more limit nothing is due later, nor breached later."""
@@ -181,7 +181,7 @@ def test_an_escalation_never_gives_more_time(events: list[ClockEvent], minutes: 
             assert raised.due_at <= plain.due_at
 
 
-@settings(max_examples=80)
+@FEW
 @given(lives(), st.integers(0, 6))
 def test_a_breach_stays_whatever_comes(events: list[ClockEvent], cut: int) -> None:
     end = events[-1].at + timedelta(days=30)

@@ -12,6 +12,7 @@ from domain.service_calendar import AROUND_THE_CLOCK, ServiceCalendar, Spans, Sp
 from domain.working_time import WorkingSchedule, find_continuous_schedule, find_schedule, is_zone
 
 MINUTE = timedelta(minutes=1)
+FEW = settings(max_examples=50, deadline=None)
 ZONES = (
     "Europe/Berlin",
     "America/New_York",
@@ -78,7 +79,7 @@ def cases(draw: st.DrawFn) -> tuple[ServiceCalendar, str, datetime, int]:
     return ServiceCalendar(tuple(weekly), special), zone, start, draw(st.integers(0, 3000))
 
 
-@settings(max_examples=50)
+@FEW
 @given(cases())
 def test_measured_as_the_wall_clock_says(case: tuple[ServiceCalendar, str, datetime, int]) -> None:
     calendar, zone, start, minutes = case
@@ -86,7 +87,7 @@ def test_measured_as_the_wall_clock_says(case: tuple[ServiceCalendar, str, datet
     assert WorkingSchedule(calendar, zone).measure(start, end) == measure_slowly(calendar, ZoneInfo(zone), start, end)
 
 
-@settings(max_examples=50)
+@FEW
 @given(cases())
 def test_used_up_when_the_wall_clock_says(case: tuple[ServiceCalendar, str, datetime, int]) -> None:
     calendar, zone, start, minutes = case
@@ -94,6 +95,7 @@ def test_used_up_when_the_wall_clock_says(case: tuple[ServiceCalendar, str, date
     assert WorkingSchedule(calendar, zone).add(start, wanted) == add_slowly(calendar, ZoneInfo(zone), start, wanted)
 
 
+@FEW
 @given(cases(), st.integers(0, 10**9), st.integers(0, 10**9))
 def test_adding_and_measuring_are_each_others_reverse_to_the_microsecond(
     case: tuple[ServiceCalendar, str, datetime, int], shift: int, amount: int
@@ -108,6 +110,7 @@ def test_adding_and_measuring_are_each_others_reverse_to_the_microsecond(
         assert schedule.measure(start, due - timedelta(microseconds=1)) == wanted - timedelta(microseconds=1)
 
 
+@FEW
 @given(
     st.sampled_from(ZONES),
     st.integers(0, 70 * 365 * 1440).map(lambda minutes: datetime(1990, 1, 1, tzinfo=UTC) + minutes * MINUTE),
@@ -120,6 +123,7 @@ def test_around_the_clock_is_time(zone: str, start: datetime, amount: timedelta)
     assert schedule.measure(start, start + amount) == amount
 
 
+@FEW
 @given(st.sampled_from(ZONES), st.lists(st.integers(0, 400 * 1440), min_size=3, max_size=3))
 def test_parts_add_up_over_years(zone: str, minutes: list[int]) -> None:
     schedule = find_schedule(OFFICE, zone)
