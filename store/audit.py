@@ -13,6 +13,8 @@ from domain.audit import GENESIS, Actor, AuditEntry, AuditEvent, find_event_hash
 from store.pool import Connection
 
 MAX_PROBLEMS = 100
+# How far from its place a moved event is still told from a changed one.
+REORDERED_WITHIN = 500
 
 # The trigger gives seq, at, prev_hash and hash; unnest keeps the order of the entries.
 RECORD_AUDIT = """
@@ -103,7 +105,7 @@ def load_audit_events(
 
 @dataclass(frozen=True, slots=True)
 class AuditProblem:
-    """One place where the chain does not hold: `changed`, `removed`, `broken_link` or `truncated`."""
+    """One place where the chain does not hold: `changed`, `removed`, `reordered`, `broken_link` or `truncated`."""
 
     seq: int
     kind: str
@@ -168,6 +170,15 @@ def _find_problems(
     elif prev_hash != last_hash:
         found.append(AuditProblem(seq, "broken_link", f"event {seq} does not follow on event {last_seq} as it stands"))
     instant = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if find_event_hash((str(seq), instant, *texts, prev_hash)) != own_hash:
-        found.append(AuditProblem(seq, "changed", f"event {seq} is not what was recorded"))
+
+    def is_recorded_as(number: int) -> bool:
+        return find_event_hash((str(number), instant, *texts, prev_hash)) == own_hash
+
+    if not is_recorded_as(seq):
+        nearby = range(max(1, seq - REORDERED_WITHIN), seq + REORDERED_WITHIN + 1)
+        place = next((number for number in nearby if is_recorded_as(number)), None)
+        if place is None:
+            found.append(AuditProblem(seq, "changed", f"event {seq} is not what was recorded"))
+        else:
+            found.append(AuditProblem(seq, "reordered", f"event {seq} was recorded as event {place}"))
     return found

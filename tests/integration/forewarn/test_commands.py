@@ -167,13 +167,19 @@ def test_a_broken_audit_chain_is_found(forewarn: Run, database: Database) -> Non
     forewarn("users", "add", "one", "--role", "auditor")
     forewarn("users", "add", "two", "--role", "auditor")
     assert forewarn("audit", "verify").code == 0
-    with psycopg.connect(database.owner_url) as conn:
-        conn.execute("ALTER TABLE audit_event DISABLE TRIGGER audit_event_write_once")
-        conn.execute("UPDATE audit_event SET entity_id = 'three' WHERE seq = 2")
-    answer = forewarn("audit", "verify")
-    assert answer.code == 1
-    assert "event 2: changed" in answer.err
-    assert "THE CHAIN IS BROKEN" in answer.err
+    swap = "UPDATE audit_event SET seq = CASE seq WHEN 1 THEN -2 ELSE -1 END; UPDATE audit_event SET seq = -seq"
+    for statement, found in (
+        (swap, "event 2: reordered: event 2 was recorded as event 1"),
+        (f"{swap}; UPDATE audit_event SET entity_id = 'three' WHERE seq = 2", "event 2: changed"),
+        ("DELETE FROM audit_event WHERE seq = 1", "event 1: removed"),
+    ):
+        with psycopg.connect(database.owner_url) as conn:
+            conn.execute("ALTER TABLE audit_event DISABLE TRIGGER audit_event_write_once")
+            conn.execute(statement.encode())
+        answer = forewarn("audit", "verify")
+        assert answer.code == 1
+        assert found in answer.err
+        assert "THE CHAIN IS BROKEN" in answer.err
 
 
 def test_config_shows_no_password(forewarn: Run) -> None:

@@ -100,7 +100,21 @@ def test_not_even_the_owner_changes_it_by_accident(chain: Connection, any_databa
         ("DELETE FROM audit_event WHERE seq > 15", "truncated", 15),
         ("DELETE FROM audit_event", "truncated", 0),
         ("UPDATE audit_event SET seq = CASE seq WHEN 7 THEN -8 ELSE -7 END WHERE seq IN (7, 8);"
-         "UPDATE audit_event SET seq = -seq WHERE seq < 0", "broken_link", 7),
+         "UPDATE audit_event SET seq = -seq WHERE seq < 0", "reordered", 7),
+        ("UPDATE audit_event SET seq = -(4 + (seq - 4 + 9) % 10) WHERE seq BETWEEN 4 AND 13;"
+         "UPDATE audit_event SET seq = -seq WHERE seq < 0", "reordered", 13),
+        # Somebody who swaps two events and hashes both anew breaks the link of the next one.
+        ("UPDATE audit_event SET seq = CASE seq WHEN 7 THEN -8 ELSE -7 END WHERE seq IN (7, 8);"
+         "UPDATE audit_event SET seq = -seq WHERE seq < 0;"
+         "UPDATE audit_event e SET prev_hash = (SELECT hash FROM audit_event WHERE seq = 6) WHERE seq = 7;"
+         "UPDATE audit_event e SET hash = encode(sha256(convert_to(audit_text(e), 'UTF8')), 'hex') WHERE seq = 7;"
+         "UPDATE audit_event e SET prev_hash = (SELECT hash FROM audit_event WHERE seq = 7) WHERE seq = 8;"
+         "UPDATE audit_event e SET hash = encode(sha256(convert_to(audit_text(e), 'UTF8')), 'hex') WHERE seq = 8",
+         "broken_link", 9),
+        # Nor can one be put in between: every number is taken, and the next link tells.
+        ("INSERT INTO audit_event SELECT -seq, at, 'forged', role, permission, action, entity, entity_id, before,"
+         " after, reason, request_id, prev_hash, hash FROM audit_event WHERE seq = 7;"
+         "DELETE FROM audit_event WHERE seq = 7; UPDATE audit_event SET seq = 7 WHERE seq = -7", "changed", 7),
         # Somebody who hashes the changed row anew breaks the link of the next one.
         ("UPDATE audit_event SET actor = 'nobody' WHERE seq = 7;"
          "UPDATE audit_event e SET hash = encode(sha256(convert_to(audit_text(e), 'UTF8')), 'hex') WHERE seq = 7",
