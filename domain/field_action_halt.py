@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import pi
 
-DEFAULT_P = 0.01
+DEFAULT_P = 0.05  # a halt for nothing costs a look, a rise that nobody stops costs more
 MIN_DEVICES = 3  # that were upgraded; fewer say nothing of a version
 
 
@@ -41,7 +41,7 @@ class CampaignLook:
     low: float | None
     high: float | None
     control_ratio: float
-    p: float  # of this look alone, two-sided
+    p: float  # of this look alone, one-sided: that it rose so far by chance
     is_worse: bool  # in size: it rose, and more than among devices that were not upgraded
 
 

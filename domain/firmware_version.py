@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _FORM = re.compile(
-    r"[vV]?(?P<numbers>\d{1,9}(?:\.\d{1,9}){0,7})(?:-(?P<pre>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?"
+    r"[vV]?(?P<numbers>\d{1,9}(?:\.\d{1,9}){0,7})(?:-(?P<pre>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?",
+    re.ASCII,
 )
 
 VersionKey = tuple[tuple[int, ...], int, tuple[tuple[int, int, str], ...]]

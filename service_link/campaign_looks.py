@@ -103,7 +103,8 @@ def look_at(number: int, devices: int, own: Counts, controls: int, others: Count
         low=None if change is None else change.low,
         high=None if change is None else change.high,
         control_ratio=control_ratio,
-        p=1.0 if change is None else change.p,
+        # Of a rise alone: that a rate fell halts nothing.
+        p=change.p / 2.0 if change is not None and ratio is not None and ratio > 1.0 else 1.0,
         is_worse=find_rate_verdict(ratio, control_ratio) is Verdict.WORSE,
     )
 
