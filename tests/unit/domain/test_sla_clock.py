@@ -115,10 +115,12 @@ def lives(draw: st.DrawFn) -> list[ClockEvent]:
 def live(events: list[ClockEvent], until: datetime) -> Slow:
     """The same life, lived. Work that was taken back had never been done."""
     slow = Slow(events[0].at)
-    real = list(events)
-    for place in range(len(real) - 1, 0, -1):
-        if real[place].kind is _K.TAKEN_BACK:
-            real[place - 1 : place + 1] = []
+    real: list[ClockEvent] = []
+    for event in events:
+        if event.kind is _K.TAKEN_BACK:
+            real.pop()
+        else:
+            real.append(event)
     for event in real:
         slow.live_until(event.at)
         if event.kind in (_K.STARTED, _K.ESCALATED):
