@@ -36,6 +36,13 @@ def find_mqtt_url(settings: Settings) -> str:
     return _with_certificates(settings.mqtt_url, settings)
 
 
+def find_service_url(settings: Settings) -> str:
+    """The broker as the account that tells devices of their updates; without one of its own, the programs' account."""
+    if settings.mqtt_service_url is None:
+        return find_mqtt_url(settings)
+    return _with_certificates(settings.mqtt_service_url, settings)
+
+
 def find_admin_url(settings: Settings) -> str | None:
     """Where accounts are managed: Mosquitto as the account for that, with the certificates that are set, or the file of
     the embedded broker; None where a broker is set and no account to manage its accounts."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import ConfigurationError
-from forewarn.connections import find_admin_url, find_database_url, find_mqtt_url
+from forewarn.connections import find_admin_url, find_database_url, find_mqtt_url, find_service_url
 from forewarn.settings import OTHER_VARIABLES, PREFIX, Settings, find_file, load_file, variable_of
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ PROGRAMS = {
     "service-link": Program(
         "service_link",
         "ServiceLinkSettings",
-        lambda s: {"database_url": find_database_url(s), "mqtt_url": find_mqtt_url(s)},
+        lambda s: {"database_url": find_database_url(s), "mqtt_url": find_service_url(s)},
     ),
     "api": Program(
         "api",

@@ -40,6 +40,11 @@ class Settings(BaseSettings):
         pattern=r"^mqtts?://",
         description="The same broker as the account that manages accounts; without it none are made from here",
     )
+    mqtt_service_url: str | None = Field(
+        None,
+        pattern=r"^mqtts?://",
+        description="The same broker as the account that tells devices of updates; without it, that of FOREWARN_MQTT_URL",
+    )
     mqtt_ca_file: Path | None = Field(
         None, description="Whom to trust for mqtts://; if not set, the system's authorities"
     )

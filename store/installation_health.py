@@ -22,6 +22,7 @@ class Flow:
     transitions_waiting: int  # found by scoring and not yet decided
     oldest_waiting_at: datetime | None
     outbox_waiting: int
+    notices_waiting: int  # to devices, that the broker has not acknowledged
     rolled_up_to: datetime  # charts take what is newer from the readings themselves
     monitors_unscored: int  # nobody judges them, since their detector raised an error
     rollups_late: int  # marks of late readings that the roll-ups do not hold yet
@@ -33,6 +34,7 @@ LOAD_FLOW = """
         (SELECT coalesce(sum(head - consumed), 0)::bigint FROM shard) AS blocks_waiting,
         t.waiting AS transitions_waiting, t.oldest AS oldest_waiting_at,
         (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND NOT is_simulated) AS outbox_waiting,
+        (SELECT count(*) FROM device_notice WHERE published_revision <> revision) AS notices_waiting,
         (SELECT count(*) FROM unscored_monitor) AS monitors_unscored,
         r.minutes_to AS rolled_up_to, (SELECT count(*) FROM rollup_late) AS rollups_late
     FROM installation i

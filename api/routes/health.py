@@ -110,6 +110,7 @@ def read_health(pool: Database, caller: Annotated[Caller | None, Depends(identif
             transitions_waiting=flow.transitions_waiting,
             oldest_waiting_age_s=_age(flow, "oldest_waiting_at"),
             outbox_waiting=flow.outbox_waiting,
+            notices_waiting=flow.notices_waiting,
             monitors_unscored=flow.monitors_unscored,
             rollup_lag_s=(flow.at - flow.rolled_up_to).total_seconds(),
             rollups_late=flow.rollups_late,
@@ -208,6 +209,7 @@ def make_families(found: Figures) -> list[Metric]:
         "forewarn_transitions_waiting": ("Breach transitions not decided", flow.transitions_waiting),
         "forewarn_transitions_oldest_seconds": ("Age of the oldest of them", _age(flow, "oldest_waiting_at") or 0.0),
         "forewarn_outbox_waiting": ("Events not delivered", flow.outbox_waiting),
+        "forewarn_device_notices_waiting": ("Notices to devices not acknowledged by the broker", flow.notices_waiting),
         "forewarn_monitors_unscored": ("Monitors that nobody judges: a detector failed", flow.monitors_unscored),
         "forewarn_rollup_lag_seconds": (
             "How far the roll-ups of readings are behind",

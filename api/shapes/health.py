@@ -31,6 +31,7 @@ class FlowHealth(Shape):
     transitions_waiting: int = Field(description="Breach transitions that are not decided.")
     oldest_waiting_age_s: float | None
     outbox_waiting: int
+    notices_waiting: int = Field(description="Notices to devices that the broker has not acknowledged.")
     monitors_unscored: int = Field(
         description="Monitors that nobody judges, since a detector raised an error on them; `anomaly` names them in "
         "its details. Their devices are of unknown health."

@@ -19,6 +19,7 @@ from service_link.program import run
 from service_link.settings import ServiceLinkSettings
 from store.device_notices import count_notices
 from store.heartbeats import load_heartbeats
+from store.installation_health import load_flow
 from tests.support.brokers import Broker, MosquittoProcess
 from tests.support.databases import Database
 from tests.support.field_actions import NEW, SHA256, Campaigns, open_campaigns
@@ -174,7 +175,7 @@ def test_devices_read_their_own_notice_alone_and_only_service_link_may_write_one
         wait_until(
             lambda: "Not authorized" in find_errors(campaigns), what="an account without the right to be refused"
         )
-    assert count_notices(campaigns.world.conn).waiting > 0
+    assert count_notices(campaigns.world.conn).waiting == load_flow(campaigns.world.conn).notices_waiting > 0
     with publishing(database.url, secured.service_url):
         wait_until(lambda: is_settled(campaigns), what="every notice to be published")
     address = BrokerAddress("127.0.0.1", secured.devices_port, username="SN-1", password="secret")

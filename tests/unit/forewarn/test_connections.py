@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.broker_address import parse_broker_address
-from forewarn.connections import find_admin_url, find_mqtt_url
+from forewarn.connections import find_admin_url, find_mqtt_url, find_service_url
 from forewarn.settings import Settings
 
 
@@ -28,6 +28,11 @@ def test_certificates_go_with_the_brokers_address(tmp_path: Path) -> None:
         assert address.ca_file == str(tmp_path / "a b" / "ca.crt")
         assert (address.cert_file, address.key_file) == (str(tmp_path / "own.crt"), str(tmp_path / "own.key"))
     assert parse_broker_address(find_mqtt_url(settings)).password == "p@"
+
+
+def test_service_link_has_an_account_of_its_own_where_one_is_set() -> None:
+    assert find_service_url(Settings(mqtt_url="mqtt://a:p@h")) == "mqtt://a:p@h"
+    assert find_service_url(Settings(mqtt_url="mqtt://a:p@h", mqtt_service_url="mqtt://s:p@h")) == "mqtt://s:p@h"
 
 
 def test_an_address_that_names_its_certificates_keeps_them(tmp_path: Path) -> None:
