@@ -109,7 +109,8 @@ CREATE INDEX sla_clock_due_soon ON sla_clock (due_soon_at) WHERE state = 'RUNNIN
 CREATE INDEX sla_clock_unsaid ON sla_clock (breached_at) WHERE state = 'BREACHED' AND NOT breach_said;
 
 -- Orders of before: clocks counted time around the clock, a hold paused nothing, and what is due then stays due then.
--- Their terms are what they were due by; an order that was reopened began anew with its last reopening.
+-- Their terms are what they were due by; an order that was reopened began anew with its last reopening. A clock that was met late
+-- without anybody saying so counts as said: nobody is told now of years ago.
 INSERT INTO sla_event (work_order_id, version, clock, kind, at, reason, allowed_s, due_soon_share, pauses, time_zone)
 SELECT w.id, w.version, c.clock, 'STARTED', b.began_at, '', extract(epoch FROM c.due_at - b.began_at)::double precision, 0.25,
     CASE c.clock WHEN 'RESOLUTION' THEN ARRAY['PARTS', 'CUSTOMER', 'ACCESS'] ELSE ARRAY[]::text[] END, 'UTC'
@@ -128,8 +129,8 @@ SELECT w.id, w.version, x.clock, x.kind, x.at, x.reason FROM work_order w
 CROSS JOIN LATERAL (VALUES
     (1, 'RESPONSE', 'DUE_SOON', CASE WHEN w.response_warned THEN w.response_due_at - 0.25 * (w.response_due_at - w.created_at) END, ''),
     (1, 'RESOLUTION', 'DUE_SOON', CASE WHEN w.resolution_warned THEN w.resolution_due_at - 0.25 * (w.resolution_due_at - w.created_at) END, ''),
-    (2, 'RESPONSE', 'BREACHED', CASE WHEN w.response_breached THEN w.response_due_at END, ''),
-    (2, 'RESOLUTION', 'BREACHED', CASE WHEN w.resolution_breached THEN w.resolution_due_at END, ''),
+    (2, 'RESPONSE', 'BREACHED', CASE WHEN w.response_breached OR coalesce(w.responded_at, w.closed_at) > w.response_due_at THEN w.response_due_at END, ''),
+    (2, 'RESOLUTION', 'BREACHED', CASE WHEN w.resolution_breached OR coalesce(w.resolved_at, w.closed_at) > w.resolution_due_at THEN w.resolution_due_at END, ''),
     (3, 'RESPONSE', 'MET', w.responded_at, ''),
     (3, 'RESOLUTION', 'MET', w.resolved_at, ''),
     (4, 'RESPONSE', 'STOPPED', CASE WHEN w.responded_at IS NULL AND w.state IN ('CLOSED', 'CANCELLED') THEN coalesce(w.closed_at, w.updated_at) END, w.state),
@@ -139,24 +140,21 @@ WHERE x.at IS NOT NULL
     AND EXISTS (SELECT FROM sla_event e WHERE e.work_order_id = w.id AND e.version = w.version AND e.clock = x.clock)
 ORDER BY w.id, x.place, x.clock;
 
--- A clock that was breached and met late without anybody saying so stays unsaid: nobody is told now of years ago.
 INSERT INTO sla_clock (work_order_id, version, clock, state, started_at, allowed_s, used_s, due_at, due_soon_at, met_at, breached_at,
     breach_said, warned_at, stopped_at)
 SELECT e.work_order_id, e.version, e.clock,
     CASE WHEN x.breached_at IS NOT NULL THEN 'BREACHED' WHEN x.met_at IS NOT NULL THEN 'MET' WHEN x.stopped_at IS NOT NULL THEN 'STOPPED' ELSE 'RUNNING' END,
-    e.at, e.allowed_s, coalesce(extract(epoch FROM coalesce(x.met_at, x.stopped_at) - e.at)::double precision, 0),
+    e.at, e.allowed_s, coalesce(extract(epoch FROM coalesce(x.met_at, x.stopped_at, x.breached_at, x.warned_at) - e.at)::double precision, 0),
     CASE WHEN x.stopped_at IS NULL OR x.breached_at IS NOT NULL THEN x.due_at END,
     CASE WHEN x.stopped_at IS NULL AND x.breached_at IS NULL THEN x.due_at - make_interval(secs => 0.25 * e.allowed_s) END,
     x.met_at, x.breached_at, x.breached_at IS NOT NULL, x.warned_at, x.stopped_at
 FROM sla_event e
 CROSS JOIN LATERAL (
-    SELECT d.due_at, m.met_at, s.stopped_at, u.warned_at,
-        coalesce(b.said_at, CASE WHEN coalesce(m.met_at, s.stopped_at) > d.due_at THEN d.due_at END) AS breached_at
-    FROM (SELECT e.at + make_interval(secs => e.allowed_s) AS due_at) d
+    SELECT d.due_at, m.met_at, s.stopped_at, u.warned_at, b.breached_at FROM (SELECT e.at + make_interval(secs => e.allowed_s) AS due_at) d
     CROSS JOIN (SELECT max(o.at) AS met_at FROM sla_event o WHERE o.work_order_id = e.work_order_id AND o.clock = e.clock AND o.kind = 'MET') m
     CROSS JOIN (SELECT max(o.at) AS stopped_at FROM sla_event o WHERE o.work_order_id = e.work_order_id AND o.clock = e.clock AND o.kind = 'STOPPED') s
     CROSS JOIN (SELECT max(o.at) AS warned_at FROM sla_event o WHERE o.work_order_id = e.work_order_id AND o.clock = e.clock AND o.kind = 'DUE_SOON') u
-    CROSS JOIN (SELECT max(o.at) AS said_at FROM sla_event o WHERE o.work_order_id = e.work_order_id AND o.clock = e.clock AND o.kind = 'BREACHED') b
+    CROSS JOIN (SELECT max(o.at) AS breached_at FROM sla_event o WHERE o.work_order_id = e.work_order_id AND o.clock = e.clock AND o.kind = 'BREACHED') b
 ) x
 WHERE e.kind = 'STARTED';
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,8 +35,9 @@ from store.approval_handlers import HANDLERS
 from store.approval_requests import ask_approval, decide_approval
 from store.audit import AuditFilter, load_audit_events, verify_chain
 from store.manual_orders import open_manual_order
+from store.pool import open_connection
 from store.service_calendars import assign_calendar, change_calendar, create_calendar, load_calendar, renew_calendars
-from store.sla_clocks import load_clock_events
+from store.sla_clocks import find_clock_row, load_clock_events, read_events
 from store.sla_mending import mend_clocks
 from store.sla_policies import assign_policy, change_policy, create_policy
 from store.work_order_transitions import record_transition
@@ -432,3 +434,58 @@ def test_calendars_are_renewed_for_the_years_to_come_and_running_clocks_keep_the
     assert (row.version, row.first_year, row.last_year) == (2, 2031, 2042)
     assert mend_clocks(conn, by, desk.world.now) == []
     assert load_work_order(conn, CODE) == before
+
+
+def test_orders_of_before_have_the_clocks_that_they_had(desk: Desk, database: Database) -> None:
+    """What migration 0019 makes of orders without events is what their events say, and what was due stays due."""
+    for _ in range(6):
+        desk.open()
+    old = """
+        UPDATE work_order SET response_due_at = created_at + interval '4 hours',
+            resolution_due_at = created_at + interval '24 hours', response_warned = id >= 2,
+            response_breached = id IN (2, 3),
+            responded_at = CASE WHEN id >= 3 THEN created_at + id * interval '1 hour' END,
+            resolved_at = CASE WHEN id = 5 THEN created_at + interval '30 hours' END,
+            state = (ARRAY['NEW', 'TRIAGED', 'ON_HOLD', 'CANCELLED', 'CLOSED', 'IN_PROGRESS'])[id],
+            hold_reason = CASE WHEN id = 3 THEN 'PARTS' END,
+            closed_at = CASE WHEN id IN (4, 5) THEN created_at + interval '31 hours' END
+    """
+    migration = resources.files("store").joinpath("migrations/0019_sla.sql").read_text("utf-8")
+    begin, end = migration.index("-- Orders of before"), migration.index("-- What happened to a clock is written once")
+    with open_connection(database.owner_url, application="test", autocommit=True) as owner:
+        owner.execute("ALTER TABLE sla_event DISABLE TRIGGER USER")
+        owner.execute("DELETE FROM sla_clock")
+        owner.execute("DELETE FROM sla_event")
+        owner.execute(old.encode())
+        before = desk.world.orders()
+        owner.execute(migration[begin:end].encode())
+    events = load_clock_events(desk.world.conn, [order["id"] for order in before])
+    assert len(events) == 12
+    derived = {key: read_events(listed) for key, listed in events.items()}
+    stored = desk.world.rows("SELECT * FROM sla_clock ORDER BY work_order_id, clock")
+    for row in stored:
+        key = (row["work_order_id"], row["version"], ClockKind(row["clock"]))
+        clock = derived[key]
+        assert clock is not None
+        assert tuple(row.values()) == find_clock_row(key, clock)
+    assert [row["state"] for row in stored if row["clock"] == "RESPONSE"] == [
+        "RUNNING",
+        "BREACHED",
+        "BREACHED",
+        "MET",
+        "BREACHED",
+        "BREACHED",
+    ]
+    assert [row["state"] for row in stored if row["clock"] == "RESOLUTION"] == [
+        "RUNNING",
+        "RUNNING",
+        "RUNNING",
+        "BREACHED",
+        "BREACHED",
+        "RUNNING",
+    ]
+    desk.verify()
+    assert desk.world.orders() == before
+    # An order that was held before goes on as it was; what is held from now on pauses.
+    tick(desk.world.conn, desk.world.now + timedelta(minutes=1))
+    assert desk.world.orders() == before
