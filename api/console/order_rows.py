@@ -87,9 +87,12 @@ def find_clock(
     started: datetime | None = None,
     met_at: datetime | None = None,
     was_late: bool = False,
+    held: str | None = None,
     zone: str | None = None,
 ) -> Clock | None:
-    """A clock as it stands now; None where the order has none."""
+    """A clock as it stands now; None where the order has none. One that `held` pauses has no due time."""
+    if due is None and held is not None and met_at is None:
+        return Clock(name, "paused", view.t("clock.paused", reason=view.name("hold", held)), None)
     if due is None:
         return None
     instant = view.when(due, zone)
@@ -127,7 +130,12 @@ def find_row(view: View, row: WorkOrderRow, profiles: Mapping[str, Profile]) -> 
         under=" · ".join(part for part in parts if part),
         count=row.breach_count,
         clock=find_clock(
-            view, "response" if is_response else "resolution", row.next_due_at, started=row.created_at, zone=zone
+            view,
+            "response" if is_response else "resolution",
+            row.next_due_at,
+            started=row.created_at,
+            held=row.hold_reason,
+            zone=zone,
         ),
         seen=view.when(row.last_breach_at or row.created_at, zone),
         created=view.when(row.created_at, zone),

@@ -16,6 +16,7 @@ from api.console.timeline import find_timeline, find_who
 from api.console.work_order_acts import Typed, find_acts
 from api.problems import not_found
 from api.state import Database
+from domain.masking import Row, mask_row
 from domain.profile import Profile
 from domain.roles import Permission
 from domain.work_order import (
@@ -91,6 +92,8 @@ def render_order(
         technicians = load_technicians(conn, view.now.date())
     if cards is None:
         raise not_found("work order", code, "code")
+    if not view.may(Permission.STAFF_READ):  # names of our people, and what happened at other customers
+        order, cards, decisions, entries, similar, technicians = _mask(view, order), _mask(view, cards), [], [], [], []
     zone = cards.site_time_zone
     profile = profiles.get(cards.model or "")
     shown = _find_shown(breaches, breach)
@@ -146,6 +149,10 @@ def render_order(
         may_note=view.may(Permission.WORK_ORDER_NOTE),
         typed_note=typed_note,
     )
+
+
+def _mask(view: View, row: Row) -> Row:
+    return mask_row("work_order", row, view.person.permissions)
 
 
 def _find_shown(breaches: list[LinkedBreach], wanted: str) -> LinkedBreach | None:
@@ -211,12 +218,13 @@ def _find_head(
             started=order.created_at,
             met_at=order.resolved_at,
             was_late=order.resolution_breached,
+            held=order.hold_reason,
             zone=zone,
         ),
         "sentence": find_summary(view, order.title_code, order.title_params, zone),
         "advice": advice,
         "description": order.description,
-        "created_by": find_who(view, order.created_by),
+        "created_by": find_who(view, order.created_by) if order.created_by else view.t("fact.hidden"),
         "created": view.when(order.created_at, zone),
     }
 
