@@ -15,7 +15,7 @@ import pytest
 from typer.main import get_command
 
 from api.passwords import hash_secret, matches_password
-from forewarn.cli import app, main
+from forewarn.cli import build_app, main
 from tests.support.databases import Database
 from tests.support.services import find_free_port
 
@@ -227,7 +227,7 @@ def test_every_command_has_help_with_an_example(forewarn: Run) -> None:
             return [(" ".join(path), f"{getattr(command, 'epilog', '')}")]
         return [item for name, sub in commands.items() for item in walk(sub, [*path, name])]
 
-    found = walk(get_command(app), [])
+    found = walk(get_command(build_app()), [])
     assert len(found) >= 22
     assert [path for path, epilog in found if "Example:" not in epilog] == []
     assert forewarn("demo", "--help").code == 0

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from forewarn.cli import app
+from forewarn.cli import build_app
 from tests.support.runs_to_failure import make_runs, write_runs
 
 
 def run(*words: object) -> Result:
-    return CliRunner().invoke(app, ["rul", *map(str, words)])
+    return CliRunner().invoke(build_app(["rul"]), ["rul", *map(str, words)])
 
 
 @pytest.fixture(scope="module")
