@@ -80,7 +80,7 @@ _SELECT = """
         r.description, r.sha256, r.provenance, r.created_by, r.created_at, r.asked_by, r.asked_by_id, r.asked_at,
         r.approved_by, r.live_since, r.live_until, r.replaced_id, p.code AS replaced_code, r.replaced_profile_version,
         EXISTS (SELECT FROM model_job j WHERE j.model_id = r.id AND j.kind = 'backtest' AND j.state = 'DONE'
-            AND (j.result ->> 'device_days')::float8 > 0) AS has_backtest,
+            AND (j.result ->> 'device_days')::float8 > 0 AND j.result -> 'uncovered' = '[]') AS has_backtest,
         m.current_version AS profile_version,
         length(r.arrays) AS size, r.row_version, r.updated_at
     FROM model_record r JOIN device_model m ON m.id = r.device_model_id LEFT JOIN model_record p ON p.id = r.replaced_id

@@ -57,9 +57,12 @@ class ThresholdProposal:
 _SELECT = """
     SELECT t.id, t.code, t.device_model_id, m.key AS model, m.safety_critical, t.monitor, t.profile_version, t.state,
         t.raise_at, t.clear_at, t.proposed_raise_at, t.proposed_clear_at, t.basis, t.backtest_job_id,
-        j.state AS backtest_job_state, j.error AS backtest_error, t.backtest, t.backtested_at, t.endorsed_by_id,
-        t.endorsed_by, t.endorsed_at, t.decided_by, t.decided_at, t.reason, t.made_version, t.row_version, t.created_at,
-        t.updated_at
+        j.state AS backtest_job_state, coalesce(j.error, CASE WHEN j.state <> 'DONE' THEN NULL
+            WHEN NOT (j.result ->> 'device_days')::float8 > 0 THEN 'No device-day was counted.'
+            WHEN j.result -> 'uncovered' <> '[]' THEN concat_ws(': ', 'Not judged',
+                j.result #>> '{uncovered,0,monitor}', j.result #>> '{uncovered,0,reason}') END) AS backtest_error,
+        t.backtest, t.backtested_at, t.endorsed_by_id, t.endorsed_by, t.endorsed_at, t.decided_by, t.decided_at,
+        t.reason, t.made_version, t.row_version, t.created_at, t.updated_at
     FROM threshold_proposal t JOIN device_model m ON m.id = t.device_model_id
     LEFT JOIN model_job j ON j.id = t.backtest_job_id
 """
@@ -167,12 +170,14 @@ def ask_for_backtest(conn: Connection, code: str, request: Mapping[str, Any], by
 # Locked before the first of them goes into the audit, whose head stays locked from then on.
 LOAD_DONE = """
     SELECT t.code, j.result FROM threshold_proposal t JOIN model_job j ON j.id = t.backtest_job_id
-    WHERE t.state = 'PROPOSED' AND j.state = 'DONE' ORDER BY t.id FOR UPDATE OF t
+    WHERE t.state = 'PROPOSED' AND j.state = 'DONE' AND (j.result ->> 'device_days')::float8 > 0
+        AND j.result -> 'uncovered' = '[]'
+    ORDER BY t.id FOR UPDATE OF t
 """
 
 
 def attach_backtests(conn: Connection, actor: Actor, now: datetime) -> list[str]:
-    """The codes of the proposals whose backtest has come: they can be decided now."""
+    """The codes of the proposals whose backtest has come, and judged the monitor: they can be decided now."""
     done = conn.execute(LOAD_DONE).fetchall()
     return [code for code, result in done if record_backtest(conn, actor, code, result, now)]
 

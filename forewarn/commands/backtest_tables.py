@@ -33,6 +33,8 @@ def print_backtest(job: ModelJob) -> None:
         say(f"{name}: {result[name]['orders']} orders of history{f' ({by_outcome})' if by_outcome else ''}")
     if result["approximate"]:
         say(f"judged from means, approximately: {', '.join(result['approximate'])}")
+    for left in result["uncovered"]:
+        say(f"changed, and not judged: {left['monitor']}: {left['reason']}. This is no backtest of the change.")
     for left in result["left_out"]:
         say(f"not judged: {left['monitor']}: {left['reason']}")
     top = [(d["serial"], d["now"], d["proposed"]) for d in result["top_devices"]]

@@ -16,10 +16,12 @@ from domain.errors import GuardRefusedError
 from domain.model_record import ModelKind, ModelStep, describe_profile
 from domain.profile import Monitor, Profile
 from domain.profile_json import profile_to_json
+from store.history import HistoryLevel
 from store.installed_base import record_installed_base
 from store.models import ModelRow, NewModel, load_arrays, load_model, record_model
 from store.pool import Connection, open_connection
 from store.profiles import load_profile
+from store.rollup_refresh import refresh_rollups
 from tests.support.databases import Database
 from tests.support.fleet import MODEL, PROFILE, make_devices, register
 from tests.support.models import add_engineer, backtest_now, take_step, train_now
@@ -251,6 +253,28 @@ def test_a_backtest_finds_what_the_running_program_found_on_the_same_readings_tw
         "T-0004": (0, 1),
     }
     assert [left["monitor"] for left in first["left_out"]] == ["offline"]
+
+
+def test_a_backtest_that_leaves_out_the_changed_monitor_opens_no_way(url: str, conn: Connection) -> None:
+    changed = replace(CRITICAL_PROFILE, monitors=tuple(_tighter(m) for m in CRITICAL_PROFILE.monitors))
+    model, trained = _propose(conn, changed), train_now(url, MODEL)
+    refresh_rollups(conn, START + timedelta(days=2), lambda: True)
+    # An hour's mean says nothing of three readings above a limit, nor of a detector that warms up on seconds.
+    coarse = BacktestRequest(MODEL, level=HistoryLevel.HOUR)
+    found = backtest_now(url, replace(coarse, proposed_profile=changed), model)
+    assert found["device_days"] == DEVICES
+    assert (found["changed"], [u["monitor"] for u in found["uncovered"]]) == (["level_high"], ["level_high"])
+    found = backtest_now(url, coarse, trained)
+    assert (found["changed"], [u["monitor"] for u in found["uncovered"]]) == (["flow_unusual"], ["flow_unusual"])
+    for row in (model, trained):
+        seen = load_model(conn, row.code)
+        assert seen is not None
+        assert not seen.has_backtest
+    fine = backtest_now(url, BacktestRequest(MODEL, proposed_profile=changed), model)
+    assert (fine["changed"], fine["uncovered"]) == (["level_high"], [])
+    seen = load_model(conn, model.code)
+    assert seen is not None
+    assert seen.has_backtest
 
 
 def _counts(url: str) -> dict[tuple[str, str], tuple[int, int]]:
