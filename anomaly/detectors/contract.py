@@ -19,6 +19,7 @@ from anomaly.ranking import iterate_steps
 from domain.profile import Direction, MonitorRule
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
