@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from anomaly.rul.factors import fit_factors
 from anomaly.rul.features import find_features, name_features
-from anomaly.rul.intervals import Offsets, fit_offsets
+from anomaly.rul.intervals import fit_offsets, mix_weights, weigh_rows
 from anomaly.rul.model import RulModel
 from anomaly.rul.network import Network, NetworkSettings, fit_network
 from anomaly.rul.regimes import find_settings, fit_regimes
@@ -131,7 +131,8 @@ def train_model(
     blend = float(BLENDS[int(np.argmin(errors))])
     predicted = np.clip(blend * by_trees + (1.0 - blend) * by_networks, 0.0, 1.0) * wanted.cap
     actual = target * wanted.cap
-    offsets = fit_offsets(predicted, actual, weight, units, wanted.cap, wanted.coverage)
+    whole, below = weigh_rows(actual, table.starts, wanted.cap)
+    offsets = fit_offsets(predicted, actual, mix_weights(whole, below), units, wanted.cap, wanted.coverage)
     names = table.columns
     used = sorted({*settings, *(int(j) for j in factors.places)})
     record: dict[str, Any] = {
@@ -154,7 +155,7 @@ def train_model(
             "rmse": wanted.cap * min(errors),
             "rmse_trees": wanted.cap * errors[-1],
             "rmse_networks": wanted.cap * errors[0],
-            **_check_intervals(predicted, actual, weight, fold, fold_of_unit, wanted),
+            **_check_intervals(predicted, actual, whole, below, fold, wanted),
         },
         "provenance": dict(provenance),
     }
@@ -204,20 +205,20 @@ def _find_error(predicted: Floats, target: Floats, weight: Floats) -> float:
 
 
 def _check_intervals(
-    predicted: Floats, actual: Floats, weight: Floats, fold: Ints, fold_of_unit: Ints, wanted: TrainingSettings
+    predicted: Floats, actual: Floats, whole: Floats, below: Floats, fold: Ints, wanted: TrainingSettings
 ) -> dict[str, float]:
-    """Coverage and mean width, each fold judged by offsets from the other folds."""
+    """Coverage and mean width by both weights, each fold judged by offsets from the other folds."""
     held, width = np.zeros(predicted.shape[0]), np.zeros(predicted.shape[0])
+    weight = mix_weights(whole, below)
     for f in range(int(fold.max()) + 1):
         inside, outside = fold != f, fold == f
-        units = int((fold_of_unit != f).sum())
-        offsets: Offsets = fit_offsets(
-            predicted[inside], actual[inside], weight[inside], units, wanted.cap, wanted.coverage
-        )
+        units = round(float(whole[inside].sum()))
+        offsets = fit_offsets(predicted[inside], actual[inside], weight[inside], units, wanted.cap, wanted.coverage)
         low, high = offsets.find_interval(predicted[outside], wanted.cap)
         held[outside] = (low <= actual[outside]) & (actual[outside] <= high)
         width[outside] = high - low
     return {
-        "coverage": float(np.average(held, weights=weight)),
-        "width": float(np.average(width, weights=weight)),
+        "coverage": float(np.average(held, weights=whole)),
+        "coverage_below_cap": float(np.average(held, weights=below)),
+        "width": float(np.average(width, weights=whole)),
     }
