@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -113,12 +112,10 @@ def fit_regimes(values: Floats, settings: Sequence[int], seed: int) -> Regimes:
     distinct = np.unique(points, axis=0).shape[0]
     total = float(((points - points.mean(axis=0)) ** 2).sum())
     best: KMeans | None = None
-    # Steps are so short that threads would only wait for one another, and on a busy machine for very long.
-    with threadpool_limits(1):
-        for count in range(2, min(MAX_REGIMES, distinct) + 1):
-            best = KMeans(count, n_init=20, random_state=seed).fit(points)
-            if float(best.inertia_) <= 1e-3 * total:
-                break
+    for count in range(2, min(MAX_REGIMES, distinct) + 1):
+        best = KMeans(count, n_init=20, random_state=seed).fit(points)
+        if float(best.inertia_) <= 1e-3 * total:
+            break
     if best is None:
         return Regimes(places, scale, points.mean(axis=0, keepdims=True), np.inf)
     labels = best.labels_.astype(np.int64)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from anomaly.rul.factors import fit_factors
 from anomaly.rul.features import find_features, name_features
@@ -68,7 +69,7 @@ def train_model(
 
     The same for the same table, settings and seed, also when units come in another order or under other names, and
     when columns are given in other units or another order. `provenance` is written into the record as it is;
-    `progress` is called with steps done and steps in all.
+    `progress` is called with steps done and steps in all. It takes one core.
 
     Raises RunDataError with fewer than 3 units, one row for each, an unknown settings column, or no sensor that moves.
     """
@@ -80,6 +81,15 @@ def train_model(
             raise RunDataError(f"No column {name!r} for the settings; there are {', '.join(table.columns)}.")
     if int(table.lengths.max()) == 1:
         raise RunDataError("No unit has more than one row: give every cycle of its life a row.")
+    # Every step is so short that threads would only wait for one another, and on a busy machine for very long.
+    with threadpool_limits(1):
+        return _fit_model(table, wanted, provenance, progress)
+
+
+def _fit_model(
+    table: RunTable, wanted: TrainingSettings, provenance: Mapping[str, Any], progress: Progress
+) -> RulModel:
+    units = len(table.unit_names)
     table_hash = table.find_hash()
     table = _sort_units(table)
     lengths = table.lengths

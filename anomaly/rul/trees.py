@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
-from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -131,6 +130,5 @@ def fit_trees(features: NDArray[np.floating[Any]], target: Floats, weight: Float
         early_stopping=False,
         random_state=seed,
     )
-    with threadpool_limits(1):  # as in `regimes.fit_regimes`
-        model.fit(features, target, sample_weight=weight)
+    model.fit(features, target, sample_weight=weight)
     return Trees.from_sklearn(model)
