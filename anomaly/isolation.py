@@ -34,6 +34,15 @@ class UnscoredMonitor:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnitFailure:
+    """Why a unit of several sensors makes its detector raise, and how many of its readings come before the first that
+    does."""
+
+    reason: str
+    readings_before: int
+
+
 def step_carefully(
     detector: StepDetector, slot: Ints, at_us: Ints, value: Floats, frozen: Bools | None
 ) -> tuple[Floats, dict[int, str]]:
@@ -50,18 +59,34 @@ def step_carefully(
     return score, failed
 
 
-def find_failing_units(detector: MultivariateDetector, slot: Ints, at_us: Ints, value: Floats) -> dict[int, str]:
-    """The units whose readings make `detector.iterate_scores` raise, with why; the state of all is untouched."""
+def find_failing_units(
+    detector: MultivariateDetector, slot: Ints, at_us: Ints, value: Floats
+) -> dict[int, UnitFailure]:
+    """The units whose readings make `detector.iterate_scores` raise; the state of all is untouched."""
     unit = slot // detector.width
     everyone = np.unique(unit)
 
-    def attempt(units: Ints) -> None:
-        rows = np.flatnonzero(np.isin(unit, units))
+    def attempt_rows(rows: Ints) -> None:
         for _ in detector.iterate_scores(slot[rows], at_us[rows], value[rows]):
             pass
 
+    def attempt(units: Ints) -> None:
+        attempt_rows(np.flatnonzero(np.isin(unit, units)))
+
     before = copy_slots(detector, everyone)
-    failed = {int(units[0]): reason for units, reason in _take_apart(detector, everyone, everyone, attempt)}
+    failed = {}
+    for units, reason in _take_apart(detector, everyone, everyone, attempt):
+        own, state = np.flatnonzero(unit == units[0]), copy_slots(detector, units)
+        good, bad = 0, own.shape[0]  # as many readings do not raise; as many do
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            try:
+                attempt_rows(own[:middle])
+                good = middle
+            except Exception:  # noqa: BLE001  as in `_take_apart`
+                bad = middle
+            restore_slots(detector, units, state)
+        failed[int(units[0])] = UnitFailure(reason, good)
     restore_slots(detector, everyone, before)
     return failed
 

@@ -202,18 +202,25 @@ class SeriesJudge:
         self, bank: Bank, slot: Ints, row: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput
     ) -> None:
         assert isinstance(bank.detector, MultivariateDetector)
-        units = slot // bank.detector.width
-        if self.is_careful:
-            failed = find_failing_units(bank.detector, slot, at_us[row], value[row])
-            self._give_up(bank, failed, units, at_us[row], received_us, out)
         if bank.failed:
-            judged = ~bank.is_failed[units]
+            judged = ~bank.is_failed[slot // bank.detector.width]
             slot, row = slot[judged], row[judged]
+        reasons, bad = dict[int, str](), row[:0]
+        if self.is_careful:
+            # What a unit said before the reading that it fails on is judged as ever; what follows is not.
+            units, good = slot // bank.detector.width, np.ones(row.shape[0], dtype=np.bool_)
+            for number, failure in find_failing_units(bank.detector, slot, at_us[row], value[row]).items():
+                own = np.flatnonzero(units == number)[failure.readings_before :]
+                reasons[number], good[own], bad = failure.reason, False, np.append(bad, own[0])
+            first_bad = (units[bad], at_us[row[bad]])
+            slot, row = slot[good], row[good]
         for step in iterate_guarded(bank.detector.iterate_scores(slot, at_us[row], value[row]), bank.rule):
             found = bank.rules.judge(step.unit, row[step.row], step.at_us, step.score)
             self._record(bank, found, value, None, received_us, out)
             minutes = self.rollups[bank.rule].add_scores(step.unit, step.at_us, step.score)
             self._roll_up(bank, minutes, out)
+        if reasons:
+            self._give_up(bank, reasons, *first_bad, received_us, out)
 
     def _record(
         self,
