@@ -21,8 +21,9 @@ from domain.tickets import (
 )
 from domain.triage import Decision, decide
 from domain.work_order import InboxReason, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
+from domain.working_set import WorkingSet
 from service_link.batch_plan import MACHINE, BatchPlan, DecidedElsewhereError, make_breach_event
-from service_link.working_set import WorkingSet, find_policy, is_still_active, load_working_set
+from service_link.working_set import find_policy, is_still_active, load_working_set
 from store.decisions import RecordedDecision
 from store.monitor_quality import load_useful_orders
 from store.pool import Connection
