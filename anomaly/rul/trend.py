@@ -4,11 +4,11 @@ Pure arithmetic on arrays, without I/O, time or randomness, for a handful of poi
 
 `domain.forecast` is another robust trend, for another question. It watches a live series and must stay silent unless
 something has begun: the last 32 equal buckets, cut at level jumps, the newest part alone where that says more, and
-significant at 0.1 %. Here somebody asks how long a recorded course will last: any number of points at any times, from the
-first one on, the slope as a distribution, so that slopes of similar devices can be averaged in, at 5 %. A jump back, as a
-battery makes after each rest, belongs to the pace here; cut at jumps the pace is that between rests, which comes too early
-(batteries of `benchmarks.rul_battery`, own trend alone: four of five intervals would hold one time in five, and every
-fourth question would have no answer).
+significant at 0.1 %. Here somebody asks how long a recorded course will last: any number of points at any times, from
+the first one on, significant at 5 %, the slope as a distribution, so that slopes of similar devices can be averaged in.
+A jump back, as a battery makes after each rest, belongs to the pace here; cut at jumps the pace is that between rests,
+which comes too early: of the batteries of `benchmarks.rul_battery`, own trend alone, the intervals of `domain.forecast`
+hold one time in five, and it has no answer to a quarter of the questions.
 """
 
 from collections.abc import Sequence
