@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from anomaly.backtest.comparison import compare_sides, judge_side
+from anomaly.backtest.comparison import BEFORE, compare_sides, judge_side
 from anomaly.backtest.coverage import find_changed, find_uncovered
 from anomaly.backtest.evaluator import Evaluator, Side
 from anomaly.backtest.levels import adapt_profile, find_approximate, find_finest_needed
@@ -84,7 +84,8 @@ def run_backtest(
         share = (piece.until - fleet.since) / (fleet.until - fleet.since)
         progress.note(0.98 * share, f"readings of {piece.until:%Y-%m-%d %H:%M}")
     counted_from = fleet.since + request.settle
-    orders = load_past_orders(conn, device_ids, fleet.since, fleet.until)
+    # Also those that were opened later: a ticket at the end of the window may be about one of them.
+    orders = load_past_orders(conn, device_ids, fleet.since, fleet.until + BEFORE)
     devices = [ReplayedDevice(d.id, d.serial, fleet.profile.safety_critical) for d in fleet.devices]
     now, then = (
         judge_side(e.transitions, devices, profile, orders, counted_from, e.unscored)
