@@ -23,7 +23,7 @@ from anomaly.isolation import (
 )
 from anomaly.rollup import MinuteScores, ScoreRollup
 from anomaly.shard_output import SeriesMinutes, ShardOutput
-from anomaly.step_plan import plan_steps
+from anomaly.step_plan import Readings, find_slots_of, iterate_readings
 from anomaly.ticket_params import Doubt, ForecastSlot
 from anomaly.transitions import describe_end, describe_transition
 from anomaly.unit_changes import UnitWatch
@@ -96,33 +96,26 @@ class SeriesJudge:
                 bank.baselines.put_down(np.array(own, dtype=np.int64), begins_us, cause)
 
     def _step_through(self, series: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput) -> None:
-        plans = [plan for rule in STEP_DETECTORS if (plan := plan_steps(self.banks[rule], series)) is not None]
-        for k in range(max((plan.bounds.shape[0] - 1 for plan in plans), default=0)):
-            for plan in plans:
-                chosen = plan.rows_of_step(k)
-                if chosen.shape[0]:
-                    row = plan.row[chosen]
-                    self._step(plan.bank, plan.slot[chosen], row, at_us[row], value[row], received_us, out)
+        banks = [bank for rule in STEP_DETECTORS if (bank := self.banks[rule]).layers]
+        for readings in iterate_readings(series, at_us, value):
+            for bank in banks:
+                slot, own = find_slots_of(bank, readings)
+                if slot.shape[0]:
+                    self._step(bank, slot, own, received_us, out)
 
-    def _step(
-        self, bank: Bank, slot: Ints, row: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput
-    ) -> None:
+    def _step(self, bank: Bank, slot: Ints, own: Readings, received_us: int, out: ShardOutput) -> None:
         detector = bank.detector
         assert isinstance(detector, StepDetector)
-        if bank.failed:  # since the block was planned
-            judged = ~bank.is_failed[slot]
-            slot, row, at_us, value = slot[judged], row[judged], at_us[judged], value[judged]
-            if slot.shape[0] == 0:
-                return
         frozen: Bools | None = None
         if detector.LEARNS:
-            live = ~self._find_stuck(bank.series_of_slot[slot])
-            if not live.all():
-                slot, row, at_us, value = slot[live], row[live], at_us[live], value[live]
+            stuck = self._find_stuck(own.series)
+            if stuck.any():
+                slot, own = slot[~stuck], own.choose(~stuck)
                 if slot.shape[0] == 0:
                     return
-            self._begin_baselines(bank, slot, at_us, received_us, out)
-            frozen = self._open_of_series[bank.series_of_slot[slot]] > 0
+            self._begin_baselines(bank, slot, own.at_us, received_us, out)
+            frozen = self._open_of_series[own.series] > 0
+        row, at_us, value = own.row, own.at_us, own.value
         if self.is_careful:
             score, failed = step_carefully(detector, slot, at_us, value, frozen)
             self._give_up(bank, failed, slot, at_us, received_us, out)

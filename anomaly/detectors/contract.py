@@ -149,8 +149,12 @@ class StepDetector(Detector):
 
 
 def orient(score: Floats, sign: Floats) -> Floats:
-    """The score seen from the side where the trouble lies: sign +1 high, -1 low, 0 both."""
-    return np.where(sign == 0.0, np.abs(score), score * sign)
+    """The finite score seen from the side where the trouble lies: sign +1 high, -1 low, 0 both."""
+    seen: Floats = score * sign
+    both = sign == 0.0
+    if both.any():
+        seen = np.where(both, np.abs(score), seen)
+    return seen
 
 
 def sign_of(direction: Direction) -> float:

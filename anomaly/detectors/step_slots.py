@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.detectors.contract import Bools, Ints
+from anomaly.detectors.contract import Bools, Floats, Ints, Singles
 
 Chosen = Ints | slice  # places of an array
+FARTHEST = 1e36  # beyond it the arithmetic on a difference might overflow in single precision
 NOWHERE: Ints = np.empty(0, dtype=np.int64)
 
 
@@ -45,3 +46,11 @@ def find_common(values: NDArray[np.integer[Any]]) -> int | None:
 def find_rows(truth: Bools) -> Ints:
     """Where it is true; at little cost where it hardly ever is."""
     return np.flatnonzero(truth) if truth.any() else NOWHERE
+
+
+def find_differences(value: Floats, anchor: Floats) -> Singles:
+    """The differences of readings from a level, bounded so that no arithmetic in single precision overflows."""
+    difference = value - anchor
+    if not -FARTHEST <= difference.min() <= difference.max() <= FARTHEST:
+        difference = np.minimum(np.maximum(difference, -FARTHEST), FARTHEST)
+    return difference.astype(np.float32)

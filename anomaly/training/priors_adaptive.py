@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.bank import Bank
-from anomaly.detectors.adaptive import BOOT, MODES, NEAR, TAIL_NORMAL, AdaptiveDetector
+from anomaly.detectors.adaptive import AdaptiveDetector
+from anomaly.detectors.adaptive_modes import BOOT, MODES, NEAR, TAIL_NORMAL
 from anomaly.detectors.contract import NEVER, Bools, Floats, Ints
 from anomaly.training.contract import Arrays, Pooling
 

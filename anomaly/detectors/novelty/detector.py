@@ -35,7 +35,7 @@ from anomaly.detectors.novelty.logarithm import find_log1p
 from anomaly.detectors.novelty.season import SeasonProfile
 from anomaly.detectors.novelty.sequence import SequenceModel
 from anomaly.detectors.novelty.shape import ShapeMemory
-from anomaly.detectors.step_slots import StepSlots, find_rows
+from anomaly.detectors.step_slots import StepSlots, find_differences, find_rows
 from domain.profile import MonitorRule
 
 PARTS = ("season", "level", "sequence", "shape")
@@ -60,7 +60,6 @@ RUN_MOST = np.uint16(60_000)
 STUCK_FACTOR = np.float32(8.0)  # times the longest run of one value so far
 ELAPSED_MOST_S = np.float32(3_600.0)
 SIZE_MOST = np.float32(1e9)
-FARTHEST = 1e36  # from the first reading: beyond, single precision might overflow
 
 
 class NoveltyDetector(StepDetector):
@@ -187,7 +186,7 @@ class NoveltyDetector(StepDetector):
         first = find_rows(seen == 0)
         if first.shape[0]:
             self.anchor[slot[first]], self.last_us[slot[first]] = value[first], observed_us[first]
-        at = _find_differences(value, self.anchor[slots.at])
+        at = find_differences(value, self.anchor[slots.at])
         elapsed, broken = self._follow_clock(slots, observed_us)
         stuck = self._follow_runs(slots, value)
         learn = _find_learning(stuck, frozen)
@@ -319,14 +318,6 @@ class NoveltyDetector(StepDetector):
         if seen.min() >= BOOT:
             return surprise, None
         return surprise, seen >= BOOT
-
-
-def _find_differences(value: Floats, anchor: Floats) -> Singles:
-    """The differences from the first reading, bounded so that no arithmetic in single precision overflows."""
-    difference = value - anchor
-    if not -FARTHEST <= difference.min() <= difference.max() <= FARTHEST:
-        difference = np.minimum(np.maximum(difference, -FARTHEST), FARTHEST)
-    return difference.astype(np.float32)
 
 
 def _find_learning(stuck: Bools | None, frozen: Bools | None) -> Bools | None:

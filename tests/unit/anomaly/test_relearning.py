@@ -128,7 +128,6 @@ def test_the_baseline_begins_at_the_same_reading_however_blocks_are_cut_and_afte
 
 def test_work_and_new_firmware_before_the_next_reading_begin_once_and_by_work() -> None:
     baselines = Baselines()
-    baselines.add_slots(1)
     one = np.array([0], dtype=np.int64)
     baselines.put_down(one, 10, Cause.WORK)
     baselines.put_down(one, 20, Cause.FIRMWARE)
