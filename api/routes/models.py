@@ -24,7 +24,8 @@ from api.state import Database, now
 from api.steps import sign, take_step_once
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, find_model_steps, is_signed
 from domain.roles import Permission
-from store.models import ENTITY, ModelRow, StepRequest, load_model, load_models, record_step
+from store.model_steps import StepRequest, record_step
+from store.models import ENTITY, ModelRow, load_model, load_models
 from store.pool import Connection
 from store.shadows import load_shadow_counts
 

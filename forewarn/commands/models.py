@@ -22,7 +22,8 @@ from forewarn.commands.signatures import find_signing_actor
 from forewarn.terminal import ExitCode, print_json, print_table, say
 from store.history import HistoryLevel
 from store.model_jobs import load_newest_backtest
-from store.models import ModelRow, NewModel, StepRequest, load_model, load_models, record_model, record_step
+from store.model_steps import StepRequest, record_step
+from store.models import ModelRow, NewModel, load_model, load_models, record_model
 from store.pool import Connection, transaction
 from store.profiles import load_profile
 from store.shadows import load_shadow_counts
