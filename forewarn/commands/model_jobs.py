@@ -12,7 +12,7 @@ from anomaly.training.progress import Step, Tell
 from forewarn.connections import find_database_url
 from forewarn.settings import load_settings
 from forewarn.terminal import ExitCode, err, say
-from store.model_jobs import ModelJob, begin_job, load_job, open_job
+from store.model_jobs import ModelJob, begin_job, finish_job, load_job, open_job
 from store.pool import Connection, open_connection
 
 
@@ -29,8 +29,14 @@ def run_here(kind: str, request: dict[str, Any], model_id: int | None) -> ModelJ
         if job is None:
             say(f"Job {job_id} is run by the worker of this installation; follow it at /api/v1/model-jobs/{job_id}.")
             raise typer.Exit(ExitCode.FAILED)
-        with _progress(kind) as tell:
-            error = run_job(conn, job, tell)
+        try:
+            with _progress(kind) as tell:
+                error = run_job(conn, job, tell)
+        except KeyboardInterrupt:
+            # Who calls it off here does not want the worker of the installation to begin it again.
+            with connect() as other:
+                finish_job(other, job_id, error="It was called off at the command line.")
+            raise
         if error is not None:
             say(f"forewarn: {error}")
             raise typer.Exit(ExitCode.FAILED)

@@ -14,6 +14,7 @@ import pytest
 from api.passwords import hash_password
 from forewarn.cli import main
 from store.audit import AuditFilter, load_audit_events
+from store.model_jobs import is_work_waiting, load_jobs
 from store.pool import open_connection
 from store.users import load_user, record_user
 from tests.support.databases import Database
@@ -113,6 +114,20 @@ def test_from_training_to_live_by_two_engineers_and_back(forewarn: Run) -> None:
     assert shown["backtest"]["level"] == "raw"
     assert "provenance.data_sha256" in forewarn("models", "show", code).out
     assert json.loads(forewarn("audit", "verify", "--json").out)["problems"] == []
+
+
+def test_what_is_called_off_at_the_command_line_is_begun_again_by_nobody(
+    forewarn: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("forewarn.commands.model_jobs.run_job", press_ctrl_c)
+    assert forewarn("models", "train", "--model", MODEL).code == 130
+    with open_connection(os.environ["FOREWARN_DATABASE_URL"], application="test") as conn:
+        (job,) = load_jobs(conn)
+        assert (job.state, job.error) == ("FAILED", "It was called off at the command line.")
+        assert not is_work_waiting(conn)
 
 
 def test_wrong_passwords_lock_the_account_as_at_the_console(forewarn: Run) -> None:
