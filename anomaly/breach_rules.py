@@ -176,6 +176,18 @@ class BreachRules(SlotArrays):
         of_rule = self._limits.raise_at
         return of_rule if of_rule.shape[0] == 1 else of_rule[self.rule[slot]]
 
+    def find_pending(self, slot: Ints, score: Floats) -> Ints:
+        """The places of those scores that count towards a breach which is not open yet, and are not critical."""
+        found = np.flatnonzero(score >= self._find_raise_at(slot))
+        if found.shape[0]:
+            critical_at = self._limits.critical_at[self.rule[slot[found]]]
+            found = found[~self.is_open[slot[found]] & (score[found] < critical_at)]
+        return found
+
+    def aggravate(self, slot: int) -> None:
+        """The open breach of this slot is the graver one from its start."""
+        self._episodes.critical[self.place[slot]] = True
+
     def _judge_busy(self, slot: Ints, row: Ints, at_us: Ints, score: Floats) -> list[SlotTransition]:
         place, rule, e, limits = self._find_places(slot), self.rule[slot], self._episodes, self._limits
         was_open = self.is_open[slot]

@@ -24,6 +24,7 @@ from anomaly.isolation import (
 from anomaly.rollup import MinuteScores, ScoreRollup
 from anomaly.shard_output import SeriesMinutes, ShardOutput
 from anomaly.step_plan import Readings, find_slots_of, iterate_readings
+from anomaly.still_values import place_line, silence_repeats
 from anomaly.ticket_params import Doubt, ForecastSlot
 from anomaly.transitions import describe_end, describe_transition
 from anomaly.unit_changes import UnitWatch
@@ -124,6 +125,7 @@ class SeriesJudge:
                 score = detector.step(slot, at_us, value, frozen)
             except Exception as error:
                 raise DetectorFailedError(f"{bank.rule.value}: {type(error).__name__}: {error}") from error
+        score = silence_repeats(bank, self.banks[MonitorRule.FLAT_LINE], slot, at_us, value, score)
         found = bank.rules.judge(slot, row, at_us, score)
         self._record(bank, found, value, row, received_us, out)
         if bank.rule in self.rollups:
@@ -228,8 +230,9 @@ class SeriesJudge:
             at = step.row if row is None else int(np.flatnonzero(row == step.row)[0])
             forecasts = self._find_forecasts(bank, step.slot)
             doubt = self._find_doubt(bank, step)
+            step, beyond = place_line(bank, self.banks[MonitorRule.LIMIT], step, float(value[at]))
             if doubt is None or step.kind is not TransitionKind.ESCALATED:
-                told = describe_transition(bank, step, float(value[at]), received_us, forecasts, doubt)
+                told = describe_transition(bank, step, float(value[at]), received_us, forecasts, doubt, beyond)
                 out.transitions.append(told)
             if bank.rule is not MonitorRule.MULTIVARIATE and step.kind is not TransitionKind.ESCALATED:
                 change = 1 if step.kind is TransitionKind.RAISED else -1

@@ -1,9 +1,10 @@
 """What the fleet's prior buys a new device: a hundred of them a seed, once from nothing and once with the prior.
 
-A world of its own, four weeks long, in which all devices are installed at its beginning. A quarter of them is worn when
-it is installed (at a tenth to four tenths of full strength, below every fixed limit, and growing), on another quarter
-wear begins within the first week, the rest is healthy. What happens without being a fault happens as in the large
-fleet. The prior comes from other devices, of another seed, that were in use and healthy for ten days.
+A world of its own, four weeks long, in which all devices are installed at its beginning. A quarter of them is worn
+when it is installed (at a tenth to four tenths of full strength, below the fixed limits, and growing), on another
+quarter wear begins within the first week, an eighth has a worn drive or bearing that hardly grows worse, the rest is
+healthy. What happens without being a fault happens as in the large fleet. The prior comes from other devices, of
+another seed, that were in use and healthy for ten days.
 """
 
 from collections import Counter, defaultdict
@@ -30,9 +31,12 @@ from simulators.faults import Fault
 NOTHING, PRIOR = "from nothing", "with the fleet's prior"
 TEACHERS, TEACHING_DAYS = 60, 10.0
 NEWCOMERS, DAYS = 100, 28.0
-WORN, BEGINS = "worn when installed", "begins in the first week"
+WORN, BEGINS, STEADY = "worn when installed", "begins in the first week", "worn and not growing"
+WORN_SORTS, BEGINS_SORTS, STEADY_SORT = (0, 1), (2, 3), 4  # of eight; the others are healthy
 WORN_AT = (0.1, 0.4)  # of full strength
 GROWTH_DAYS = (10.0, 30.0)
+STEADY_AT = (0.2, 0.45)
+STEADY_DAYS = 1000.0  # to full strength
 FAILS_AT = (0.5, 1.0)
 
 
@@ -42,6 +46,7 @@ class FaultFigures:
 
     faults: int = 0
     breached: int = 0  # by a monitor of their fault group, within the first week
+    adaptive: int = 0  # the same, by an adaptive monitor
     ticketed: int = 0  # within the first week
     failed: int = 0  # within the run
     warned: int = 0  # ticketed before they failed
@@ -84,6 +89,7 @@ class Newcomers:
             summary[sort] = {
                 "faults": found.faults,
                 "breached_in_first_week": found.breached,
+                "by_an_adaptive_monitor": found.adaptive,
                 "ticketed_in_first_week": found.ticketed,
                 "failed_within_run": found.failed,
                 "ticketed_before_failure": found.warned,
@@ -117,11 +123,14 @@ def plan_newcomers(seed: int) -> FleetPlan:
     faults = []
     for unit in plan.units:
         growth_s = rng.uniform(*GROWTH_DAYS) * DAY / 1e6
-        fails_at, sort = float(rng.uniform(*FAILS_AT)), int(rng.integers(4))
+        fails_at, sort = float(rng.uniform(*FAILS_AT)), int(rng.integers(8))
         kind = WEAR[unit.device.model][int(rng.integers(len(WEAR[unit.device.model])))]
-        if sort == 0:
+        if sort == STEADY_SORT:
+            kind, growth_s = WEAR[unit.device.model][0], STEADY_DAYS * DAY / 1e6
+            onset_us = settings.start_us - round(rng.uniform(*STEADY_AT) * growth_s * 1e6)
+        elif sort in WORN_SORTS:
             onset_us = settings.start_us - round(rng.uniform(*WORN_AT) * growth_s * 1e6)
-        elif sort == 1:
+        elif sort in BEGINS_SORTS:
             onset_us = settings.start_us + int(rng.uniform(0.0, 1.0) * FIRST_WEEK_US)
         else:
             continue
@@ -148,6 +157,7 @@ class _Watch:
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        self._adaptive = {slot.monitor.key for slot in service.scorer.banks[MonitorRule.ADAPTIVE].slots}
         self.raised: list[BreachTransition] = []
         detector = service.scorer.banks[MonitorRule.ADAPTIVE].detector
         assert isinstance(detector, AdaptiveDetector)
@@ -175,6 +185,8 @@ class _Watch:
         for fault in wear:
             begins_us = max(fault.onset_us, plan.settings.start_us)
             sort = WORN if fault.onset_us < plan.settings.start_us else BEGINS
+            if fault.onset_us < plan.settings.start_us - round(max(GROWTH_DAYS) * DAY):
+                sort = STEADY
             watched = "with an adaptive monitor" if fault.fault_group in adaptive else "without one"
             self._count(figures[f"{sort}, {watched}"], fault, begins_us, week_us, plan.end_us)
         return Newcomers(
@@ -198,6 +210,10 @@ class _Watch:
             if t.device == fault.device and t.fault_group == fault.fault_group and begins_us <= t.opened_us
         ]
         figures.faults += 1
+        figures.adaptive += any(
+            t.monitor in self._adaptive and t.device_id == fault.device and begins_us <= to_micros(t.at) < week_us
+            for t in self.raised
+        )
         figures.breached += any(at_us < week_us for at_us in breached)
         figures.ticketed += any(at_us < week_us for at_us in ticketed)
         if breached and min(breached) < fault.end_us:

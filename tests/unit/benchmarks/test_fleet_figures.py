@@ -18,7 +18,7 @@ def make_result(leads: list[float], false: int) -> SeedResult:
     verdict = Verdict(device_days=100.0, tickets=len(leads) + false, right=len(leads), false=false)
     verdict.faults["motor_wear"] = verdict.warned["motor_wear"] = len(leads)
     verdict.lead_s["motor_wear"] = leads
-    newcomers = Newcomers(7.0, 0, {"unusual": 1}, [0.5], {"worn": FaultFigures(1, 1, 0, 1, 0, [2.0])})
+    newcomers = Newcomers(7.0, 0, {"unusual": 1}, [0.5], {"worn": FaultFigures(1, 1, 0, 0, 1, 0, [2.0])})
     return SeedResult({FULL: verdict, FIXED: Verdict(device_days=100.0)}, {NOTHING: newcomers}, 1000, 60)
 
 
