@@ -38,12 +38,12 @@ from store.monitor_flags import MonitorFlag, load_monitor_flags
 from store.monitor_quality import MonitorQuality, load_quality
 from store.pool import Connection
 from store.profiles import load_profiles
+from store.threshold_decisions import record_proposal_decision
 from store.threshold_proposals import (
     ENTITY,
     ThresholdProposal,
     load_threshold_proposal,
     load_threshold_proposals,
-    record_proposal_decision,
 )
 
 router = APIRouter(tags=["monitors"])

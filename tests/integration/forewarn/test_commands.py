@@ -24,7 +24,8 @@ from forewarn.cli import build_app, main
 from forewarn.commands.profiles import load_bundled_profiles
 from store.pool import open_connection
 from store.profiles import load_profile
-from store.threshold_proposals import propose_threshold, record_backtest, record_proposal_decision
+from store.threshold_decisions import record_proposal_decision
+from store.threshold_proposals import propose_threshold, record_backtest
 from tests.support.databases import Database
 from tests.support.models import add_engineer
 from tests.support.scoring import select
