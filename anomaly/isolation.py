@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.detectors.contract import Bools, Floats, Ints, SlotArrays, StepDetector
+from anomaly.detectors.contract import Bools, Floats, Ints, SlotArrays, StateField, StepDetector
 from anomaly.detectors.multivariate import MultivariateDetector, UnitScores
 from domain.profile import MonitorRule
 
@@ -133,7 +133,7 @@ def _take_apart(
     return failed
 
 
-Taken = list[tuple[SlotArrays, str, NDArray[Any]]]
+Taken = list[tuple[SlotArrays, StateField, NDArray[Any]]]
 
 
 def copy_slots(state: SlotArrays, slots: Ints) -> Taken:
@@ -141,22 +141,19 @@ def copy_slots(state: SlotArrays, slots: Ints) -> Taken:
     taken: Taken = []
     for part in _find_parts(state):
         for one in part.fields:
-            values = getattr(part, one.name)
             # A part that counts otherwise than by slot is kept whole.
-            taken.append(
-                (part, one.name, (values.reshape(-1, one.width)[slots] if part.size == state.size else values).copy())
-            )
+            is_by_slot = part.size == state.size
+            taken.append((part, one, part.find_table(one)[slots] if is_by_slot else getattr(part, one.name).copy()))
     return taken
 
 
 def restore_slots(state: SlotArrays, slots: Ints, before: Taken) -> None:
     """Puts back what `copy_slots` took; nothing else moves."""
-    for part, name, values in before:
-        array = getattr(part, name)
+    for part, one, values in before:
         if part.size == state.size:
-            array.reshape(part.size, -1)[slots] = values
+            part.find_table(one)[slots] = values
         else:
-            array[:] = values
+            getattr(part, one.name)[:] = values
 
 
 def _find_parts(state: SlotArrays) -> list[SlotArrays]:

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from anomaly.detectors.adaptive_modes import (
     BOOT,
     MEAN_TO_SIGMA,
-    MODES,
     NEAR,
     SPREAD_SETTLED,
     TAIL_NORMAL,
@@ -70,8 +69,7 @@ class AdaptiveDetector(ModeMemory, StepDetector):
         slots = StepSlots(slot)
         here = slots.at
         seen, resolution, tail = self.seen[here], self.resolution[here], self.tail[here]
-        at = slot * MODES
-        at += self.mode[here]
+        at = self._find_places(slot, self.mode[here])
         center, raw = self.center[at], self.spread[at]
         spread = np.maximum(raw, resolution)
         deviation = find_differences(value, center)
@@ -105,7 +103,7 @@ class AdaptiveDetector(ModeMemory, StepDetector):
         held = find_rows(far if frozen is None else far | frozen)
         self._learn(slots, at, center, deviation, raw, spread, elapsed, seen, held)
         near = rows[~far[rows]] if frozen is None else rows[~(far[rows] | frozen[rows])]
-        self.mode[slot[near]] = at[near] - slot[near] * MODES
+        self.mode[slot[near]] = at[near] // self.size
         settled[held] = False
         self._learn_tail(slots, distance, tail, settled)
         self.varied[here] += np.abs(deviation) > resolution * 0.5

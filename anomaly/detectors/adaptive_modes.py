@@ -7,7 +7,7 @@ breach).
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,10 +55,10 @@ class ModeMemory(SlotArrays):
         StateField("warmup", np.int32, kept=False),
         StateField("memory", np.float32, kept=False),
         StateField("adopt_s", np.float32, kept=False),
-        StateField("center", np.float64, width=MODES),
-        StateField("spread", np.float32, width=MODES),
-        StateField("learnt", np.float32, width=MODES),  # readings of the mode; 0: the mode is free
-        StateField("used", np.int32, width=MODES),  # `seen` when the mode was last met
+        StateField("center", np.float64, width=MODES, is_across=True),
+        StateField("spread", np.float32, width=MODES, is_across=True),
+        StateField("learnt", np.float32, width=MODES, is_across=True),  # readings of the mode; 0: the mode is free
+        StateField("used", np.int32, width=MODES, is_across=True),  # `seen` when the mode was last met
         StateField("mode", np.int8),
         StateField("seen", np.int32),
         StateField("varied", np.int32),
@@ -121,23 +121,26 @@ class ModeMemory(SlotArrays):
 
     def begin_anew(self, slot: Ints) -> None:
         """See `Detector.begin_anew`: all levels are forgotten, the spread and the tail of the present one stay."""
-        at = slot * MODES + self.mode[slot]
-        spread = self.spread[at].copy()
+        at = self._find_places(slot, self.mode[slot])
+        spread = self.spread[at]
         known = np.maximum(self.learnt[at], self.credit[slot])
         kept = {name: getattr(self, name)[slot].copy() for name in ("tail", "excess")}
         self.reset(slot)
-        self.spread.reshape(-1, MODES)[slot] = spread[:, None]
+        self.spread.reshape(MODES, -1)[:, slot] = spread
         self.credit[slot] = np.where(known >= BOOT, np.minimum(known, SPREAD_SETTLED), 0.0)
         for name, values in kept.items():
             getattr(self, name)[slot] = values
 
+    def _find_places(self, slot: Ints, mode: NDArray[np.integer[Any]]) -> Ints:
+        """Where the arrays of modes hold these modes of these slots."""
+        return mode.astype(np.int64) * self.size + slot
+
     def _find_nearest_mode(self, slot: Ints, value: Floats, resolution: Singles) -> Ints:
         """The mode (as an index of `center`) from which each value lies the fewest spreads away; it is entered."""
-        base = slot * MODES
-        best = base + self.mode[slot]
+        best = self._find_places(slot, self.mode[slot])
         least = np.full(slot.shape[0], np.inf)
         for k in range(MODES):
-            at = base + k
+            at = slot + k * self.size
             distance = np.abs(value - self.center[at]) / np.maximum(self.spread[at], resolution)
             closer = (self.learnt[at] > 0.0) & (distance < least)
             best = np.where(closer, at, best)
@@ -206,11 +209,11 @@ class ModeMemory(SlotArrays):
         place = np.zeros(slot.shape[0], dtype=np.int64)
         least = np.full(slot.shape[0], np.iinfo(np.int64).max)
         for k in range(MODES):
-            at = slot * MODES + k
+            at = slot + k * self.size
             age = np.where(self.learnt[at] > 0.0, self.used[at].astype(np.int64), -1)
             place = np.where(age < least, k, place)
             least = np.minimum(age, least)
-        at = slot * MODES + place
+        at = self._find_places(slot, place)
         self.center[at] = self.candidate[slot]
         self.spread[at] = self.candidate_spread[slot]
         self.learnt[at] = self.candidate_n[slot]
@@ -221,13 +224,13 @@ class ModeMemory(SlotArrays):
         self._widen(slot)
 
     def _widen(self, slot: Ints) -> None:
-        first_mode = self.center[slot * MODES]
+        first_mode = self.center[slot]
         for outermost, choose in ((self.lowest, np.minimum), (self.highest, np.maximum)):
             known = np.where(np.isfinite(outermost[slot]), outermost[slot], first_mode)
             outermost[slot] = choose(known, self.candidate[slot])
 
     def find_expected(self, slot: int) -> tuple[float, float]:
         """(level, one robust deviation in the sensor's unit) of the mode that the slot is in."""
-        at = slot * MODES + int(self.mode[slot])
+        at = slot + int(self.mode[slot]) * self.size
         spread = max(float(self.spread[at]), float(self.resolution[slot]))
         return float(self.center[at]), spread * float(self.tail[slot]) / TAIL_NORMAL

@@ -1,12 +1,13 @@
 """The slots of one step, so that what lies side by side in memory is read and written as it lies."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.detectors.contract import Bools, Floats, Ints, Singles
 
+Row = TypeVar("Row", bound=np.generic)
 Chosen = Ints | slice  # places of an array
 FARTHEST = 1e36  # beyond it the arithmetic on a difference might overflow in single precision
 NOWHERE: Ints = np.empty(0, dtype=np.int64)
@@ -33,6 +34,17 @@ class StepSlots:
         if isinstance(self.at, slice) and isinstance(column, int):
             return slice(self.at.start * width + column, self.at.stop * width, width)
         return self.number * width + column
+
+    def find_places_across(self, size: int, column: int | Ints) -> Chosen:
+        """The same in a field that `is_across`, of `size` slots."""
+        if isinstance(self.at, slice) and isinstance(column, int):
+            return slice(column * size + self.at.start, column * size + self.at.stop)
+        return column * size + self.number
+
+    def take_rows(self, array: NDArray[Row], width: int) -> NDArray[Row]:
+        """All of `width` numbers of each slot, one row per slot."""
+        rows = array.reshape(-1, width)
+        return rows[self.at] if isinstance(self.at, slice) else np.take(rows, self.number, axis=0)
 
 
 def find_common(values: NDArray[np.integer[Any]]) -> int | None:

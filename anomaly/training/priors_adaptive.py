@@ -30,7 +30,7 @@ OUTERMOST = 0.02  # share of devices left out at each end where levels are the u
 def collect(bank: Bank, slot: Ints) -> dict[str, NDArray[Any]]:
     """See `Pooling`; with the resolution, below which no spread counts."""
     detector = _detector_of(bank)
-    states = {f.name: getattr(detector, f.name).reshape(-1, f.width)[slot] for f in detector.fields if f.kept}
+    states = {f.name: detector.find_table(f)[slot] for f in detector.fields if f.kept}
     return states | {"resolution": detector.resolution[slot].reshape(-1, 1)}
 
 

@@ -17,7 +17,7 @@ from anomaly.bank import REGISTERED_DETECTORS
 from anomaly.breach_rules import BreachRules
 from anomaly.breach_state import SlotRule
 from anomaly.detectors.adaptive import AdaptiveDetector
-from anomaly.detectors.contract import Detector, Floats, Ints, SlotSettings
+from anomaly.detectors.contract import Detector, Floats, Ints, SlotSettings, StepDetector
 from anomaly.detectors.forecast import ForecastDetector
 from anomaly.detectors.limits import FlatLineDetector, LimitDetector, RateOfChangeDetector
 from anomaly.detectors.multivariate import MultivariateDetector
@@ -255,6 +255,27 @@ def test_the_order_of_series_in_a_block_does_not_matter(case: Case) -> None:
         assert _by_unit(back).tobytes() == _by_unit(score).tobytes()
     else:
         assert other.tobytes() == score[:, order].tobytes()
+
+
+@every_detector
+def test_where_its_slots_lie_in_memory_does_not_matter(case: Case) -> None:
+    """Slots side by side are read as they lie, others one by one; a missing reading makes one the other."""
+    side_by_side, apart = case.make(1.0), case.make(1.0)
+    if not isinstance(apart, StepDetector):
+        pytest.skip("which slots belong together is told by their numbers")
+    values = _healthy()
+    case.plant(values)
+    values[np.random.default_rng(7).random(values.shape) < 0.01] = np.nan
+    slot, at_us, value = (column[np.tile(np.arange(SERIES) % 2 == 0, ROWS)] for column in _flatten(values))
+    score = _score(side_by_side, (slot // 2, at_us, value))
+    assert _score(apart, (slot, at_us, value)).tobytes() == score.tobytes()
+    half = np.arange(SERIES // 2, dtype=np.int64)
+    restored = case.make(1.0)
+    restored.adopt_arrays(apart.state_to_arrays(), 2 * half, half)
+    expected = side_by_side.state_to_arrays()
+    assert {name: array.tobytes() for name, array in restored.state_to_arrays().items()} == {
+        name: array.tobytes() for name, array in expected.items()
+    }
 
 
 def _by_unit(score: Floats) -> Floats:

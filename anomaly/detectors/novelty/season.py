@@ -37,10 +37,10 @@ class SeasonProfile(SlotArrays):
     """Hour-of-day and hour-of-week profiles of every slot."""
 
     FIELDS: ClassVar[tuple[StateField, ...]] = (
-        StateField("center", np.float32, width=DAY_HOURS),
-        StateField("own_spread", np.float16, width=DAY_HOURS),  # as a multiple of `spread`
-        StateField("visits", np.uint8, width=DAY_HOURS),  # readings in the hour; 255: that many or more
-        StateField("offset", np.int8, fill=UNSEEN, width=WEEK_HOURS),
+        StateField("center", np.float32, width=DAY_HOURS, is_across=True),
+        StateField("own_spread", np.float16, width=DAY_HOURS, is_across=True),  # as a multiple of `spread`
+        StateField("visits", np.uint8, width=DAY_HOURS, is_across=True),  # readings in the hour; 255: that many or more
+        StateField("offset", np.int8, fill=UNSEEN, width=WEEK_HOURS, is_across=True),
         StateField("spread", np.float32),
         StateField("judged", np.int32),
     )
@@ -66,11 +66,10 @@ class SeasonProfile(SlotArrays):
         at = slots.at
         hours = at_us // HOUR_US
         hour = find_common(hours)  # most steps lie within one
-        day_at = slots.find_places(DAY_HOURS, hours % DAY_HOURS if hour is None else hour % DAY_HOURS)
-        week_at = slots.find_places(WEEK_HOURS, hours % WEEK_HOURS if hour is None else hour % WEEK_HOURS)
-        spread, judged = self.spread[at], self.judged[at]
-        visits, center = np.ascontiguousarray(self.visits[day_at]), np.ascontiguousarray(self.center[day_at])
-        ratio, code = self.own_spread[day_at].astype(np.float32), np.ascontiguousarray(self.offset[week_at])
+        day_at = slots.find_places_across(self.size, hours % DAY_HOURS if hour is None else hour % DAY_HOURS)
+        week_at = slots.find_places_across(self.size, hours % WEEK_HOURS if hour is None else hour % WEEK_HOURS)
+        visits, center, spread, judged = self.visits[day_at], self.center[day_at], self.spread[at], self.judged[at]
+        ratio, code = self.own_spread[day_at].astype(np.float32), self.offset[week_at]
         is_new = find_rows(visits == 0)
         is_new_week = find_rows(code == UNSEEN)  # wherever the hour of the day is new, too
         offset = code.astype(np.float32)

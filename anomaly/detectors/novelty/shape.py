@@ -68,8 +68,8 @@ class ShapeMemory(SlotArrays):
         """
         slots = StepSlots(slot)
         terms = self._find_terms(slots, UNIT / spread)
-        shapes = self.known.reshape(-1, TERMS * SHAPES)[slots.at].T.astype(np.float32, order="C")
-        met = self.met.reshape(-1, SHAPES)[slots.at].T.copy()
+        shapes = slots.take_rows(self.known, TERMS * SHAPES).T.astype(np.float32, order="C")
+        met = slots.take_rows(self.met, SHAPES).T.copy()
         distance = np.abs(shapes[:SHAPES] - terms[0])
         for j in range(1, TERMS):
             apart = shapes[j * SHAPES : (j + 1) * SHAPES] - terms[j]
@@ -116,14 +116,15 @@ class ShapeMemory(SlotArrays):
 
     def _find_terms(self, slots: StepSlots, scale: Singles) -> list[Singles]:
         """The Haar transform of the last eight readings: their mean, and differences nearer and nearer the end."""
-        recent = self.recent.reshape(-1, LENGTH)[slots.at].T
+        recent = slots.take_rows(self.recent, LENGTH).T
         place = self.place[slots.at]
         common = find_common(place)
         if common is not None:
             ordered = [recent[(common + 1 + k) % LENGTH] for k in range(LENGTH)]
         else:
-            start = slots.number * LENGTH
-            ordered = [self.recent[start + ((place + np.uint8(1 + k)) & LAST)] for k in range(LENGTH)]
+            at = np.arange(0, place.shape[0] * LENGTH, LENGTH)
+            flat = recent.T.reshape(-1)
+            ordered = [flat[at + ((place + np.uint8(1 + k)) & LAST)] for k in range(LENGTH)]
         early = ordered[0] + ordered[1]
         early += ordered[2]
         early += ordered[3]

@@ -81,8 +81,9 @@ def test_scatter_is_kept_and_level_and_modes_are_forgotten() -> None:
         detector.step(slot, np.full(2, START + k * SECOND), level + rng.normal(0.0, 0.4, 2))
     spread, tail = detector.find_expected(0)[1], float(detector.tail[0])
     detector.begin_anew(slot[:1])
-    assert (detector.learnt[:6] == 0.0).all()
-    assert (detector.learnt[6:] > 0.0).any()
+    learnt = detector.state_to_arrays()["learnt"]
+    assert (learnt[:6] == 0.0).all()
+    assert (learnt[6:] > 0.0).any()
     far = 0
     for k in range(600, 700):
         score = detector.step(slot[:1], np.array([START + k * SECOND]), 80.0 + rng.normal(0.0, 0.4, 1))
