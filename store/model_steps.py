@@ -20,10 +20,12 @@ from domain.model_record import (
     is_runnable,
 )
 from domain.profile import Profile
+from domain.profile_decision import find_undone
 from domain.profile_json import profile_from_json
 from store.audit import record_audit
 from store.models import ENTITY, ModelRow, load_model
 from store.pool import Connection
+from store.profile_decisions import load_profile_decisions
 from store.profiles import load_profile, record_profile
 
 # The device model first: nobody else gives it another profile while it is decided whether this one may be.
@@ -152,10 +154,13 @@ def _is_outdated(conn: Connection, row: ModelRow) -> bool:
 
 
 def _apply_profile(conn: Connection, profile: Profile, actor: Actor, reason: str) -> None:
-    """The content of the profile becomes the newest version of its model: versions never go back."""
+    """The content of the profile becomes the newest version of its model: versions never go back. The audit has which
+    earlier decisions it undoes."""
     current = load_profile(conn, profile.model)
     assert current is not None
-    record_profile(conn, replace(profile, version=current.version + 1), actor.name, actor=actor, reason=reason)
+    undone = find_undone(load_profile_decisions(conn, profile.model), current, profile)
+    newest = replace(profile, version=current.version + 1)
+    record_profile(conn, newest, actor.name, actor=actor, reason=reason, undone=undone)
 
 
 LOAD_DETECTORS = """

@@ -331,3 +331,5 @@ def test_a_profile_becomes_live_and_is_rolled_back_like_a_model(url: str, conn: 
     assert refused.value.guard == "profile_moved_on"
     take_step(conn, one, model.code, ModelStep.ROLL_BACK)
     assert load_profile(conn, MODEL) == replace(CRITICAL_PROFILE, version=3)
+    (back,) = select(url, "SELECT after -> 'undone' AS undone FROM audit_event WHERE after ? 'undone'")
+    assert [(u["code"], u["monitor"]) for u in back["undone"]] == [(model.code, "level_high")]
