@@ -4,8 +4,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -17,19 +16,12 @@ from store.audit import AuditFilter, load_audit_events
 from store.model_jobs import is_work_waiting, load_jobs
 from store.pool import open_connection
 from store.users import load_user, record_user
+from tests.support.command_line import Answer, Run
 from tests.support.databases import Database
 from tests.support.fleet import MODEL, PROFILE, make_devices, register
 from tests.support.scoring import Sample, write_blocks
 
-Run = Callable[..., "Answer"]
 PASSWORD = "correct horse battery"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
