@@ -60,6 +60,7 @@ class SeriesJudge:
         self.doubted: set[tuple[MonitorRule, int]] = set()  # slots whose open breach is about the measurement
         self.units = UnitWatch(list(units))
         self.firmware = FirmwareWatch()
+        self.renewed: set[tuple[MonitorRule, int]] = set()  # slots that new firmware let begin anew, for who seeds them
         self.work_orders: dict[int, str] = {}  # the last one whose work was done, by device
         self._learning_slots: dict[tuple[MonitorRule, int], list[int]] = {}  # by device
         for rule, bank in self.banks.items():
@@ -148,10 +149,12 @@ class SeriesJudge:
             self._end_breach(bank, number, reason, int(begun_us[i]), received_us, out, **more)
         if not after_work.all():
             bank.detector.relearn(bank.find_detector_slots(begun[~after_work]))
+            self.renewed.update((bank.rule, number) for number in begun[~after_work].tolist())
         if after_work.any():
             bank.detector.begin_anew(bank.find_detector_slots(begun[after_work]))
             for number in begun[after_work].tolist():
                 bank.seeded.pop(number, None)
+                self.renewed.discard((bank.rule, number))
         bank.rules.reset(begun)
 
     def _end_breach(
