@@ -24,13 +24,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.breach_state import REMEMBERED, Episodes, Limits, SlotRule
+from anomaly.breach_state import REMEMBERED, Episode, Episodes, Limits, SlotRule
 from anomaly.detectors.contract import NEVER, Bools, Floats, Ints, SlotArrays, StateField
 from domain.breach import TransitionKind
 
 REARM_FACTOR = 2.0
-GAP_FACTOR = 4.0
-GAP_AT_LEAST_US = 900_000_000
 
 KINDS = (TransitionKind.RAISED, TransitionKind.ESCALATED, TransitionKind.CLEARED)
 _RAISED, _ESCALATED, _CLEARED = range(3)
@@ -48,16 +46,6 @@ class SlotTransition:
     count: int
     peak: float
     score: float
-    critical: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """A breach as far as it is; NEVER and -inf where nothing was beyond the limit."""
-
-    first_us: int
-    count: int
-    peak: float
     critical: bool
 
 
@@ -195,7 +183,7 @@ class BreachRules(SlotArrays):
         e.armed_at[place] = np.where(score <= clear_at, -np.inf, e.armed_at[place])
         armed_at = np.where(was_open, -np.inf, e.armed_at[place])
         beyond = score >= np.maximum(limits.raise_at[rule], armed_at)
-        self._forget_after_gap(place[~was_open], limits.duration[rule[~was_open]], at_us[~was_open])
+        e.forget_after_gap(place[~was_open], limits.duration[rule[~was_open]], at_us[~was_open])
         e.last[place] = at_us
         ring = ((e.ring[place] << np.uint64(1)) | beyond.astype(np.uint64)) & mask
         is_critical = score >= limits.critical_at[rule]
@@ -263,13 +251,6 @@ class BreachRules(SlotArrays):
         e.first[counted] = times[counted, REMEMBERED - np.minimum(n[is_counted], REMEMBERED).astype(np.int64)]
         e.count[counted] = n[is_counted]
         e.since[place[~holds & ~was_open]] = NEVER
-
-    def _forget_after_gap(self, place: Ints, duration: Ints, at_us: Ints) -> None:
-        last = self._episodes.last[place]
-        known = last != NEVER
-        gap = np.where(known, at_us - np.where(known, last, at_us), 0)
-        longest = np.maximum(duration * GAP_FACTOR, GAP_AT_LEAST_US)
-        self._episodes.forget(place[(gap > longest) | (gap < 0)])
 
     def _collect(
         self,
