@@ -73,15 +73,13 @@ class Bank:
     slots: list[MonitorSlot]
     layers: list[Ints] = field(default_factory=list)
     series_of_slot: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # series index, by rules slot
-    baselines: Baselines = field(default_factory=Baselines)  # by rules slot; none where the detector does not learn
+    baselines: Baselines = field(default_factory=Baselines)  # by rules slot
     failed: dict[int, str] = field(default_factory=dict)  # rules slots that their detector raised on, and how
     is_failed: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     seeded: dict[int, tuple[int, str]] = field(default_factory=dict)  # rules slots that began with a prior: id and code
 
     def __post_init__(self) -> None:
         self.is_failed = np.zeros(len(self.slots), dtype=np.bool_)
-        if self.detector.LEARNS:
-            self.baselines.add_slots(len(self.slots))
 
     def give_up(self, number: int, reason: str) -> None:
         """Judges this rules slot no more."""

@@ -7,6 +7,7 @@ After work the level is learnt anew and the scale of the noise is kept (`Detecto
 the detector (`Detector.relearn`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -29,52 +30,91 @@ class Cause(IntEnum):
 
 
 class Baselines(SlotArrays):
-    """From which instant on each slot of a learning detector begins a new baseline, and from which one again; NEVER:
-    from none."""
+    """From which instant on each slot of a learning detector begins a new baseline, and from which one again. Only the
+    slots that wait for one have a row here, in ascending order: hardly any does."""
 
     FIELDS: ClassVar[tuple[StateField, ...]] = (
+        StateField("waiting", np.int64),  # the slot
         StateField("begins_us", np.int64, fill=int(NEVER)),
         StateField("again_us", np.int64, fill=int(NEVER)),  # a second change, before any reading came after the first
         StateField("cause", np.int8),
         StateField("again_cause", np.int8),
     )
+    waiting: Ints
     begins_us: Ints
     again_us: Ints
     cause: NDArray[np.int8]
     again_cause: NDArray[np.int8]
 
-    def add_slots(self, count: int) -> None:
-        """Adds slots that begin nothing."""
-        self._grow(count)
+    @property
+    def bytes_per_slot(self) -> int:
+        """Memory of a slot that waits for nothing."""
+        return 0
+
+    def reset(self, slot: Ints) -> None:
+        """These slots begin nothing."""
+        self._keep(~np.isin(self.waiting, slot))
 
     def put_down(self, slot: Ints, at_us: int, cause: Cause = Cause.FIRMWARE) -> None:
         """These slots begin anew with their first reading at or after the instant."""
-        is_free = self.begins_us[slot] == NEVER
-        self.begins_us[slot[is_free]] = at_us
-        self.cause[slot[is_free]] = cause
-        self.again_us[slot[~is_free]] = at_us
-        self.again_cause[slot[~is_free]] = cause
+        place = self._find_rows(slot)
+        is_free = self.begins_us[place] == NEVER
+        self.begins_us[place[is_free]] = at_us
+        self.cause[place[is_free]] = cause
+        self.again_us[place[~is_free]] = at_us
+        self.again_cause[place[~is_free]] = cause
 
     def find_due(self, slot: Ints, at_us: Ints) -> Bools:
         """For each reading whether its slot begins anew before it is scored."""
-        begins_us = self.begins_us[slot]
-        due: Bools = (begins_us != NEVER) & (at_us >= begins_us)
+        if self.size == 0:
+            return np.zeros(slot.shape[0], dtype=np.bool_)
+        place = np.minimum(np.searchsorted(self.waiting, slot), self.size - 1)
+        due: Bools = (self.waiting[place] == slot) & (at_us >= self.begins_us[place])
         return due
 
     def take_due(self, slot: Ints, at_us: Ints) -> tuple[Bools, NDArray[np.int8]]:
         """The same, each slot at most once a call, with the cause for those that are; what is due is due no more."""
         due = self.find_due(slot, at_us)
-        cause = self.cause[slot[due]]
-        if due.any():
-            begun = slot[due]
-            again_us, again_cause = self.again_us[begun], self.again_cause[begun]
-            both = (again_us != NEVER) & (at_us[due] >= again_us)
-            # Work says more than firmware: what it begins anew holds all that firmware begins anew.
-            cause = np.where(both, np.maximum(cause, again_cause), cause)
-            self.begins_us[begun] = np.where(both, NEVER, again_us)
-            self.cause[begun] = again_cause
-            self.again_us[begun] = NEVER
+        if not due.any():
+            return due, self.cause[:0]
+        place = np.searchsorted(self.waiting, slot[due])
+        again_us, again_cause = self.again_us[place], self.again_cause[place]
+        both = (again_us != NEVER) & (at_us[due] >= again_us)
+        # Work says more than firmware: what it begins anew holds all that firmware begins anew.
+        cause = np.where(both, np.maximum(self.cause[place], again_cause), self.cause[place])
+        self.begins_us[place] = np.where(both, NEVER, again_us)
+        self.cause[place] = again_cause
+        self.again_us[place] = NEVER
+        self._keep(self.begins_us != NEVER)
         return due, cause
+
+    def adopt_arrays(self, arrays: Mapping[str, NDArray[Any]], source: Ints, target: Ints) -> None:
+        """See `SlotArrays.adopt_arrays`; a check-point of before has a row for every slot."""
+        self.reset(target)
+        place, is_waiting = source, arrays["begins_us"] != NEVER
+        if "waiting" in arrays:
+            place = np.searchsorted(arrays["waiting"], source)
+            found = np.isin(source, arrays["waiting"])
+            place, target = place[found], target[found]
+        target, place = target[is_waiting[place]], place[is_waiting[place]]
+        rows = self._find_rows(target)
+        for field in self.fields[1:]:
+            getattr(self, field.name)[rows] = arrays[field.name][place]
+
+    def _find_rows(self, slot: Ints) -> Ints:
+        """The rows of these slots, each given at most once; those that have none get one."""
+        new = np.setdiff1d(slot, self.waiting)
+        where = np.searchsorted(self.waiting, new)
+        for field in self.fields:
+            values = new if field.name == "waiting" else field.fill
+            setattr(self, field.name, np.insert(getattr(self, field.name), where, values))
+        self.size = self.waiting.shape[0]
+        return np.searchsorted(self.waiting, slot)
+
+    def _keep(self, rows: Bools) -> None:
+        for field in self.fields:
+            setattr(self, field.name, getattr(self, field.name)[rows])
+        self.size = self.waiting.shape[0]
 
 
 @dataclass(frozen=True, slots=True)

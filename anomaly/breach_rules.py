@@ -24,13 +24,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.breach_state import REMEMBERED, Episodes, Limits, SlotRule
+from anomaly.breach_state import REMEMBERED, Episode, Episodes, Limits, SlotRule
 from anomaly.detectors.contract import NEVER, Bools, Floats, Ints, SlotArrays, StateField
 from domain.breach import TransitionKind
 
 REARM_FACTOR = 2.0
-GAP_FACTOR = 4.0
-GAP_AT_LEAST_US = 900_000_000
 
 KINDS = (TransitionKind.RAISED, TransitionKind.ESCALATED, TransitionKind.CLEARED)
 _RAISED, _ESCALATED, _CLEARED = range(3)
@@ -51,28 +49,18 @@ class SlotTransition:
     critical: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """A breach as far as it is; NEVER and -inf where nothing was beyond the limit."""
-
-    first_us: int
-    count: int
-    peak: float
-    critical: bool
+QUIET = StateField("quiet_until", np.int64, fill=int(NEVER))  # after a breach, where a rule has a refractory time
 
 
 class BreachRules(SlotArrays):
     """The breach state of all slots of one detector."""
 
     FIELDS: ClassVar[tuple[StateField, ...]] = (
-        StateField("raise_at", np.float64, kept=False),  # of the rule, at hand: it is looked at with every reading
         StateField("rule", np.int32, kept=False),
         StateField("place", np.int32, fill=-1, kept=False),  # of the episode
         StateField("busy", np.bool_),  # anything but idle: only busy slots and scores beyond the limit need a look
         StateField("is_open", np.bool_),
-        StateField("quiet_until", np.int64, fill=int(NEVER)),
     )
-    raise_at: Floats
     rule: NDArray[np.int32]
     place: NDArray[np.int32]
     busy: Bools
@@ -83,6 +71,7 @@ class BreachRules(SlotArrays):
         super().__init__()
         self._limits = Limits()
         self._episodes = Episodes()
+        self.quiet_until = np.empty(0, dtype=np.int64)
 
     def add_slots(self, rules: Sequence[SlotRule]) -> Ints:
         """Adds idle slots and returns their numbers.
@@ -93,10 +82,16 @@ class BreachRules(SlotArrays):
             See `Limits.find_number`.
         """
         numbers = [self._limits.find_number(rule) for rule in rules]
+        if not self._may_be_quiet and any(rule.refractory_s > 0.0 for rule in rules):
+            self.fields += (QUIET,)
+            self.quiet_until = np.full(self.size, NEVER)
         slots = self._grow(len(rules))
         self.rule[slots] = numbers
-        self.raise_at[slots] = [r.raise_at for r in rules]
         return slots
+
+    @property
+    def _may_be_quiet(self) -> bool:
+        return QUIET in self.fields
 
     def reset(self, slot: Ints) -> None:
         """See `SlotArrays.reset`."""
@@ -105,7 +100,7 @@ class BreachRules(SlotArrays):
 
     def state_to_arrays(self) -> dict[str, NDArray[Any]]:
         """See `SlotArrays.state_to_arrays`; slots that are as they began are left out, and most always are."""
-        touched = np.flatnonzero(self.busy | (self.quiet_until != NEVER))
+        touched = np.flatnonzero(self.busy | (self.quiet_until != NEVER) if self._may_be_quiet else self.busy)
         arrays = {f.name: getattr(self, f.name)[touched] for f in self.fields if f.kept}
         place = self.place[touched]
         for f in self._episodes.fields:
@@ -122,7 +117,8 @@ class BreachRules(SlotArrays):
             place[arrays["touched"]] = np.arange(arrays["touched"].shape[0])
             is_touched = place[source] >= 0
             source, target = place[source[is_touched]], target[is_touched]
-        super().adopt_arrays(arrays, source, target)
+        never: NDArray[Any] = np.full(arrays["busy"].shape[0], NEVER)  # told by rules without a refractory time
+        super().adopt_arrays({QUIET.name: never} | dict(arrays), source, target)
         is_busy = arrays["busy"].reshape(-1)[source]
         source, target = source[is_busy], target[is_busy]
         self._episodes.adopt_arrays(arrays, source, self._find_places(target))
@@ -156,13 +152,29 @@ class BreachRules(SlotArrays):
 
     def judge(self, slot: Ints, row: Ints, at_us: Ints, score: Floats) -> list[SlotTransition]:
         """The transitions that these scores cause; each slot at most once per call, scores of a slot in event order."""
-        with np.errstate(invalid="ignore"):
-            matters = self.busy[slot] | (score >= self.raise_at[slot])
+        matters = self.busy[slot] | (score >= self._find_raise_at(slot))
         if not matters.any():
             return []
         matters &= ~np.isnan(score)
         chosen = np.flatnonzero(matters)
         return self._judge_busy(slot[chosen], row[chosen], at_us[chosen], score[chosen])
+
+    def _find_raise_at(self, slot: Ints) -> Floats:
+        """Of each of these slots, or one for all."""
+        of_rule = self._limits.raise_at
+        return of_rule if of_rule.shape[0] == 1 else of_rule[self.rule[slot]]
+
+    def find_pending(self, slot: Ints, score: Floats) -> Ints:
+        """The places of those scores that count towards a breach which is not open yet, and are not critical."""
+        found = np.flatnonzero(score >= self._find_raise_at(slot))
+        if found.shape[0]:
+            critical_at = self._limits.critical_at[self.rule[slot[found]]]
+            found = found[~self.is_open[slot[found]] & (score[found] < critical_at)]
+        return found
+
+    def aggravate(self, slot: int) -> None:
+        """The open breach of this slot is the graver one from its start."""
+        self._episodes.critical[self.place[slot]] = True
 
     def _judge_busy(self, slot: Ints, row: Ints, at_us: Ints, score: Floats) -> list[SlotTransition]:
         place, rule, e, limits = self._find_places(slot), self.rule[slot], self._episodes, self._limits
@@ -170,8 +182,8 @@ class BreachRules(SlotArrays):
         clear_at, mask, n = limits.clear_at[rule], limits.mask[rule], limits.n[rule]
         e.armed_at[place] = np.where(score <= clear_at, -np.inf, e.armed_at[place])
         armed_at = np.where(was_open, -np.inf, e.armed_at[place])
-        beyond = score >= np.maximum(self.raise_at[slot], armed_at)
-        self._forget_after_gap(place[~was_open], limits.duration[rule[~was_open]], at_us[~was_open])
+        beyond = score >= np.maximum(limits.raise_at[rule], armed_at)
+        e.forget_after_gap(place[~was_open], limits.duration[rule[~was_open]], at_us[~was_open])
         e.last[place] = at_us
         ring = ((e.ring[place] << np.uint64(1)) | beyond.astype(np.uint64)) & mask
         is_critical = score >= limits.critical_at[rule]
@@ -182,7 +194,8 @@ class BreachRules(SlotArrays):
         self._note_condition(place, n, at_us, score, beyond, holds, was_open)
 
         raised = ~was_open & holds & beyond & (at_us - e.since[place] >= limits.duration[rule])
-        raised &= at_us >= self.quiet_until[slot]
+        if self._may_be_quiet:
+            raised &= at_us >= self.quiet_until[slot]
         escalated = was_open & holds_critical & ~e.critical[place]
         e.critical[place] |= (raised | was_open) & holds_critical
         self.is_open[slot] = was_open | raised
@@ -199,7 +212,8 @@ class BreachRules(SlotArrays):
 
         out = self._collect(slot, place, row, at_us, score, raised, escalated, cleared)
         gone = slot[cleared]
-        self.quiet_until[gone] = at_us[cleared] + limits.refractory[rule[cleared]]
+        if self._may_be_quiet:
+            self.quiet_until[gone] = at_us[cleared] + limits.refractory[rule[cleared]]
         self.is_open[gone] = False
         idle = ~self.is_open[slot] & (cleared | (e.ring[place] == 0))
         still_far = cleared & (share > 0.0) & (score > clear_at)
@@ -237,13 +251,6 @@ class BreachRules(SlotArrays):
         e.first[counted] = times[counted, REMEMBERED - np.minimum(n[is_counted], REMEMBERED).astype(np.int64)]
         e.count[counted] = n[is_counted]
         e.since[place[~holds & ~was_open]] = NEVER
-
-    def _forget_after_gap(self, place: Ints, duration: Ints, at_us: Ints) -> None:
-        last = self._episodes.last[place]
-        known = last != NEVER
-        gap = np.where(known, at_us - np.where(known, last, at_us), 0)
-        longest = np.maximum(duration * GAP_FACTOR, GAP_AT_LEAST_US)
-        self._episodes.forget(place[(gap > longest) | (gap < 0)])
 
     def _collect(
         self,

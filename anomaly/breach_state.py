@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from anomaly.detectors.contract import NEVER, Bools, Floats, Ints, SlotArrays, StateField
 
 MAX_M = 64
+GAP_FACTOR = 4.0  # durations; a longer gap breaks a condition that only began to hold ...
+GAP_AT_LEAST_US = 900_000_000  # ... if it is as long as this
 REMEMBERED = 8  # instants beyond the limit; with n above it an episode begins at the oldest of these
 
 
@@ -26,6 +28,16 @@ class SlotRule:
     clear_duration_s: float = 0.0
     refractory_s: float = 0.0
     clear_share: float = 0.0  # of the peak; 0: the clear limit alone
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A breach as far as it is; NEVER and -inf where nothing was beyond the limit."""
+
+    first_us: int
+    count: int
+    peak: float
+    critical: bool
 
 
 class Limits(SlotArrays):
@@ -137,3 +149,11 @@ class Episodes(SlotArrays):
         armed_at = self.armed_at[place]
         self.reset(place)
         self.armed_at[place] = armed_at
+
+    def forget_after_gap(self, place: Ints, duration: Ints, at_us: Ints) -> None:
+        """Ends the episodes of these places whose last score lies too long before this one."""
+        last = self.last[place]
+        known = last != NEVER
+        gap = np.where(known, at_us - np.where(known, last, at_us), 0)
+        longest = np.maximum(duration * GAP_FACTOR, GAP_AT_LEAST_US)
+        self.forget(place[(gap > longest) | (gap < 0)])

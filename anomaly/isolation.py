@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.detectors.contract import Bools, Floats, Ints, SlotArrays, StepDetector
+from anomaly.detectors.contract import Bools, Floats, Ints, SlotArrays, StateField, StepDetector
 from anomaly.detectors.multivariate import MultivariateDetector, UnitScores
 from domain.profile import MonitorRule
 
@@ -34,6 +34,15 @@ class UnscoredMonitor:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnitFailure:
+    """Why a unit of several sensors makes its detector raise, and how many of its readings come before the first that
+    does."""
+
+    reason: str
+    readings_before: int
+
+
 def step_carefully(
     detector: StepDetector, slot: Ints, at_us: Ints, value: Floats, frozen: Bools | None
 ) -> tuple[Floats, dict[int, str]]:
@@ -50,18 +59,34 @@ def step_carefully(
     return score, failed
 
 
-def find_failing_units(detector: MultivariateDetector, slot: Ints, at_us: Ints, value: Floats) -> dict[int, str]:
-    """The units whose readings make `detector.iterate_scores` raise, with why; the state of all is untouched."""
+def find_failing_units(
+    detector: MultivariateDetector, slot: Ints, at_us: Ints, value: Floats
+) -> dict[int, UnitFailure]:
+    """The units whose readings make `detector.iterate_scores` raise; the state of all is untouched."""
     unit = slot // detector.width
     everyone = np.unique(unit)
 
-    def attempt(units: Ints) -> None:
-        rows = np.flatnonzero(np.isin(unit, units))
+    def attempt_rows(rows: Ints) -> None:
         for _ in detector.iterate_scores(slot[rows], at_us[rows], value[rows]):
             pass
 
+    def attempt(units: Ints) -> None:
+        attempt_rows(np.flatnonzero(np.isin(unit, units)))
+
     before = copy_slots(detector, everyone)
-    failed = {int(units[0]): reason for units, reason in _take_apart(detector, everyone, everyone, attempt)}
+    failed = {}
+    for units, reason in _take_apart(detector, everyone, everyone, attempt):
+        own, state = np.flatnonzero(unit == units[0]), copy_slots(detector, units)
+        good, bad = 0, own.shape[0]  # as many readings do not raise; as many do
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            try:
+                attempt_rows(own[:middle])
+                good = middle
+            except Exception:  # noqa: BLE001  as in `_take_apart`
+                bad = middle
+            restore_slots(detector, units, state)
+        failed[int(units[0])] = UnitFailure(reason, good)
     restore_slots(detector, everyone, before)
     return failed
 
@@ -108,7 +133,7 @@ def _take_apart(
     return failed
 
 
-Taken = list[tuple[SlotArrays, str, NDArray[Any]]]
+Taken = list[tuple[SlotArrays, StateField, NDArray[Any]]]
 
 
 def copy_slots(state: SlotArrays, slots: Ints) -> Taken:
@@ -116,22 +141,19 @@ def copy_slots(state: SlotArrays, slots: Ints) -> Taken:
     taken: Taken = []
     for part in _find_parts(state):
         for one in part.fields:
-            values = getattr(part, one.name)
             # A part that counts otherwise than by slot is kept whole.
-            taken.append(
-                (part, one.name, (values.reshape(-1, one.width)[slots] if part.size == state.size else values).copy())
-            )
+            is_by_slot = part.size == state.size
+            taken.append((part, one, part.find_table(one)[slots] if is_by_slot else getattr(part, one.name).copy()))
     return taken
 
 
 def restore_slots(state: SlotArrays, slots: Ints, before: Taken) -> None:
     """Puts back what `copy_slots` took; nothing else moves."""
-    for part, name, values in before:
-        array = getattr(part, name)
+    for part, one, values in before:
         if part.size == state.size:
-            array.reshape(part.size, -1)[slots] = values
+            part.find_table(one)[slots] = values
         else:
-            array[:] = values
+            getattr(part, one.name)[:] = values
 
 
 def _find_parts(state: SlotArrays) -> list[SlotArrays]:

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from anomaly.detectors.contract import NEVER, Bools, Ints, SlotArrays, StateField
+from anomaly.ranking import order_rows
 
 MOMENT_US = 20_000  # fifty readings a second tell all of wear
 
@@ -23,7 +24,7 @@ class Moments(SlotArrays):
         """Which readings are the first of their series in their moment, in order of arrival. Moments are fixed in event
         time, so no cut into blocks changes which."""
         moment = at_us // MOMENT_US
-        order = np.argsort(series, kind="stable")
+        order = order_rows(series)
         own, when = series[order], moment[order]
         begins = np.ones(own.shape[0], dtype=np.bool_)
         begins[1:] = own[1:] != own[:-1]

@@ -13,7 +13,7 @@ from anomaly.shard_output import ShardOutput
 from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, code_version, scorer_to_bytes
 from anomaly.training.live import NO_MODELS, ScoringModels
-from anomaly.training.seeding import seed_scorer
+from anomaly.training.seeding import has_prior_for_renewed, seed_scorer
 from domain.breach import BreachKind, Severity
 from domain.clock import to_micros
 from domain.errors import BlockCorruptError
@@ -65,6 +65,7 @@ class OwnedShard:
         self._record_unscored(conn)
         if self._models.names != NO_MODELS.names:
             self._seed(conn)
+        self.scorer.renewed.clear()
 
     def _rebuild(self, conn: Connection, consumed: int, blocks_at_once: int, beat: Callable[[], None]) -> None:
         is_careful = self.scorer.is_careful
@@ -153,6 +154,7 @@ class OwnedShard:
         from them is behind a check-point that holds them, so that a replay needs no model and is none the wiser when
         another one became live."""
         seed_scorer(self.scorer, self._models.priors)
+        self.shadows.seed(self._models.priors)
         self.shadows = self._set_up_shadows(self.shadows.states_to_bytes(), self.scorer)
         self.save(conn)
 
@@ -179,7 +181,15 @@ class OwnedShard:
         self.position = after
         self.scored += sum(out.scored for out in outputs)
         self.late += sum(out.late for out in outputs)
+        self._start_renewed(conn)
         return len(blocks)
+
+    def _start_renewed(self, conn: Connection) -> None:
+        """What began anew with its firmware starts from the prior of that firmware, where there is one."""
+        challenging = (c.prior for c in self._models.challengers if c.prior is not None)
+        if has_prior_for_renewed(self.scorer, [*self._models.priors, *challenging]):
+            self._seed(conn)
+        self.scorer.renewed.clear()
 
     def tick(self, conn: Connection, now: datetime, watching_since: datetime) -> None:
         """Raises and clears what the passing of time alone decides; call it only when no block is waiting."""

@@ -8,6 +8,19 @@ from numpy.typing import NDArray
 _LOW_HALF = np.int64(0xFFFFFFFF)
 
 
+def order_rows(slot: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Row numbers ordered by slot, rows of one slot in their order of arrival.
+
+    Parameters
+    ----------
+    slot
+        Shape (n,), 0 <= slot < 2**31.
+    """
+    # One sort of packed (slot, row) keys is stable by construction and vectorised, unlike a stable argsort.
+    ordered: NDArray[np.int64] = np.sort((slot << 32) | np.arange(slot.shape[0], dtype=np.int64)) & _LOW_HALF
+    return ordered
+
+
 def rank_rows(slot: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row numbers ordered by (how many earlier rows have the same slot, slot), and the bounds of the steps.
 
@@ -22,10 +35,8 @@ def rank_rows(slot: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     n = slot.shape[0]
     if n == 0:
         return np.empty(0, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    # One sort of packed (slot, row) keys is stable by construction and vectorised, unlike a stable argsort.
-    packed = np.sort((slot << 32) | np.arange(n, dtype=np.int64))
-    row = packed & _LOW_HALF
-    sorted_slot = packed >> 32
+    row = order_rows(slot)
+    sorted_slot = slot[row]
     starts = np.empty(n, dtype=bool)
     starts[0] = True
     np.not_equal(sorted_slot[1:], sorted_slot[:-1], out=starts[1:])

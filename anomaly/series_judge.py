@@ -23,7 +23,8 @@ from anomaly.isolation import (
 )
 from anomaly.rollup import MinuteScores, ScoreRollup
 from anomaly.shard_output import SeriesMinutes, ShardOutput
-from anomaly.step_plan import plan_steps
+from anomaly.step_plan import Readings, find_slots_of, iterate_readings
+from anomaly.still_values import place_line, silence_repeats
 from anomaly.ticket_params import Doubt, ForecastSlot
 from anomaly.transitions import describe_end, describe_transition
 from anomaly.unit_changes import UnitWatch
@@ -59,6 +60,7 @@ class SeriesJudge:
         self.doubted: set[tuple[MonitorRule, int]] = set()  # slots whose open breach is about the measurement
         self.units = UnitWatch(list(units))
         self.firmware = FirmwareWatch()
+        self.renewed: set[tuple[MonitorRule, int]] = set()  # slots that new firmware let begin anew, for who seeds them
         self.work_orders: dict[int, str] = {}  # the last one whose work was done, by device
         self._learning_slots: dict[tuple[MonitorRule, int], list[int]] = {}  # by device
         for rule, bank in self.banks.items():
@@ -96,33 +98,26 @@ class SeriesJudge:
                 bank.baselines.put_down(np.array(own, dtype=np.int64), begins_us, cause)
 
     def _step_through(self, series: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput) -> None:
-        plans = [plan for rule in STEP_DETECTORS if (plan := plan_steps(self.banks[rule], series)) is not None]
-        for k in range(max((plan.bounds.shape[0] - 1 for plan in plans), default=0)):
-            for plan in plans:
-                chosen = plan.rows_of_step(k)
-                if chosen.shape[0]:
-                    row = plan.row[chosen]
-                    self._step(plan.bank, plan.slot[chosen], row, at_us[row], value[row], received_us, out)
+        banks = [bank for rule in STEP_DETECTORS if (bank := self.banks[rule]).layers]
+        for readings in iterate_readings(series, at_us, value):
+            for bank in banks:
+                slot, own = find_slots_of(bank, readings)
+                if slot.shape[0]:
+                    self._step(bank, slot, own, received_us, out)
 
-    def _step(
-        self, bank: Bank, slot: Ints, row: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput
-    ) -> None:
+    def _step(self, bank: Bank, slot: Ints, own: Readings, received_us: int, out: ShardOutput) -> None:
         detector = bank.detector
         assert isinstance(detector, StepDetector)
-        if bank.failed:  # since the block was planned
-            judged = ~bank.is_failed[slot]
-            slot, row, at_us, value = slot[judged], row[judged], at_us[judged], value[judged]
-            if slot.shape[0] == 0:
-                return
         frozen: Bools | None = None
         if detector.LEARNS:
-            live = ~self._find_stuck(bank.series_of_slot[slot])
-            if not live.all():
-                slot, row, at_us, value = slot[live], row[live], at_us[live], value[live]
+            stuck = self._find_stuck(own.series)
+            if stuck.any():
+                slot, own = slot[~stuck], own.choose(~stuck)
                 if slot.shape[0] == 0:
                     return
-            self._begin_baselines(bank, slot, at_us, received_us, out)
-            frozen = self._open_of_series[bank.series_of_slot[slot]] > 0
+            self._begin_baselines(bank, slot, own.at_us, received_us, out)
+            frozen = self._open_of_series[own.series] > 0
+        row, at_us, value = own.row, own.at_us, own.value
         if self.is_careful:
             score, failed = step_carefully(detector, slot, at_us, value, frozen)
             self._give_up(bank, failed, slot, at_us, received_us, out)
@@ -131,6 +126,7 @@ class SeriesJudge:
                 score = detector.step(slot, at_us, value, frozen)
             except Exception as error:
                 raise DetectorFailedError(f"{bank.rule.value}: {type(error).__name__}: {error}") from error
+        score = silence_repeats(bank, self.banks[MonitorRule.FLAT_LINE], slot, at_us, value, score)
         found = bank.rules.judge(slot, row, at_us, score)
         self._record(bank, found, value, row, received_us, out)
         if bank.rule in self.rollups:
@@ -153,10 +149,12 @@ class SeriesJudge:
             self._end_breach(bank, number, reason, int(begun_us[i]), received_us, out, **more)
         if not after_work.all():
             bank.detector.relearn(bank.find_detector_slots(begun[~after_work]))
+            self.renewed.update((bank.rule, number) for number in begun[~after_work].tolist())
         if after_work.any():
             bank.detector.begin_anew(bank.find_detector_slots(begun[after_work]))
             for number in begun[after_work].tolist():
                 bank.seeded.pop(number, None)
+                self.renewed.discard((bank.rule, number))
         bank.rules.reset(begun)
 
     def _end_breach(
@@ -202,18 +200,25 @@ class SeriesJudge:
         self, bank: Bank, slot: Ints, row: Ints, at_us: Ints, value: Floats, received_us: int, out: ShardOutput
     ) -> None:
         assert isinstance(bank.detector, MultivariateDetector)
-        units = slot // bank.detector.width
-        if self.is_careful:
-            failed = find_failing_units(bank.detector, slot, at_us[row], value[row])
-            self._give_up(bank, failed, units, at_us[row], received_us, out)
         if bank.failed:
-            judged = ~bank.is_failed[units]
+            judged = ~bank.is_failed[slot // bank.detector.width]
             slot, row = slot[judged], row[judged]
+        reasons, bad = dict[int, str](), row[:0]
+        if self.is_careful:
+            # What a unit said before the reading that it fails on is judged as ever; what follows is not.
+            units, good = slot // bank.detector.width, np.ones(row.shape[0], dtype=np.bool_)
+            for number, failure in find_failing_units(bank.detector, slot, at_us[row], value[row]).items():
+                own = np.flatnonzero(units == number)[failure.readings_before :]
+                reasons[number], good[own], bad = failure.reason, False, np.append(bad, own[0])
+            first_bad = (units[bad], at_us[row[bad]])
+            slot, row = slot[good], row[good]
         for step in iterate_guarded(bank.detector.iterate_scores(slot, at_us[row], value[row]), bank.rule):
             found = bank.rules.judge(step.unit, row[step.row], step.at_us, step.score)
             self._record(bank, found, value, None, received_us, out)
             minutes = self.rollups[bank.rule].add_scores(step.unit, step.at_us, step.score)
             self._roll_up(bank, minutes, out)
+        if reasons:
+            self._give_up(bank, reasons, *first_bad, received_us, out)
 
     def _record(
         self,
@@ -228,8 +233,9 @@ class SeriesJudge:
             at = step.row if row is None else int(np.flatnonzero(row == step.row)[0])
             forecasts = self._find_forecasts(bank, step.slot)
             doubt = self._find_doubt(bank, step)
+            step, beyond = place_line(bank, self.banks[MonitorRule.LIMIT], step, float(value[at]))
             if doubt is None or step.kind is not TransitionKind.ESCALATED:
-                told = describe_transition(bank, step, float(value[at]), received_us, forecasts, doubt)
+                told = describe_transition(bank, step, float(value[at]), received_us, forecasts, doubt, beyond)
                 out.transitions.append(told)
             if bank.rule is not MonitorRule.MULTIVARIATE and step.kind is not TransitionKind.ESCALATED:
                 change = 1 if step.kind is TransitionKind.RAISED else -1

@@ -93,6 +93,11 @@ class Shadows:
             run.count(LIVE, live.transitions)
             run.count(SHADOW, out.transitions)
 
+    def seed(self, priors: Sequence[FleetPrior]) -> None:
+        """Lets what may be seeded start from its prior, `priors` being the live ones."""
+        for run in self._runs:
+            seed_scorer(run.scorer, _find_priors(run.challenger, priors))
+
     def forget_counts(self) -> None:
         """What was counted since `take_counts` was counted before, or is counted again."""
         for run in self._runs:

@@ -157,6 +157,10 @@ class ShardScorer(SeriesJudge):
                 out.transitions.append(describe_retirement(b, "monitor_retired", self.devices[b.device_id].serial))
         return out
 
+    def find_last_observed_us(self, series_id: int) -> int:
+        """The newest device time of a series, NEVER where it sent nothing."""
+        return int(self.last_observed_us[self._index_of[series_id]])
+
     def find_slot(self, device_id: int, series_id: int | None, monitor: str) -> MonitorSlot | None:
         """The slot that a breach of this key belongs to."""
         for slot in self._slots_of_device.get(device_id, ()):

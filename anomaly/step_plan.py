@@ -1,45 +1,54 @@
-"""The order in which the readings of a block pass through a bank: the k-th reading of every slot is one step."""
+"""The order in which the readings of a block pass through the banks: the k-th reading of every series is one step."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from anomaly.bank import Bank
-from anomaly.detectors.contract import Ints
-from anomaly.ranking import rank_rows
+from anomaly.detectors.contract import Bools, Floats, Ints
+from anomaly.ranking import iterate_steps
 
 
-@dataclass(slots=True)
-class StepPlan:
-    """The rows of one bank in one block, ordered into steps."""
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Readings of a step: the index of their series, their rows in the block, instants and values."""
 
-    bank: Bank
-    slot: Ints
+    series: Ints
     row: Ints
-    order: Ints
-    bounds: Ints
+    at_us: Ints
+    value: Floats
 
-    def rows_of_step(self, k: int) -> Ints:
-        """The places in `slot` and `row` of the k-th reading of every slot that has one."""
-        if k + 1 >= self.bounds.shape[0]:
-            return self.order[:0]
-        return self.order[self.bounds[k] : self.bounds[k + 1]]
+    def choose(self, rows: Bools | Ints) -> "Readings":
+        """Some of them."""
+        return Readings(self.series[rows], self.row[rows], self.at_us[rows], self.value[rows])
 
 
-def plan_steps(bank: Bank, series: Ints) -> StepPlan | None:
-    """The steps of readings of these series (index in the shard) through a bank; None where it watches no series.
-    Slots that their detector raised on are left out."""
-    slots, rows = [], []
-    for layer in bank.layers:
-        slot = layer[series]
-        row = np.flatnonzero(slot >= 0)
-        if bank.failed:
-            row = row[~bank.is_failed[slot[row]]]
-        slots.append(slot[row])
-        rows.append(row)
-    if not slots:
-        return None
-    slot, row = np.concatenate(slots), np.concatenate(rows)
-    # Rows of one slot lie in one layer, so that they are still in order of arrival.
-    order, bounds = rank_rows(slot)
-    return StepPlan(bank, slot, row, order, bounds)
+def iterate_readings(series: Ints, at_us: Ints, value: Floats) -> Iterator[Readings]:
+    """The steps of a block, each with at most one reading of a series, in order of arrival and then of the series."""
+    for row in iterate_steps(series):
+        yield Readings(series[row], row, at_us[row], value[row])
+
+
+def find_slots_of(bank: Bank, readings: Readings) -> tuple[Ints, Readings]:
+    """The slots of a bank that these readings belong to, and the reading of each; those that their detector raised on
+    are left out."""
+    found = [_find_of_layer(bank, layer, readings) for layer in bank.layers]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        return readings.series[:0], readings.choose(readings.series[:0])
+    slots, several = zip(*found, strict=True)
+    columns = ("series", "row", "at_us", "value")
+    together = Readings(*(np.concatenate([getattr(one, name) for one in several]) for name in columns))
+    return np.concatenate(slots), together
+
+
+def _find_of_layer(bank: Bank, layer: Ints, readings: Readings) -> tuple[Ints, Readings]:
+    slot = layer[readings.series]
+    watched = slot >= 0
+    if bank.failed:
+        watched[watched] = ~bank.is_failed[slot[watched]]
+    if watched.all():
+        return slot, readings
+    return slot[watched], readings.choose(watched)

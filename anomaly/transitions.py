@@ -24,7 +24,7 @@ from anomaly.ticket_params import (
 )
 from domain.breach import BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
-from domain.profile import Direction, MonitorRule
+from domain.profile import Direction, Monitor, MonitorRule
 from domain.sentences import duration
 
 MOST_SIGNALS = 5  # that a ticket names
@@ -46,17 +46,21 @@ def describe_transition(
     received_us: int,
     forecasts: Sequence[ForecastSlot] = (),
     doubt: Doubt | None = None,
+    beyond: Monitor | None = None,
 ) -> BreachTransition:
     """The transition of slot `found.slot` of `bank`, caused by a reading of `value`.
 
     `forecasts` are those of the same series: the nearest limit that one of them sees coming is told with a breach.
-    With a `doubt` it is a MINOR one of the data-quality group, where the profile has one.
+    With a `doubt` it is a MINOR one of the data-quality group, where the profile has one. A flat line is told with the
+    limit monitor that it stands `beyond`.
     """
     slot = bank.slots[found.slot]
     reason, params = _find_reason(bank, slot, found, value)
     monitor = slot.monitor
     group = monitor.fault_group
-    severity = Severity.CRITICAL if found.critical else monitor.severity
+    severity = find_severity(monitor, is_grave=found.critical)
+    if beyond is not None:
+        reason, params = "flat_line_beyond", params | {"limit": quantity_of(slot.sensors[0], beyond.raise_at or 0.0)}
     if doubt is not None:
         severity = min(severity, Severity.MINOR, key=lambda s: s.rank)
         group = DATA_QUALITY if slot.profile.find_fault_group(DATA_QUALITY) is not None else group
@@ -93,6 +97,15 @@ def describe_transition(
     )
 
 
+def find_severity(monitor: Monitor, *, is_grave: bool) -> Severity:
+    """The monitor's own, or that of its graver breaches: MAJOR of a flat line beyond a limit, CRITICAL of others."""
+    if not is_grave:
+        return monitor.severity
+    if monitor.rule is MonitorRule.FLAT_LINE:
+        return max(monitor.severity, Severity.MAJOR, key=lambda s: s.rank)
+    return Severity.CRITICAL
+
+
 def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: int, **more: Any) -> BreachTransition:
     """The closing of the open breach of slot `number`, which nobody can judge any more, by a reading of `at_us`.
 
@@ -111,7 +124,7 @@ def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: 
         monitor=slot.monitor.key,
         profile_version=slot.profile.version,
         breach_kind=slot.monitor.kind,
-        severity=Severity.CRITICAL if episode.critical else slot.monitor.severity,
+        severity=find_severity(slot.monitor, is_grave=episode.critical),
         fault_group=slot.monitor.fault_group,
         first_seen=from_micros(first_us),
         at=from_micros(at_us),

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 
 from api.attempts import AttemptLedger
 from api.auth import Requirement
@@ -40,7 +41,9 @@ from api.routes import (
     firmware_records,
     forecasts,
     health,
+    model_jobs,
     models,
+    monitor_changes,
     monitors,
     readings,
     rejections,
@@ -71,6 +74,8 @@ ROUTERS = (
     breaches.router,
     monitors.router,
     models.router,
+    model_jobs.router,
+    monitor_changes.router,
     work_orders.router,
     sla_clocks.router,
     service_calendars.router,
@@ -87,6 +92,23 @@ ROUTERS = (
     tokens.router,
     events.router,
 )
+
+
+BARE: dict[str, Any] = {"openapi_url": None, "docs_url": None, "redoc_url": None, "redirect_slashes": False}
+
+
+@cache
+def build_routes() -> list[BaseRoute]:
+    """Every route but those of the document; made once in a process, however many applications it has.
+
+    What each of them asks for is worked out here and kept in it, which is most of the work of making an application.
+    """
+    site = FastAPI(**BARE)
+    for router in ROUTERS:
+        site.include_router(router, prefix=PREFIX, dependencies=[Depends(refuse_unknown_parameters)])
+    site.include_router(build_router())
+    site.mount(STATIC_PATH, GZipMiddleware(ConsoleStaticFiles(), minimum_size=1_000), name="static")
+    return site.routes
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
@@ -110,13 +132,9 @@ def create_app(settings: ApiSettings) -> FastAPI:
         finally:
             pool.close(timeout=5)
 
-    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(routes=build_routes(), lifespan=lifespan, **BARE)
     app.state.hub = hub
-    for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(refuse_unknown_parameters)])
     app.include_router(build_docs_router(app))
-    app.include_router(build_router())
-    app.mount(STATIC_PATH, GZipMiddleware(ConsoleStaticFiles(), minimum_size=1_000), name="static")
     describe(app)
     render = find_renderer(render_problem_page)
     map_problems(app, render)

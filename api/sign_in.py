@@ -89,10 +89,18 @@ def sign_in(
 def check_password(pool: Pool, name: str, password: str, *, at: datetime, request_id: str) -> SignInRefused | None:
     """None when it is that person's password, asked for again at signing; wrong ones count towards the lock."""
     with pool.connection() as conn:
-        user = load_user(conn, name)
-        if user is None or user.status != "ACTIVE":
-            return SignInRefused("wrong")
-        return _check(conn, user, password, at, request_id)
+        return judge_password(conn, name, password, at=at, request_id=request_id)
+
+
+def judge_password(
+    conn: Connection, name: str, password: str, *, at: datetime, request_id: str
+) -> SignInRefused | None:
+    """The same in the transaction of `conn`, which has to be committed: what is refused was counted in it."""
+    user = load_user(conn, name)
+    if user is None or user.status != "ACTIVE":
+        matches_password(None, password)
+        return SignInRefused("wrong")
+    return _check(conn, user, password, at, request_id)
 
 
 def sign_out(pool: Pool, token: str) -> None:

@@ -5,8 +5,10 @@
 `state_mb` is what the arrays hold, and what a check-point writes; `rss_mb` is by how much the process grew, Python
 objects included. Three costs: `ns_per_reading` with a limit and the adaptive detector on every series,
 `ns_per_reading_metric` with every detector that scores a series by itself, in blocks of 5,000 readings of 5,000 series,
-and `ns_per_reading_all` with every detector there is. `bytes_per_series_metric` is a check-point with the former alone.
-The readings are noise: few of them reach a breach rule.
+and `ns_per_reading_all` with every detector there is. The second one three times: on series that are 20 to 60 readings
+old, on the same after 600 readings (`_settled`), and in blocks that hold any half of 10,000 series (`_scattered`).
+`bytes_per_series_metric` is a check-point with these detectors alone, `memory_bytes_per_series_metric` their arrays and
+those of the breach rules. All times are of the processor. The readings are noise: few of them reach a breach rule.
 """
 
 import argparse
@@ -92,6 +94,20 @@ def make_blocks(devices: int, readings: int, count: int, seed: int) -> list[Bloc
     return blocks
 
 
+def make_scattered_blocks(devices: int, readings: int, count: int, seed: int) -> list[BlockColumns]:
+    """Blocks with one reading a second of some of the devices, others each time and in any order."""
+    rng = np.random.default_rng(seed)
+    rows = readings // SENSORS
+    blocks = []
+    for b in range(count):
+        device = rng.permutation(devices)[:rows]
+        series = (device[:, None] * SENSORS + np.arange(SENSORS) + 1).reshape(-1).astype(np.int32)
+        at_us = np.full(series.shape[0], START_US + b * STEP_US, dtype=np.int64)
+        value = 50.0 + rng.normal(0, 1, series.shape[0])
+        blocks.append(BlockColumns(series, at_us, value, np.zeros(series.shape[0], dtype=np.int16)))
+    return blocks
+
+
 def measure_cost(scorer: ShardScorer, blocks: Sequence[BlockColumns], warm: int) -> float:
     """Nanoseconds of this thread per reading, after `warm` blocks."""
     for block in blocks[:warm]:
@@ -118,9 +134,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         costs[readings] = measure_cost(few, blocks, warm=10)
     del few
     per_metric = make_scorer(1_000, tuple(STEP_DETECTORS))
-    cost_metric = measure_cost(per_metric, make_blocks(1_000, 5_000, 60, seed=3), warm=20)
+    blocks = make_blocks(1_000, 5_000, 640, seed=3)
+    cost_metric = measure_cost(per_metric, blocks[:60], warm=20)
+    cost_settled = measure_cost(per_metric, blocks[60:], warm=540)
     bytes_metric = len(scorer_to_bytes(per_metric)) / (1_000 * SENSORS)
-    del per_metric
+    memory_metric = sum(
+        bank.detector.bytes_per_slot + bank.rules.bytes_per_slot for bank in per_metric.banks.values() if bank.slots
+    )
+    per_metric = make_scorer(2_000, tuple(STEP_DETECTORS))
+    cost_scattered = measure_cost(per_metric, make_scattered_blocks(2_000, 5_000, 80, seed=4), warm=40)
+    del per_metric, blocks
     gc.collect()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     every_rule = tuple(rule for rule in MonitorRule if rule not in (MonitorRule.DEVICE_CODE, MonitorRule.OFFLINE))
@@ -128,12 +151,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     blocks = make_blocks(options.devices, options.block_readings, options.blocks, seed=2)
     cost_all = measure_cost(scorer, blocks, warm=options.blocks // 4)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.monotonic()
+    began = time.process_time()
     state = scorer_to_bytes(scorer)
-    save_s = time.monotonic() - began
-    began = time.monotonic()
+    save_s = time.process_time() - began
+    began = time.process_time()
     adopt_bytes(scorer, state)
-    load_s = time.monotonic() - began
+    load_s = time.process_time() - began
     series = options.devices * SENSORS
     found = {
         "series": series,
@@ -143,14 +166,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "ns_per_reading": round(costs[25_000]),
         "ns_per_reading_block_5000": round(costs[5_000]),
         "ns_per_reading_metric": round(cost_metric),
+        "ns_per_reading_metric_settled": round(cost_settled),
+        "ns_per_reading_metric_scattered": round(cost_scattered),
         "bytes_per_series_metric": round(bytes_metric),
+        "memory_bytes_per_series_metric": memory_metric,
         "ns_per_reading_all": round(cost_all),
         "checkpoint_save_s": round(save_s, 2),
         "checkpoint_load_s": round(load_s, 2),
     }
     if not options.json:
         for name, value in found.items():
-            print(f"{name:28}{value:>12}")
+            print(f"{name:34}{value:>12}")
     print(json.dumps(found))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fleet_world import DAY, SECOND, FleetPlan, Nuisance, kind_of
+from benchmarks.fleet_plan import DAY, SECOND, FleetPlan, Nuisance, kind_of
 from domain.profile import Profile
 from simulators.chance import find_unit_seeds
 from simulators.device_kind import DeviceAlarm

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fleet_bedside import Bedside
-from benchmarks.fleet_world import BLOCK_US, DAY, MINUTE, SECOND, FleetPlan, Nuisance
+from benchmarks.fleet_plan import BLOCK_US, DAY, MINUTE, SECOND, FleetPlan, Nuisance
 from domain.profile import Profile
 from domain.reading import ReadingFlag
 from domain.report import ConnectionState, EventReport, FirmwareReport, FirmwareState, Report, StatusReport

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
+from benchmarks.fleet_plan import FleetPlan, kind_of
 from domain.tickets import DATA_QUALITY_FAULT_GROUPS, GATEWAY_FAULT_GROUP
 
 GRACE_US = 24 * 3600 * 1_000_000
@@ -84,6 +85,28 @@ class Verdict:
     wrong_by_monitor: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
+def find_truth(plan: FleetPlan) -> list[TrueFault]:
+    """The plan's faults as tickets are judged by them."""
+    unit_of = {unit.device.serial: unit for unit in plan.units}
+    truth = []
+    for fault in plan.faults:
+        unit = unit_of[fault.serial]
+        group = kind_of(unit.device.model).faults[fault.kind]
+        end_us = plan.end_us if fault.end_us is None else fault.end_us
+        truth.append(TrueFault(unit.id, fault.kind.value, group, fault.onset_us, fault.failure_us, end_us))
+    for wrong in plan.clock_errors:
+        truth.append(TrueFault(wrong.unit + 1, "wrong_clock", "data_quality", wrong.since_us, None, wrong.until_us))
+    for outage in plan.outages:
+        since_us, until_us = outage.since_us, outage.until_us
+        truth.append(TrueFault(0, "gateway_outage", GATEWAY_FAULT_GROUP, since_us, None, until_us, outage.gateway))
+        truth += [
+            TrueFault(unit.id, "outage_of_its_gateway", "connectivity", since_us, None, until_us)
+            for unit in plan.units
+            if unit.gateway == outage.gateway
+        ]
+    return truth
+
+
 def judge(
     tickets: Sequence[Ticket],
     faults: Sequence[TrueFault],
@@ -119,15 +142,6 @@ def judge(
     for fault in faults:
         _judge_fault(verdict, fault, found[fault], end_us)
     return verdict
-
-
-def find_first_week(
-    tickets: Sequence[Ticket], faults: Sequence[TrueFault], begins_us: Mapping[int, int], end_us: int
-) -> tuple[float, int]:
-    """Device-days of these devices in their first week, and the false tickets on them."""
-    own = [ticket for ticket in tickets if ticket.gateway is None and ticket.device in begins_us]
-    verdict = judge(own, [fault for fault in faults if fault.device in begins_us], begins_us, end_us)
-    return verdict.first_week_device_days, verdict.first_week_false
 
 
 def merge(verdicts: Iterable[Verdict]) -> Verdict:

@@ -1,7 +1,4 @@
-"""The simulated fleet's plan: its devices, what goes wrong with each and when, and what happens without being a fault.
-
-Everything follows from `WorldSettings` alone; `benchmarks.fleet_signals` turns a plan into blocks of readings. A plan
-is data: a benchmark of its own may `replace` faults, releases or nuisances and run the rest unchanged.
+"""What happens in the simulated fleet, drawn from a seed: everything in a plan follows from its `WorldSettings` alone.
 
 What goes wrong runs its course: nothing in the plan depends on what is found, so that two sets of rules are compared on
 the very same readings. Wear grows over one to five weeks, a part fails at half to all of its full strength and is
@@ -9,27 +6,30 @@ replaced some hours later; an occlusion or a leak grows over minutes and is put 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
-from domain.installed_base import InstalledDevice
-from simulators.device_kind import DeviceKind
+from benchmarks.fleet_plan import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    ClockError,
+    Episode,
+    FleetPlan,
+    GatewayOutage,
+    Nuisance,
+    SensorSwap,
+    Unit,
+    WorldSettings,
+    kind_of,
+)
 from simulators.faults import Fault, FaultKind
 from simulators.fleet_plan import Rollout, installed_base
 from simulators.infusion_pump import GOOD_FIRMWARE, InfusionPump
 from simulators.settings import FleetSettings
 from simulators.ventilator import Ventilator
-
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-HOUR = 3600 * SECOND
-DAY = 24 * HOUR
-BLOCK_US = 5 * MINUTE  # readings and what follows from them are taken in so much at a time
-START_US = 1_772_409_600 * SECOND  # 2026-03-02 00:00 UTC
-KINDS: tuple[DeviceKind, ...] = (InfusionPump(), Ventilator())
 
 # Per device and 90 days; a device has one fault at a time.
 WEAR_RATE, FAST_RATE, DATA_RATE = 0.22, 0.14, 0.20
@@ -43,112 +43,6 @@ FAILS_AT = (0.5, 1.0)  # of it: no two parts bear the same wear
 FAST_MINUTES = (2.0, 15.0)
 APART_US = 2 * DAY  # between two faults of one device
 NEW_DAYS = (20, 30, 40, 50, 60)  # when the devices that are not there at first are installed
-
-
-class Nuisance(StrEnum):
-    """What happens on a healthy device for a while."""
-
-    SELF_TEST = "self_test"  # every week, four minutes
-    MAINTENANCE = "maintenance"  # calibration: announced, and the device under maintenance
-    RESTART = "restart"  # silent for two minutes, then cold
-    LOST = "lost"  # readings of some minutes are lost
-    BUFFERED = "buffered"  # ... are sent afterwards, in order
-    LATE = "late"  # ... are sent after newer ones
-    OUTAGE = "outage"  # the gateway is away, and says so
-
-
-@dataclass(frozen=True, slots=True)
-class WorldSettings:
-    """How large and how long; seconds of sampling are documented in docs/benchmarks.md."""
-
-    devices: int = 500
-    days: float = 90.0
-    seed: int = 1
-    new_share: float = 0.1  # installed later than the rest
-    start_us: int = START_US
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One device; its number is its place in `FleetPlan.units` and one less than its id."""
-
-    number: int
-    device: InstalledDevice
-    site: int
-    gateway: int | None
-    customer: int
-    begins_us: int  # when it is installed
-    skew_us: int  # its clock is off by so much
-
-    @property
-    def id(self) -> int:
-        """The device's id as scoring and ticket rules know it."""
-        return self.number + 1
-
-
-@dataclass(frozen=True, slots=True)
-class ClockError:
-    """The device's clock is wrong by `offset_us` from `since_us` to `until_us`."""
-
-    unit: int
-    since_us: int
-    until_us: int
-    offset_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """One nuisance on one device."""
-
-    unit: int
-    kind: Nuisance
-    since_us: int
-    until_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class SensorSwap:
-    """A sensor was replaced: from then on it shows `gain` times its value plus `offset`."""
-
-    unit: int
-    sensor: str
-    at_us: int
-    gain: float
-    offset: float
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayOutage:
-    """All devices behind a gateway are away."""
-
-    gateway: int
-    since_us: int
-    until_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class FleetPlan:
-    """What will happen. Faults name devices by serial, all else by number."""
-
-    settings: WorldSettings
-    units: tuple[Unit, ...]
-    faults: tuple[Fault, ...]
-    clock_errors: tuple[ClockError, ...]
-    episodes: tuple[Episode, ...]
-    outages: tuple[GatewayOutage, ...]
-    swaps: tuple[SensorSwap, ...]
-    rollouts: tuple[Rollout, ...]
-    heat: tuple[int, int, float]  # heat wave: since, until, degrees at its height
-
-    @property
-    def end_us(self) -> int:
-        """The end of the simulated time."""
-        return self.settings.start_us + round(self.settings.days * DAY)
-
-    @property
-    def device_days(self) -> float:
-        """Days for which devices were in use, of all devices."""
-        return sum(max(self.end_us - unit.begins_us, 0) for unit in self.units) / DAY
 
 
 def plan_fleet(settings: WorldSettings) -> FleetPlan:
@@ -169,11 +63,6 @@ def plan_fleet(settings: WorldSettings) -> FleetPlan:
         rollouts=_plan_rollouts(units, settings, rng),
         heat=(heat_us, heat_us + 6 * DAY, 8.0),
     )
-
-
-def kind_of(model: str) -> DeviceKind:
-    """The device kind of a model."""
-    return next(kind for kind in KINDS if kind.model == model)
 
 
 def _plan_units(settings: WorldSettings, rng: np.random.Generator) -> tuple[Unit, ...]:

@@ -1,11 +1,12 @@
 """Remaining life of turbofan engines (NASA C-MAPSS), by folds of units of the training files.
 
-    python -m benchmarks.rul_cmapss --data $FOREWARN_DATA [--only FD001] [--folds 5] [--cuts 10] [--json]
+    python -m benchmarks.rul_cmapss --data $FOREWARN_DATA [--only FD001] [--folds 5] [--cuts 10] [--draws 6] [--json]
 
 Every fold trains the product's model on the other units, as `forewarn rul train` does with its defaults, and forecasts
 the units that were left out at random cycles (each cut `--cuts` times, from the 20th cycle on), from the rows before
 the cut alone. y = min(life, 125), the forecast is cut to [0, 125]. Two shapes of cuts: any cycle of a life, and any
-cycle with at most 150 to come. Folds train on a fifth fewer units than the product would.
+cycle with at most 150 to come. Folds train on a fifth fewer units than the product would. Figures are of the first draw
+of cuts; `draws` says how much they move with the draw, the same models given.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from anomaly.rul.model import RulModel
 from anomaly.rul.run_table import RunTable, load_runs
 from anomaly.rul.training import TrainingSettings, train_model
-from benchmarks.rul_scores import LifeScores, draw_cuts, find_life_scores
+from benchmarks.rul_scores import LifeScores, draw_cuts, find_life_scores, find_spread
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -62,7 +63,9 @@ def take_columns(table: RunTable, model: RulModel) -> RunTable:
     )
 
 
-def measure_file(file: Path, folds: int, cuts: int, seed: int, settings: TrainingSettings) -> dict[str, Any]:
+def measure_file(
+    file: Path, folds: int, cuts: int, draws: int, seed: int, settings: TrainingSettings
+) -> dict[str, Any]:
     """The figures of one training file."""
     table = load_runs([file], "unit", "cycle")
     units = len(table.unit_names)
@@ -70,11 +73,16 @@ def measure_file(file: Path, folds: int, cuts: int, seed: int, settings: Trainin
     rng = np.random.default_rng(seed)
     fold_of_unit = np.empty(units, dtype=np.int64)
     fold_of_unit[rng.permutation(units)] = np.arange(units) % folds
-    chosen = {
-        shape: draw_cuts(lengths, cuts, rng, shortest=SHORTEST, longest_life=longest)
-        for shape, longest in SHAPES.items()
-    }
-    answers = {shape: np.empty((3, units, cuts)) for shape in SHAPES}
+    sources = [rng, *(np.random.default_rng((seed, draw)) for draw in range(1, draws))]
+    drawn = [
+        {
+            shape: draw_cuts(lengths, cuts, source, shortest=SHORTEST, longest_life=longest)
+            for shape, longest in SHAPES.items()
+        }
+        for source in sources
+    ]
+    chosen = {shape: np.concatenate([cut[shape] for cut in drawn], axis=1) for shape in SHAPES}
+    answers = {shape: np.empty((3, units, draws * cuts)) for shape in SHAPES}
     differences, seconds = [], []
     for fold in range(folds):
         began = time.monotonic()
@@ -90,18 +98,21 @@ def measure_file(file: Path, folds: int, cuts: int, seed: int, settings: Trainin
         short = take_columns(take_units(table, held, chosen["any_cycle"][held, 0] + 1), model)
         differences.append(model.predict(short).rul[short.starts[1:] - 1] - answers["any_cycle"][0, held, 0])
         print(f"{file.name}: fold {fold + 1} of {folds}, trained in {seconds[-1]:.0f} s", file=sys.stderr)
-    scores: dict[str, LifeScores] = {}
+    scores: dict[str, list[LifeScores]] = {shape: [] for shape in SHAPES}
     for shape, last in chosen.items():
         actual = (lengths[:, None] - 1 - last).astype(np.float64)
-        rul, low, high = (answer.reshape(-1) for answer in answers[shape])
-        scores[shape] = find_life_scores(rul, low, high, actual.reshape(-1), cap=CAP, per_unit=cuts)
+        for draw in range(draws):
+            part = slice(draw * cuts, (draw + 1) * cuts)
+            rul, low, high = (answer[:, part].reshape(-1) for answer in answers[shape])
+            truth = actual[:, part].reshape(-1)
+            scores[shape].append(find_life_scores(rul, low, high, truth, cap=CAP, per_unit=cuts))
     return {
         "units": units,
         "regimes": model.regimes.count,
         "states": model.factors.count,
         "train_s": round(float(np.median(seconds)), 1),
         "largest_change_when_cut": float(np.abs(np.concatenate(differences)).max()),
-        **{shape: asdict(found) for shape, found in scores.items()},
+        **{shape: asdict(found[0]) | {"draws": find_spread(found)} for shape, found in scores.items()},
     }
 
 
@@ -112,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", help="one data set, such as FD001")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--cuts", type=int, default=10, help="forecasts a unit and shape")
+    parser.add_argument("--draws", type=int, default=6, help="sets of such cuts, at least one")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="only the last line")
     options = parser.parse_args(arguments)
@@ -125,7 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         name = file.name.removeprefix("train_").removesuffix(".csv.gz")
         if options.only and name != options.only:
             continue
-        found[name] = measure_file(file, options.folds, options.cuts, options.seed, TrainingSettings(cap=CAP))
+        found[name] = measure_file(
+            file, options.folds, options.cuts, max(1, options.draws), options.seed, TrainingSettings(cap=CAP)
+        )
         if not options.json:
             any_cycle = found[name]["any_cycle"]
             print(

@@ -1,5 +1,6 @@
 """How forecasts of remaining life are scored: pure, from predictions and truth to figures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,12 @@ def find_life_scores(
         coverage_below_cap=find_coverage(low[below], high[below], actual[below]),
         width=float(np.mean(high - low)),
     )
+
+
+def find_spread(scores: Sequence[LifeScores]) -> dict[str, list[float]]:
+    """Mean and standard deviation over draws of cuts, of what moves most with them."""
+    found = {name: [getattr(score, name) for score in scores] for name in ("rmse", "coverage", "coverage_below_cap")}
+    return {name: [float(np.mean(values)), float(np.std(values))] for name, values in found.items()}
 
 
 def draw_cuts(lengths: Ints, per_unit: int, rng: np.random.Generator, *, shortest: int, longest_life: int) -> Ints:

@@ -34,3 +34,8 @@ def profile_applied(model: str, before_version: int | None, after: Mapping[str, 
     """A version of a device model's profile is in force from now on."""
     before = None if before_version is None else {"version": before_version}
     return AuditEntry("profile.applied", "device_model", model, before, after, reason)
+
+
+def profile_kept(model: str, after: Mapping[str, Any]) -> AuditEntry:
+    """The bundled profile was not applied, since people made the one that is in force."""
+    return AuditEntry("profile.kept", "device_model", model, None, after)

@@ -1,7 +1,8 @@
 """When a series will reach a limit: a robust trend with an interval, or the plain word that there is none. Pure.
 
 The history is a row of equal buckets, oldest first, each with the mean of its readings. `anomaly.detectors.forecast`
-does the same to thousands of series at once; both give the same numbers (tested).
+does the same to thousands of series at once; both give the same numbers (tested). `anomaly.rul.trend` answers another
+question, how long a recorded course of any length will last, where jumps belong to the pace; it says why there are two.
 
 - Level jumps are no trend: where two neighbouring buckets differ by far more than their neighbours do, the history is
   cut, and only pairs of buckets between two cuts are compared. A ramp is no row of jumps.

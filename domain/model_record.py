@@ -64,7 +64,7 @@ class ModelFacts:
     actor_id: int | None  # None: a token or a program, not a person
     signer_id: int | None = None  # whose signature comes with the step
     asked_by_id: int | None = None  # who asked for the activation before
-    has_backtest: bool = False
+    has_backtest: bool = False  # one that counted a device-day and judged every monitor that the model changes
     is_runnable: bool = True  # made by the detectors that run now
     has_predecessor: bool = False  # it replaced something when it became live
     other_in_shadow: str | None = None  # the code of the model that is in shadow for the same devices
@@ -167,7 +167,10 @@ def _check(step: ModelStep, facts: ModelFacts, reason: str) -> ModelRefusal | No
             ModelGuard.PROFILE_MOVED_ON, "the device model has another profile since it was proposed; propose anew"
         )
     if step is ModelStep.ACTIVATE and not facts.has_backtest:
-        return ModelRefusal(ModelGuard.BACKTEST_MISSING, "no backtest of it is finished yet")
+        return ModelRefusal(
+            ModelGuard.BACKTEST_MISSING,
+            "no backtest is finished yet that counted a device-day and judged what it changes",
+        )
     return None
 
 

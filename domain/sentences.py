@@ -29,6 +29,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "{label} of {serial} has not moved from {value} for {duration}; the sensor may be stuck.",
         "zh": "{serial} 的{label}在 {duration} 内一直停留在 {value}；传感器可能卡滞。",
     },
+    "flat_line_beyond": {
+        "en": "{label} of {serial} has not moved from {value}, beyond its limit of {limit}, for {duration}; the sensor "
+        "may be stuck.",
+        "zh": "{serial} 的{label}在 {duration} 内一直停留在 {value}，超出限值 {limit}；传感器可能卡滞。",
+    },
     "adaptive_high": {
         "en": "{label} of {serial} rose to {value}, {score} robust deviations above its own recent level of "
         "{expected}, for {duration}.",

@@ -6,19 +6,18 @@ its breaches have been quiet for the policy's quiet period, whichever is later. 
 under maintenance, and neither gateways nor storms gather devices: each device is counted for itself.
 """
 
-from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from domain.breach import BreachState, BreachTransition, Severity, TransitionKind
+from domain.breach import BreachState, BreachTransition, TransitionKind
+from domain.order_book import OrderBook
 from domain.profile import TicketPolicy
-from domain.tickets import DecisionKind, Priority, TicketReason, UndecidedTransition
-from domain.triage import Context, Decision, decide
-from domain.work_order import Outcome, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
-
-Key = tuple[int, str]  # device, fault group
+from domain.tickets import Priority, TicketReason, UndecidedTransition
+from domain.triage import Decision
+from domain.work_order import Outcome
+from domain.working_set import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +49,6 @@ class ReplayedTicket:
         return self.reason is TicketReason.REOPENED_WITHIN_DAYS
 
 
-@dataclass(slots=True)
-class _Key:
-    """One device and fault group: its order, what is linked to it, and its lesser episodes of late."""
-
-    order: WorkOrder | None = None
-    linked: set[UUID] = field(default_factory=set)
-    active: set[UUID] = field(default_factory=set)
-    quiet_since: datetime | None = None
-    closed: WorkOrder | None = None
-    minor: deque[datetime] = field(default_factory=deque)
-
-
 class TicketReplay:
     """Takes the transitions of a fleet in order of time; `tickets` grows as it does."""
 
@@ -70,123 +57,36 @@ class TicketReplay:
         self.tickets: list[ReplayedTicket] = []
         self._devices = {device.id: device for device in devices}
         self._policies = policies
-        self._keys: dict[Key, _Key] = defaultdict(_Key)
-        self._next_id = 1
+        self._book = OrderBook()
 
     def take(self, transition: BreachTransition) -> Decision:
         """What the rules decide on the transition; the order that it opens is in `tickets` then."""
         policy = self._policies[transition.device_id]
-        key = self._keys[transition.device_id, transition.fault_group]
-        now = transition.at
-        self._close_what_is_done(key, policy, now)
-        if transition.kind is not TransitionKind.CLEARED:
-            self._note_minor(key, transition, policy)
-        decision = decide(self._describe(transition), self._find_context(key, transition), policy, now)
-        self._carry_out(key, transition, decision)
-        if transition.kind is TransitionKind.CLEARED:
-            key.active.discard(transition.breach_id)
-            if key.order is not None and not key.active:
-                key.quiet_since = now
-        return decision
-
-    def _close_what_is_done(self, key: _Key, policy: TicketPolicy, now: datetime) -> None:
-        if key.order is None or key.quiet_since is None:
-            return
-        done = key.order.created_at + timedelta(hours=policy.resolution_h[key.order.priority.place])
-        closed_at = max(done, key.quiet_since + timedelta(hours=policy.quiet_h))
-        if closed_at <= now:
-            key.closed = replace(key.order, state=WorkOrderState.CLOSED, outcome=Outcome.CONFIRMED, closed_at=closed_at)
-            key.order, key.quiet_since = None, None
-            key.linked.clear()
-
-    def _note_minor(self, key: _Key, transition: BreachTransition, policy: TicketPolicy) -> None:
-        while key.minor and key.minor[0] <= transition.at - timedelta(hours=policy.minor_window_h):
-            key.minor.popleft()
-        if transition.severity is Severity.MINOR and transition.kind is TransitionKind.RAISED:
-            key.minor.append(transition.at)
-
-    def _find_context(self, key: _Key, transition: BreachTransition) -> Context:
-        is_linked = transition.breach_id in key.linked
-        return Context(
-            open_order=key.order,
-            linked_order=key.order if is_linked else None,
-            closed_order=key.closed,
-            minor_episodes=max(1, len(key.minor)),
-            others_active=bool(key.active - {transition.breach_id}),
-        )
-
-    def _carry_out(self, key: _Key, transition: BreachTransition, decision: Decision) -> None:
-        at = transition.at
-        if decision.kind in (DecisionKind.OPENED, DecisionKind.REOPENED):
-            key.order = self._make_order(transition, decision)
-            key.active.clear()
+        self._close_what_is_done((transition.device_id, transition.fault_group), policy, transition.at)
+        booked = self._book.take(self._describe(transition), policy, transition.at)
+        if booked.is_new:
             self.tickets.append(
                 ReplayedTicket(
                     device_id=transition.device_id,
                     fault_group=transition.fault_group,
                     monitor=transition.monitor,
-                    opened_at=at,
+                    opened_at=transition.at,
                     first_seen=transition.first_seen,
-                    priority=decision.priority,
-                    reason=decision.reason,
+                    priority=booked.decision.priority,
+                    reason=booked.decision.reason,
                     breach_id=transition.breach_id,
                 )
             )
-        elif decision.kind in (DecisionKind.JOINED, DecisionKind.ESCALATED) and key.order is not None:
-            key.order = replace(key.order, priority=decision.priority)
-        linked = (DecisionKind.OPENED, DecisionKind.REOPENED, DecisionKind.JOINED)
-        if decision.kind in linked:
-            key.linked.add(transition.breach_id)
-            key.active.add(transition.breach_id)
-            key.quiet_since = None
+        return booked.decision
 
-    def _make_order(self, transition: BreachTransition, decision: Decision) -> WorkOrder:
-        number, self._next_id = self._next_id, self._next_id + 1
-        return WorkOrder(
-            id=number,
-            code=f"REPLAY-{number}",
-            type=WorkOrderType.CORRECTIVE,
-            source=WorkOrderSource.AUTOMATIC,
-            priority=decision.priority,
-            state=WorkOrderState.NEW,
-            hold_reason=None,
-            device_id=transition.device_id,
-            gateway_id=None,
-            site_id=None,
-            customer_id=None,
-            contract_id=None,
-            fault_group=transition.fault_group,
-            title_code=transition.reason_code,
-            title_params={},
-            description="",
-            assignee_id=None,
-            breach_count=1,
-            last_breach_at=transition.at,
-            quiet_since=None,
-            ready_to_verify_at=None,
-            reopen_count=0,
-            version=1,
-            recurrence_of=decision.recurrence_of,
-            parent_id=None,
-            outcome=None,
-            failure_code=None,
-            close_out=None,
-            response_due_at=None,
-            resolution_due_at=None,
-            responded_at=None,
-            resolved_at=None,
-            response_breached=False,
-            resolution_breached=False,
-            inbox_reason=None,
-            closed_at=None,
-            cancel_reason=None,
-            region="",
-            is_simulated=False,
-            row_version=1,
-            created_by="replay",
-            created_at=transition.at,
-            updated_at=transition.at,
-        )
+    def _close_what_is_done(self, key: Key, policy: TicketPolicy, now: datetime) -> None:
+        order = self._book.find_open(key)
+        if order is None or order.quiet_since is None:
+            return
+        done = order.created_at + timedelta(hours=policy.resolution_h[order.priority.place])
+        closed_at = max(done, order.quiet_since + timedelta(hours=policy.quiet_h))
+        if closed_at <= now:
+            self._book.close(order.id, Outcome.CONFIRMED, closed_at)
 
     def _describe(self, transition: BreachTransition) -> UndecidedTransition:
         device = self._devices[transition.device_id]

@@ -4,7 +4,7 @@ The values stand in `ticket_decision` and in the console's translations: they ne
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -84,6 +84,11 @@ class TicketReason(StrEnum):
 
 # Decisions that are taken again when the shelving or the maintenance is over.
 PUT_OFF = (TicketReason.SHELVED, TicketReason.UNDER_MAINTENANCE)
+
+# What was put off about readings is decided again when the device was heard for so long since: what work on a device
+# does to its signals is over by then, and has been seen to be over.
+HEARD_AGAIN = timedelta(minutes=15)
+READING_KINDS = (BreachKind.LIMIT, BreachKind.ANOMALY, BreachKind.FORECAST)
 
 # Fault groups of the orders that belong to no single device.
 GATEWAY_FAULT_GROUP = "gateway_offline"

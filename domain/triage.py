@@ -1,6 +1,6 @@
 """What becomes of one breach transition: rules 1 to 8 of the service side, as one pure function.
 
-Nothing here reads a clock or a row: `service_link.working_set` brings the context, `service_link.batch` carries out the
+Nothing here reads a clock or a row: `domain.working_set` brings the context, `service_link.batch` carries out the
 decision. The rules are asked in this order, and the first that has an answer names it; docs/reference/ticket-rules.md
 says the same for people.
 """

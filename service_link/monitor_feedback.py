@@ -33,7 +33,12 @@ from store.monitor_quality import (
 )
 from store.pool import Connection
 from store.profiles import load_profile_versions
-from store.threshold_proposals import ask_for_backtest, attach_backtests, propose_threshold
+from store.threshold_proposals import (
+    ask_again_for_backtests,
+    ask_for_backtest,
+    attach_backtests,
+    propose_threshold,
+)
 
 REMEMBERED = timedelta(days=365)  # outcomes older than this are of another time
 BUDGET_WINDOW = timedelta(days=30)
@@ -41,6 +46,7 @@ PRIOR = 0.5  # Jeffreys, of both outcomes
 TAIL = 0.025
 BACKTESTED = timedelta(days=90)
 SETTLING = timedelta(days=1)  # of the backtest: detectors start from nothing
+ASKED_AGAIN = timedelta(days=1)  # where a backtest failed or did not judge the monitor
 MOST_PEAKS = 50  # that a proposal shows of either side
 
 
@@ -66,6 +72,7 @@ def watch_monitors(conn: Connection, now: datetime) -> list[str]:
         record_quality(conn, rows, now)
     with conn.transaction():
         attach_backtests(conn, MACHINE, now)
+        ask_again_for_backtests(conn, MACHINE.name, now - ASKED_AGAIN, now)
     codes: list[str] = []
     for profile, monitor, threshold, basis in proposed:
         # Each in a transaction of its own: who holds the head of the audit must not wait for a row of somebody who

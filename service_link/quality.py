@@ -10,7 +10,7 @@ from domain.profile import TicketPolicy
 from service_link.batch_plan import MACHINE
 from service_link.cohort import Baseline, Case, Cohort, Exposure, describe, find_proposals
 from service_link.working_set import DEFAULT_POLICY
-from store.capas import CapaProposal, open_or_join_capa
+from store.capa_proposals import CapaProposal, open_or_join_capa
 from store.cohorts import (
     CaseRow,
     SingleCause,

@@ -9,7 +9,8 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 
 from domain.breach import BreachKind, BreachState, Severity, TransitionKind
-from domain.tickets import DecisionKind, TicketReason, UndecidedTransition
+from domain.reading import ReadingFlag
+from domain.tickets import HEARD_AGAIN, READING_KINDS, DecisionKind, TicketReason, UndecidedTransition
 from store.audit import to_jsonb
 from store.pool import Connection
 
@@ -87,23 +88,43 @@ def load_undecided(
     return _load(conn, LOAD_UNDECIDED, values)
 
 
-# A decision that was put off, on a breach that is still active, and nothing suppresses it any more.
+# A decision that was put off, on a breach that is still active, and nothing suppresses it any more. What work on a
+# device causes (a calibration shows the sensors what no patient does) clears when the device is in use again, and that
+# has to be heard first: a breach of readings waits until the signal was judged for a while since.
 LOAD_PUT_OFF = f"""
     {_SELECT}, y.reason AS earlier_reason
     FROM ticket_decision y JOIN breach_transition t ON t.id = y.transition_id {_TABLES}
     JOIN device_model_profile p ON p.device_model_id = m.id AND p.version = m.current_version
-    WHERE y.reason IN ('shelved', 'under_maintenance') AND b.state = 'ACTIVE'
-        AND NOT EXISTS (SELECT FROM shelving h WHERE h.device_id = d.id AND h.ended_at IS NULL
-            AND h.shelved_until > %(now)s AND coalesce(h.fault_group, b.fault_group) = b.fault_group)
-        AND (d.lifecycle <> 'UNDER_MAINTENANCE' OR d.lifecycle_since + make_interval(
-            secs => 3600 * coalesce((p.body #>> '{{tickets,maintenance_timeout_h}}')::float8, 8)) <= %(now)s)
+    CROSS JOIN LATERAL (SELECT make_interval(
+        secs => 3600 * coalesce((p.body #>> '{{tickets,maintenance_timeout_h}}')::float8, 8)) AS timeout) policy
+    CROSS JOIN LATERAL (
+        SELECT greatest(
+            d.lifecycle_since + CASE WHEN d.lifecycle = 'UNDER_MAINTENANCE' THEN policy.timeout ELSE interval '0' END,
+            (SELECT max(coalesce(h.ended_at, h.shelved_until)) FROM shelving h
+                WHERE h.device_id = d.id AND coalesce(h.fault_group, b.fault_group) = b.fault_group)
+        ) AS since
+    ) free
+    WHERE y.reason IN ('shelved', 'under_maintenance') AND b.state = 'ACTIVE' AND free.since <= %(now)s
+        AND (NOT b.kind = ANY (%(of_readings)s) OR EXISTS (
+            SELECT FROM series x WHERE x.device_id = d.id AND x.id = coalesce(b.series_id, x.id)
+                AND x.last_observed_at >= free.since + %(heard)s
+                AND EXISTS (SELECT FROM reading r WHERE r.series_id = x.id AND r.observed_at >= free.since
+                    AND r.observed_at <= x.last_observed_at - %(heard)s AND r.flags & %(not_scored)s = 0)))
     ORDER BY t.id LIMIT %(limit)s
-"""
+"""  # noqa: S608
 
 
 def load_put_off(conn: Connection, *, now: datetime, limit: int) -> list[UndecidedTransition]:
-    """Transitions whose shelving or maintenance is over while their breach goes on, in id order."""
-    return _load(conn, LOAD_PUT_OFF, {"now": now, "limit": limit})
+    """Transitions whose shelving or maintenance is over while their breach goes on, in id order; those of readings when
+    what they are about was heard for `HEARD_AGAIN` since."""
+    values = {
+        "now": now,
+        "limit": limit,
+        "of_readings": list(READING_KINDS),
+        "heard": HEARD_AGAIN,
+        "not_scored": int(ReadingFlag.BAD | ReadingFlag.LATE),
+    }
+    return _load(conn, LOAD_PUT_OFF, values)
 
 
 LOAD_FAILED = f"""

@@ -1,7 +1,8 @@
 """Training and backtests as rows: asked for by people, run one after the other by a worker, followed by all.
 
-Who runs a job holds an advisory lock on it for as long as its session lives. A job that is RUNNING and that nobody
-holds was left behind by a worker that died: the next one begins it again, once.
+Who runs a job holds an advisory lock on it for as long as its session lives. A worker that is told to stop hands its
+job back, and the next one begins it again, however often that happens. A job that is RUNNING and that nobody holds was
+left behind by a worker that died: it is begun again, too, behind those that nobody died of, until MOST_ATTEMPTS died.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from store.audit import to_jsonb
 from store.pool import Connection
 
 JOB_LOCKS = 0x464F524A  # "FORJ"
-MOST_ATTEMPTS = 2
+MOST_ATTEMPTS = 10  # that were not handed back: a job that kills its worker each time must end
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +102,17 @@ def is_work_waiting(conn: Connection) -> bool:
 
 LOAD_CANDIDATES = """
     SELECT id FROM model_job
-    WHERE state IN ('QUEUED', 'RUNNING') AND (%(id)s::bigint IS NULL OR id = %(id)s) ORDER BY id
+    WHERE state IN ('QUEUED', 'RUNNING') AND (%(id)s::bigint IS NULL OR id = %(id)s) ORDER BY attempts, id
 """
 TRY_LOCK = "SELECT pg_try_advisory_lock(%s, %s)"
 UNLOCK = "SELECT pg_advisory_unlock(%s, %s)"
 BEGIN_JOB = """
     UPDATE model_job SET
         state = CASE WHEN state = 'RUNNING' AND attempts >= %(most)s THEN 'FAILED' ELSE 'RUNNING' END,
-        error = CASE WHEN state = 'RUNNING' AND attempts >= %(most)s THEN 'The worker died while it ran.' END,
+        error = CASE WHEN state = 'RUNNING' AND attempts >= %(most)s
+            THEN format('%%s workers died while they ran it; ask for it anew.', attempts) END,
         finished_at = CASE WHEN state = 'RUNNING' AND attempts >= %(most)s THEN now() END,
-        attempts = attempts + 1, started_at = now(), progress = 0, seconds_left = NULL, message = ''
+        attempts = least(attempts + 1, %(most)s), started_at = now(), progress = 0, seconds_left = NULL, message = ''
     WHERE id = %(id)s AND state IN ('QUEUED', 'RUNNING') RETURNING state
 """
 
@@ -118,7 +120,7 @@ BEGIN_JOB = """
 def begin_job(conn: Connection, job_id: int | None = None) -> ModelJob | None:
     """The oldest job that nobody runs (or just that one), which this session runs from now on; None: there is none.
 
-    The connection has to be in autocommit and to be kept until `finish_job`.
+    The connection has to be in autocommit and to be kept until `release_job`.
     """
     for (candidate,) in conn.execute(LOAD_CANDIDATES, {"id": job_id}).fetchall():
         locked = conn.execute(TRY_LOCK, (JOB_LOCKS, candidate)).fetchone()
@@ -145,7 +147,7 @@ def note_progress(conn: Connection, job_id: int, progress: float, seconds_left: 
 FINISH_JOB = """
     UPDATE model_job SET state = %(state)s, result = %(result)s, error = %(error)s, model_id = coalesce(%(model_id)s,
         model_id), progress = CASE WHEN %(state)s = 'DONE' THEN 1 ELSE progress END, seconds_left = NULL,
-        finished_at = now()
+        message = coalesce(%(message)s, message), finished_at = now()
     WHERE id = %(id)s AND state = 'RUNNING'
 """
 
@@ -157,14 +159,34 @@ def finish_job(
     result: Mapping[str, Any] | None = None,
     error: str | None = None,
     model_id: int | None = None,
+    message: str | None = None,
 ) -> None:
-    """The job is done with its result, or has failed with its error; nobody holds it any more."""
+    """The job is done with its result, or has failed with its error. What it made is registered in the same
+    transaction: a worker that dies leaves both or nothing."""
     values = {
         "id": job_id,
         "state": "DONE" if error is None else "FAILED",
         "result": to_jsonb(result),
         "error": error,
         "model_id": model_id,
+        "message": message,
     }
     conn.execute(FINISH_JOB, values)
+
+
+def release_job(conn: Connection, job_id: int) -> None:
+    """This session holds the job no more; call it after what `finish_job` wrote is committed."""
     conn.execute(UNLOCK, (JOB_LOCKS, job_id))
+
+
+HAND_BACK_JOB = """
+    UPDATE model_job SET state = 'QUEUED', attempts = attempts - 1, started_at = NULL, progress = 0,
+        seconds_left = NULL, message = ''
+    WHERE id = %(id)s AND state = 'RUNNING' AND attempts = %(attempts)s
+"""
+
+
+def hand_back_job(conn: Connection, job: ModelJob) -> None:
+    """The job that `begin_job` gave waits again as if it had never been begun, unless it is finished or somebody else
+    has begun it since. From any session: that which ran it may be in the midst of something."""
+    conn.execute(HAND_BACK_JOB, {"id": job.id, "attempts": job.attempts})

@@ -1,8 +1,10 @@
 """Device-model profiles, every version that was ever applied."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
@@ -11,6 +13,7 @@ from domain.audit import Actor
 from domain.audit_monitor import profile_applied
 from domain.errors import ProfileError
 from domain.profile import Profile
+from domain.profile_decision import UndoneDecision, describe_undone
 from domain.profile_json import find_profile_sha256, profile_from_json, profile_to_json
 from domain.roles import Permission
 from store.audit import record_audit
@@ -61,11 +64,18 @@ RECORD_SERIES_OF_MODEL = """
 
 
 def record_profile(
-    conn: Connection, profile: Profile, applied_by: str, *, actor: Actor | None = None, reason: str = ""
+    conn: Connection,
+    profile: Profile,
+    applied_by: str,
+    *,
+    actor: Actor | None = None,
+    reason: str = "",
+    undone: Sequence[UndoneDecision] = (),
 ) -> Applied:
     """Makes `profile` the current one of its model, audited; a version that was applied once is never another.
 
-    `actor` is the person who decided it; without one the audit names the program that `applied_by` names.
+    `actor` is the person who decided it; without one the audit names the program that `applied_by` names. `undone` are
+    the decisions of people that it undoes knowingly: they go into the audit with it.
 
     Raises
     ------
@@ -99,7 +109,9 @@ def record_profile(
     assert row is not None
     conn.execute(RECORD_PROFILE, (row[0], profile.version, Jsonb(profile_to_json(profile)), sha256, applied_by))
     conn.execute(RECORD_SERIES_OF_MODEL, ([s.key for s in profile.sensors], row[0]))
-    after = {"version": profile.version, "sha256": sha256, "safety_critical": profile.safety_critical}
+    after: dict[str, Any] = {"version": profile.version, "sha256": sha256, "safety_critical": profile.safety_critical}
+    if undone:
+        after |= {"undone": describe_undone(undone)}
     record_audit(
         conn,
         actor or Actor(applied_by, "", Permission.PROFILE_WRITE.value),

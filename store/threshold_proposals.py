@@ -1,4 +1,4 @@
-"""Proposed thresholds: made by the machine with their grounds, backtested, decided by people; audited, signed."""
+"""Proposed thresholds: made by the machine with their grounds, backtested; people decide, see `threshold_decisions`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,17 +7,13 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor, Signature
-from domain.audit_monitor import threshold_backtested, threshold_decided, threshold_proposed
-from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
-from domain.monitor_quality import Threshold, move_threshold
+from domain.audit import Actor
+from domain.audit_monitor import threshold_backtested, threshold_proposed
+from domain.monitor_quality import Threshold
 from domain.profile import Monitor, Profile
-from domain.threshold_proposal import SIGNED, ProposalFacts, ProposalState, find_proposal_refusal
 from store.audit import record_audit, to_jsonb
 from store.model_jobs import open_job
 from store.pool import Connection
-from store.profiles import load_profile, record_profile
-from store.signatures import record_signature
 
 ENTITY = "threshold_proposal"
 
@@ -56,23 +52,21 @@ class ThresholdProposal:
     updated_at: datetime
 
 
-_SELECT = """
+SELECT_PROPOSALS = """
     SELECT t.id, t.code, t.device_model_id, m.key AS model, m.safety_critical, t.monitor, t.profile_version, t.state,
         t.raise_at, t.clear_at, t.proposed_raise_at, t.proposed_clear_at, t.basis, t.backtest_job_id,
-        j.state AS backtest_job_state, j.error AS backtest_error, t.backtest, t.backtested_at, t.endorsed_by_id,
-        t.endorsed_by, t.endorsed_at, t.decided_by, t.decided_at, t.reason, t.made_version, t.row_version, t.created_at,
-        t.updated_at
+        j.state AS backtest_job_state, coalesce(j.error, CASE WHEN j.state <> 'DONE' THEN NULL
+            WHEN NOT (j.result ->> 'device_days')::float8 > 0 THEN 'No device-day was counted.'
+            WHEN j.result -> 'uncovered' <> '[]' THEN concat_ws(': ', 'Not judged',
+                j.result #>> '{uncovered,0,monitor}', j.result #>> '{uncovered,0,reason}') END) AS backtest_error,
+        t.backtest, t.backtested_at, t.endorsed_by_id, t.endorsed_by, t.endorsed_at, t.decided_by, t.decided_at,
+        t.reason, t.made_version, t.row_version, t.created_at, t.updated_at
     FROM threshold_proposal t JOIN device_model m ON m.id = t.device_model_id
     LEFT JOIN model_job j ON j.id = t.backtest_job_id
 """
-LOAD_PROPOSAL = f"{_SELECT} WHERE t.code = %s"
-# The device model first: nobody else gives it another profile while this one is decided.
-LOCK_DEVICE_MODEL = """
-    SELECT FROM device_model WHERE id = (SELECT device_model_id FROM threshold_proposal WHERE code = %s) FOR UPDATE
-"""
-LOCK_PROPOSAL = f"{_SELECT} WHERE t.code = %s FOR UPDATE OF t"
+LOAD_PROPOSAL = f"{SELECT_PROPOSALS} WHERE t.code = %s"
 LIST_PROPOSALS = f"""
-    {_SELECT}
+    {SELECT_PROPOSALS}
     WHERE (%(states)s::text[] = '{{}}' OR t.state = ANY (%(states)s))
         AND (%(model)s::text IS NULL OR m.key = %(model)s) AND (%(monitor)s::text IS NULL OR t.monitor = %(monitor)s)
     ORDER BY t.id DESC LIMIT %(limit)s
@@ -169,14 +163,34 @@ def ask_for_backtest(conn: Connection, code: str, request: Mapping[str, Any], by
 # Locked before the first of them goes into the audit, whose head stays locked from then on.
 LOAD_DONE = """
     SELECT t.code, j.result FROM threshold_proposal t JOIN model_job j ON j.id = t.backtest_job_id
-    WHERE t.state = 'PROPOSED' AND j.state = 'DONE' ORDER BY t.id FOR UPDATE OF t
+    WHERE t.state = 'PROPOSED' AND j.state = 'DONE' AND (j.result ->> 'device_days')::float8 > 0
+        AND j.result -> 'uncovered' = '[]'
+    ORDER BY t.id FOR UPDATE OF t
 """
 
 
 def attach_backtests(conn: Connection, actor: Actor, now: datetime) -> list[str]:
-    """The codes of the proposals whose backtest has come: they can be decided now."""
+    """The codes of the proposals whose backtest has come, and judged the monitor: they can be decided now."""
     done = conn.execute(LOAD_DONE).fetchall()
     return [code for code, result in done if record_backtest(conn, actor, code, result, now)]
+
+
+# Whose backtest says nothing of the monitor, or failed; locked as above.
+LOAD_WITHOUT_BACKTEST = """
+    SELECT t.code, j.request FROM threshold_proposal t JOIN model_job j ON j.id = t.backtest_job_id
+    WHERE t.state = 'PROPOSED' AND t.updated_at <= %s AND (j.state = 'FAILED' OR j.state = 'DONE' AND NOT (
+        (j.result ->> 'device_days')::float8 > 0 AND j.result -> 'uncovered' = '[]'))
+    ORDER BY t.id FOR UPDATE OF t
+"""
+
+
+def ask_again_for_backtests(conn: Connection, by: str, asked_before: datetime, now: datetime) -> list[str]:
+    """The codes of the proposals for which another backtest was queued: that which was asked for before then found
+    nothing to say, and readings have come since."""
+    found = conn.execute(LOAD_WITHOUT_BACKTEST, (asked_before,)).fetchall()
+    for code, request in found:
+        ask_for_backtest(conn, code, request, by, now)
+    return [code for code, _ in found]
 
 
 RECORD_BACKTEST = """
@@ -192,83 +206,3 @@ def record_backtest(conn: Connection, actor: Actor, code: str, backtest: Mapping
         return False
     record_audit(conn, actor, threshold_backtested(code, backtest))
     return True
-
-
-DECIDE = """
-    UPDATE threshold_proposal SET state = %(state)s, reason = %(reason)s,
-        endorsed_by_id = CASE WHEN %(state)s = 'ENDORSED' THEN %(by_id)s::bigint ELSE endorsed_by_id END,
-        endorsed_by = CASE WHEN %(state)s = 'ENDORSED' THEN %(by)s ELSE endorsed_by END,
-        endorsed_at = CASE WHEN %(state)s = 'ENDORSED' THEN %(now)s::timestamptz ELSE endorsed_at END,
-        decided_by_id = CASE WHEN %(state)s <> 'ENDORSED' THEN %(by_id)s::bigint END,
-        decided_by = CASE WHEN %(state)s <> 'ENDORSED' THEN %(by)s END,
-        decided_at = CASE WHEN %(state)s <> 'ENDORSED' THEN %(now)s::timestamptz END,
-        made_version = %(made_version)s, row_version = row_version + 1, updated_at = %(now)s
-    WHERE id = %(id)s
-"""
-
-
-def record_proposal_decision(
-    conn: Connection,
-    actor: Actor,
-    code: str,
-    to: ProposalState,
-    *,
-    reason: str,
-    signature: Signature | None,
-    expected_row_version: int | None,
-    now: datetime,
-) -> ThresholdProposal:
-    """The proposal as a person decided it. Accepting applies the profile's next version in the same transaction.
-
-    Raises
-    ------
-    NotFoundError, RowVersionConflictError
-        There is no such proposal, or it has moved since the caller saw it.
-    GuardRefusedError
-        The life-cycle refuses it; `guard` is a value of `domain.threshold_proposal.ProposalGuard`.
-    """
-    conn.execute(LOCK_DEVICE_MODEL, (code,))
-    with conn.cursor(row_factory=class_row(ThresholdProposal)) as cursor:
-        proposal = cursor.execute(LOCK_PROPOSAL, (code,)).fetchone()
-    if proposal is None:
-        raise NotFoundError(code)
-    if expected_row_version is not None and proposal.row_version != expected_row_version:
-        raise RowVersionConflictError(f"{code} is at version {proposal.row_version}, not {expected_row_version}.")
-    profile = load_profile(conn, proposal.model)
-    assert profile is not None
-    monitor = profile.find_monitor(proposal.monitor)
-    facts = ProposalFacts(
-        state=ProposalState(proposal.state),
-        safety_critical=proposal.safety_critical,
-        endorsed_by_id=proposal.endorsed_by_id,
-        actor_id=actor.user_id,
-        has_signature=signature is not None and signature.signer_id == actor.user_id,
-        monitor_is_same=monitor is not None
-        and monitor.raise_at == proposal.raise_at
-        and (monitor.raise_at if monitor.clear_at is None else monitor.clear_at) == proposal.clear_at,
-    )
-    refusal = find_proposal_refusal(to, facts, reason=reason)
-    if refusal is not None:
-        raise GuardRefusedError(refusal.guard, refusal.detail)
-    made_version = None
-    if to is ProposalState.ACCEPTED:
-        made = move_threshold(profile, proposal.monitor, proposal.proposed_raise_at, proposal.proposed_clear_at)
-        record_profile(conn, made, actor.name, actor=actor, reason=reason)
-        made_version = made.version
-    values = {"id": proposal.id, "state": to, "reason": reason, "by": actor.name, "by_id": actor.user_id}
-    conn.execute(DECIDE, values | {"made_version": made_version, "now": now})
-    decided = load_threshold_proposal(conn, code)
-    assert decided is not None
-    if to in SIGNED and signature is not None:
-        content = {
-            "code": code,
-            "state": to,
-            "monitor": proposal.monitor,
-            "raise_at": proposal.proposed_raise_at,
-            "clear_at": proposal.proposed_clear_at,
-            "basis": proposal.basis,
-            "backtest": proposal.backtest,
-        }
-        record_signature(conn, ENTITY, proposal.id, decided.row_version, content, signature, now)
-    record_audit(conn, actor, threshold_decided(code, proposal.state, to, made_version, reason))
-    return decided

@@ -1,17 +1,15 @@
 """What the ticket rules look at for a batch of transitions: one query each for the whole batch, orders locked."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import class_row, dict_row
 
 from domain.work_order import WorkOrder
+from domain.working_set import CurrentShelving, Key
 from store.pool import Connection
 from store.work_orders import WORK_ORDER_COLUMNS, to_work_order
-
-Key = tuple[int, str]  # device and fault group
 
 # Locked in id order, so that two who want several of them wait and do not deadlock.
 LOCK_OPEN_ORDERS = f"""
@@ -107,16 +105,6 @@ def count_episodes(conn: Connection, wanted: Sequence[tuple[int, int, str, datet
         return {}
     columns = [list(column) for column in zip(*wanted, strict=True)]
     return dict(conn.execute(COUNT_EPISODES, columns).fetchall())
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentShelving:
-    """A shelving that holds now; `fault_group` None is the whole device."""
-
-    device_id: int
-    fault_group: str | None
-    reason: str
-    shelved_until: datetime
 
 
 LOAD_SHELVINGS = """

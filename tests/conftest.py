@@ -109,10 +109,22 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # What takes longest comes first, or one worker would still be busy with it when the others have nothing left to do.
 # The workers take whole files in this order (`--dist loadfile --no-loadscope-reorder`).
 ORDER = ("faults", "e2e", "integration")
+# Of the rest, files that take ten times as long as most.
+LONG_FILES = frozenset(
+    {
+        "conformance/test_detectors.py",
+        "unit/anomaly/test_robustness_input.py",
+        "unit/anomaly/test_robustness_scenario.py",
+        "unit/benchmarks/test_fleet_service.py",
+        "unit/ingest/test_columns.py",
+        "unit/service_link/test_release_statistics.py",
+        "unit/simulators/test_device_kinds.py",
+    }
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow folders first; browser tests name their missing Chromium once, in CI they fail instead."""
+    """What is slow first; browser tests name their missing Chromium once, in CI they fail instead."""
     items.sort(key=_find_rank)
     if is_ci() or _find_chromium() is not None:
         return
@@ -123,8 +135,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _find_rank(item: pytest.Item) -> int:
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    return ORDER.index(folder) if folder in ORDER else len(ORDER)
+    path = item.path.relative_to(Path(__file__).parent)
+    if path.parts[0] in ORDER:
+        return ORDER.index(path.parts[0])
+    return len(ORDER) + (path.as_posix() not in LONG_FILES)
 
 
 def _find_chromium() -> str | None:

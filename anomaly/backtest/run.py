@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from anomaly.backtest.comparison import compare_sides, judge_side
+from anomaly.backtest.comparison import BEFORE, compare_sides, judge_side
+from anomaly.backtest.coverage import find_changed, find_uncovered
 from anomaly.backtest.evaluator import Evaluator, Side
 from anomaly.backtest.levels import adapt_profile, find_approximate, find_finest_needed
 from anomaly.training.contract import FleetPrior
@@ -83,7 +84,8 @@ def run_backtest(
         share = (piece.until - fleet.since) / (fleet.until - fleet.since)
         progress.note(0.98 * share, f"readings of {piece.until:%Y-%m-%d %H:%M}")
     counted_from = fleet.since + request.settle
-    orders = load_past_orders(conn, device_ids, fleet.since, fleet.until)
+    # Also those that were opened later: a ticket at the end of the window may be about one of them.
+    orders = load_past_orders(conn, device_ids, fleet.since, fleet.until + BEFORE)
     devices = [ReplayedDevice(d.id, d.serial, fleet.profile.safety_critical) for d in fleet.devices]
     now, then = (
         judge_side(e.transitions, devices, profile, orders, counted_from, e.unscored)
@@ -91,6 +93,9 @@ def run_backtest(
     )
     days = {day: seen for day, seen in evaluator.days.items() if day >= to_micros(counted_from) // MICROS_PER_DAY}
     serials = {d.id: d.serial for d in fleet.devices}
+    known = {p.record_id for p in live_priors}
+    changed = find_changed(fleet.profile, proposed, [p for p in proposed_priors if p.record_id not in known])
+    uncovered = find_uncovered(changed, (*left_now, *left_proposed), evaluator.evaluations[1].scorer)
     result = {
         "format": FORMAT,
         "model": fleet.model,
@@ -108,6 +113,8 @@ def run_backtest(
         "code_version": find_code_version(),
         "left_out": [asdict(left) for left in sorted({*left_now, *left_proposed}, key=lambda x: (x.monitor, x.reason))],
         "approximate": sorted({*find_approximate(now_adapted, level), *find_approximate(proposed_adapted, level)}),
+        "changed": list(changed),
+        "uncovered": [asdict(left) for left in uncovered],
         "assumptions": list(ASSUMPTIONS),
     }
     compared = compare_sides(now, then, orders, sum(int(seen.sum()) for seen in days.values()), serials)

@@ -19,345 +19,166 @@ Sources: Roberts 1959 (EWMA); Siffer et al. 2017 (peaks over a threshold with a 
 exponential one); stochastic approximation of a quantile after Robbins and Monro 1951.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.detectors.contract import (
-    MICROS,
-    NEVER,
-    Bools,
-    Floats,
-    Ints,
-    SlotSettings,
-    StateField,
-    StepDetector,
-    orient,
-    sign_of,
+from anomaly.detectors.adaptive_modes import (
+    BOOT,
+    MEAN_TO_SIGMA,
+    NEAR,
+    SPREAD_SETTLED,
+    TAIL_NORMAL,
+    ModeMemory,
 )
+from anomaly.detectors.contract import MICROS, NEVER, Bools, Floats, Ints, Singles, StepDetector
+from anomaly.detectors.step_slots import StepSlots, find_differences, find_rows
 from domain.profile import MonitorRule
 
-MODES = 6
-MEMORY_S = 3_600.0  # time constant of a level, where the monitor names none
-WARMUP = 64
-BOOT = 16  # readings that are always learnt: nothing can be called far yet
-NEAR = 4.0  # robust deviations within which a reading belongs to a mode
 SPREAD_MEMORY_S = 86_400.0
-SPREAD_SETTLED = 256  # readings of a mode
 SPREAD_GAIN_MOST = 1.0 / 256.0
 SPREAD_CLIP = 3.0  # spreads beyond which a deviation counts as this much
 LEVEL_GAIN_MOST = 1.0 / 8.0
-MEAN_TO_SIGMA = 1.2533141373155  # standard deviation of a normal variable by its mean absolute deviation
 TAIL_P = 0.005
-TAIL_NORMAL = 2.807  # two-sided 0.5 % point of a normal variable
 TAIL_MOST = 12.0
 TAIL_GAIN = 0.1
-EXCESS_NORMAL = 0.32  # mean excess of a normal variable over TAIL_NORMAL
-ADOPT_WARM = 8.0  # readings a candidate needs during warm-up ...
-ADOPT_READINGS = 32.0  # ... and later, with at least the time below
-ADOPT_S = 900.0
-ADOPT_HOLDS = 4.0  # times the monitor's duration
-ADOPT_FROZEN_S = 86_400.0
-ADOPT_VISITS = 2  # ... or this many separate visits from the one that raised a breach, with so many readings:
-ADOPT_VISIT_READINGS = 16.0
-VISIT_APART = 1.0 / ADOPT_HOLDS  # times the time for adoption: a shorter absence is no absence
-CANDIDATE_S = 86_400.0  # a candidate not met for this long is forgotten
-CANDIDATE_MOST = 64.0
 MOST = 1e6
 LOG10_TAIL = 2.301029995663981  # -log10 TAIL_P
 LN_10 = 2.302585092994046
+EXCESS_GAIN = 0.05
+TAIL_RISE, TAIL_FALL = TAIL_GAIN * (1.0 - TAIL_P), TAIL_GAIN * TAIL_P
 
 
-class AdaptiveDetector(StepDetector):
+class AdaptiveDetector(ModeMemory, StepDetector):
     """Robust deviations from the nearest known mode, signed by the monitor's direction; silent during warm-up."""
 
     RULE = MonitorRule.ADAPTIVE
     LEARNS = True
-    FIELDS: ClassVar[tuple[StateField, ...]] = (
-        StateField("sign", np.float32, kept=False),
-        StateField("resolution", np.float32, kept=False),
-        StateField("warmup", np.int32, kept=False),
-        StateField("memory", np.float32, kept=False),
-        StateField("adopt_s", np.float32, kept=False),
-        StateField("center", np.float64, width=MODES),
-        StateField("spread", np.float32, width=MODES),
-        StateField("learnt", np.float32, width=MODES),  # readings of the mode; 0: the mode is free
-        StateField("used", np.int32, width=MODES),  # `seen` when the mode was last met
-        StateField("mode", np.int8),
-        StateField("seen", np.int32),
-        StateField("varied", np.int32),
-        StateField("last_us", np.int64, fill=int(NEVER)),
-        StateField("tail", np.float32, fill=TAIL_NORMAL),
-        StateField("outside", np.bool_),  # beyond the tail, and not yet back
-        StateField("excess", np.float32, fill=EXCESS_NORMAL),
-        StateField("adoptions", np.int32),
-        StateField("lowest", np.float64, fill=np.nan),  # level ever adopted, or the first one
-        StateField("highest", np.float64, fill=np.nan),
-        StateField("candidate", np.float64),
-        StateField("candidate_spread", np.float32),
-        StateField("candidate_n", np.float32),  # its readings; negative: left again since
-        StateField("candidate_visits", np.int32),
-        StateField("candidate_us", np.int64, fill=int(NEVER)),  # begin of the current visit
-        StateField("candidate_last_us", np.int64, fill=int(NEVER)),
-        StateField("credit", np.float32),  # readings that a spread counts for which was kept when the level was not
-    )
-    sign: NDArray[np.float32]
-    resolution: NDArray[np.float32]
-    warmup: NDArray[np.int32]
-    memory: NDArray[np.float32]
-    adopt_s: NDArray[np.float32]
-    center: Floats
-    spread: NDArray[np.float32]
-    learnt: NDArray[np.float32]
-    used: NDArray[np.int32]
-    mode: NDArray[np.int8]
-    seen: NDArray[np.int32]
-    varied: NDArray[np.int32]
-    last_us: Ints
-    tail: NDArray[np.float32]
-    outside: Bools
-    excess: NDArray[np.float32]
-    adoptions: NDArray[np.int32]
-    lowest: Floats
-    highest: Floats
-    candidate: Floats
-    candidate_spread: NDArray[np.float32]
-    candidate_n: NDArray[np.float32]
-    candidate_visits: NDArray[np.int32]
-    candidate_us: Ints
-    candidate_last_us: Ints
-    credit: NDArray[np.float32]
-
-    def add_slots(self, settings: Sequence[SlotSettings]) -> Ints:
-        """See `Detector.add_slots`."""
-        slots = self._grow(len(settings))
-        self.sign[slots] = [sign_of(s.direction) for s in settings]
-        self.resolution[slots] = [s.resolution for s in settings]
-        self.warmup[slots] = [s.warmup or WARMUP for s in settings]
-        self.memory[slots] = [s.window_s or MEMORY_S for s in settings]
-        self.adopt_s[slots] = [max(ADOPT_S, ADOPT_HOLDS * s.hold_s) for s in settings]
-        return slots
-
-    def relearn(self, slot: Ints) -> None:
-        """Goes through warm-up again: the known modes and spreads stay, new ones are taken on readily."""
-        self.varied[slot] = 0
-        self.candidate_n[slot] = 0.0
-
-    def begin_anew(self, slot: Ints) -> None:
-        """See `Detector.begin_anew`: all levels are forgotten, the spread and the tail of the present one stay."""
-        at = slot * MODES + self.mode[slot]
-        spread = self.spread[at].copy()
-        known = np.maximum(self.learnt[at], self.credit[slot])
-        kept = {name: getattr(self, name)[slot].copy() for name in ("tail", "excess")}
-        self.reset(slot)
-        self.spread.reshape(-1, MODES)[slot] = spread[:, None]
-        self.credit[slot] = np.where(known >= BOOT, np.minimum(known, SPREAD_SETTLED), 0.0)
-        for name, values in kept.items():
-            getattr(self, name)[slot] = values
 
     def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
         """See `StepDetector.step`."""
         finite = np.isfinite(value)
-        if finite.all():
+        if finite.all() and slot.shape[0]:
             return self._step_finite(slot, observed_us, value, frozen)
         score = np.full(slot.shape[0], np.nan)
-        score[finite] = self._step_finite(
-            slot[finite], observed_us[finite], value[finite], None if frozen is None else frozen[finite]
-        )
+        if finite.any():
+            held = None if frozen is None else frozen[finite]
+            score[finite] = self._step_finite(slot[finite], observed_us[finite], value[finite], held)
         return score
 
     def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None) -> Floats:
-        seen = self.seen[slot]
-        resolution = self.resolution[slot].astype(np.float64)
-        tail = self.tail[slot].astype(np.float64)
-        scale = TAIL_NORMAL / tail
-        at = slot * MODES + self.mode[slot]
-        spread = np.maximum(self.spread[at], resolution)
-        deviation = value - self.center[at]
+        slots = StepSlots(slot)
+        here = slots.at
+        seen, resolution, tail = self.seen[here], self.resolution[here], self.tail[here]
+        at = self._find_places(slot, self.mode[here])
+        center, raw = self.center[at], self.spread[at]
+        spread = np.maximum(raw, resolution)
+        deviation = find_differences(value, center)
         distance = np.minimum(np.abs(deviation) / spread, MOST)
+        scale = TAIL_NORMAL / tail
         robust = distance * scale
 
         settled = seen >= BOOT
-        far = settled & (robust > NEAR)
-        if far.any():
-            rows = np.flatnonzero(far)
-            at[rows] = self._find_nearest_mode(slot[rows], value[rows], resolution[rows])
-            spread[rows] = np.maximum(self.spread[at[rows]], resolution[rows])
-            deviation[rows] = value[rows] - self.center[at[rows]]
+        far = robust > NEAR
+        far &= settled
+        rows = find_rows(far)
+        if rows.shape[0]:
+            some = slot[rows]
+            at[rows] = self._find_nearest_mode(some, value[rows], resolution[rows])
+            center[rows], raw[rows] = self.center[at[rows]], self.spread[at[rows]]
+            spread[rows] = np.maximum(raw[rows], resolution[rows])
+            deviation[rows] = find_differences(value[rows], center[rows])
             distance[rows] = np.minimum(np.abs(deviation[rows]) / spread[rows], MOST)
-            robust[rows] = distance[rows] * scale[rows]
-            far[rows] = robust[rows] > NEAR
-            between = self._lies_between_modes(slot[rows], value[rows])
-            robust[rows] = np.where(between, np.minimum(robust[rows], NEAR), robust[rows])
-        warm = self.varied[slot] >= self.warmup[slot]
-        score = np.where(warm, orient(np.copysign(robust, deviation), self.sign[slot].astype(np.float64)), np.nan)
+            away = distance[rows] * scale[rows]
+            far[rows] = away > NEAR
+            robust[rows] = np.where(self._lies_between_modes(some, value[rows]), np.minimum(away, NEAR), away)
+        score = _orient(robust, deviation, self.sign[here]).astype(np.float64)
+        warm = self.varied[here] >= self.warmup[here]
+        score[find_rows(~warm)] = np.nan
 
-        last_us = self.last_us[slot]
-        known = last_us != NEVER
-        elapsed = np.where(known, observed_us - np.where(known, last_us, observed_us), 0) * MICROS
-        self.last_us[slot] = observed_us
-        moving = np.abs(deviation) > 0.5 * resolution
-        learn = ~far if frozen is None else ~far & ~frozen
-        self._learn(slot, at, value, deviation, distance, spread, elapsed, learn)
-        self._learn_tail(slot, distance, tail, settled & learn)
-        self.seen[slot] = seen + 1
-        self.varied[slot] += moving
-        candidates = far | (self.candidate_n[slot] > 0.0)  # of the near ones only those that just left a candidate
-        if candidates.any():
-            rows = np.flatnonzero(candidates)
-            held = np.zeros(rows.shape[0], dtype=bool) if frozen is None else frozen[rows]
+        elapsed_us = observed_us - self.last_us[here]
+        elapsed_us[find_rows(self.last_us[here] == NEVER)] = 0
+        self.last_us[here] = observed_us
+        elapsed = (elapsed_us * MICROS).astype(np.float32)
+        # Rows that are not learnt: far ones, and those of series with an open breach.
+        held = find_rows(far if frozen is None else far | frozen)
+        self._learn(slots, at, center, deviation, raw, spread, elapsed, seen, held)
+        near = rows[~far[rows]] if frozen is None else rows[~(far[rows] | frozen[rows])]
+        self.mode[slot[near]] = at[near] // self.size
+        settled[held] = False
+        self._learn_tail(slots, distance, tail, settled)
+        self.varied[here] += np.abs(deviation) > resolution * 0.5
+        self.seen[here] = seen + np.int32(1)
+        candidates = find_rows(far | (self.candidate_n[here] > 0.0))  # of near ones those that just left a candidate
+        if candidates.shape[0]:
+            is_held = np.zeros(candidates.shape[0], dtype=bool) if frozen is None else frozen[candidates]
             self._follow_candidates(
-                slot[rows], observed_us[rows], value[rows], far[rows], deviation[rows], spread[rows], held, warm[rows]
+                slot[candidates],
+                observed_us[candidates],
+                value[candidates],
+                far[candidates],
+                deviation[candidates],
+                spread[candidates],
+                is_held,
+                warm[candidates],
             )
         return score
 
-    def _find_nearest_mode(self, slot: Ints, value: Floats, resolution: Floats) -> Ints:
-        """The mode (as an index of `center`) from which each value lies the fewest spreads away; it is entered."""
-        base = slot * MODES
-        best = base + self.mode[slot]
-        least = np.full(slot.shape[0], np.inf)
-        for k in range(MODES):
-            at = base + k
-            distance = np.abs(value - self.center[at]) / np.maximum(self.spread[at], resolution)
-            closer = (self.learnt[at] > 0.0) & (distance < least)
-            best = np.where(closer, at, best)
-            least = np.where(closer, distance, least)
-        return best
-
-    def _lies_between_modes(self, slot: Ints, value: Floats) -> Bools:
-        """True where more levels were met than there are places for, and the value lies between the outermost."""
-        return (self.adoptions[slot] >= MODES) & (self.lowest[slot] <= value) & (value <= self.highest[slot])
-
     def _learn(
         self,
-        slot: Ints,
+        slots: StepSlots,
         at: Ints,
-        value: Floats,
-        deviation: Floats,
-        distance: Floats,
-        spread: Floats,
-        elapsed: Floats,
-        learn: Bools,
+        center: Floats,
+        deviation: Singles,
+        raw: Singles,
+        spread: Singles,
+        elapsed: Singles,
+        seen: NDArray[np.int32],
+        held: Ints,
     ) -> None:
-        at = at[learn]
-        slot = slot[learn]
-        n = self.learnt[at] + np.float32(1.0)
-        self.learnt[at] = n
-        once = 1.0 / n
-        gain = np.maximum(once, np.minimum(elapsed[learn] / self.memory[slot], LEVEL_GAIN_MOST))
-        self.center[at] += gain * deviation[learn]
-        size = np.abs(deviation[learn]) * MEAN_TO_SIGMA
-        trusted = n + self.credit[slot]
-        size = np.where(trusted > BOOT, np.minimum(size, SPREAD_CLIP * spread[learn]), size)
+        """Level and spread of the modes at `at` follow, except in the rows `held`."""
+        here = slots.at
+        learnt = self.learnt[at]
+        n = learnt + 1.0
+        gain = np.minimum(elapsed / self.memory[here], LEVEL_GAIN_MOST)
+        gain = np.maximum(1.0 / n, gain)
+        moved = center + gain * deviation
+        size = np.abs(deviation) * MEAN_TO_SIGMA
+        trusted = n + self.credit[here]
+        unsure = find_rows(trusted <= BOOT)
+        clipped = np.minimum(size, spread * SPREAD_CLIP)
+        clipped[unsure] = size[unsure]
         # Fast while the first guess may be wrong by far, then slower than the level: else a fault that grows would
         # widen the spread as it grows and hide itself.
         once = 1.0 / trusted
-        slow = np.maximum(once, np.minimum(elapsed[learn] / SPREAD_MEMORY_S, SPREAD_GAIN_MOST))
-        spread_gain = np.where(trusted < SPREAD_SETTLED, np.minimum(2.0 * once, 1.0), slow)
-        old = self.spread[at]
-        self.spread[at] = old + spread_gain * (size - old)
-        self.used[at] = self.seen[slot]
-        self.mode[slot] = at - slot * MODES
+        slow = np.maximum(once, np.minimum(elapsed * (1.0 / SPREAD_MEMORY_S), SPREAD_GAIN_MOST))
+        young = find_rows(trusted < SPREAD_SETTLED)
+        slow[young] = np.minimum(once[young] + once[young], 1.0)
+        clipped -= raw
+        clipped *= slow
+        clipped += raw
+        used = seen.copy()
+        if held.shape[0]:
+            moved[held], clipped[held], n[held] = center[held], raw[held], learnt[held]
+            used[held] = self.used[at[held]]
+        self.center[at], self.spread[at], self.learnt[at], self.used[at] = moved, clipped, n, used
 
-    def _learn_tail(self, slot: Ints, distance: Floats, tail: Floats, learn: Bools) -> None:
+    def _learn_tail(self, slots: StepSlots, distance: Singles, tail: Singles, learn: Bools) -> None:
         # A stay beyond the tail is one event, until half of the way back: a fault that grows is no heavy tail.
-        was_outside = self.outside[slot]
-        beyond = (distance > tail) & ~was_outside
-        self.outside[slot] = beyond | (was_outside & (distance > 0.5 * tail))
-        factor = np.where(beyond, 1.0 + TAIL_GAIN * (1.0 - TAIL_P), 1.0 - TAIL_GAIN * TAIL_P)
-        new = np.minimum(np.maximum(tail * factor, TAIL_NORMAL), TAIL_MOST)
-        self.tail[slot] = np.where(learn, new, tail)
-        beyond &= learn
-        if beyond.any():
-            slots = slot[beyond]
-            excess = np.minimum(distance[beyond] - tail[beyond], tail[beyond])
-            self.excess[slots] += 0.05 * (excess - self.excess[slots])
-
-    def _follow_candidates(
-        self,
-        slot: Ints,
-        observed_us: Ints,
-        value: Floats,
-        far: Bools,
-        deviation: Floats,
-        spread: Floats,
-        frozen: Bools,
-        warm: Bools,
-    ) -> None:
-        near = slot[~far]
-        # Left for a known level: where levels are the user's choice, one that was held has become one of them.
-        self._widen(near[(self.adoptions[near] >= MODES) & (self.candidate_n[near] >= ADOPT_READINGS)])
-        self.candidate_n[near] = -np.abs(self.candidate_n[near])
-        slot, observed_us, value, frozen, warm = slot[far], observed_us[far], value[far], frozen[far], warm[far]
-        votes = self.candidate_n[slot].astype(np.float64)
-        old = self.candidate[slot]
-        old_spread = self.candidate_spread[slot].astype(np.float64)
-        offset = value - old
-        wanted = self.adopt_s[slot].astype(np.float64)
-        last_us = np.where(votes != 0.0, self.candidate_last_us[slot], observed_us)
-        met = (votes != 0.0) & ((observed_us - last_us) * MICROS <= CANDIDATE_S)
-        joins = met & (np.abs(offset) <= NEAR * old_spread)
-        # A far reading elsewhere takes one vote from the candidate, and its place when there is none left.
-        outvoted = met & ~joins & (np.abs(votes) > 1.0)
-        starts = ~joins & ~outvoted
-        n = np.where(joins, np.minimum(np.abs(votes) + 1.0, CANDIDATE_MOST), np.where(starts, 1.0, np.abs(votes) - 1.0))
-        gain = 1.0 / n
-        # The noise at a new level may be larger: the first guess of it comes from the size of the jump.
-        guess = np.maximum(spread[far], np.abs(deviation[far]) / 16.0)
-        new_spread = old_spread + (2.0 / (n + 2.0)) * (np.abs(offset) * MEAN_TO_SIGMA - old_spread)
-        self.candidate[slot] = np.where(joins, old + offset * gain, np.where(starts, value, old))
-        joined_spread = np.maximum(new_spread, spread[far])
-        self.candidate_spread[slot] = np.where(joins, joined_spread, np.where(starts, guess, old_spread))
-        away = (observed_us - last_us) * MICROS >= wanted * VISIT_APART
-        again = joins & (votes < 0.0) & away
-        # Only a visit that raised a breach counts as the first: a fault that grows also comes and goes at its limit.
-        visits = np.where(starts, 0, self.candidate_visits[slot])
-        visits = np.where(visits > 0, visits + again, frozen)
-        since = np.where(starts | again, observed_us, self.candidate_us[slot])
-        self.candidate_n[slot] = np.where(outvoted & (votes < 0.0), -n, n)
-        self.candidate_visits[slot] = visits
-        self.candidate_us[slot] = since
-        self.candidate_last_us[slot] = np.where(outvoted, last_us, observed_us)
-
-        age = (observed_us - since) * MICROS
-        long_enough = (n >= ADOPT_READINGS) & (age >= np.where(frozen, np.maximum(wanted, ADOPT_FROZEN_S), wanted))
-        known = (visits >= ADOPT_VISITS) & (n >= ADOPT_VISIT_READINGS)
-        adopted = joins & np.where(warm | frozen, long_enough | known, n >= ADOPT_WARM)
-        if adopted.any():
-            self._adopt(slot[adopted])
-
-    def _adopt(self, slot: Ints) -> None:
-        """Makes the candidates modes: in a free place, else in that of the mode that was not met for longest."""
-        place = np.zeros(slot.shape[0], dtype=np.int64)
-        least = np.full(slot.shape[0], np.iinfo(np.int64).max)
-        for k in range(MODES):
-            at = slot * MODES + k
-            age = np.where(self.learnt[at] > 0.0, self.used[at].astype(np.int64), -1)
-            place = np.where(age < least, k, place)
-            least = np.minimum(age, least)
-        at = slot * MODES + place
-        self.center[at] = self.candidate[slot]
-        self.spread[at] = self.candidate_spread[slot]
-        self.learnt[at] = self.candidate_n[slot]
-        self.used[at] = self.seen[slot]
-        self.mode[slot] = place
-        self.candidate_n[slot] = 0.0
-        self.adoptions[slot] += 1
-        self._widen(slot)
-
-    def _widen(self, slot: Ints) -> None:
-        first_mode = self.center[slot * MODES]
-        for outermost, choose in ((self.lowest, np.minimum), (self.highest, np.maximum)):
-            known = np.where(np.isfinite(outermost[slot]), outermost[slot], first_mode)
-            outermost[slot] = choose(known, self.candidate[slot])
-
-    def find_expected(self, slot: int) -> tuple[float, float]:
-        """(level, one robust deviation in the sensor's unit) of the mode that the slot is in."""
-        at = slot * MODES + int(self.mode[slot])
-        spread = max(float(self.spread[at]), float(self.resolution[slot]))
-        return float(self.center[at]), spread * float(self.tail[slot]) / TAIL_NORMAL
+        here = slots.at
+        was_outside = self.outside[here]
+        beyond = distance > tail
+        beyond &= ~was_outside
+        self.outside[here] = beyond | (was_outside & (distance > tail * 0.5))
+        new = tail - tail * TAIL_FALL
+        rows = find_rows(beyond)
+        new[rows] = tail[rows] + tail[rows] * TAIL_RISE
+        new = np.minimum(np.maximum(new, TAIL_NORMAL), TAIL_MOST)
+        rows = rows[learn[rows]]
+        if rows.shape[0]:
+            some = slots.number[rows]
+            excess = np.minimum(distance[rows] - tail[rows], tail[rows])
+            self.excess[some] += EXCESS_GAIN * (excess - self.excess[some])
+        self.tail[here] = new if learn.all() else np.where(learn, new, tail)
 
     def calibrate(self, slot: Ints, score: Floats) -> Floats:
         """-log10 of the probability of a deviation at least as large, by the tail of each slot as known now.
@@ -370,3 +191,10 @@ class AdaptiveDetector(StepDetector):
         inside = LOG10_TAIL * (distance / tail) * (distance / tail)
         outside = LOG10_TAIL + (distance - tail) / (self.excess[slot] * LN_10)
         return np.where(distance <= tail, inside, outside)
+
+
+def _orient(robust: Singles, deviation: Singles, sign: Singles) -> Singles:
+    """The deviations seen from the side where the trouble lies, see `orient`."""
+    if not sign.any():
+        return robust
+    return np.where(sign == 0.0, robust, np.copysign(robust, deviation) * sign)

@@ -19,6 +19,7 @@ from anomaly.ranking import iterate_steps
 from domain.profile import Direction, MonitorRule
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -49,10 +50,11 @@ class StateField:
     fill: float | int | bool = 0
     width: int = 1
     kept: bool = True  # part of a check-point; settings are not
+    is_across: bool = False  # column after column: for what takes one number of each slot at a time
 
 
 class SlotArrays:
-    """Arrays that grow together, one entry (or `width` entries in a row) per slot, declared in `FIELDS`."""
+    """Arrays that grow together, one entry (or `width` entries) per slot, declared in `FIELDS`."""
 
     FIELDS: ClassVar[tuple[StateField, ...]] = ()
 
@@ -66,19 +68,30 @@ class SlotArrays:
         """Adds `count` slots in their initial state and returns their numbers."""
         first, self.size = self.size, self.size + count
         for field in self.fields:
+            old = getattr(self, field.name)
             added: NDArray[Any] = np.full(count * field.width, field.fill, dtype=field.dtype)
-            setattr(self, field.name, np.concatenate((getattr(self, field.name), added)))
+            if field.is_across:
+                both = np.hstack((old.reshape(field.width, -1), added.reshape(field.width, -1)))
+                setattr(self, field.name, both.reshape(-1))
+            else:
+                setattr(self, field.name, np.concatenate((old, added)))
         return np.arange(first, self.size, dtype=np.int64)
+
+    def find_table(self, field: StateField) -> NDArray[Any]:
+        """A field as a table that writes through: one row per slot, `width` columns."""
+        array: NDArray[Any] = getattr(self, field.name)
+        return array.reshape(field.width, -1).T if field.is_across else array.reshape(-1, field.width)
 
     def reset(self, slot: Ints) -> None:
         """Puts the kept state of these slots back to its start."""
         for field in self.fields:
             if field.kept:
-                getattr(self, field.name).reshape(-1, field.width)[slot] = field.fill
+                self.find_table(field)[slot] = field.fill
 
     def state_to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The kept state as plain arrays; `adopt_arrays` of an equal detector makes it go on bit for bit."""
-        return {field.name: getattr(self, field.name).copy() for field in self.fields if field.kept}
+        """The kept state as plain arrays, slot after slot; `adopt_arrays` of an equal detector makes it go on bit for
+        bit."""
+        return {field.name: self.find_table(field).flatten() for field in self.fields if field.kept}
 
     def adopt_arrays(self, arrays: Mapping[str, NDArray[Any]], source: Ints, target: Ints) -> None:
         """Copies the state of slots `source` in `arrays` to the own slots `target`.
@@ -91,7 +104,7 @@ class SlotArrays:
         for field in self.fields:
             if field.kept:
                 old = arrays[field.name].reshape(-1, field.width)
-                getattr(self, field.name).reshape(-1, field.width)[target] = old[source]
+                self.find_table(field)[target] = old[source]
 
     @property
     def bytes_per_slot(self) -> int:
@@ -148,8 +161,12 @@ class StepDetector(Detector):
 
 
 def orient(score: Floats, sign: Floats) -> Floats:
-    """The score seen from the side where the trouble lies: sign +1 high, -1 low, 0 both."""
-    return np.where(sign == 0.0, np.abs(score), score * sign)
+    """The finite score seen from the side where the trouble lies: sign +1 high, -1 low, 0 both."""
+    seen: Floats = score * sign
+    both = sign == 0.0
+    if both.any():
+        seen = np.where(both, np.abs(score), seen)
+    return seen
 
 
 def sign_of(direction: Direction) -> float:

@@ -26,6 +26,8 @@ from anomaly.detectors.contract import (
     StepDetector,
     sign_of,
 )
+from anomaly.detectors.limits import score_finite
+from anomaly.detectors.step_slots import StepSlots, find_common, find_rows
 from domain.forecast import (
     BUCKETS,
     COVERAGE_Z,
@@ -43,6 +45,7 @@ from domain.forecast import (
 from domain.profile import MonitorRule
 
 WINDOW_S = 14 * 86_400.0
+MOST_BUCKETS = np.iinfo(np.int32).max - BUCKETS
 ROWS_AT_ONCE = 1_000  # of buckets that end together: bounds the memory of their pairs to some 20 MB
 FIRST, SECOND = np.triu_indices(BUCKETS, 1)
 
@@ -61,7 +64,7 @@ class ForecastDetector(StepDetector):
         StateField("resolution", np.float32, kept=False),
         StateField("width", np.int64, kept=False),  # of a bucket, microseconds
         StateField("lead", np.float64, kept=False),  # in buckets
-        StateField("limit", np.float64, kept=False),  # seen from its side
+        StateField("below", np.float64, kept=False),  # next to the limit, seen from its side
         StateField("anchor_us", np.int64, fill=int(NEVER)),  # begin of bucket 0
         StateField("bucket", np.int32),  # the one under way
         StateField("n", np.int32),  # its readings
@@ -77,7 +80,7 @@ class ForecastDetector(StepDetector):
     resolution: NDArray[np.float32]
     width: Ints
     lead: Floats
-    limit: Floats
+    below: Floats
     anchor_us: Ints
     bucket: NDArray[np.int32]
     n: NDArray[np.int32]
@@ -98,7 +101,8 @@ class ForecastDetector(StepDetector):
         self.resolution[slots] = [s.resolution for s in settings]
         self.width[slots] = width
         self.lead[slots] = [s.lead_s * 1e6 / w for s, w in zip(settings, width, strict=True)]
-        self.limit[slots] = [sign * s.limit for s, sign in zip(settings, signs, strict=True)]
+        limits = [sign * s.limit for s, sign in zip(settings, signs, strict=True)]
+        self.below[slots] = np.nextafter(limits, -np.inf)
         return slots
 
     def relearn(self, slot: Ints) -> None:
@@ -107,41 +111,43 @@ class ForecastDetector(StepDetector):
 
     def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
         """See `StepDetector.step`."""
-        finite = np.isfinite(value)
-        if finite.all():
-            return self._step_finite(slot, observed_us, value)
-        score = np.full(slot.shape[0], np.nan)
-        score[finite] = self._step_finite(slot[finite], observed_us[finite], value[finite])
-        return score
+        return score_finite(self._step_finite, slot, observed_us, value)
 
     def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
-        width = self.width[slot]
-        anchor_us = self.anchor_us[slot]
+        slots = StepSlots(slot)
+        at = slots.at
+        widths, anchor_us = self.width[at], self.anchor_us[at]
+        width = find_common(widths)  # one number divides faster than many
+        elapsed = observed_us - anchor_us
+        passed = elapsed // (widths if width is None else width)
+        ahead = passed - self.bucket[at]
         is_new = anchor_us == NEVER
-        elapsed = observed_us - np.where(is_new, observed_us, anchor_us)
-        ahead = elapsed // width - self.bucket[slot]
-        # Older than all that the ring holds, or by a clock that is wrong by ages: a new history.
-        is_new |= (ahead < -BUCKETS) | (elapsed // width > np.iinfo(np.int32).max - BUCKETS)
-        if is_new.any():
+        if is_new.any() or ahead.min() < -BUCKETS or passed.max() > MOST_BUCKETS:
+            # Older than all that the ring holds, or by a clock that is wrong by ages: a new history.
+            is_new |= (ahead < -BUCKETS) | (passed > MOST_BUCKETS)
             begun = slot[is_new]
             self.reset(begun)
             self.anchor_us[begun] = observed_us[is_new]
-            elapsed = np.where(is_new, 0, elapsed)
-            ahead = np.where(is_new, 0, ahead)
-        ended = ahead > 0
-        if ended.any():
+            elapsed[is_new] = ahead[is_new] = 0
+        ended = find_rows(ahead > 0)
+        if ended.shape[0]:
             self._end_buckets(slot[ended], ahead[ended])
-        n = self.n[slot] + np.int32(1)
-        self.n[slot] = n
-        oriented = value * self.sign[slot]
-        mean = self.mean[slot]
-        self.mean[slot] = mean + (oriented - mean) / n
-        # From the middle of the bucket before to the reading, in buckets; a late one counts as of the bucket's begin.
-        since = np.maximum(elapsed / width - self.bucket[slot], 0.0) + 0.5
-        slope, level = self.slope[slot], self.level[slot]
-        leads = slope > 0.0
-        expected = level + np.where(leads, slope * (since + self.lead[slot]), 0.0)
-        return np.where(leads, expected, np.minimum(level, np.nextafter(self.limit[slot], -np.inf)))
+        n = self.n[at] + np.int32(1)
+        self.n[at] = n
+        change = value * self.sign[at]
+        mean = self.mean[at]
+        change -= mean
+        change /= n
+        self.mean[at] = mean + change
+        slope, level = self.slope[at], self.level[at]
+        score = np.minimum(level, self.below[at])
+        leads = find_rows(slope > 0.0)
+        if leads.shape[0]:
+            some = slot[leads]
+            # From the middle of the bucket before, in buckets; a late reading counts as of the bucket's begin.
+            since = np.maximum(elapsed[leads] / widths[leads] - self.bucket[some], 0.0) + 0.5
+            score[leads] = level[leads] + slope[leads] * (since + self.lead[some])
+        return score
 
     def _end_buckets(self, slot: Ints, ahead: Ints) -> None:
         """Puts the means of the buckets under way into the rings, and judges the trends anew."""

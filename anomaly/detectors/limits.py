@@ -1,6 +1,6 @@
 """Detectors that follow from the physics, not from history: the value itself, its rate of change, a flat line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -12,12 +12,14 @@ from anomaly.detectors.contract import (
     Bools,
     Floats,
     Ints,
+    Singles,
     SlotSettings,
     StateField,
     StepDetector,
     orient,
     sign_of,
 )
+from anomaly.detectors.step_slots import StepSlots, find_rows
 from domain.profile import MonitorRule
 
 BELOW_ONE = float(np.nextafter(1.0, 0.0))
@@ -27,8 +29,8 @@ class LimitDetector(StepDetector):
     """The score is the value itself, in the sensor's unit, seen from the side of the limit."""
 
     RULE = MonitorRule.LIMIT
-    FIELDS: ClassVar[tuple[StateField, ...]] = (StateField("sign", np.float64, kept=False),)
-    sign: Floats
+    FIELDS: ClassVar[tuple[StateField, ...]] = (StateField("sign", np.float32, kept=False),)
+    sign: Singles
 
     def add_slots(self, settings: Sequence[SlotSettings]) -> Ints:
         """See `Detector.add_slots`."""
@@ -38,8 +40,10 @@ class LimitDetector(StepDetector):
 
     def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
         """See `StepDetector.step`."""
-        finite = np.isfinite(value)
-        return np.where(finite, orient(np.where(finite, value, 0.0), self.sign[slot]), np.nan)
+        return score_finite(self._step_finite, slot, observed_us, value)
+
+    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
+        return orient(value, self.sign[StepSlots(slot).at].astype(np.float64))
 
 
 class RateOfChangeDetector(StepDetector):
@@ -51,12 +55,12 @@ class RateOfChangeDetector(StepDetector):
     RULE = MonitorRule.RATE_OF_CHANGE
     DEFAULT_WINDOW_S = 600.0
     FIELDS: ClassVar[tuple[StateField, ...]] = (
-        StateField("sign", np.float64, kept=False),
+        StateField("sign", np.float32, kept=False),
         StateField("window", np.float64, kept=False),
         StateField("last_value", np.float64),
         StateField("last_us", np.int64, fill=int(NEVER)),
     )
-    sign: Floats
+    sign: Singles
     window: Floats
     last_value: Floats
     last_us: Ints
@@ -70,16 +74,20 @@ class RateOfChangeDetector(StepDetector):
 
     def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
         """See `StepDetector.step`."""
-        last_us = self.last_us[slot]
-        known = last_us != NEVER
-        elapsed = np.where(known, observed_us - np.where(known, last_us, observed_us), 0) * MICROS
-        finite = np.isfinite(value)
-        usable = finite & (elapsed > 0.0) & (elapsed <= self.window[slot])
-        change = np.where(usable, value - self.last_value[slot], 0.0)
-        rate = change / np.where(usable, elapsed, 1.0)
-        self.last_value[slot[finite]] = value[finite]
-        self.last_us[slot[finite]] = observed_us[finite]
-        return np.where(usable, orient(rate, self.sign[slot]), np.nan)
+        return score_finite(self._step_finite, slot, observed_us, value)
+
+    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
+        at = StepSlots(slot).at
+        elapsed = find_elapsed(observed_us, self.last_us[at])
+        usable = elapsed > 0.0
+        usable &= elapsed <= self.window[at]
+        change = value - self.last_value[at]
+        silent = find_rows(~usable)
+        change[silent], elapsed[silent] = 0.0, 1.0
+        self.last_value[at], self.last_us[at] = value, observed_us
+        rate = orient(change / elapsed, self.sign[at].astype(np.float64))
+        rate[silent] = np.nan
+        return rate
 
 
 class FlatLineDetector(StepDetector):
@@ -99,14 +107,14 @@ class FlatLineDetector(StepDetector):
         StateField("anchor", np.float64),
         StateField("anchor_us", np.int64, fill=int(NEVER)),
         StateField("last_us", np.int64, fill=int(NEVER)),
-        StateField("alike", np.int32),  # readings in the line, at most LEAST_READINGS
+        StateField("alike", np.int8),  # readings in the line, at most LEAST_READINGS
     )
     window: Floats
     tolerance: Floats
     anchor: Floats
     anchor_us: Ints
     last_us: Ints
-    alike: NDArray[np.int32]
+    alike: NDArray[np.int8]
 
     def add_slots(self, settings: Sequence[SlotSettings]) -> Ints:
         """See `Detector.add_slots`."""
@@ -117,20 +125,38 @@ class FlatLineDetector(StepDetector):
 
     def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
         """See `StepDetector.step`."""
-        finite = np.isfinite(value)
-        last_us, window = self.last_us[slot], self.window[slot]
-        known = last_us != NEVER
-        gap = np.where(known, observed_us - np.where(known, last_us, observed_us), 0) * MICROS
-        same = known & finite & (gap <= window) & (np.abs(value - self.anchor[slot]) <= self.tolerance[slot])
-        fresh = finite & ~same
-        self.anchor[slot[fresh]] = value[fresh]
-        self.anchor_us[slot[fresh]] = observed_us[fresh]
-        self.last_us[slot[finite]] = observed_us[finite]
-        held = np.where(same, observed_us - np.where(same, self.anchor_us[slot], observed_us), 0) * MICROS
-        alike = np.where(
-            same, np.minimum(self.alike[slot] + 1, self.LEAST_READINGS), np.where(fresh, 1, self.alike[slot])
-        )
-        self.alike[slot] = alike
-        score = held / window
-        score = np.where(alike >= self.LEAST_READINGS, score, np.minimum(score, BELOW_ONE))
-        return np.where(finite, score, np.nan)
+        return score_finite(self._step_finite, slot, observed_us, value)
+
+    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
+        at = StepSlots(slot).at
+        window, anchor, last_us = self.window[at], self.anchor[at], self.last_us[at]
+        same = np.abs(value - anchor) <= self.tolerance[at]
+        same &= find_elapsed(observed_us, last_us) <= window
+        same[find_rows(last_us == NEVER)] = False
+        begun_us = np.where(same, self.anchor_us[at], observed_us)
+        alike = np.minimum(self.alike[at], np.int8(self.LEAST_READINGS - 1))
+        alike *= same
+        alike += np.int8(1)
+        self.anchor[at] = np.where(same, anchor, value)
+        self.anchor_us[at], self.last_us[at], self.alike[at] = begun_us, observed_us, alike
+        score: Floats = (observed_us - begun_us) * MICROS / window
+        score[find_rows((score >= 1.0) & (alike < self.LEAST_READINGS))] = BELOW_ONE
+        return score
+
+
+def find_elapsed(observed_us: Ints, last_us: Ints) -> Floats:
+    """Seconds since the last reading, 0 where there was none."""
+    elapsed = observed_us - last_us
+    elapsed[find_rows(last_us == NEVER)] = 0
+    return elapsed.astype(np.float64) * MICROS
+
+
+def score_finite(step: Callable[[Ints, Ints, Floats], Floats], slot: Ints, observed_us: Ints, value: Floats) -> Floats:
+    """The scores of readings that are finite, NaN for the others, which `step` never sees."""
+    finite = np.isfinite(value)
+    if finite.all():
+        return step(slot, observed_us, value)
+    score = np.full(slot.shape[0], np.nan)
+    if finite.any():
+        score[finite] = step(slot[finite], observed_us[finite], value[finite])
+    return score

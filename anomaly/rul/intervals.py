@@ -9,7 +9,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MAX_LEVELS = 12
-CAPPED_WEIGHT = 0.4  # of a row whose life is at the cap, where nothing is forecast
+FIRST_JUDGED = 20  # rows of a unit: before, most of what is pooled over rows is not there yet
+WHOLE_SHARE = 0.4  # of the weight: rows of whole lives; the rest is for rows below the cap
 HALVINGS = 14
 UNITS_PER_LEVEL = 8  # fewer units make fewer levels: a quantile needs something to stand on
 
@@ -37,8 +38,28 @@ class Offsets:
         return np.clip(low, 0.0, cap), np.clip(high, 0.0, cap)
 
 
+def weigh_rows(actual: Floats, starts: Ints, cap: float) -> tuple[Floats, Floats]:
+    """How likely a draw of a unit and then of one of its rows meets each row: of its whole life, of that below the cap.
+
+    Each unit has 1 in both. Rows before its 20th have no part; the last one always has. `actual` is within [0, cap],
+    0 at each unit's last row; `starts` as in a table of runs.
+    """
+    lengths = np.diff(starts)
+    unit = np.repeat(np.arange(lengths.shape[0]), lengths)
+    row = np.arange(actual.shape[0]) - starts[unit]
+    known = row >= np.minimum(FIRST_JUDGED, lengths)[unit] - 1
+    below = known & (actual < cap)
+    whole, part = (rows / np.bincount(unit[rows], minlength=lengths.shape[0])[unit] for rows in (known, below))
+    return whole, part
+
+
+def mix_weights(whole: Floats, below: Floats) -> Floats:
+    """What offsets are fitted with: see `fit_offsets`."""
+    return WHOLE_SHARE * whole + (1.0 - WHOLE_SHARE) * below
+
+
 def fit_offsets(predicted: Floats, actual: Floats, weight: Floats, units: int, cap: float, coverage: float) -> Offsets:
-    """Offsets with this coverage on a random row of a new unit, with the same share missed at every level.
+    """Offsets with this coverage over rows drawn by their weight, with the same share missed at every level.
 
     Parameters
     ----------
@@ -47,33 +68,33 @@ def fit_offsets(predicted: Floats, actual: Floats, weight: Floats, units: int, c
     actual
         Within [0, cap].
     weight
-        One over the number of rows of the row's unit: each unit counts the same, as its rows are alike.
+        Of `mix_weights`: each unit counts the same, as its rows are alike. A row of weight 0 has no part.
     units
-        How many units stand behind the rows; the nominal coverage is raised by 1/units, as in split conformal
-        prediction.
+        How many units stand behind the rows.
 
-    Where nearly all lives are at the cap no interval can miss a fifth of them, so the coverage there is higher. Rows at
-    the cap count for less when the whole is brought to the wanted coverage: all over the life of a unit it is then
-    a little above, below the cap a little under it.
+    Where nearly all lives are at the cap, only an interval that leaves the cap out could miss a fifth of them, so what
+    holds the wanted share over whole lives holds less of it below the cap, where something is forecast. With both kinds
+    of rows in the weight the first is a little above the wanted coverage, the second a little under it. There is
+    no allowance for the number of units: the forecast is the mean over all folds, which is off by less than one fold's.
 
     Source: Vovk et al. 2005 and Lei et al. 2018 (split conformal), Vovk 2015 (across folds), Vovk et al. 2003 (by
-    level: Mondrian), Dunn, Wasserman and Ramdas 2023 (units with many rows each).
+    level: Mondrian), Tibshirani et al. 2019 (rows by weight), Dunn, Wasserman and Ramdas 2023 (units with many rows).
     """
+    counted = weight > 0
+    predicted, actual, weight = predicted[counted], actual[counted], weight[counted]
     levels = int(np.clip(units // UNITS_PER_LEVEL, 1, MAX_LEVELS))
     order = np.argsort(predicted, kind="stable")
     share = np.cumsum(weight[order])
     group = np.minimum((share / share[-1] * levels).astype(np.int64), levels - 1)
     groups = [order[group == g] for g in range(levels) if (group == g).any()]
     centre = np.asarray([np.average(predicted[rows], weights=weight[rows]) for rows in groups])
-    judged = weight * np.where(actual >= cap, CAPPED_WEIGHT, 1.0)
-    wanted = min(coverage * (1.0 + 1.0 / units), 1.0)
     smallest, largest = 0.0, 1.0
     best = _find_offsets(predicted, actual, weight, groups, centre, cap, 0.0)
     for _ in range(HALVINGS):
         missed = (smallest + largest) / 2.0
         offsets = _find_offsets(predicted, actual, weight, groups, centre, cap, missed)
         low, high = offsets.find_interval(predicted, cap)
-        if float(np.average((low <= actual) & (actual <= high), weights=judged)) >= wanted:
+        if float(np.average((low <= actual) & (actual <= high), weights=weight)) >= coverage:
             smallest, best = missed, offsets
         else:
             largest = missed

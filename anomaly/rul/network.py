@@ -19,7 +19,7 @@ EPSILON = 1e-8
 class NetworkSettings:
     """How a network is fitted. `decay` is the decoupled weight decay, per step and unit of learning rate."""
 
-    hidden: tuple[int, ...] = (64, 32)
+    hidden: tuple[int, ...] = (32, 32, 16)
     epochs: int = 30
     batch: int = 256
     rate: float = 4e-3

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from anomaly.rul.factors import fit_factors
 from anomaly.rul.features import find_features, name_features
-from anomaly.rul.intervals import Offsets, fit_offsets
+from anomaly.rul.intervals import fit_offsets, mix_weights, weigh_rows
 from anomaly.rul.model import RulModel
 from anomaly.rul.network import Network, NetworkSettings, fit_network
 from anomaly.rul.regimes import find_settings, fit_regimes
@@ -68,7 +69,7 @@ def train_model(
 
     The same for the same table, settings and seed, also when units come in another order or under other names, and
     when columns are given in other units or another order. `provenance` is written into the record as it is;
-    `progress` is called with steps done and steps in all.
+    `progress` is called with steps done and steps in all. It takes one core.
 
     Raises RunDataError with fewer than 3 units, one row for each, an unknown settings column, or no sensor that moves.
     """
@@ -80,6 +81,15 @@ def train_model(
             raise RunDataError(f"No column {name!r} for the settings; there are {', '.join(table.columns)}.")
     if int(table.lengths.max()) == 1:
         raise RunDataError("No unit has more than one row: give every cycle of its life a row.")
+    # Every step is so short that threads would only wait for one another, and on a busy machine for very long.
+    with threadpool_limits(1):
+        return _fit_model(table, wanted, provenance, progress)
+
+
+def _fit_model(
+    table: RunTable, wanted: TrainingSettings, provenance: Mapping[str, Any], progress: Progress
+) -> RulModel:
+    units = len(table.unit_names)
     table_hash = table.find_hash()
     table = _sort_units(table)
     lengths = table.lengths
@@ -131,7 +141,8 @@ def train_model(
     blend = float(BLENDS[int(np.argmin(errors))])
     predicted = np.clip(blend * by_trees + (1.0 - blend) * by_networks, 0.0, 1.0) * wanted.cap
     actual = target * wanted.cap
-    offsets = fit_offsets(predicted, actual, weight, units, wanted.cap, wanted.coverage)
+    whole, below = weigh_rows(actual, table.starts, wanted.cap)
+    offsets = fit_offsets(predicted, actual, mix_weights(whole, below), units, wanted.cap, wanted.coverage)
     names = table.columns
     used = sorted({*settings, *(int(j) for j in factors.places)})
     record: dict[str, Any] = {
@@ -154,7 +165,7 @@ def train_model(
             "rmse": wanted.cap * min(errors),
             "rmse_trees": wanted.cap * errors[-1],
             "rmse_networks": wanted.cap * errors[0],
-            **_check_intervals(predicted, actual, weight, fold, fold_of_unit, wanted),
+            **_check_intervals(predicted, actual, whole, below, fold, wanted),
         },
         "provenance": dict(provenance),
     }
@@ -204,20 +215,20 @@ def _find_error(predicted: Floats, target: Floats, weight: Floats) -> float:
 
 
 def _check_intervals(
-    predicted: Floats, actual: Floats, weight: Floats, fold: Ints, fold_of_unit: Ints, wanted: TrainingSettings
+    predicted: Floats, actual: Floats, whole: Floats, below: Floats, fold: Ints, wanted: TrainingSettings
 ) -> dict[str, float]:
-    """Coverage and mean width, each fold judged by offsets from the other folds."""
+    """Coverage and mean width by both weights, each fold judged by offsets from the other folds."""
     held, width = np.zeros(predicted.shape[0]), np.zeros(predicted.shape[0])
+    weight = mix_weights(whole, below)
     for f in range(int(fold.max()) + 1):
         inside, outside = fold != f, fold == f
-        units = int((fold_of_unit != f).sum())
-        offsets: Offsets = fit_offsets(
-            predicted[inside], actual[inside], weight[inside], units, wanted.cap, wanted.coverage
-        )
+        units = round(float(whole[inside].sum()))
+        offsets = fit_offsets(predicted[inside], actual[inside], weight[inside], units, wanted.cap, wanted.coverage)
         low, high = offsets.find_interval(predicted[outside], wanted.cap)
         held[outside] = (low <= actual[outside]) & (actual[outside] <= high)
         width[outside] = high - low
     return {
-        "coverage": float(np.average(held, weights=weight)),
-        "width": float(np.average(width, weights=weight)),
+        "coverage": float(np.average(held, weights=whole)),
+        "coverage_below_cap": float(np.average(held, weights=below)),
+        "width": float(np.average(width, weights=whole)),
     }

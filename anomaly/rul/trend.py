@@ -1,6 +1,14 @@
 """When a value that drifts will reach its limit: a robust trend with an interval, or nothing where there is no trend.
 
 Pure arithmetic on arrays, without I/O, time or randomness, for a handful of points up to any number of them.
+
+`domain.forecast` is another robust trend, for another question. It watches a live series and must stay silent unless
+something has begun: the last 32 equal buckets, cut at level jumps, the newest part alone where that says more, and
+significant at 0.1 %. Here somebody asks how long a recorded course will last: any number of points at any times, from
+the first one on, significant at 5 %, the slope as a distribution, so that slopes of similar devices can be averaged in.
+A jump back, as a battery makes after each rest, belongs to the pace here; cut at jumps the pace is that between rests,
+which comes too early: of the batteries of `benchmarks.rul_battery`, own trend alone, the intervals of `domain.forecast`
+hold one time in five, and it has no answer to a quarter of the questions.
 """
 
 from collections.abc import Sequence

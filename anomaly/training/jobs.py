@@ -16,7 +16,7 @@ from domain.errors import ForewarnError, NotFoundError
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState
 from domain.profile_json import profile_from_json, profile_to_json
 from store.history import HistoryLevel
-from store.model_jobs import ModelJob, finish_job, note_progress
+from store.model_jobs import ModelJob, finish_job, note_progress, release_job
 from store.models import NewModel, load_scoring_models, record_model
 from store.pool import DATABASE_GONE, Connection, transaction
 
@@ -45,23 +45,36 @@ def backtest_request_to_json(request: BacktestRequest, proposed_model_id: int | 
 
 
 def run_job(conn: Connection, job: ModelJob, tell: Tell) -> str | None:
-    """Runs a job that this session has begun, and records what came of it: None, or the error in words.
+    """Runs a job that this session has begun, and records what came of it: None, or the error in words. A model that it
+    made and its end are one transaction: however often it is begun, one draft comes of it.
 
     A database that goes away is not caught: the job stays RUNNING and is begun again by whoever comes next.
     """
+    error, message = None, ""
+    actor = Actor(job.requested_by, "engineer", MODEL_PERMISSION.value)
     try:
-        result, model_id = _run(conn, job, _tell_store_too(conn, job.id, tell))
-    except ForewarnError as error:
-        finish_job(conn, job.id, error=str(error))
-        return str(error)
+        result, new = _run(conn, job, _tell_store_too(conn, job.id, tell))
+        with transaction(conn):
+            if new is None:
+                finish_job(conn, job.id, result=result)
+            else:
+                made = record_model(conn, actor, new, datetime.now(UTC))
+                message = f"registered as {made.code}"
+                done = {"code": made.code} | result
+                finish_job(conn, job.id, result=done, model_id=made.id, message=message)
+    except ForewarnError as refused:
+        error = str(refused)
     except DATABASE_GONE:
         raise
-    except Exception as error:
+    except Exception as failure:
         log.exception("job %d failed", job.id)
-        finish_job(conn, job.id, error=f"{type(error).__name__}: {error}")
-        return f"{type(error).__name__}: {error}"
-    finish_job(conn, job.id, result=result, model_id=model_id)
-    return None
+        error = f"{type(failure).__name__}: {failure}"
+    if error is not None:
+        finish_job(conn, job.id, error=error)
+    elif message:
+        tell(Step(1.0, 0.0, message))
+    release_job(conn, job.id)
+    return error
 
 
 def _tell_store_too(conn: Connection, job_id: int, tell: Tell) -> Tell:
@@ -72,7 +85,7 @@ def _tell_store_too(conn: Connection, job_id: int, tell: Tell) -> Tell:
     return both
 
 
-def _run(conn: Connection, job: ModelJob, tell: Tell) -> tuple[dict[str, Any], int | None]:
+def _run(conn: Connection, job: ModelJob, tell: Tell) -> tuple[dict[str, Any], NewModel | None]:
     progress = Progress(tell)
     try:
         return _run_once(conn, job, progress, careful=False)
@@ -83,7 +96,7 @@ def _run(conn: Connection, job: ModelJob, tell: Tell) -> tuple[dict[str, Any], i
 
 def _run_once(
     conn: Connection, job: ModelJob, progress: Progress, *, careful: bool
-) -> tuple[dict[str, Any], int | None]:
+) -> tuple[dict[str, Any], NewModel | None]:
     if job.kind == TRAIN:
         return _run_training(conn, job, progress, careful)
     return _run_backtest(conn, job, progress, careful), None
@@ -91,7 +104,7 @@ def _run_once(
 
 def _run_training(
     conn: Connection, job: ModelJob, progress: Progress, careful: bool
-) -> tuple[dict[str, Any], int | None]:
+) -> tuple[dict[str, Any], NewModel]:
     asked = job.request
     request = TrainRequest(asked["model"], asked["firmware"], _instant(asked["since"]), _instant(asked["until"]))
     trained = train(conn, request, progress, careful=careful)
@@ -105,11 +118,7 @@ def _run_training(
         sha256=find_content_sha256(arrays, description),
         provenance=trained.provenance | {"job": job.id},
     )
-    actor = Actor(job.requested_by, "engineer", MODEL_PERMISSION.value)
-    with transaction(conn):
-        made = record_model(conn, actor, new, datetime.now(UTC))
-    progress.note(1.0, f"registered as {made.code}")
-    return {"code": made.code, "provenance": trained.provenance}, made.id
+    return {"provenance": trained.provenance}, new
 
 
 def _run_backtest(conn: Connection, job: ModelJob, progress: Progress, careful: bool) -> dict[str, Any]:

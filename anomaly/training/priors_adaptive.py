@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.bank import Bank
-from anomaly.detectors.adaptive import BOOT, MODES, NEAR, TAIL_NORMAL, AdaptiveDetector
+from anomaly.detectors.adaptive import AdaptiveDetector
+from anomaly.detectors.adaptive_modes import BOOT, MODES, NEAR, TAIL_NORMAL
 from anomaly.detectors.contract import NEVER, Bools, Floats, Ints
 from anomaly.training.contract import Arrays, Pooling
 
@@ -29,7 +30,7 @@ OUTERMOST = 0.02  # share of devices left out at each end where levels are the u
 def collect(bank: Bank, slot: Ints) -> dict[str, NDArray[Any]]:
     """See `Pooling`; with the resolution, below which no spread counts."""
     detector = _detector_of(bank)
-    states = {f.name: getattr(detector, f.name).reshape(-1, f.width)[slot] for f in detector.fields if f.kept}
+    states = {f.name: detector.find_table(f)[slot] for f in detector.fields if f.kept}
     return states | {"resolution": detector.resolution[slot].reshape(-1, 1)}
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from anomaly.bank import Bank
 from anomaly.detectors.contract import NEVER, Bools, Floats, Ints
-from anomaly.detectors.multivariate import LEAST_REFERENCE, MultivariateDetector
+from anomaly.detectors.multivariate import MultivariateDetector
+from anomaly.detectors.multivariate_baseline import LEAST_REFERENCE
 from anomaly.training.contract import Arrays, Pooling
 
 REFERENCE_SHARE = 0.9  # quantile of the devices' largest healthy distances: careful at first

@@ -10,7 +10,6 @@ from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
-from api.routes.users import find_last_change
 from api.shapes.approval_requests import (
     ApprovalRequestDetail,
     ApprovalRequestShape,
@@ -22,6 +21,7 @@ from api.shapes.pages import Page
 from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
+from api.steps import find_last_change
 from domain.approval_request import DECISIONS, RULES, ApprovalKind, ApprovalRequest, ApprovalState, ApprovalWish
 from domain.audit_approval_request import ENTITY
 from domain.errors import RowVersionConflictError

@@ -7,15 +7,14 @@ from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
 from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor
-from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.once import IdempotencyKey
+from api.preconditions import IfMatch, make_etag
 from api.problems import declare, not_found
-from api.routes.users import find_last_change
 from api.shapes.pages import Page
 from api.shapes.service import CapaDetail, CapaMemberShape, CapaShape, CapaStep, CapaTransition
 from api.state import Database, now
+from api.steps import take_step_once
 from domain.capa import CAPA_TRANSITIONS, CapaState, find_capa_next_states
-from domain.errors import RowVersionConflictError
 from domain.roles import Permission
 from store.capas import Capa, count_capas, load_capa, load_capa_members, load_capas, record_capa_decision
 from store.pool import Connection
@@ -88,12 +87,17 @@ def decide_capa(
         )
         return _describe(conn, capa, caller), {"ETag": make_etag(capa.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _find_capa(conn, code)
-            raise conflict(current.row_version, **find_last_change(conn, "capa", code)) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity="capa",
+        code=code,
+        find_row_version=lambda conn: _find_capa(conn, code).row_version,
+    )
 
 
 def _find_capa(conn: Connection, code: str) -> Capa:

@@ -13,6 +13,7 @@ from api.state import Database
 from domain.profile import Profile
 from domain.profile_json import profile_to_json
 from domain.roles import Permission
+from store.pool import Connection
 from store.profiles import load_profile, load_profiles
 
 router = APIRouter(prefix="/device-models", tags=["installed base"])
@@ -31,10 +32,22 @@ def list_models(caller: Reader, pool: Database) -> Page[ModelShape]:
 def read_model(model: str, caller: Reader, pool: Database, version: int | None = None) -> ModelDetail:
     """The model's profile, the current one or that of `version`: a breach names the version that judged it."""
     with pool.connection() as conn:
-        profile = load_profile(conn, model, version)
+        profile = find_profile(conn, model, version)
+    return ModelDetail.model_validate(_shape(profile) | {"profile": profile_to_json(profile)})
+
+
+def find_profile(conn: Connection, model: str, version: int | None = None) -> Profile:
+    """The profile of a device model, the current one or that of `version`.
+
+    Raises
+    ------
+    ProblemError
+        404, which names the field `model`.
+    """
+    profile = load_profile(conn, model, version)
     if profile is None:
         raise not_found("device model", model, "model")
-    return ModelDetail.model_validate(_shape(profile) | {"profile": profile_to_json(profile)})
+    return profile
 
 
 def _shape(profile: Profile) -> dict[str, object]:

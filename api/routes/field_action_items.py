@@ -11,7 +11,6 @@ from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.field_actions import find_action
-from api.routes.users import find_last_change
 from api.shapes.field_actions import (
     CommunicationMade,
     CommunicationShape,
@@ -23,6 +22,7 @@ from api.shapes.field_actions import (
 )
 from api.shapes.pages import Page
 from api.state import Database, now
+from api.steps import find_last_change
 from domain.audit_field_action import ITEM
 from domain.errors import NotFoundError, RowVersionConflictError
 from domain.field_action import FieldAction

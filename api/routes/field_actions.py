@@ -11,7 +11,6 @@ from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor
 from api.once import IdempotencyKey, change, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
-from api.routes.users import find_last_change
 from api.shapes.field_actions import (
     FieldActionDetail,
     FieldActionFields,
@@ -30,6 +29,7 @@ from api.shapes.pages import Page
 from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
+from api.steps import find_last_change
 from domain.audit import find_content_sha256
 from domain.errors import NotFoundError, RowVersionConflictError
 from domain.field_action import (

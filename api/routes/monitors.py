@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
-from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.once import IdempotencyKey
+from api.preconditions import IfMatch, make_etag
 from api.problems import declare, not_found
-from api.routes.users import find_last_change
+from api.routes.device_models import find_profile
 from api.shapes.monitors import (
     DriftShape,
     MonitorDetail,
@@ -29,8 +29,7 @@ from api.shapes.monitors import (
 from api.shapes.pages import Page
 from api.signing import make_signature
 from api.state import Database, now
-from domain.audit import Signature
-from domain.errors import RowVersionConflictError
+from api.steps import take_step_once
 from domain.monitor_quality import Budget
 from domain.profile import Monitor, Profile
 from domain.roles import Permission
@@ -38,14 +37,14 @@ from domain.threshold_proposal import SIGNED, TRANSITIONS, ProposalState, find_n
 from store.drift import DriftDay, load_drift
 from store.monitor_flags import MonitorFlag, load_monitor_flags
 from store.monitor_quality import MonitorQuality, load_quality
-from store.pool import Connection, Pool
-from store.profiles import load_profile, load_profiles
+from store.pool import Connection
+from store.profiles import load_profiles
+from store.threshold_decisions import record_proposal_decision
 from store.threshold_proposals import (
     ENTITY,
     ThresholdProposal,
     load_threshold_proposal,
     load_threshold_proposals,
-    record_proposal_decision,
 )
 
 router = APIRouter(tags=["monitors"])
@@ -57,11 +56,11 @@ PAST = timedelta(days=60)
 OPEN = (ProposalState.PROPOSED, ProposalState.BACKTESTED, ProposalState.ENDORSED)
 
 
-@router.get("/monitors", summary="Monitors and how good they are")
+@router.get("/monitors", summary="Monitors and how good they are", responses=declare(404))
 def list_monitors(caller: Reader, pool: Database, model: str | None = None) -> Monitors:
     """Every monitor of every current profile: precision by outcomes of orders, alarm budget, flag, drift, proposal."""
     with pool.connection() as conn:
-        profiles = [p for p in load_profiles(conn).values() if model is None or p.model == model]
+        profiles = list(load_profiles(conn).values()) if model is None else [find_profile(conn, model)]
         quality = load_quality(conn, model=model)
         flags = load_monitor_flags(conn)
         drift = load_drift(conn, (now() - RECENT).date(), model=model, states=("WATCH", "DRIFT"))
@@ -78,9 +77,9 @@ def list_monitors(caller: Reader, pool: Database, model: str | None = None) -> M
 def read_monitor(model: str, monitor: str, caller: Reader, pool: Database) -> MonitorDetail:
     """The monitor with its past: drift of its scores and sensors, thresholds that were proposed."""
     with pool.connection() as conn:
-        profile = load_profile(conn, model)
-        found = None if profile is None else profile.find_monitor(monitor)
-        if profile is None or found is None:
+        profile = find_profile(conn, model)
+        found = profile.find_monitor(monitor)
+        if found is None:
             raise not_found("monitor", f"{model} {monitor}", "monitor")
         quality = load_quality(conn, model=model)
         flags = load_monitor_flags(conn)
@@ -95,7 +94,7 @@ def read_monitor(model: str, monitor: str, caller: Reader, pool: Database) -> Mo
     )
 
 
-@router.get("/threshold-proposals", summary="Thresholds that were proposed")
+@router.get("/threshold-proposals", summary="Thresholds that were proposed", responses=declare(404))
 def list_proposals(
     caller: Reader,
     pool: Database,
@@ -104,6 +103,8 @@ def list_proposals(
 ) -> Page[ThresholdProposalShape]:
     """The newest 200."""
     with pool.connection() as conn:
+        if model is not None:
+            find_profile(conn, model)
         found = load_threshold_proposals(conn, states=[s.value for s in state], model=model)
     return Page(items=[ThresholdProposalShape.model_validate(p) for p in found])
 
@@ -135,7 +136,7 @@ def decide_proposal(
     """Endorses, accepts or rejects; 409 names the guard that refused. Accepting applies the profile's next version."""
     with pool.connection() as conn:
         _find_proposal(conn, code)
-    signature = _sign(pool, caller, body)
+    signature = make_signature(pool, caller, body.password, body.meaning) if body.to in SIGNED else None
 
     def work(conn: Connection) -> tuple[ThresholdProposalDetail, dict[str, str]]:
         proposal = record_proposal_decision(
@@ -150,16 +151,17 @@ def decide_proposal(
         )
         return _describe_proposal(proposal, caller), {"ETag": make_etag(proposal.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _find_proposal(conn, code)
-            raise conflict(current.row_version, **find_last_change(conn, ENTITY, code)) from None
-
-
-def _sign(pool: Pool, caller: Caller, body: ProposalTransition) -> Signature | None:
-    return make_signature(pool, caller, body.password, body.meaning) if body.to in SIGNED else None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity=ENTITY,
+        code=code,
+        find_row_version=lambda conn: _find_proposal(conn, code).row_version,
+    )
 
 
 def _find_proposal(conn: Connection, code: str) -> ThresholdProposal:

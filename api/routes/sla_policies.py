@@ -10,7 +10,6 @@ from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import ALREADY_EXISTS, INVALID, ProblemError, declare, not_found
-from api.routes.users import find_last_change
 from api.shapes.pages import Page
 from api.shapes.sla import (
     ContractPolicyChoice,
@@ -21,6 +20,7 @@ from api.shapes.sla import (
     PolicyVersions,
 )
 from api.state import Database, now
+from api.steps import find_last_change
 from domain.errors import RowVersionConflictError
 from domain.roles import Permission
 from domain.sla_policy import ClockKind, SlaPolicy, find_policy_problems, policy_from_json

@@ -1,6 +1,6 @@
 """People's accounts, for administrators."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -14,9 +14,10 @@ from api.problems import ALREADY_EXISTS, GUARD_REFUSED, INVALID, ProblemError, d
 from api.shapes.accounts import NewUser, PasswordReset, Reason, UserChange, UserMade, UserShape
 from api.shapes.pages import Page
 from api.state import Database
+from api.steps import find_last_change
 from domain.audit_user import password_reset, user_changed, user_created
 from domain.roles import Permission, Role
-from store.audit import AuditFilter, load_audit_events, record_audit
+from store.audit import record_audit
 from store.customers import load_customer_id
 from store.pool import Connection
 from store.sessions import remove_sessions_of
@@ -169,12 +170,6 @@ def find_customer_for(conn: Connection, roles: list[Role], code: str | None) -> 
     if customer_id is None:
         raise ProblemError(INVALID, fields={"customer": f"there is no customer {code!r}"})
     return customer_id
-
-
-def find_last_change(conn: Connection, entity: str, entity_id: str) -> dict[str, Any]:
-    """Who changed the record last, for a 412."""
-    events = load_audit_events(conn, AuditFilter(entity=entity, entity_id=entity_id), limit=1)
-    return {"changed_by": events[0].actor if events else None, "changed_at": events[0].at if events else None}
 
 
 def _kept(user: User) -> dict[str, object]:

@@ -10,11 +10,10 @@ from api.auth import Caller, missing_permission, require
 from api.cursors import Cursor, Limit, WantsTotal
 from api.masking import mask_shape, verify_filter
 from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.breaches import shape_decisions
 from api.routes.devices import find_device
-from api.routes.users import find_last_change
 from api.shapes.breaches import BreachShape
 from api.shapes.pages import Page
 from api.shapes.service import (
@@ -30,8 +29,7 @@ from api.shapes.service import (
 from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
-from domain.audit import Signature
-from domain.errors import RowVersionConflictError
+from api.steps import take_step_once
 from domain.masking import find_masked_fields
 from domain.roles import Permission
 from domain.sentences import LANGUAGES
@@ -48,7 +46,7 @@ from domain.work_order import (
 )
 from store.breach_queries import load_order_breaches
 from store.manual_orders import open_manual_order
-from store.pool import Connection, Pool
+from store.pool import Connection
 from store.profiles import load_profile
 from store.users import load_user
 from store.work_order_lists import WorkOrderFilter, WorkOrderRow, load_work_order_page
@@ -174,7 +172,7 @@ def take_step(
         raise missing_permission(needed[0])
     # A step that does not exist is the life-cycle's to refuse, whoever asks.
     acting = caller.acting_by(held[0]) if held else caller
-    signature = sign(pool, caller, body)
+    signature = make_signature(pool, caller, body.password, body.meaning) if body.to is WorkOrderState.CLOSED else None
 
     def work(conn: Connection) -> tuple[WorkOrderDetail, dict[str, str]]:
         wanted = TransitionRequest(
@@ -191,12 +189,17 @@ def take_step(
         order = record_transition(conn, acting.actor, code, wanted, expected_row_version=version, now=now())
         return describe_order(conn, code, caller), {"ETag": make_etag(order.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = find_row(conn, code, caller)
-            raise conflict(current.row_version, **find_last_change(conn, "work_order", code)) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity="work_order",
+        code=code,
+        find_row_version=lambda conn: find_row(conn, code, caller).row_version,
+    )
 
 
 @router.post("/{code}/notes", summary="Add a note", status_code=201, response_model=NoteMade, responses=declare(404))
@@ -262,17 +265,6 @@ def describe_order(conn: Connection, code: str, caller: Caller) -> WorkOrderDeta
         ],
     }
     return WorkOrderDetail.model_validate(shape_row(row, caller).model_dump() | more, by_name=True)
-
-
-def sign(pool: Pool, caller: Caller, body: Transition) -> Signature | None:
-    """The caller's signature where the step is signed and the password is right.
-
-    Raises
-    ------
-    ProblemError
-        422: the password is wrong, or a token calls. 429: locked after too many wrong ones.
-    """
-    return make_signature(pool, caller, body.password, body.meaning) if body.to is WorkOrderState.CLOSED else None
 
 
 def _find_assignee(conn: Connection, name: str | None) -> int | None:

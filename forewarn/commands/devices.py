@@ -1,4 +1,4 @@
-"""`forewarn devices import|list`."""
+"""`forewarn devices import|list`, and with them what `device_accounts` adds."""
 
 import csv
 import sys
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from domain.installed_base import parse_installed_base
+from forewarn.commands import device_accounts
 from forewarn.commands.options import Json
 from forewarn.connections import find_database_url
 from forewarn.settings import load_settings
@@ -18,6 +19,7 @@ from store.pool import open_connection
 from store.registry import load_registry
 
 app = typer.Typer(help="Devices with their customers and sites.", no_args_is_help=True)
+device_accounts.register(app)
 
 
 @app.command("import", epilog="Example: `forewarn devices import devices.csv --dry-run`")

@@ -1,36 +1,32 @@
 """`forewarn models train|list|show|backtest|shadow|activate|rollback|retire`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
 
 from anomaly.backtest.run import BacktestRequest
-from anomaly.training.jobs import BACKTEST, TRAIN, backtest_request_to_json, run_job, train_request_to_json
-from anomaly.training.progress import Step, Tell
+from anomaly.training.jobs import BACKTEST, TRAIN, backtest_request_to_json, train_request_to_json
 from anomaly.training.train import TrainRequest
-from domain.audit import Actor, Signature, find_content_sha256
+from domain.audit import Actor, find_content_sha256
 from domain.errors import GuardRefusedError, NotFoundError
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, ModelStep, describe_profile, find_model_steps
 from domain.profile import Profile
 from domain.profile_file import parse_profile
 from domain.profile_json import find_profile_sha256, profile_from_json, profile_to_json
-from domain.roles import find_permissions, find_role_for
+from forewarn.commands.backtest_tables import print_backtest
+from forewarn.commands.model_jobs import connect, run_here
 from forewarn.commands.options import Json
-from forewarn.connections import find_database_url
-from forewarn.settings import load_settings
-from forewarn.terminal import ExitCode, err, print_json, print_table, say
+from forewarn.commands.signatures import find_signing_actor
+from forewarn.terminal import ExitCode, print_json, print_table, say
 from store.history import HistoryLevel
-from store.model_jobs import ModelJob, begin_job, load_job, load_newest_backtest, open_job
-from store.models import ModelRow, NewModel, StepRequest, load_model, load_models, record_model, record_step
-from store.pool import Connection, open_connection, transaction
+from store.model_jobs import load_newest_backtest
+from store.model_steps import StepRequest, record_step
+from store.models import ModelRow, NewModel, load_model, load_models, record_model
+from store.pool import Connection, transaction
 from store.profiles import load_profile
 from store.shadows import load_shadow_counts
-from store.users import load_user
 
 app = typer.Typer(
     help="Models as controlled records: trained on the fleet's history, backtested, approved, live, rolled back.",
@@ -62,7 +58,7 @@ def train(
     if kind is not ModelKind.FLEET_PRIOR:
         raise typer.BadParameter(f"a {kind} is not trained; propose it to `forewarn models backtest --profile`")
     request = TrainRequest(model, firmware, _in_utc(since), _in_utc(until))
-    job = _run_here(TRAIN, train_request_to_json(request), None)
+    job = run_here(TRAIN, train_request_to_json(request), None)
     assert job.result is not None
     if as_json:
         print_json(job.result)
@@ -85,7 +81,7 @@ def propose(
 ) -> None:
     """Register a profile as a draft: to be backtested, tried in shadow, and made live by the same steps as a model."""
     profile = _read_profile(file)
-    with _connect() as conn, transaction(conn):
+    with connect() as conn, transaction(conn):
         current = load_profile(conn, profile.model)
         if current is None:
             raise NotFoundError(f"(device model {profile.model!r})")
@@ -105,7 +101,7 @@ def list_models(
     model: Annotated[str, typer.Option("--model", help="Only of this device model.")] = "", as_json: Json = False
 ) -> None:
     """List the models, newest first."""
-    with _connect() as conn:
+    with connect() as conn:
         rows = load_models(conn, model=model, limit=1_000)
     if as_json:
         print_json([_describe(row) for row in rows])
@@ -133,7 +129,7 @@ def list_models(
 @app.command("show", epilog="Example: `forewarn models show MOD-2026-0001 --json`")
 def show(code: Code, as_json: Json = False) -> None:
     """Show one model: where it comes from, what became of it, its backtest, and what it did in shadow."""
-    with _connect() as conn:
+    with connect() as conn:
         row = _find(conn, code)
         backtest = load_newest_backtest(conn, row.id)
         counts = load_shadow_counts(conn, row.id)
@@ -146,7 +142,7 @@ def show(code: Code, as_json: Json = False) -> None:
     said.append(("next steps", [str(step) for step in find_model_steps_of(row)]))
     print_table(["field", "value"], said, empty="")
     if backtest is not None:
-        _print_backtest(backtest)
+        print_backtest(backtest)
     if counts:
         rows = [(c.day, c.monitor, c.side, c.raised, c.escalated, c.cleared) for c in counts]
         print_table(["day", "monitor", "side", "raised", "escalated", "cleared"], rows, empty="")
@@ -169,7 +165,7 @@ def backtest(
     """Compare what is live with a model or a profile over stored readings: tickets, gained and lost, lead times."""
     if bool(code) == (profile is not None):
         raise typer.BadParameter("give the code of a model, or --profile FILE")
-    with _connect() as conn:
+    with connect() as conn:
         row = _find(conn, code) if code else None
     proposed = None if profile is None else _read_profile(profile)
     if row is not None and row.kind == ModelKind.PROFILE:
@@ -184,11 +180,11 @@ def backtest(
         proposed_profile=proposed,
     )
     model_id = None if row is None else row.id
-    job = _run_here(BACKTEST, backtest_request_to_json(request, model_id), model_id)
+    job = run_here(BACKTEST, backtest_request_to_json(request, model_id), model_id)
     if as_json:
         print_json(job.result)
     else:
-        _print_backtest(job)
+        print_backtest(job)
 
 
 @app.command("shadow", epilog="Example: `forewarn models shadow MOD-2026-0001`")
@@ -221,8 +217,8 @@ def find_model_steps_of(row: ModelRow) -> tuple[ModelStep, ...]:
 
 
 def _step(code: str, step: ModelStep, user: str, reason: str, as_json: bool) -> None:
-    actor, signature = _find_actor(user, f"{step} {code}")
-    with _connect() as conn, transaction(conn):
+    actor, signature = find_signing_actor(user, MODEL_PERMISSION, f"{step} {code}")
+    with connect() as conn, transaction(conn):
         request = StepRequest(step, reason, signature)
         try:
             after = record_step(conn, actor, code, request, datetime.now(UTC))
@@ -235,110 +231,6 @@ def _step(code: str, step: ModelStep, user: str, reason: str, as_json: bool) -> 
         say(f"{code}: {actor.name} asks for it; another engineer approves it by the same command")
     else:
         say(f"{code}: {after.state}")
-
-
-def _find_actor(user: str, what: str) -> tuple[Actor, Signature | None]:
-    """The command line itself, or a person whose password was right just now, with the signature."""
-    if not user:
-        return Actor("cli", "engineer", MODEL_PERMISSION.value), None
-    # Imported where it is used: it hashes once when it is imported, and every command would wait for that.
-    from api.passwords import matches_password
-    from store.users import load_password_hash
-
-    password = typer.prompt(f"Password of {user}", hide_input=True, err=True)
-    with _connect() as conn, transaction(conn):
-        account = load_user(conn, user)
-        known = None if account is None else load_password_hash(conn, account.id)
-    if account is None or account.status != "ACTIVE" or not matches_password(known, password):
-        say("The name or the password is wrong.")
-        raise typer.Exit(ExitCode.FAILED)
-    if account.must_change_password:
-        say(f"{user} has a password that somebody else set: it signs nothing until it is changed at a sign-in.")
-        raise typer.Exit(ExitCode.FAILED)
-    if MODEL_PERMISSION not in find_permissions(account.roles):
-        say(f"{user} lacks {MODEL_PERMISSION}: only an engineer may {what}.")
-        raise typer.Exit(ExitCode.FAILED)
-    role = find_role_for(account.roles, MODEL_PERMISSION)
-    actor = Actor(account.name, role or "", MODEL_PERMISSION.value, user_id=account.id)
-    return actor, Signature(account.id, account.full_name, what)
-
-
-def _run_here(kind: str, request: dict[str, Any], model_id: int | None) -> ModelJob:
-    """The finished job; it ran in this process, with its progress on standard error."""
-    with _connect() as conn:
-        job_id = open_job(conn, kind, request, "cli", model_id)
-        job = begin_job(conn, job_id)
-        if job is None:
-            say(f"Job {job_id} is run by the worker of this installation; follow it at /api/v1/model-jobs/{job_id}.")
-            raise typer.Exit(ExitCode.FAILED)
-        with _progress(kind) as tell:
-            error = run_job(conn, job, tell)
-        if error is not None:
-            say(f"forewarn: {error}")
-            raise typer.Exit(ExitCode.FAILED)
-        done = load_job(conn, job_id)
-    assert done is not None
-    return done
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Tell]:
-    """A bar with the time left on a terminal; a line now and then elsewhere."""
-    if not err.is_terminal:
-
-        def tell_line(step: Step) -> None:
-            left = "" if step.seconds_left is None else f", {_describe_time(step.seconds_left)} left"
-            say(f"{title}: {100 * step.share:.0f} %{left}: {step.message}")
-
-        yield tell_line
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
-    with Progress(*columns, TextColumn("{task.fields[left]}"), console=err) as bar:
-        task = bar.add_task(title, total=1.0, left="")
-
-        def tell_bar(step: Step) -> None:
-            left = "" if step.seconds_left is None else f"{_describe_time(step.seconds_left)} left"
-            bar.update(task, completed=step.share, description=f"{title}: {step.message}", left=left)
-
-        yield tell_bar
-
-
-def _describe_time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _print_backtest(job: ModelJob) -> None:
-    if job.result is None:
-        say(f"Backtest {job.id}: {job.state} {100 * job.progress:.0f} % {job.error or job.message}")
-        return
-    result = job.result
-    say(
-        f"{result['model']}: {result['devices']} devices, {result['device_days']} device-days from "
-        f"{result['counted_from']} to {result['until']}, level {result['level']}"
-    )
-    if not result["device_days"]:
-        say("Nothing was compared: no readings are left behind the begin that is not counted. It is no backtest.")
-        return
-    sides = [result["now"], result["proposed"]]
-    rows = [
-        ("tickets per 1,000 device-days", *(s["per_1000_device_days"] for s in sides)),
-        ("tickets", *(s["tickets"] for s in sides)),
-        ("of these reopened", *(s["reopened"] for s in sides)),
-        ("breaches", *(s["breaches"] for s in sides)),
-        ("median lead time before confirmed failures, h", *(s["lead_time_h"]["median"] for s in sides)),
-    ]
-    outcomes = sorted({outcome for s in sides for outcome in s["by_outcome"]})
-    rows += [(f"tickets about {o}", *(s["by_outcome"].get(o, 0) for s in sides)) for o in outcomes]
-    print_table(["", "now", "proposed"], rows, empty="")
-    for name in ("gained", "lost"):
-        by_outcome = ", ".join(f"{n} {o}" for o, n in result[name]["by_outcome"].items())
-        say(f"{name}: {result[name]['orders']} orders of history{f' ({by_outcome})' if by_outcome else ''}")
-    if result["approximate"]:
-        say(f"judged from means, approximately: {', '.join(result['approximate'])}")
-    for left in result["left_out"]:
-        say(f"not judged: {left['monitor']}: {left['reason']}")
-    top = [(d["serial"], d["now"], d["proposed"]) for d in result["top_devices"]]
-    print_table(["device", "now", "proposed"], top, empty="No device would have a ticket.")
 
 
 def _read_profile(path: Path) -> Profile:
@@ -364,10 +256,6 @@ def _find(conn: Connection, code: str) -> ModelRow:
     if row is None:
         raise NotFoundError(f"(model {code!r})")
     return row
-
-
-def _connect() -> Connection:
-    return open_connection(find_database_url(load_settings()), application="models", autocommit=True)
 
 
 def _in_utc(instant: datetime | None) -> datetime | None:

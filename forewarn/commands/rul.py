@@ -94,8 +94,8 @@ def train_rul(
         say(f"Not used, because they never move: {', '.join(model.record['unused_columns'])}.")
     say(
         f"On units that were left out: off by {metrics['rmse']:.2f} cycles (root mean square, lives above {cap:g} "
-        f"count as {cap:g}); {metrics['coverage']:.0%} of the intervals hold, "
-        f"{metrics['width']:.1f} cycles wide on average."
+        f"count as {cap:g}); {metrics['coverage']:.0%} of the intervals hold "
+        f"({metrics['coverage_below_cap']:.0%} of those below {cap:g}), {metrics['width']:.1f} cycles wide on average."
     )
     say(f"The model is in {out}.")
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from store.registry import load_registry
 from tests.e2e.browser import open_page, sign_in
@@ -12,6 +12,24 @@ from tests.e2e.seeding import PASSWORD, SERIALS, load_profile_of, raise_breach, 
 from tests.e2e.service import Service
 
 pytestmark = pytest.mark.browser
+STREAM = "**/api/v1/events/stream"
+INBOX = "**/inbox"
+# Counts what the stream tells before the console's own listeners hear of it.
+COUNT_EVENTS = """
+    window.told = 0;
+    window.EventSource = class extends EventSource {
+        constructor(...all) { super(...all); this.addEventListener("work_order", () => { window.told += 1; }); }
+    };
+"""
+
+
+def open_order(service: Service, serial: str, monitor: str) -> None:
+    """A breach of that pump and the order that it leads to, committed."""
+    with psycopg.connect(service.database.owner_url) as conn:
+        now = datetime.now(UTC)
+        raise_breach(conn, load_registry(conn), load_profile_of("infusion_pump"), serial, monitor, now)
+        conn.commit()
+        triage(conn, now)
 
 
 def test_a_new_order_waits_until_it_is_asked_for(chromium: Browser, service: Service) -> None:
@@ -21,11 +39,7 @@ def test_a_new_order_waits_until_it_is_asked_for(chromium: Browser, service: Ser
         shown = page.locator("tr[data-row]").count()
         first = page.locator("tr[data-row]").first.get_attribute("data-row")
         page.check(f"#pick-{first}")
-        with psycopg.connect(service.database.owner_url) as conn:
-            now = datetime.now(UTC)
-            raise_breach(conn, load_registry(conn), load_profile_of("infusion_pump"), SERIALS[8], "pressure_high", now)
-            conn.commit()
-            triage(conn, now)
+        open_order(service, SERIALS[8], "pressure_high")
         expect(page.locator("#pending button")).to_have_text("1 new · Show (.)")
         assert page.locator("tr[data-row]").count() == shown
         page.keyboard.press(".")
@@ -33,6 +47,66 @@ def test_a_new_order_waits_until_it_is_asked_for(chromium: Browser, service: Ser
         expect(page.locator(f"#pick-{first}")).to_be_checked()
         expect(page.locator("#pending")).to_be_hidden()
         assert (watched.errors, watched.strangers) == ([], [])
+
+
+def test_an_order_that_opens_while_the_page_is_compared_is_seen(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        page.add_init_script(COUNT_EVENTS)
+        compared: list[str] = []
+
+        def answer_late(route: Route) -> None:
+            """The page as it was; its answer reaches the browser after the event of an order that is not on it."""
+            if route.request.resource_type != "fetch":
+                route.continue_()
+                return
+            compared.append(route.request.url)
+            answer = route.fetch()
+            if len(compared) == 1:
+                open_order(service, SERIALS[7], "pressure_high")
+                page.wait_for_function("window.told > 0")
+            route.fulfill(response=answer)
+
+        page.route(INBOX, answer_late)
+        sign_in(page, "mara", PASSWORD)
+        expect(page.locator("#pending button")).to_have_text("1 new · Show (.)")
+        assert len(compared) > 1
+
+
+def test_a_page_that_the_server_could_not_give_is_asked_for_again(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        expect(page.locator("#live")).to_have_attribute("data-state", "on")
+        failed: list[str] = []
+
+        def fail_once(route: Route) -> None:
+            if route.request.resource_type == "fetch" and not failed:
+                failed.append(route.request.url)
+                route.fulfill(status=503)
+            else:
+                route.continue_()
+
+        page.route(INBOX, fail_once)
+        open_order(service, SERIALS[6], "battery_health_low")
+        expect(page.locator("#live")).to_have_attribute("data-state", "stale")
+        expect(page.locator("#pending button")).to_have_text("1 new · Show (.)")
+        expect(page.locator("#live")).to_have_attribute("data-state", "on")
+
+
+def test_a_stream_that_was_refused_is_opened_later(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        refused: list[str] = []
+
+        def refuse_once(route: Route) -> None:
+            if refused:
+                route.continue_()
+            else:
+                refused.append(route.request.url)
+                route.fulfill(status=503)
+
+        page.route(STREAM, refuse_once)
+        sign_in(page, "mara", PASSWORD)
+        expect(page.locator("#live")).to_have_attribute("data-state", "stale")
+        expect(page.locator("#live")).to_have_attribute("data-state", "on")
 
 
 def test_a_decision_elsewhere_is_one_change(chromium: Browser, service: Service) -> None:

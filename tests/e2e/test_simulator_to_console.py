@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from domain.installed_base import InstalledDevice
-from tests.e2e.browser import PATIENCE_MS, open_page, sign_in
+from tests.e2e.browser import open_page, sign_in
 from tests.e2e.seeding import PASSWORD, load_profile_of, make_people
 from tests.e2e.service import running_api
 from tests.support.brokers import embedded_broker
@@ -71,8 +71,7 @@ def test_a_fault_appears_in_the_open_inbox(chromium: Browser, running: tuple[Pip
         expect(page.get_by_text("devices reporting; scoring last ran")).to_be_visible()
         expect(page.locator("#live")).to_have_attribute("data-state", "on")
         publish(pipeline, 80.0, 25, start + 90)
-        # The longest way of all tests, and it begins beside the other heavy ones.
-        expect(page.locator("#pending button")).to_have_text("1 new · Show (.)", timeout=3 * PATIENCE_MS)
+        expect(page.locator("#pending button")).to_have_text("1 new · Show (.)")
         page.locator("#pending button").click()
         row = page.locator("tr[data-row]")
         expect(row).to_have_count(1)

@@ -10,7 +10,8 @@ from anomaly.training.train import TrainRequest
 from domain.audit import Actor, Signature
 from domain.model_record import MODEL_PERMISSION, ModelStep
 from store.model_jobs import ModelJob, begin_job, load_job, open_job
-from store.models import ModelRow, StepRequest, load_model, record_step
+from store.model_steps import StepRequest, record_step
+from store.models import ModelRow, load_model
 from store.pool import Connection, open_connection, transaction
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 from psycopg.rows import dict_row
 
 from domain.audit import Actor
@@ -19,6 +20,13 @@ from store.certificates import record_certificate
 from store.decisions import RecordedDecision
 from store.pool import Connection, open_connection
 from store.profiles import record_profile
+from store.readings import (
+    ReadingColumns,
+    ensure_partitions,
+    find_days,
+    record_last_observed,
+    record_new_readings,
+)
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WORD = Text("motor", "电机")
@@ -119,6 +127,28 @@ class World:
 
     def certify(self, user: str, model: str = "PUMP", until: date = date(2030, 1, 1)) -> None:
         record_certificate(self.conn, actor("admin", Permission.USER_MANAGE), user, model, until)
+
+    def hear(self, serial: str, *instants: datetime, flags: int = 0) -> None:
+        """Readings of the device's sensor at these instants, as `ingest` stores them."""
+        columns = ReadingColumns(
+            np.full(len(instants), self._find_series(serial), dtype=np.int32),
+            np.array([to_micros(at) for at in instants], dtype=np.int64),
+            np.ones(len(instants)),
+            np.full(len(instants), flags, dtype=np.int16),
+        )
+        ensure_partitions(self.conn, find_days(columns.observed_us))
+        with self.conn.transaction():
+            record_new_readings(self.conn, columns)
+            record_last_observed(self.conn, columns.series_id[-1:].astype(np.int64), columns.observed_us[-1:])
+
+    def _find_series(self, serial: str) -> int:
+        row = self.conn.execute(
+            "INSERT INTO series (device_id, sensor) VALUES (%s, 'current')"
+            " ON CONFLICT (device_id, sensor) DO UPDATE SET sensor = excluded.sensor RETURNING id",
+            (self.devices[serial],),
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def raise_breach(
         self,

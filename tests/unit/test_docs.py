@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from forewarn.cli import app
+from forewarn.cli import build_app
 
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"!?\[[^\]]*\]\(<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\)")
@@ -71,7 +71,7 @@ def find_commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
             yield from find_commands(inner, (*path, name))
 
 
-COMMANDS = dict(find_commands(typer.main.get_command(app)))
+COMMANDS = dict(find_commands(typer.main.get_command(build_app())))
 LEAVES = [path for path, command in COMMANDS.items() if not isinstance(command, TyperGroup)]
 
 

@@ -13,23 +13,26 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.detectors.contract import Bools, Floats, Ints, SlotArrays, StateField
+from anomaly.detectors.contract import Bools, Ints, Singles, SlotArrays, StateField
+from anomaly.detectors.step_slots import StepSlots
 
-TAIL_P = 0.0025
-LOG10_TAIL = 2.602059991327962  # -log10 TAIL_P
-LN_10 = 2.302585092994046
-STEP = 0.3  # of a mean surprise, times the gain below and the square root of the odds
-GAIN_LEAST = 0.02
-SCALE_GAIN_LEAST = 0.002
-EXCESS_GAIN_LEAST = 0.05
-EXCESS_LEAST = 0.07  # of the threshold: a tail of equal peaks is still no cliff
-EXCESS_MOST = 20.0  # mean excesses that one peak counts for
-THRESHOLD_LEAST = 0.5  # surprises of two thirds of a spread are none, however still the series was
-BACK_SHARE = 0.5
+TAIL_P = np.float32(0.0025)
+LOG10_TAIL = np.float32(2.602059991327962)  # -log10 TAIL_P
+LN_10 = np.float32(2.302585092994046)
+STEP = np.float32(0.3)  # of a mean surprise, times the gain below and the square root of the odds
+GAIN_LEAST = np.float32(0.02)
+SCALE_GAIN_LEAST = np.float32(0.002)
+EXCESS_GAIN_LEAST = np.float32(0.05)
+EXCESS_LEAST = np.float32(0.07)  # of the threshold: a tail of equal peaks is still no cliff
+EXCESS_MOST = np.float32(20.0)  # mean excesses that one peak counts for
+THRESHOLD_LEAST = np.float32(0.5)  # surprises of two thirds of a spread are none, however still the series was
+BACK_SHARE = np.float32(0.5)
 SETTLED = 64
-JUDGED_MOST = 60_000.0
-BEYOND_MOST = 250.0
-TINY = 1e-9
+JUDGED_MOST = np.uint16(60_000)
+BEYOND_MOST = np.uint8(250)
+TINY = np.float32(1e-9)
+ONE = np.float32(1.0)
+ONE_MORE = np.uint8(1)
 
 
 class TailCalibration(SlotArrays):
@@ -43,9 +46,9 @@ class TailCalibration(SlotArrays):
         StateField("beyond", np.uint8),  # at most BEYOND_MOST; how many stays there were beyond the threshold
         StateField("stay", np.uint8),  # readings since beyond the threshold, and not yet back; 0: inside
     )
-    threshold: NDArray[np.float32]
-    excess: NDArray[np.float32]
-    scale: NDArray[np.float32]
+    threshold: Singles
+    excess: Singles
+    scale: Singles
     judged: NDArray[np.uint16]
     beyond: NDArray[np.uint8]
     stay: NDArray[np.uint8]
@@ -53,48 +56,71 @@ class TailCalibration(SlotArrays):
     def __init__(self, persists: int) -> None:
         """A stay beyond the threshold of `persists` readings is taken as usual from then on; 1: from the first."""
         super().__init__()
-        self.persists = persists
+        self.persists = np.uint8(persists)
 
     def add_slots(self, count: int) -> Ints:
         """Adds slots that know no tail yet."""
         return self._grow(count)
 
-    def calibrate(self, slot: Ints, surprise: Floats, speaks: Bools, learn: Bools) -> Floats:
+    def calibrate(self, slots: StepSlots, surprise: Singles, speaks: Bools | None, learn: Bools | None) -> Singles:
         """-log10 of the probability of a surprise (>= 0) at least as large; 0 where the part does not speak.
 
-        The tail learns from it where `learn` says so.
+        The tail learns from it where `learn` says so. None instead of either: everywhere.
         """
-        judged = self.judged[slot].astype(np.float64)
-        n = judged + 1.0
-        size = np.where(speaks, surprise, 0.0)
-        threshold = np.maximum(self.threshold[slot].astype(np.float64), THRESHOLD_LEAST)
-        old_excess = self.excess[slot].astype(np.float64)
-        excess = np.maximum(old_excess, EXCESS_LEAST * threshold)
-        over = size - threshold
-        is_over = over > 0.0
-        inside = LOG10_TAIL * size / threshold
-        score = np.where(is_over, LOG10_TAIL + over / (excess * LN_10), inside)
-
-        # A stay beyond the threshold is one event, until half of the way back: a fault that lasts is no heavy tail.
-        # What persists is learnt after all, and so is the beginning, in which no threshold means anything yet.
-        stay = self.stay[slot].astype(np.int64)
-        goes_on = is_over | ((stay > 0) & (size > BACK_SHARE * threshold))
-        counts = is_over & ((stay == 0) | (stay + 1 >= self.persists) | (judged < SETTLED))
-        self.stay[slot] = np.where(speaks, np.where(goes_on, np.minimum(stay + 1, self.persists), 0), stay)
-        learn = learn & speaks
-        once = 1.0 / n
-        old_scale = self.scale[slot].astype(np.float64)
-        step = np.maximum(2.0 * once, GAIN_LEAST) * np.maximum(old_scale, TINY) * STEP
-        p = np.maximum(TAIL_P, 1.0 / (n + 1.0))
+        at = slots.at
+        judged, scale, stay = self.judged[at], self.scale[at], self.stay[at]
+        threshold = np.maximum(self.threshold[at], THRESHOLD_LEAST)
+        size = surprise if speaks is None else surprise * speaks
+        over = size > threshold
+        score: Singles = size * LOG10_TAIL
+        score /= threshold
+        n = judged.astype(np.float32)
+        n += ONE
+        once = ONE / n
+        n += ONE
+        p = np.maximum(ONE / n, TAIL_P)
         root = np.sqrt(p)
-        moved = np.where(counts, np.minimum(step * (1.0 - p) / root, over), np.where(is_over, 0.0, -step * root))
-        beyond = np.minimum(self.beyond[slot] + counts.astype(np.float64), BEYOND_MOST)
-        gain = np.maximum(1.0 / np.maximum(beyond, 1.0), EXCESS_GAIN_LEAST)
-        grown = old_excess + gain * (np.minimum(over, EXCESS_MOST * excess) - old_excess)
-        scale = old_scale + np.maximum(once, SCALE_GAIN_LEAST) * (size - old_scale)
-        self.threshold[slot] = np.where(learn, threshold + moved, threshold)
-        self.excess[slot] = np.where(learn & counts, grown, old_excess)
-        self.scale[slot] = np.where(learn, scale, old_scale)
-        self.beyond[slot] = np.where(learn, beyond, self.beyond[slot])
-        self.judged[slot] = np.minimum(judged + learn, JUDGED_MOST)
-        return np.where(speaks, score, 0.0)
+        step = np.maximum(scale, TINY)
+        step *= np.maximum(once + once, GAIN_LEAST)
+        step *= STEP
+        moved = threshold - step * root
+        # A stay beyond the threshold is one event, until half of the way back: a fault that lasts is no heavy tail.
+        goes_on = size > threshold * BACK_SHARE
+        goes_on &= stay != 0
+        goes_on |= over
+        stays = np.minimum(stay, self.persists - ONE_MORE)
+        stays += ONE_MORE
+        stays *= goes_on
+        if speaks is not None:
+            learn = speaks if learn is None else learn & speaks
+            stays = np.where(speaks, stays, stay)
+        rows = np.flatnonzero(over)
+        if rows.shape[0]:
+            slot, peak, was = slots.number[rows], size[rows] - threshold[rows], stay[rows]
+            old = self.excess[slot]
+            excess = np.maximum(old, threshold[rows] * EXCESS_LEAST)
+            score[rows] = LOG10_TAIL + peak / (excess * LN_10)
+            # What persists is learnt after all, and so is the beginning, in which no threshold means anything yet.
+            counts = (was == 0) | (was >= self.persists - ONE_MORE) | (judged[rows] < SETTLED)
+            up = np.minimum(step[rows] * (ONE - p[rows]) / root[rows], peak)
+            moved[rows] = threshold[rows] + up * counts
+            self._learn_excess(slot, peak, old, excess, counts if learn is None else counts & learn[rows])
+        grown = size - scale
+        grown *= np.maximum(once, SCALE_GAIN_LEAST)
+        grown += scale
+        more = np.minimum(judged, JUDGED_MOST - np.uint16(1))
+        more += np.uint16(1)
+        if learn is not None:
+            moved, grown = np.where(learn, moved, threshold), np.where(learn, grown, scale)
+            more = np.where(learn, more, judged)
+        self.threshold[at], self.scale[at], self.judged[at], self.stay[at] = moved, grown, more, stays
+        return score
+
+    def _learn_excess(self, slot: Ints, peak: Singles, old: Singles, excess: Singles, learn: Bools) -> None:
+        rows = np.flatnonzero(learn)
+        own, old = slot[rows], old[rows]
+        beyond = np.minimum(self.beyond[own], BEYOND_MOST - ONE_MORE)
+        beyond += ONE_MORE
+        gain = np.maximum(ONE / beyond.astype(np.float32), EXCESS_GAIN_LEAST)
+        self.excess[own] = old + gain * (np.minimum(peak[rows], EXCESS_MOST * excess[rows]) - old)
+        self.beyond[own] = beyond

@@ -24,6 +24,7 @@ from anomaly.detectors.contract import (
     Bools,
     Floats,
     Ints,
+    Singles,
     SlotArrays,
     SlotSettings,
     StateField,
@@ -34,29 +35,31 @@ from anomaly.detectors.novelty.logarithm import find_log1p
 from anomaly.detectors.novelty.season import SeasonProfile
 from anomaly.detectors.novelty.sequence import SequenceModel
 from anomaly.detectors.novelty.shape import ShapeMemory
+from anomaly.detectors.step_slots import StepSlots, find_differences, find_rows
 from domain.profile import MonitorRule
 
 PARTS = ("season", "level", "sequence", "shape")
-WEIGHTS = (0.0, -0.5, -1.5, -1.0)  # log10 of the share of its probability, added to a part's score
+WEIGHTS = tuple(np.float32(w) for w in (0.0, -0.5, -1.5, -1.0))  # log10 of its probability's share, added to a score
 SHAPE = PARTS.index("shape")
-SHAPE_EVERY = 4  # readings: successive shapes share most of theirs
+SHAPE_EVERY = 4  # readings, a power of two: successive shapes share most of theirs
 PERSISTS = (64, 1, 1, 16)  # readings; the short mean and the sequence stay away for long as they are
 WARMUP = 100
 SPREAD_KEPT = 1_000  # readings that a spread kept over a repair counts for at most
 BOOT = 8  # readings before a spread means anything
-LEVEL_GAIN_LEAST = 1.0 / 256.0
-SPREAD_GAIN_LEAST = 1.0 / 512.0
-SHORT_GAIN = 1.0 / 8.0
-LONG_GAIN_LEAST = 1.0 / 512.0
-RANGE_SHARE = 1e-3  # of all that was seen: a smaller deviation is none
-PACE_GAIN = 1.0 / 16.0
-GAP_PACES = 8.0
-GAP_LEAST_S = 1.0
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+LEVEL_GAIN_LEAST = np.float32(1.0 / 256.0)
+SPREAD_GAIN_LEAST = np.float32(1.0 / 512.0)
+SHORT_GAIN = np.float32(1.0 / 8.0)
+LONG_GAIN_LEAST = np.float32(1.0 / 512.0)
+RANGE_SHARE = np.float32(1e-3)  # of all that was seen: a smaller deviation is none
+PACE_GAIN = np.float32(1.0 / 16.0)
+GAP_PACES = np.float32(8.0)
+GAP_LEAST_S = np.float32(1.0)
 STUCK_READINGS = 64
-RUN_MOST = 60_000
-STUCK_FACTOR = 8.0  # times the longest run of one value so far
-ELAPSED_MOST_S = 3_600.0
-SIZE_MOST = 1e9
+RUN_MOST = np.uint16(60_000)
+STUCK_FACTOR = np.float32(8.0)  # times the longest run of one value so far
+ELAPSED_MOST_S = np.float32(3_600.0)
+SIZE_MOST = np.float32(1e9)
 
 
 class NoveltyDetector(StepDetector):
@@ -83,19 +86,19 @@ class NoveltyDetector(StepDetector):
         StateField("longest_run", np.uint16),
         StateField("part", np.int8),  # whose the last score is
     )
-    resolution: NDArray[np.float32]
+    resolution: Singles
     warmup: NDArray[np.int32]
     anchor: Floats
     last_us: Ints
     seen: NDArray[np.int32]
-    pace: NDArray[np.float32]
-    lowest: NDArray[np.float32]
-    highest: NDArray[np.float32]
-    level: NDArray[np.float32]
-    spread: NDArray[np.float32]
-    short: NDArray[np.float32]
-    long: NDArray[np.float32]
-    shift: NDArray[np.float32]
+    pace: Singles
+    lowest: Singles
+    highest: Singles
+    level: Singles
+    spread: Singles
+    short: Singles
+    long: Singles
+    shift: Singles
     last: Floats
     run: NDArray[np.uint16]
     longest_run: NDArray[np.uint16]
@@ -169,101 +172,156 @@ class NoveltyDetector(StepDetector):
     def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
         """See `StepDetector.step`."""
         finite = np.isfinite(value)
-        if finite.all():
+        if finite.all() and slot.shape[0]:
             return self._step_finite(slot, observed_us, value, frozen)
         score = np.full(slot.shape[0], np.nan)
-        held = None if frozen is None else frozen[finite]
-        score[finite] = self._step_finite(slot[finite], observed_us[finite], value[finite], held)
+        if finite.any():
+            held = None if frozen is None else frozen[finite]
+            score[finite] = self._step_finite(slot[finite], observed_us[finite], value[finite], held)
         return score
 
     def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None) -> Floats:
-        seen = self.seen[slot]
-        is_first = seen == 0
-        anchor = np.where(is_first, value, self.anchor[slot])
-        self.anchor[slot] = anchor
-        at = value - anchor
-        elapsed, broken = self._follow_clock(slot, observed_us)
-        stuck = self._follow_runs(slot, value)
-        learn = ~stuck if frozen is None else ~stuck & ~frozen
-        least = self._widen_range(slot, at, learn)
+        slots = StepSlots(slot)
+        seen = self.seen[slots.at]
+        first = find_rows(seen == 0)
+        if first.shape[0]:
+            self.anchor[slot[first]], self.last_us[slot[first]] = value[first], observed_us[first]
+        at = find_differences(value, self.anchor[slots.at])
+        elapsed, broken = self._follow_clock(slots, observed_us)
+        stuck = self._follow_runs(slots, value)
+        learn = _find_learning(stuck, frozen)
+        least = self._widen_range(slots, at, learn)
 
-        spread = self.spread[slot].astype(np.float64) + least
-        deviation = np.where(is_first, 0.0, at - self.level[slot])
-        moved, has_long = self._follow_level(slot, at, seen, deviation, least, learn)
-        unusual, has_hour = self.season.find_surprise(slot, observed_us, at, elapsed, least, learn)
-        rare, has_last = self.sequence.find_rarity(slot, deviation / spread, broken, learn)
-        self.shape.note(slot, at, broken)
+        spread = self.spread[slots.at] + least
+        deviation = at - self.level[slots.at]
+        moved, has_long = self._follow_level(slots, at, seen, deviation, least, learn)
+        unusual, has_hour = self.season.find_surprise(slots, observed_us, at, elapsed, least, learn)
+        rare, has_last = self.sequence.find_rarity(slots, deviation / spread, broken, learn)
+        self.shape.note(slots, at, broken)
 
-        best = np.zeros(slot.shape[0])
-        owner = np.zeros(slot.shape[0], dtype=np.int64)
+        best = np.zeros(slot.shape[0], dtype=np.float32)
+        owner = np.zeros(slot.shape[0], dtype=np.int8)
         for k, (surprise, speaks) in enumerate(((unusual, has_hour), (moved, has_long), (rare, has_last))):
-            score = self._calibrate(k, slot, surprise, speaks, learn)
-            larger = score > best
-            best = np.where(larger, score, best)
-            owner = np.where(larger, k, owner)
-        turn = np.flatnonzero(seen % SHAPE_EVERY == 0)
+            score = self._calibrate(k, slots, surprise, speaks, learn)
+            np.maximum(owner, (score > best) * np.int8(k), out=owner)
+            np.maximum(best, score, out=best)
+        turn = find_rows((seen & (SHAPE_EVERY - 1)) == 0)
         if turn.shape[0]:
-            at_turn, may_learn = slot[turn], learn[turn]
+            at_turn, may_learn = slot[turn], None if learn is None else learn[turn]
             far, has_shape = self.shape.find_surprise(at_turn, spread[turn], may_learn)
-            score = self._calibrate(SHAPE, at_turn, far, has_shape, may_learn)
-            larger = score > best[turn]
-            best[turn] = np.where(larger, score, best[turn])
-            owner[turn] = np.where(larger, SHAPE, owner[turn])
-        self.part[slot] = owner
-        self.seen[slot] = seen + 1
-        return np.where((seen >= self.warmup[slot]) & ~stuck, best, np.nan)
+            score = self._calibrate(SHAPE, StepSlots(at_turn), far, has_shape, may_learn)
+            larger = turn[score > best[turn]]
+            owner[larger] = SHAPE
+            best[turn] = np.maximum(best[turn], score)
+        self.part[slots.at] = owner
+        found = best.astype(np.float64)
+        found[find_rows(seen < self.warmup[slots.at])] = np.nan
+        if stuck is not None:
+            found[stuck] = np.nan
+        self.seen[slots.at] = seen + np.int32(1)
+        return found
 
-    def _calibrate(self, part: int, slot: Ints, surprise: Floats, speaks: Bools, learn: Bools) -> Floats:
+    def _calibrate(
+        self, part: int, slots: StepSlots, surprise: Singles, speaks: Bools | None, learn: Bools | None
+    ) -> Singles:
         size = find_log1p(np.minimum(surprise, SIZE_MOST))
-        return self.tails[part].calibrate(slot, size, speaks, learn) + WEIGHTS[part]
+        score = self.tails[part].calibrate(slots, size, speaks, learn)
+        score += WEIGHTS[part]
+        return score
 
-    def _follow_clock(self, slot: Ints, observed_us: Ints) -> tuple[Floats, Bools]:
-        """Seconds since the last reading (bounded), and whether that is a gap."""
-        last_us = self.last_us[slot]
-        known = last_us != NEVER
-        elapsed = np.where(known, observed_us - np.where(known, last_us, observed_us), 0) * MICROS
-        self.last_us[slot] = observed_us
-        pace = self.pace[slot].astype(np.float64)
-        gap = known & (pace > 0.0) & (elapsed > np.maximum(GAP_PACES * pace, GAP_LEAST_S))
-        usual = np.where(pace > 0.0, pace + PACE_GAIN * (np.minimum(elapsed, GAP_PACES * pace) - pace), elapsed)
-        self.pace[slot] = np.where(known, usual, pace)
-        return np.minimum(np.maximum(elapsed, 0.0), ELAPSED_MOST_S), gap
+    def _follow_clock(self, slots: StepSlots, observed_us: Ints) -> tuple[Singles, Bools | None]:
+        """Seconds since the last reading (bounded), and whether that is a gap; None: it is nowhere."""
+        elapsed = ((observed_us - self.last_us[slots.at]) * MICROS).astype(np.float32)
+        self.last_us[slots.at] = observed_us
+        pace = self.pace[slots.at]
+        longest = pace * GAP_PACES
+        usual = np.minimum(elapsed, longest)
+        usual -= pace
+        usual *= PACE_GAIN
+        usual += pace
+        unpaced = find_rows(~(pace > 0.0))
+        usual[unpaced] = elapsed[unpaced]
+        gap: Bools = elapsed > np.maximum(longest, GAP_LEAST_S)
+        gap[unpaced] = False
+        self.pace[slots.at] = usual
+        np.minimum(elapsed, ELAPSED_MOST_S, out=elapsed)
+        np.maximum(elapsed, ZERO, out=elapsed)
+        return elapsed, gap if gap.any() else None
 
-    def _follow_runs(self, slot: Ints, value: Floats) -> Bools:
-        """Where one value has been repeated for far longer than ever before."""
-        same = value == self.last[slot]
-        before = self.run[slot].astype(np.int64)
-        run = np.where(same, np.minimum(before + 1, RUN_MOST), 1)
-        longest = self.longest_run[slot].astype(np.int64)
-        self.longest_run[slot] = np.where(same, longest, np.maximum(longest, before))
-        self.run[slot] = run
-        self.last[slot] = value
-        stuck: Bools = run > np.maximum(STUCK_FACTOR * longest, STUCK_READINGS)
-        return stuck
+    def _follow_runs(self, slots: StepSlots, value: Floats) -> Bools | None:
+        """Where one value has been repeated for far longer than ever before; None: nowhere."""
+        same = value == self.last[slots.at]
+        before, longest = self.run[slots.at], self.longest_run[slots.at]
+        run = np.minimum(before, RUN_MOST - np.uint16(1))
+        run *= same
+        run += np.uint16(1)
+        longest = np.maximum(longest, before * ~same)
+        self.longest_run[slots.at] = longest
+        self.run[slots.at] = run
+        self.last[slots.at] = value
+        if run.max() <= STUCK_READINGS:
+            return None
+        stuck: Bools = run > np.maximum(STUCK_FACTOR * longest.astype(np.float32), STUCK_READINGS)
+        return stuck if stuck.any() else None
 
-    def _widen_range(self, slot: Ints, at: Floats, learn: Bools) -> Floats:
+    def _widen_range(self, slots: StepSlots, at: Singles, learn: Bools | None) -> Singles:
         """The smallest deviation that counts as one: a share of the range so far, at least what the sensor resolves."""
-        lowest, highest = self.lowest[slot].astype(np.float64), self.highest[slot].astype(np.float64)
+        lowest, highest = self.lowest[slots.at], self.highest[slots.at]
         low, high = np.minimum(lowest, at), np.maximum(highest, at)
-        self.lowest[slot] = np.where(learn, low, lowest)
-        self.highest[slot] = np.where(learn, high, highest)
-        return np.maximum(RANGE_SHARE * (high - low), self.resolution[slot])
+        least = high - low
+        least *= RANGE_SHARE
+        self.lowest[slots.at] = low if learn is None else np.where(learn, low, lowest)
+        self.highest[slots.at] = high if learn is None else np.where(learn, high, highest)
+        np.maximum(least, self.resolution[slots.at], out=least)
+        return least
 
     def _follow_level(
-        self, slot: Ints, at: Floats, seen: NDArray[np.int32], deviation: Floats, least: Floats, learn: Bools
-    ) -> tuple[Floats, Bools]:
+        self,
+        slots: StepSlots,
+        at: Singles,
+        seen: NDArray[np.int32],
+        deviation: Singles,
+        least: Singles,
+        learn: Bools | None,
+    ) -> tuple[Singles, Bools | None]:
         """How far the short mean lies from the long one, in what is usual; level and spread learn."""
-        once = 1.0 / (seen + 1.0)
-        level, spread = self.level[slot].astype(np.float64), self.spread[slot].astype(np.float64)
-        short, long = self.short[slot].astype(np.float64), self.long[slot].astype(np.float64)
-        shift = self.shift[slot].astype(np.float64)
-        new_short = short + np.maximum(once, SHORT_GAIN) * (at - short)
+        places = slots.at
+        count = seen.astype(np.float32)
+        count += ONE
+        once = ONE / count
+        level, spread, short, long = (a[places] for a in (self.level, self.spread, self.short, self.long))
+        shift = self.shift[places]
+        new_short = at - short
+        new_short *= np.maximum(once, SHORT_GAIN)
+        new_short += short
         away = new_short - long
+        far = np.abs(away)
+        surprise = far / (shift + least)
         gain = np.maximum(once, LONG_GAIN_LEAST)
-        self.level[slot] = np.where(learn, level + np.maximum(once, LEVEL_GAIN_LEAST) * deviation, level)
-        widened = spread + np.maximum(once, SPREAD_GAIN_LEAST) * (np.abs(deviation) - spread)
-        self.spread[slot] = np.where(learn, widened, spread)
-        self.short[slot] = np.where(learn, new_short, short)
-        self.long[slot] = np.where(learn, long + gain * away, long)
-        self.shift[slot] = np.where(learn, shift + gain * (np.abs(away) - shift), shift)
-        return np.abs(away) / (shift + least), seen >= BOOT
+        new_level = deviation * np.maximum(once, LEVEL_GAIN_LEAST)
+        new_level += level
+        new_spread = np.abs(deviation)
+        new_spread -= spread
+        new_spread *= np.maximum(once, SPREAD_GAIN_LEAST)
+        new_spread += spread
+        away *= gain
+        away += long
+        far -= shift
+        far *= gain
+        far += shift
+        if learn is not None:
+            new_level, new_spread = np.where(learn, new_level, level), np.where(learn, new_spread, spread)
+            new_short, away = np.where(learn, new_short, short), np.where(learn, away, long)
+            far = np.where(learn, far, shift)
+        self.level[places], self.spread[places], self.short[places] = new_level, new_spread, new_short
+        self.long[places], self.shift[places] = away, far
+        if seen.min() >= BOOT:
+            return surprise, None
+        return surprise, seen >= BOOT
+
+
+def _find_learning(stuck: Bools | None, frozen: Bools | None) -> Bools | None:
+    """Where a reading may teach; None: everywhere."""
+    if frozen is None or not frozen.any():
+        return None if stuck is None else ~stuck
+    return ~frozen if stuck is None else ~(frozen | stuck)

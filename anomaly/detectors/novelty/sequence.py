@@ -5,14 +5,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.detectors.contract import Bools, Floats, Ints, SlotArrays, StateField
+from anomaly.detectors.contract import Bools, Ints, Singles, SlotArrays, StateField
+from anomaly.detectors.step_slots import StepSlots
 
 BINS = 8
-EDGES = (-3.0, -1.5, -0.5, 0.5, 1.5, 3.0, 6.0)  # in spreads from the level
+EDGES = tuple(np.float32(edge) for edge in (-3.0, -1.5, -0.5, 0.5, 1.5, 3.0, 6.0))  # in spreads from the level
 NOWHERE = -1
 COUNT_MOST = 254
-BACK_OFF = 2.0  # readings that the shorter context counts for
-UNSEEN = 0.5  # readings that a bin never seen counts for
+BACK_OFF = np.float32(2.0)  # readings that the shorter context counts for
+UNSEEN = np.float32(0.5)  # readings that a bin never seen counts for
 
 
 class SequenceModel(SlotArrays):
@@ -35,31 +36,51 @@ class SequenceModel(SlotArrays):
         """Adds slots that have seen no sequence yet."""
         return self._grow(count)
 
-    def find_rarity(self, slot: Ints, deviation: Floats, broken: Bools, learn: Bools) -> tuple[Floats, Bools]:
+    def find_rarity(
+        self, slots: StepSlots, deviation: Singles, broken: Bools | None, learn: Bools | None
+    ) -> tuple[Singles, Bools | None]:
         """One over the probability of this bin after the last one, less one; and whether there was a last one.
 
-        `deviation` is in spreads from the level; `broken` where a gap or a held reading lies before it.
+        `deviation` is in spreads from the level; `broken` where a gap or a held reading lies before it, None: nowhere.
+        None instead of `learn`, or of what is returned: everywhere.
         """
-        now = np.zeros(slot.shape[0], dtype=np.int64)
-        for edge in EDGES:
-            now += deviation > edge
-        before = self.bin[slot].astype(np.int64)
-        speaks = (before != NOWHERE) & ~broken
-        start = slot * BINS + np.where(speaks, before, 0)
-        end = slot * BINS + now
-        at = start * BINS + now
-        p_alone = (self.to_total[end] + UNSEEN) / (self.total[slot] + UNSEEN * BINS)
-        p = (self.counts[at] + BACK_OFF * p_alone) / (self.from_total[start] + BACK_OFF)
-        learn = learn & speaks
-        self.counts[at] += learn
-        self.from_total[start] += learn
-        self.to_total[end] += learn
-        self.total[slot] += learn
-        self.bin[slot] = now
-        full = (self.counts[at] > COUNT_MOST) & learn
-        if full.any():
-            self._halve(slot[full])
-        return 1.0 / p - 1.0, speaks
+        now = (deviation > EDGES[0]).view(np.int8)
+        for edge in EDGES[1:]:
+            now += (deviation > edge).view(np.int8)
+        before = self.bin[slots.at].astype(np.int64)
+        knows = before != NOWHERE if broken is None else (before != NOWHERE) & ~broken
+        speaks = None if knows.all() else knows
+        if speaks is not None:
+            before[~speaks] = 0
+        start = slots.number * BINS
+        end = start + now
+        start += before
+        at = start * BINS
+        at += now
+        seen, seen_to, seen_from = self.counts[at], self.to_total[end], self.from_total[start]
+        total = self.total[slots.at]
+        p_alone = seen_to.astype(np.float32)
+        p_alone += UNSEEN
+        p_alone *= BACK_OFF
+        p_alone /= total.astype(np.float32) + UNSEEN * np.float32(BINS)
+        met = seen_from.astype(np.float32)
+        met += BACK_OFF
+        p_alone += seen
+        # One over the probability.
+        met /= p_alone
+        met -= np.float32(1.0)
+        if speaks is not None:
+            learn = speaks if learn is None else learn & speaks
+        more: int | Bools = 1 if learn is None else learn
+        seen += more
+        seen_to += more
+        seen_from += more
+        self.counts[at], self.to_total[end], self.from_total[start] = seen, seen_to, seen_from
+        self.total[slots.at] = total + more
+        self.bin[slots.at] = now
+        if seen.max(initial=0) > COUNT_MOST:
+            self._halve(slots.number[(seen > COUNT_MOST) & (True if learn is None else learn)])
+        return met, speaks
 
     def _halve(self, slot: Ints) -> None:
         """Forgets half of all counts, so that they fit and the last weeks weigh more than the first."""

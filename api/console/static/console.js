@@ -128,22 +128,37 @@
     place.hidden = !text;
     place.querySelector("button").textContent = text ? say("live.show", { what: text }) : "";
   }
-  let lookAt = 0;
+  // A change that is heard of while a page is under way may be missing from it: then it is fetched once more. So it is
+  // when the server could not give it, after a while that grows.
+  const LOOK_MS = 500, LONGEST_MS = 60000;
+  let lookAt = 0, lookIn = LOOK_MS, heard = 0, shown = 0;
   function look() {
-    if (lookAt || !body()) return;
-    lookAt = setTimeout(compare, 500);
+    heard += 1;
+    if (!lookAt && body()) lookAt = setTimeout(compare, lookIn);
   }
   async function compare() {
+    const before = [heard, shown];
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (answer.status >= 500) throw new Error(answer.statusText);
       const next = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live-body") : null;
-      if (!next || !body()) return;
-      if (body().dataset.watch) { tellPending(next.dataset.version !== body().dataset.version ? say("live.this_changed") : ""); return; }
-      const here = stamps(body()), there = stamps(next);
-      const fresh = [...there.keys()].filter((id) => !here.has(id)).length;
-      const changed = [...here.keys()].filter((id) => there.get(id) !== here.get(id)).length;
-      tellPending([fresh ? count("live.new", fresh) : "", changed ? count("live.changed", changed) : ""].filter(Boolean).join(words["list.comma"] || ", "));
-    } catch { tellLive("stale"); } finally { lookAt = 0; }
+      if (next && body() && shown === before[1]) tellDifference(next);
+      lookIn = LOOK_MS;
+      if (live?.dataset.state === "stale" && stream?.readyState === EventSource.OPEN) tellLive("on");
+    } catch {
+      heard += 1;
+      lookIn = Math.min(4 * lookIn, LONGEST_MS);
+      if (stream) tellLive("stale");
+    }
+    lookAt = 0;
+    if (heard !== before[0] || shown !== before[1]) look();
+  }
+  function tellDifference(next) {
+    if (body().dataset.watch) { tellPending(next.dataset.version !== body().dataset.version ? say("live.this_changed") : ""); return; }
+    const here = stamps(body()), there = stamps(next);
+    const fresh = [...there.keys()].filter((id) => !here.has(id)).length;
+    const changed = [...here.keys()].filter((id) => there.get(id) !== here.get(id)).length;
+    tellPending([fresh ? count("live.new", fresh) : "", changed ? count("live.changed", changed) : ""].filter(Boolean).join(words["list.comma"] || ", "));
   }
   const isDirty = () => [...document.querySelectorAll("#live-body form[method=post]")].some((form) =>
     [...form.elements].some((field) => !["hidden", "checkbox", "select-one", "submit"].includes(field.type) && "defaultValue" in field && field.value !== field.defaultValue));
@@ -154,18 +169,21 @@
     const picked = boxes().filter((box) => box.checked).map((box) => box.id);
     const row = cursor()?.id;
     htmx.ajax("GET", location.pathname + location.search, { source: place, target: place, select: "#live-body", swap: "outerHTML" }).then(() => {
+      shown += 1;
       bind(body());
       for (const id of picked) { const box = document.getElementById(id); if (box) box.checked = true; }
       (document.getElementById(row) || rows()[0])?.setAttribute("data-cursor", "");
       tellSelected(); tellPending(""); tellAges();
       document.dispatchEvent(new CustomEvent("forewarn:shown"));
+      look();
     });
   }
   function take(event) {
     const entities = (body()?.dataset.entities || "").split(" ");
     if (event.type === "reset" || event.type === "ready" || entities.includes(event.type)) look();
   }
-  let stream = null, lastAt = new Date();
+  const LISTEN_MS = 1000;
+  let stream = null, lastAt = new Date(), listenIn = LISTEN_MS;
   function tellLive(state) {
     if (!live) return;
     live.hidden = false;
@@ -177,9 +195,15 @@
     stream?.close();
     stream = null;
     if (localStorage.getItem("forewarn.live") === "paused") { tellLive("paused"); return; }
-    stream = new EventSource("/api/v1/events/stream");
-    stream.addEventListener("open", () => { lastAt = new Date(); tellLive("on"); });
-    stream.addEventListener("error", () => tellLive("stale"));
+    const own = stream = new EventSource("/api/v1/events/stream");
+    stream.addEventListener("open", () => { lastAt = new Date(); listenIn = LISTEN_MS; tellLive("on"); });
+    stream.addEventListener("error", () => {
+      tellLive("stale");
+      // A stream that broke is opened again by the browser; one that the server refused (it is starting, or full) is not.
+      if (own.readyState !== EventSource.CLOSED) return;
+      setTimeout(() => { if (stream === own) listen(); }, listenIn);
+      listenIn = Math.min(2 * listenIn, LONGEST_MS);
+    });
     for (const name of ["ready", "reset", "work_order", "capa", "breach", "device"]) stream.addEventListener(name, (event) => { lastAt = new Date(); take(event); });
   }
   if (pause) {

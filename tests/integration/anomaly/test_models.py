@@ -12,18 +12,22 @@ import pytest
 from anomaly.backtest.run import BacktestRequest
 from anomaly.training.record import decode_prior
 from domain.audit import Actor, find_content_sha256
+from domain.clock import to_micros
 from domain.errors import GuardRefusedError
 from domain.model_record import ModelKind, ModelStep, describe_profile
 from domain.profile import Monitor, Profile
 from domain.profile_json import profile_to_json
+from domain.report import FirmwareReport, FirmwareState
+from store.history import HistoryLevel
 from store.installed_base import record_installed_base
 from store.models import ModelRow, NewModel, load_arrays, load_model, record_model
 from store.pool import Connection, open_connection
 from store.profiles import load_profile
+from store.rollup_refresh import refresh_rollups
 from tests.support.databases import Database
 from tests.support.fleet import MODEL, PROFILE, make_devices, register
 from tests.support.models import add_engineer, backtest_now, take_step, train_now
-from tests.support.scoring import START, Sample, scoring, select, wait_until_scored, write_blocks
+from tests.support.scoring import START, Sample, load_test_registry, scoring, select, wait_until_scored, write_blocks
 
 DEVICES = 5
 CRITICAL_PROFILE = replace(PROFILE, safety_critical=True)
@@ -198,6 +202,36 @@ def test_what_a_model_seeded_is_in_the_check_point_and_outlives_the_model(url: s
     assert raised[0]["first_seen"] == START + timedelta(seconds=300)
 
 
+@pytest.mark.parametrize("has_prior", [True, False])
+def test_a_known_device_goes_on_from_the_prior_of_its_new_firmware_killed_or_not(
+    url: str, conn: Connection, has_prior: bool
+) -> None:
+    one, two = add_engineer(conn, "one"), add_engineer(conn, "two")
+    model = _activate(url, conn, train_now(url, MODEL, firmware="1.0.0" if has_prior else ""), one, two)
+    serial, at_us = SERIALS[0], to_micros(START + timedelta(seconds=300))
+    device_id = load_test_registry(url).devices[serial].id
+    report = FirmwareReport(device_id, at_us, at_us, "main", "1.0.0", FirmwareState.UPDATED, "0.9")
+    with scoring(url, checkpoint_s=1_000.0):
+        wait_until_scored(url)
+        write_blocks(url, _readings([serial], range(300, 302)), [report])
+        wait_until_scored(url)
+        # A round begins when the one before has saved what it seeded.
+        write_blocks(url, _readings([serial], range(302, 303)))
+        wait_until_scored(url)
+        select(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name LIKE 'forewarn anomaly%%'",
+        )
+        take_step(conn, one, model.code, ModelStep.RETIRE, "it is not needed")
+        write_blocks(url, _readings([serial], range(303, 309), shift=60.0))
+        wait_until_scored(url)
+    raised = [t for t in _transitions(url) if t["serial"] == serial and t["monitor"] == "flow_unusual"]
+    assert [t["kind"] for t in raised] == (["RAISED"] if has_prior else []), "the model's prior is of no firmware"
+    params = select(url, "SELECT params->'prior'->>'code' AS code FROM breach WHERE monitor = 'flow_unusual'")
+    assert [p["code"] for p in params] == ([model.code] if has_prior else [])
+
+
 def test_the_programs_account_cannot_change_what_a_model_is(url: str, conn: Connection) -> None:
     train_now(url, MODEL)
     for change in ("arrays = '\\x00'", "provenance = '{}'", "sha256 = ''", "created_by = 'nobody'"):
@@ -251,6 +285,28 @@ def test_a_backtest_finds_what_the_running_program_found_on_the_same_readings_tw
         "T-0004": (0, 1),
     }
     assert [left["monitor"] for left in first["left_out"]] == ["offline"]
+
+
+def test_a_backtest_that_leaves_out_the_changed_monitor_opens_no_way(url: str, conn: Connection) -> None:
+    changed = replace(CRITICAL_PROFILE, monitors=tuple(_tighter(m) for m in CRITICAL_PROFILE.monitors))
+    model, trained = _propose(conn, changed), train_now(url, MODEL)
+    refresh_rollups(conn, START + timedelta(days=2), lambda: True)
+    # An hour's mean says nothing of three readings above a limit, nor of a detector that warms up on seconds.
+    coarse = BacktestRequest(MODEL, level=HistoryLevel.HOUR)
+    found = backtest_now(url, replace(coarse, proposed_profile=changed), model)
+    assert found["device_days"] == DEVICES
+    assert (found["changed"], [u["monitor"] for u in found["uncovered"]]) == (["level_high"], ["level_high"])
+    found = backtest_now(url, coarse, trained)
+    assert (found["changed"], [u["monitor"] for u in found["uncovered"]]) == (["flow_unusual"], ["flow_unusual"])
+    for row in (model, trained):
+        seen = load_model(conn, row.code)
+        assert seen is not None
+        assert not seen.has_backtest
+    fine = backtest_now(url, BacktestRequest(MODEL, proposed_profile=changed), model)
+    assert (fine["changed"], fine["uncovered"]) == (["level_high"], [])
+    seen = load_model(conn, model.code)
+    assert seen is not None
+    assert seen.has_backtest
 
 
 def _counts(url: str) -> dict[tuple[str, str], tuple[int, int]]:
@@ -307,3 +363,5 @@ def test_a_profile_becomes_live_and_is_rolled_back_like_a_model(url: str, conn: 
     assert refused.value.guard == "profile_moved_on"
     take_step(conn, one, model.code, ModelStep.ROLL_BACK)
     assert load_profile(conn, MODEL) == replace(CRITICAL_PROFILE, version=3)
+    (back,) = select(url, "SELECT after -> 'undone' AS undone FROM audit_event WHERE after ? 'undone'")
+    assert [(u["code"], u["monitor"]) for u in back["undone"]] == [(model.code, "level_high")]

@@ -12,7 +12,7 @@ from domain.firmware_release import Comparison, Judged, Measure, Release, Verdic
 from domain.monitor_quality import Threshold
 from domain.roles import Role
 from service_link.monitor_feedback import watch_monitors
-from store.capas import CapaProposal, open_or_join_capa
+from store.capa_proposals import CapaProposal, open_or_join_capa
 from store.drift import DriftDay, record_drift
 from store.pool import Connection, open_connection
 from store.profiles import load_profile, record_profile
@@ -67,7 +67,11 @@ def test_monitors_with_all_that_is_known_of_them(api: Api, conn: Connection) -> 
     assert found["quality"][0]["precision_mean"] == 0.5
     assert found["quality"][0]["ticket_rate"] == 0.0
     assert {d["rule"] for d in page["detectors"]} == {m["rule"] for m in page["items"]}
-    assert api.get("/monitors?model=other", headers=reader).json() == {"items": [], "detectors": []}
+    for path in ("/monitors", "/threshold-proposals", "/models"):
+        unknown = api.get(f"{path}?model=NOPE", headers=reader)
+        assert (unknown.status_code, unknown.json()["errors"]) == (404, [{"field": "model", "detail": "not found"}])
+        assert api.get(f"{path}?model=TEST-100", headers=reader).status_code == 200
+    assert api.get("/monitors/NOPE/any", headers=reader).json()["errors"][0]["field"] == "model"
     detail = api.get(f"/monitors/TEST-100/{monitor}", headers=reader).json()
     assert [p["code"] for p in detail["proposals"]] == [code]
     assert [d["state"] for d in detail["drift_days"]] == ["DRIFT"]

@@ -1,111 +1,22 @@
 """The command line on a real database: what it prints, what it changes, what it exits with."""
 
 import json
-import os
-import re
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import resources
-from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import psycopg
-import pytest
 from typer.main import get_command
 
 from api.passwords import hash_secret, matches_password
-from forewarn.cli import app, main
+from forewarn.cli import build_app
+from tests.support.command_line import Run
 from tests.support.databases import Database
 from tests.support.services import find_free_port
-
-Run = Callable[..., "Answer"]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def forewarn(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """Runs `forewarn` as a person would, on a fresh database; in this process, which saves its start."""
-    for name in [name for name in os.environ if name.startswith("FOREWARN_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("FOREWARN_DATABASE_URL", database.url)
-    monkeypatch.setenv("FOREWARN_DATABASE_OWNER_URL", database.owner_url)
-    monkeypatch.setenv("FOREWARN_VAR", str(tmp_path / "var"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str, stdin: str = "", **environment: str) -> Answer:
-        with monkeypatch.context() as patch:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["forewarn", *arguments])
-            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(stdin.encode())))
-            capsys.readouterr()
-            with pytest.raises(SystemExit) as ended:
-                main()
-            captured = capsys.readouterr()
-        code = ended.value.code
-        return Answer(code if isinstance(code, int) else 0, captured.out, captured.err)
-
-    return run
 
 
 def test_migrate_says_what_it_did(forewarn: Run) -> None:
     answer = forewarn("migrate", "--json")
     assert answer.code == 0, answer.err
     assert json.loads(answer.out) == {"applied": [], "flavour": "postgresql"}
-
-
-def test_bundled_profiles_are_applied_once(forewarn: Run) -> None:
-    first = json.loads(forewarn("profiles", "apply", "--bundled", "--json").out)["applied"]
-    again = json.loads(forewarn("profiles", "apply", "--bundled", "--json").out)["applied"]
-    assert {row["outcome"] for row in first} == {"new"}
-    assert {row["outcome"] for row in again} == {"unchanged"}
-    listed = json.loads(forewarn("profiles", "list", "--json").out)
-    assert {row["model"] for row in listed if row["is_current"]} == {row["model"] for row in first}
-
-
-def test_a_profile_of_safety_critical_devices_in_service_is_applied_with_its_reason(
-    forewarn: Run, database: Database, tmp_path: Path
-) -> None:
-    forewarn("profiles", "apply", "--bundled")
-    text = resources.files("profiles").joinpath("infusion_pump.yaml").read_text("utf-8")
-    file = tmp_path / "changed.yaml"
-    file.write_text(re.sub(r"(?m)^version: .*$", "version: 99", text))
-    with psycopg.connect(database.url) as conn:
-        conn.execute(
-            "INSERT INTO device (device_model_id, serial, lifecycle, shard)"
-            " SELECT id, 'P-1', 'IN_SERVICE', 0 FROM device_model WHERE key = 'INF-200' AND safety_critical"
-        )
-    refused = forewarn("profiles", "apply", str(file))
-    assert refused.code == 2
-    assert "--reason" in refused.err
-    assert "1 of its devices" in " ".join(refused.err.split())
-    assert forewarn("profiles", "apply", str(file), "--reason", "range of the new sensor").code == 0
-    with psycopg.connect(database.url) as conn:
-        written = conn.execute(
-            "SELECT actor, role, reason, after ->> 'version' FROM audit_event ORDER BY seq"
-        ).fetchall()
-    assert written[-1] == ("cli", "operator", "range of the new sensor", "99")
-    # A start with what is bundled leaves the newer one in place, and a file that changes nothing needs no reason.
-    again = json.loads(forewarn("profiles", "apply", "--bundled", str(file), "--json").out)["applied"]
-    assert [row["outcome"] for row in again if row["model"] == "INF-200"] == ["kept", "unchanged"]
-
-
-def test_a_wrong_profile_is_reported_with_its_line_and_nothing_is_applied(forewarn: Run, tmp_path: Path) -> None:
-    file = tmp_path / "wrong.yaml"
-    file.write_text("model: X-1\nversion: none\n")
-    answer = forewarn("profiles", "apply", str(file), "--bundled")
-    assert answer.code == 1
-    assert "wrong.yaml:2" in answer.err
-    assert json.loads(forewarn("profiles", "list", "--json").out) == []
 
 
 def test_devices_come_in_from_a_pipe(forewarn: Run) -> None:
@@ -233,7 +144,7 @@ def test_every_command_has_help_with_an_example(forewarn: Run) -> None:
             return [(" ".join(path), f"{getattr(command, 'epilog', '')}")]
         return [item for name, sub in commands.items() for item in walk(sub, [*path, name])]
 
-    found = walk(get_command(app), [])
+    found = walk(get_command(build_app()), [])
     assert len(found) >= 22
     assert [path for path, epilog in found if "Example:" not in epilog] == []
     assert forewarn("demo", "--help").code == 0

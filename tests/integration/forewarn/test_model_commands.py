@@ -4,8 +4,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -13,21 +12,16 @@ import pytest
 
 from api.passwords import hash_password
 from forewarn.cli import main
+from store.audit import AuditFilter, load_audit_events
+from store.model_jobs import is_work_waiting, load_jobs
 from store.pool import open_connection
-from store.users import record_user
+from store.users import load_user, record_user
+from tests.support.command_line import Answer, Run
 from tests.support.databases import Database
 from tests.support.fleet import MODEL, PROFILE, make_devices, register
 from tests.support.scoring import Sample, write_blocks
 
-Run = Callable[..., "Answer"]
 PASSWORD = "correct horse battery"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -97,6 +91,10 @@ def test_from_training_to_live_by_two_engineers_and_back(forewarn: Run) -> None:
     assert "somebody else set" in forewarn("models", "activate", code, "--as", "new").err
     asked = forewarn("models", "activate", code, "--as", "one")
     assert (asked.code, "another engineer approves" in asked.err) == (0, True)
+    with open_connection(os.environ["FOREWARN_DATABASE_URL"], application="test") as conn:
+        one = load_user(conn, "one")
+    assert one is not None
+    assert one.failed_count == 0  # the wrong one was counted, and the right one ended it
     assert "second_person" in forewarn("models", "activate", code, "--as", "one").err
     assert forewarn("models", "activate", code, "--as", "two").err.strip() == f"{code}: LIVE"
 
@@ -108,6 +106,40 @@ def test_from_training_to_live_by_two_engineers_and_back(forewarn: Run) -> None:
     assert shown["backtest"]["level"] == "raw"
     assert "provenance.data_sha256" in forewarn("models", "show", code).out
     assert json.loads(forewarn("audit", "verify", "--json").out)["problems"] == []
+
+
+def test_what_is_called_off_at_the_command_line_is_begun_again_by_nobody(
+    forewarn: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("forewarn.commands.model_jobs.run_job", press_ctrl_c)
+    assert forewarn("models", "train", "--model", MODEL).code == 130
+    with open_connection(os.environ["FOREWARN_DATABASE_URL"], application="test") as conn:
+        (job,) = load_jobs(conn)
+        assert (job.state, job.error) == ("FAILED", "It was called off at the command line.")
+        assert not is_work_waiting(conn)
+
+
+def test_wrong_passwords_lock_the_account_as_at_the_console(forewarn: Run) -> None:
+    for attempt in range(1, 6):
+        wrong = forewarn("models", "retire", "MOD-2026-0001", "--as", "one", "--reason", "x", password="guess")
+        assert (wrong.code, wrong.err.strip()) == (1, "The name or the password is wrong.")
+        with open_connection(os.environ["FOREWARN_DATABASE_URL"], application="test") as conn:
+            account = load_user(conn, "one")
+        assert account is not None
+        assert account.failed_count == attempt
+    assert account is not None
+    assert account.locked_until is not None
+    # The right one is not even looked at, here and at the console.
+    locked = forewarn("models", "retire", "MOD-2026-0001", "--as", "one", "--reason", "x")
+    assert (locked.code, "one is locked after too many wrong passwords" in locked.err) == (1, True)
+    unknown = forewarn("models", "retire", "MOD-2026-0001", "--as", "nobody", "--reason", "x")
+    assert (unknown.code, unknown.err.strip()) == (1, "The name or the password is wrong.")
+    with open_connection(os.environ["FOREWARN_DATABASE_URL"], application="test") as conn:
+        (said,) = load_audit_events(conn, AuditFilter(entity="user", entity_id="one"))
+    assert (said.action, said.actor) == ("user.locked", "one")
 
 
 def test_a_profile_with_other_thresholds_is_compared_with_the_current_one(forewarn: Run, tmp_path: Path) -> None:

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from forewarn.cli import app
+from forewarn.cli import build_app
 from tests.support.runs_to_failure import make_runs, write_runs
 
 
 def run(*words: object) -> Result:
-    return CliRunner().invoke(app, ["rul", *map(str, words)])
+    return CliRunner().invoke(build_app(["rul"]), ["rul", *map(str, words)])
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rul")
-    file = write_runs(folder / "runs.csv", make_runs(8, seed=1, shortest=30, longest=60))
+    file = write_runs(folder / "runs.csv", make_runs(3, seed=1, shortest=30, longest=60))
     words = ("--unit", "unit", "--cycle", "cycle", "--cap", 40, "--settings", "none", "--out", folder / "model")
     answer = run("train", file, *words)
     assert answer.exit_code == 0, answer.output
@@ -50,11 +50,11 @@ def test_a_column_that_the_model_needs_is_named(trained: Path) -> None:
 
 def test_people_are_told_what_was_learnt_and_scripts_find_it_in_the_record(trained: Path) -> None:
     said = (trained / "said.txt").read_text()
-    assert "of 8 units, 5 columns" in said
+    assert "of 3 units, 5 columns" in said
     assert "Not used, because they never move: load, plate" in said
     assert "On units that were left out: off by" in said
     record = json.loads((trained / "model" / "model.json").read_text())
-    assert record["data"]["units"] == 8
+    assert record["data"]["units"] == 3
     assert record["provenance"]["files"][0]["name"] == "runs.csv"
     assert record["provenance"]["unit_column"] == "unit"
     assert record["training"]["cap"] == 40

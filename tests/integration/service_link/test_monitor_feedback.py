@@ -24,11 +24,11 @@ from store.pool import open_connection
 from store.profiles import Applied, load_profile, record_profile
 from store.readings import ReadingColumns, ensure_partitions, find_days, record_new_readings
 from store.rollup_refresh import refresh_rollups
+from store.threshold_decisions import record_proposal_decision
 from store.threshold_proposals import (
     ThresholdProposal,
     load_threshold_proposals,
     record_backtest,
-    record_proposal_decision,
 )
 from tests.support.databases import Database
 from tests.support.service_world import World, actor, make_profile, open_world
@@ -305,7 +305,11 @@ def test_the_backtest_is_run_by_the_worker_of_models_and_attached(world: World, 
     # With two days of readings that reach 1.2 A now and then it says what the threshold would have saved.
     world.conn.execute("INSERT INTO series (device_id, sensor) SELECT id, 'current' FROM device ON CONFLICT DO NOTHING")
     store_current(world)
-    world.conn.execute("UPDATE model_job SET state = 'QUEUED', attempts = 0, error = NULL")
+    assert work(database.url) == 0, "nobody asks again at once"
+    # What happened a day ago was too little: it is asked for again, once.
+    world.now += timedelta(days=1)
+    watch_monitors(world.conn, world.now)
+    watch_monitors(world.conn, world.now)
     assert work(database.url) == 1
     watch_monitors(world.conn, world.now)
     (ready,) = load_threshold_proposals(world.conn)

@@ -7,6 +7,7 @@ import pytest
 
 from domain.breach import BreachKind, Severity
 from domain.profile import TicketPolicy
+from domain.reading import ReadingFlag
 from domain.roles import Permission
 from domain.tickets import DecisionKind, Priority, TicketReason
 from domain.work_order import WorkOrderType
@@ -141,6 +142,9 @@ def test_shelved_is_recorded_only_until_the_shelving_ends(world: World) -> None:
     assert world.queue.decide_put_off(world.conn, world.now) == []
     with world.conn.transaction():
         end_shelving(world.conn, actor("manager", Permission.DEVICE_SHELVE, 1), shelving, now=world.now)
+    assert world.queue.decide_put_off(world.conn, world.now) == [], "nothing was heard since"
+    world.hear("SN-1", world.now + timedelta(seconds=5), world.now + timedelta(minutes=16))
+    world.pass_time(minutes=17)
     (again,) = world.queue.decide_put_off(world.conn, world.now)
     assert (again.decision, again.reason) == (DecisionKind.OPENED, TicketReason.SHELVING_EXPIRED)
     assert world.queue.decide_put_off(world.conn, world.now) == []
@@ -164,6 +168,8 @@ def test_a_shelving_runs_out_by_itself(world: World) -> None:
     assert critical.reason is TicketReason.CRITICAL_OVERRIDES_SHELVING
     world.pass_time(hours=2)
     tick(world.conn, world.now)
+    world.hear("SN-1", world.now, world.now + timedelta(minutes=15))
+    world.pass_time(minutes=15)
     (again,) = world.queue.decide_put_off(world.conn, world.now)
     assert again.reason is TicketReason.SHELVING_EXPIRED
     assert world.rows("SELECT ended_at IS NOT NULL AS ended FROM shelving") == [{"ended": True}]
@@ -175,6 +181,46 @@ def test_maintenance_suppresses_until_its_time_is_out(world: World) -> None:
     critical = world.decide("SN-2", Severity.CRITICAL)
     assert critical.reason is TicketReason.CRITICAL_OVERRIDES_MAINTENANCE
     world.pass_time(hours=9)
+    world.hear("SN-1", world.now - timedelta(minutes=20), world.now)
+    (again,) = world.queue.decide_put_off(world.conn, world.now)
+    assert again.reason is TicketReason.MAINTENANCE_TIMED_OUT
+
+
+def test_what_a_calibration_showed_opens_nothing_before_the_device_was_heard_in_use_again(world: World) -> None:
+    world.conn.execute("UPDATE device SET lifecycle = 'UNDER_MAINTENANCE', lifecycle_since = %s", (world.now,))
+    calibration = world.raise_breach("SN-1")
+    silent = world.raise_breach("SN-2", kind=BreachKind.OFFLINE, fault_group="connectivity")
+    assert {d.reason for d in world.triage()} == {TicketReason.UNDER_MAINTENANCE}
+    # The network is lost in the middle of the calibration, and comes back after the device went back to its ward.
+    world.hear("SN-1", world.now, world.now + timedelta(minutes=20))
+    world.pass_time(hours=1)
+    world.conn.execute("UPDATE device SET lifecycle = 'IN_SERVICE', lifecycle_since = %s", (world.now,))
+    waited = [d.transition_id for d in world.queue.decide_put_off(world.conn, world.now)]
+    assert len(waited) == 1, "of silence alone there is nothing more to hear"
+    assert world.rows("SELECT breach_id FROM breach_transition WHERE id = %s", waited[0]) == [
+        {"breach_id": silent.raised.breach_id}
+    ]
+    back = world.now + timedelta(hours=3)
+    world.hear("SN-1", back, back + timedelta(minutes=14))
+    world.pass_time(hours=3, minutes=14)
+    assert world.queue.decide_put_off(world.conn, world.now) == [], "it may still clear"
+    world.clear(calibration)
+    world.triage()
+    world.hear("SN-1", back + timedelta(minutes=30))
+    world.pass_time(hours=1)
+    assert world.queue.decide_put_off(world.conn, world.now) == []
+    assert [o["fault_group"] for o in world.orders()] == ["connectivity"]
+
+
+def test_late_and_bad_readings_are_not_heard(world: World) -> None:
+    world.conn.execute("UPDATE device SET lifecycle = 'UNDER_MAINTENANCE', lifecycle_since = %s", (world.now,))
+    world.decide("SN-1")
+    world.conn.execute("UPDATE device SET lifecycle = 'IN_SERVICE'")
+    world.hear("SN-1", world.now, flags=ReadingFlag.BAD)
+    world.hear("SN-1", world.now + timedelta(minutes=30))
+    world.pass_time(hours=1)
+    assert world.queue.decide_put_off(world.conn, world.now) == []
+    world.hear("SN-1", world.now)
     (again,) = world.queue.decide_put_off(world.conn, world.now)
     assert again.reason is TicketReason.MAINTENANCE_TIMED_OUT
 

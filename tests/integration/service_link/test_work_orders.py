@@ -1,101 +1,35 @@
-"""A work order in people's hands: guards, versions, signature, flags, and what lists and pages read."""
+"""A work order in people's hands: guards, versions, signature, flags, and what scoring is told of the work."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any
+from collections.abc import Callable
+from datetime import date
 
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from domain.audit import Signature
-from domain.breach import Severity
 from domain.clock import to_micros
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from domain.report import WorkReport, report_from_json
 from domain.roles import Permission
 from domain.tickets import DecisionKind
 from domain.work_order import (
-    CloseOut,
     Guard,
     HoldReason,
     Outcome,
-    TransitionRequest,
-    WorkOrder,
     WorkOrderState,
-    find_permissions_for,
 )
 from service_link.ticks import tick
 from store.audit import AuditFilter, load_audit_events, verify_chain
 from store.monitor_flags import load_monitor_flags
 from store.pool import open_connection
-from store.work_order_lists import SORTS, WorkOrderFilter, load_work_order_page
 from store.work_order_pages import (
     load_linked_breaches,
-    load_order_cards,
-    load_order_decisions,
-    load_similar_orders,
-    load_timeline,
 )
-from store.work_order_transitions import record_acknowledgement, record_note, record_transition
-from store.work_orders import load_work_order
+from store.work_order_transitions import record_note
 from tests.support.databases import Database
-from tests.support.service_world import World, actor, open_world
+from tests.support.service_world import actor
+from tests.support.staff import RECORD, Staff
 
 _S = WorkOrderState
-RECORD = CloseOut("Pump", "SN-1", date(2026, 11, 22), "Tina Tech", "replaced motor", "12 runs within 2 %")
-
-
-@dataclass(slots=True)
-class Staff:
-    """A world with a technician and two managers who work on its orders."""
-
-    world: World
-    people: dict[str, int] = field(default_factory=dict)
-
-    def move(self, who: str, code: str, to: WorkOrderState, **more: Any) -> WorkOrder:
-        order = self.load(code)
-        (permission, *_) = find_permissions_for(order.state, to) or (Permission.WORK_ORDER_TRIAGE,)
-        more.setdefault("expected_row_version", order.row_version)
-        version = more.pop("expected_row_version")
-        with self.world.conn.transaction():
-            return record_transition(
-                self.world.conn,
-                actor(who, more.pop("by", permission), self.people[who]),
-                code,
-                TransitionRequest(to, **more),
-                expected_row_version=version,
-                now=self.world.now,
-            )
-
-    def load(self, code: str) -> WorkOrder:
-        order = load_work_order(self.world.conn, code)
-        assert order is not None
-        return order
-
-    def work_through(self, code: str, outcome: Outcome = Outcome.CONFIRMED) -> WorkOrder:
-        """From NEW to CLOSED, each by whom it is for."""
-        self.move("mia", code, _S.TRIAGED)
-        self.move("mia", code, _S.ASSIGNED, assignee_id=self.people["tina"])
-        self.move("tina", code, _S.IN_PROGRESS)
-        self.move("tina", code, _S.WORK_DONE, outcome=outcome, close_out=RECORD, failure_code="motor_wear")
-        self.move("mia", code, _S.VERIFIED, test_evidence="bench report")
-        signature = Signature(self.people["mia"], "Mia Manager", "reviewed and closed")
-        return self.move("mia", code, _S.CLOSED, signature=signature)
-
-
-@pytest.fixture
-def staff(any_database: Database) -> Iterator[Staff]:
-    with open_world(any_database.url) as world:
-        for n in range(1, 5):
-            world.add_device(f"SN-{n}", world.add_site(f"S{n}", contract=True), firmware="2.4.1", lot="L1")
-        people = {
-            "tina": world.add_user("tina", "technician"),
-            "mia": world.add_user("mia", "service_manager"),
-            "otto": world.add_user("otto", "technician"),
-        }
-        world.certify("tina")
-        yield Staff(world, people)
 
 
 def test_from_new_to_closed_and_every_step_is_told(staff: Staff) -> None:
@@ -235,122 +169,6 @@ def test_three_false_alarms_flag_the_monitor_once(staff: Staff) -> None:
     assert breach.monitor_false_alarms == 4
 
 
-def test_the_inbox_holds_what_a_person_has_yet_to_look_at(staff: Staff) -> None:
-    world = staff.world
-
-    def inbox() -> dict[str, str | None]:
-        rows = load_work_order_page(world.conn, WorkOrderFilter(inbox_only=True), sort="created").rows
-        return {r.code: r.inbox_reason for r in rows}
-
-    episode = world.raise_breach("SN-1")
-    world.triage()
-    world.decide("SN-2")
-    assert inbox() == {"WO-2026-000001": "NEW", "WO-2026-000002": "NEW"}
-    staff.move("mia", "WO-2026-000001", _S.TRIAGED)
-    assert inbox() == {"WO-2026-000002": "NEW"}
-    world.pass_time(minutes=1)
-    world.escalate(episode, Severity.CRITICAL)
-    world.triage()
-    assert inbox() == {"WO-2026-000001": "ESCALATED", "WO-2026-000002": "NEW"}
-    with world.conn.transaction():
-        record_acknowledgement(
-            world.conn,
-            actor("mia", Permission.WORK_ORDER_TRIAGE, 2),
-            "WO-2026-000001",
-            expected_row_version=None,
-            now=world.now,
-        )
-    assert inbox() == {"WO-2026-000002": "NEW"}
-
-
-@pytest.mark.parametrize("sort", SORTS)
-def test_every_sort_order_pages_through_all_without_a_gap(staff: Staff, sort: str) -> None:
-    world = staff.world
-    for n in range(12):
-        severity = (Severity.MAJOR, Severity.CRITICAL)[n % 2]
-        world.decide(f"SN-{1 + n % 4}", severity, fault_group=f"g{n // 4}")
-        world.pass_time(seconds=n % 3)
-    seen: list[str] = []
-    cursor = None
-    for _ in range(6):
-        page = load_work_order_page(world.conn, sort=sort, cursor=cursor, limit=5, with_total=True)
-        assert page.total == 12
-        seen += [r.code for r in page.rows]
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    assert len(seen) == len(set(seen)) == 12
-    whole = [r.code for r in load_work_order_page(world.conn, sort=sort, limit=100).rows]
-    assert seen == whole
-    if sort == "priority":
-        priorities = [r.priority for r in load_work_order_page(world.conn, sort=sort).rows]
-        assert priorities == sorted(priorities)
-
-
-@pytest.mark.parametrize("cursor", ["x", "W10=", "bm9uc2Vuc2U", "WzEsMiwzXQ"])
-def test_a_cursor_that_is_not_ours_is_refused(staff: Staff, cursor: str) -> None:
-    with pytest.raises(ValueError, match="cursor"):
-        load_work_order_page(staff.world.conn, cursor=cursor)
-
-
-def test_filters_narrow_the_list(staff: Staff) -> None:
-    world = staff.world
-    world.decide("SN-1")
-    world.decide("SN-2", Severity.CRITICAL, fault_group="occlusion")
-    staff.move("mia", "WO-2026-000001", _S.TRIAGED)
-    staff.move("mia", "WO-2026-000001", _S.ASSIGNED, assignee_id=staff.people["tina"])
-
-    def codes(**wanted: Any) -> list[str]:
-        page = load_work_order_page(world.conn, WorkOrderFilter(**wanted), sort="created", with_total=True)
-        assert page.total == len(page.rows)
-        return [r.code[-1] for r in page.rows]
-
-    assert codes() == ["2", "1"]
-    assert codes(states=("ASSIGNED",)) == ["1"]
-    assert codes(priorities=("P1",)) == ["2"]
-    assert codes(fault_groups=("motor_wear", "occlusion")) == ["2", "1"]
-    assert codes(serial="SN-1") == ["1"]
-    assert codes(models=("PUMP",), firmwares=("2.4.1",)) == ["2", "1"]
-    assert codes(firmwares=("9",)) == []
-    assert codes(customer_codes=("C-S2",)) == ["2"]
-    assert codes(assignee="tina") == ["1"]
-    assert codes(open_only=True, is_simulated=False) == ["2", "1"]
-    assert codes(is_simulated=True) == []
-    (row,) = load_work_order_page(world.conn, WorkOrderFilter(serial="SN-1")).rows
-    assert (row.assignee, row.active_breach_count, row.customer_code, row.next_due_at) == (
-        "tina",
-        1,
-        "C-S1",
-        row.resolution_due_at,
-    )
-
-
-def test_the_page_tells_why_it_opened_and_what_happened(staff: Staff) -> None:
-    world = staff.world
-    world.decide("SN-2")
-    staff.work_through("WO-2026-000001")
-    world.pass_time(days=1)
-    episode = world.raise_breach("SN-1")
-    world.triage()
-    code = "WO-2026-000002"
-    with world.conn.transaction():
-        record_note(world.conn, actor("mia", Permission.WORK_ORDER_NOTE, 2), code, "called the ward", now=world.now)
-    order = staff.load(code)
-    (breach,) = load_linked_breaches(world.conn, order.id)
-    assert (str(breach.id), breach.serial, breach.evidence) == (episode.id, "SN-1", None)
-    (decision,) = load_order_decisions(world.conn, order.id)
-    assert (decision.decision, decision.reason, decision.work_order_code) == ("OPENED", "opened_major", code)
-    kinds = {(line.kind, line.code) for line in load_timeline(world.conn, order.id, code)}
-    assert kinds == {("audit", "workorder.opened"), ("decision", "opened_major"), ("note", "")}
-    (similar,) = load_similar_orders(world.conn, order.id, now=world.now)
-    assert (similar.code, similar.outcome, similar.work_performed) == ("WO-2026-000001", "CONFIRMED", "replaced motor")
-    assert load_similar_orders(world.conn, order.id, now=world.now + timedelta(days=181)) == []
-    cards = load_order_cards(world.conn, order.id)
-    assert cards is not None
-    assert (cards.serial, cards.lot, cards.firmware, cards.customer_code) == ("SN-1", "L1", "2.4.1", "C-S1")
-    assert (cards.contract_code, cards.open_orders_of_device) == ("K-S1", 1)
-
-
 @pytest.mark.parametrize(
     ("outcome", "reason"),
     [
@@ -387,23 +205,3 @@ def test_work_that_mended_something_is_told_to_scoring_in_its_own_transaction(
     (report,) = (report_from_json(r) for r in block["reports"])
     at_us = to_micros(staff.world.now)
     assert report == WorkReport(staff.world.devices["SN-1"], at_us, at_us, order["code"])
-
-
-def test_an_order_says_in_one_sentence_what_is_wrong_in_its_events_too(staff: Staff) -> None:
-    part = {"part": {"en": "Drive", "zh": "驱动"}, "sure": {"kind": "measured"}}
-    staff.world.decide("SN-1", params=part)
-    (event,) = staff.world.rows("SELECT body -> 'data' AS data FROM outbox WHERE type = 'workorder.opened'")
-    assert "measured, not inferred; suspected part: Drive." in event["data"]["summary"]["en"]
-    assert event["data"]["summary"]["zh"].endswith("疑似部件：驱动。")
-
-
-def test_a_new_order_says_what_became_of_earlier_ones_of_its_monitor(staff: Staff) -> None:
-    staff.world.conn.execute(
-        "INSERT INTO monitor_quality (device_model_id, is_simulated, rule, monitor, profile_version, confirmed,"
-        " sensor_fault, no_fault_found, false_alarm, precision_mean, precision_low, precision_high, tickets,"
-        " device_days, allowed_rate, is_over_budget, judged_at) SELECT id, false, 'limit', 'current_high', 1, 8, 1, 0,"
-        " 1, 0.9, 0.6, 1, 10, 100, 50, false, now() FROM device_model"
-    )
-    staff.world.decide("SN-1", params={"sure": {"kind": "measured"}})
-    (event,) = staff.world.rows("SELECT body -> 'data' AS data FROM outbox WHERE type = 'workorder.opened'")
-    assert "very likely true (90 %: 9 of 10 earlier orders" in event["data"]["summary"]["en"]

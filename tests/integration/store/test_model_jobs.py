@@ -6,7 +6,16 @@ import psycopg
 import pytest
 
 from anomaly.training.worker import work
-from store.model_jobs import begin_job, finish_job, is_work_waiting, load_job, open_job
+from store.model_jobs import (
+    MOST_ATTEMPTS,
+    begin_job,
+    finish_job,
+    hand_back_job,
+    is_work_waiting,
+    load_job,
+    open_job,
+    release_job,
+)
 from store.pool import Connection, open_connection
 from tests.support.databases import Database
 from tests.support.waiting import wait_until
@@ -38,10 +47,14 @@ def test_two_workers_at_once_run_no_job_twice(conn: Connection, any_database: Da
     ]
 
 
-def test_a_job_whose_worker_died_is_begun_again_once(conn: Connection, any_database: Database) -> None:
+def test_a_job_is_begun_again_after_every_stop_and_after_some_deaths(conn: Connection, any_database: Database) -> None:
     job_id = open_job(conn, "train", REQUEST, "eva")
-    for attempt in (1, 2):
+    for attempt in range(1, MOST_ATTEMPTS + 1):
         with open_worker(any_database) as worker:
+            stopped = begin_job(worker)
+            assert stopped is not None
+            hand_back_job(worker, stopped)
+            release_job(worker, job_id)
             begun = begin_job(worker)
             assert begun is not None
             assert (begun.id, begun.attempts) == (job_id, attempt)
@@ -51,8 +64,19 @@ def test_a_job_whose_worker_died_is_begun_again_once(conn: Connection, any_datab
         assert begin_job(worker) is None
     left = load_job(conn, job_id)
     assert left is not None
-    assert (left.state, left.error) == ("FAILED", "The worker died while it ran.")
+    assert (left.state, left.attempts) == ("FAILED", MOST_ATTEMPTS)
+    assert left.error == f"{MOST_ATTEMPTS} workers died while they ran it; ask for it anew."
     assert not is_work_waiting(conn)
+
+
+def test_a_job_that_a_worker_died_of_waits_behind_the_others(conn: Connection, any_database: Database) -> None:
+    deadly, harmless = (open_job(conn, "train", REQUEST, "eva") for _ in range(2))
+    with open_worker(any_database) as worker:
+        assert begin_job(worker, deadly) is not None
+    with open_worker(any_database) as worker:
+        begun = begin_job(worker)
+        assert begun is not None
+        assert begun.id == harmless
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), MemoryError("full"), psycopg.errors.DataError("too large")])

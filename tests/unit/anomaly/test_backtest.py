@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from anomaly.backtest.comparison import NO_ORDER, SideResult, compare_sides, judge_side
+from anomaly.backtest.coverage import find_changed, find_uncovered
 from anomaly.backtest.evaluator import MOST_ROWS, Evaluator, Side, _cut
-from anomaly.backtest.levels import adapt_profile, find_approximate, find_finest_needed
+from anomaly.backtest.levels import LeftOut, adapt_profile, find_approximate, find_finest_needed
+from anomaly.training.contract import FleetPrior, PriorPart
 from anomaly.training.progress import Progress, Step
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros, to_micros
@@ -46,6 +48,34 @@ def test_a_monitor_is_judged_from_means_where_it_looks_at_two_of_them() -> None:
 def test_without_a_known_pace_counts_cannot_be_translated() -> None:
     kept, _ = adapt_profile(_with(LONG, COUNTED, interval_s=None), HistoryLevel.MINUTE)
     assert [m.key for m in kept.monitors] == ["long"]
+
+
+def test_what_differs_between_two_sides_is_changed_and_silence_is_no_matter_of_a_backtest() -> None:
+    silence = Monitor("gone", MonitorRule.OFFLINE, BreachKind.OFFLINE, Severity.MINOR, "group", duration_s=60.0)
+    now = _with(LIMIT, LONG, ADAPTIVE, silence)
+    moved = replace(LONG, raise_at=90.0)
+    assert find_changed(now, now, ()) == ()
+    then = _with(LIMIT, moved, COUNTED, replace(silence, duration_s=90.0))
+    assert find_changed(now, then, ()) == ("long", "unusual", "counted")
+    assert find_changed(now, _with(LIMIT, LONG, ADAPTIVE, silence, interval_s=30.0), ()) == ("high", "long", "unusual")
+    part = PriorPart(MonitorRule.ADAPTIVE, "unusual:level", 1, 9, {})
+    assert find_changed(now, now, (FleetPrior("M-1", "", (part,)),)) == ("unusual",)
+
+
+def test_a_changed_monitor_is_covered_by_one_device_that_it_was_judged_on() -> None:
+    profile = _with(LIMIT, replace(LIMIT, key="flow_high", sensors=("flow",)))
+    evaluator = Evaluator(DEVICES, [Side("proposed", {"M-1": profile})])
+    evaluator.take(make_block([(3, 0.0, 5.0)]), [], START + 10_000_000)
+    scorer = evaluator.evaluations[0].scorer
+    left = LeftOut("other", "too coarse")
+    found = find_uncovered(("high", "flow_high", "other", "taken_away"), (left,), scorer)
+    assert [u.monitor for u in found] == ["flow_high", "other"]
+    assert found[1] == left
+    bank = scorer.banks[MonitorRule.LIMIT]
+    for number, slot in enumerate(bank.slots):
+        if slot.monitor.key == "high":
+            bank.give_up(number, "planted")
+    assert find_uncovered(("high",), (), scorer) == (LeftOut("high", "its detector failed"),)
 
 
 def test_the_coarsest_level_is_chosen_that_loses_nothing_and_what_learns_is_judged_from_readings() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from anomaly.bank import MonitorSlot
-from anomaly.baselines import AT_ONCE, Baselines, FirmwareWatch
+from anomaly.baselines import AT_ONCE, Baselines, Cause, FirmwareWatch
 from anomaly.detectors.contract import NEVER
 from anomaly.shard_output import ShardOutput
 from anomaly.shard_scorer import ShardScorer
@@ -152,7 +152,6 @@ def test_a_report_without_a_time_of_its_own_counts_at_once() -> None:
 
 def test_two_changes_before_the_next_reading_begin_twice_where_a_reading_lies_between() -> None:
     baselines = Baselines()
-    baselines.add_slots(2)
     both = np.array([0, 1], dtype=np.int64)
     baselines.put_down(both, 10)
     baselines.put_down(both, 20)
@@ -160,4 +159,26 @@ def test_two_changes_before_the_next_reading_begin_twice_where_a_reading_lies_be
     assert baselines.take_due(both, np.array([15, 26]))[0].tolist() == [True, False]
     assert baselines.take_due(both, np.array([19, 27]))[0].tolist() == [False, False]
     assert baselines.take_due(both, np.array([20, 28]))[0].tolist() == [True, False]
-    assert baselines.begins_us.tolist() == [int(NEVER)] * 2
+    assert baselines.waiting.tolist() == baselines.begins_us.tolist() == []
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_what_a_slot_waits_for_is_taken_over_under_its_new_number(is_old: bool) -> None:
+    baselines = Baselines()
+    for slot, at_us, cause in ((7, 10, Cause.WORK), (2, 20, Cause.FIRMWARE), (7, 30, Cause.FIRMWARE)):
+        baselines.put_down(np.array([slot]), at_us, cause)
+    arrays = baselines.state_to_arrays()
+    if is_old:  # as check-points were before: a row for every one of nine slots
+        waiting = arrays.pop("waiting")
+        fills = {"begins_us": NEVER, "again_us": NEVER, "cause": 0, "again_cause": 0}
+        for name, fill in fills.items():
+            every = np.full(9, fill, dtype=arrays[name].dtype)
+            every[waiting] = arrays[name]
+            arrays[name] = every
+    other = Baselines()
+    other.put_down(np.array([4, 5]), 1)
+    other.adopt_arrays(arrays, np.array([8, 7, 1, 2]), np.array([0, 5, 1, 3]))
+    assert other.waiting.tolist() == [3, 4, 5]
+    assert other.begins_us.tolist() == [20, 1, 10]
+    assert other.again_us.tolist() == [NEVER, NEVER, 30]
+    assert other.cause.tolist() == [Cause.FIRMWARE, Cause.FIRMWARE, Cause.WORK]

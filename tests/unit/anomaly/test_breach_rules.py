@@ -212,7 +212,7 @@ def test_a_check_point_leaves_out_untouched_slots_and_goes_on_as_before(whole: b
     assert 0 < arrays["busy"].shape[0] <= 20
     if whole:
         touched = arrays.pop("touched")
-        for one in (*BreachRules.FIELDS, *Episodes.FIELDS):
+        for one in (*first.fields, *Episodes.FIELDS):
             if one.kept:
                 every: NDArray[Any] = np.full((40, one.width), one.fill, dtype=one.dtype)
                 every[touched] = arrays[one.name].reshape(-1, one.width)

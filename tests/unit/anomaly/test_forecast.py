@@ -144,7 +144,7 @@ def _run(detector: ForecastDetector, values: Floats, start_us: int = START_US) -
     """The scores of hourly readings, and the steps of a breach with the hour of each."""
     rules = BreachRules()
     sign = float(detector.sign[0])
-    raise_at = float(detector.limit[0])
+    raise_at = float(np.nextafter(detector.below[0], np.inf))
     rules.add_slots([SlotRule(raise_at, raise_at - 10.0)])
     slot = np.zeros(1, dtype=np.int64)
     score = np.full(values.shape[0], np.nan)

@@ -14,7 +14,7 @@ from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, scorer_to_bytes
 from anomaly.training.contract import FleetPrior
 from anomaly.training.pool import StateCollector, pool_fleet
-from anomaly.training.seeding import seed_scorer
+from anomaly.training.seeding import has_prior_for_renewed, seed_scorer
 from domain.breach import TransitionKind
 from domain.profile import MonitorRule
 from domain.report import FirmwareReport, FirmwareState, WorkReport
@@ -208,6 +208,51 @@ def test_a_prior_of_the_device_s_firmware_comes_before_that_of_its_model() -> No
         seed_scorer(scorer, [moved, special])
         adaptive, _ = _detectors(scorer)
         assert adaptive.tail[0] == expected.parts[0].arrays["tail"][0]
+
+
+def _update(scorer: ShardScorer, seconds: range, version: str, shift: float = 0.0) -> ShardOutput:
+    """New firmware with the first of these seconds, and the readings of all of them."""
+    at_us = START + seconds[0] * SECOND
+    report = FirmwareReport(NEW, at_us, at_us, "main", version, FirmwareState.UPDATED, "1.0")
+    block = _make_readings(list(scorer.devices.values()), seconds, 2, shift)
+    return scorer.score(block, [report], START)
+
+
+def test_a_known_device_starts_from_the_prior_of_its_new_firmware_where_the_fleet_has_one() -> None:
+    special = replace(pool_fleet(_make_fleet(), "M-1", firmware="2.0"), record_id=8, code="FP-8")
+    for priors, speaks in (([PRIOR, special], True), ([PRIOR], False), ([], False)):
+        scorer = _start([])
+        _run(scorer, range(150))
+        _update(scorer, range(150, 153), "2.0")
+        assert has_prior_for_renewed(scorer, priors) == speaks
+        assert seed_scorer(scorer, priors) == (2 if speaks else 0)
+        assert not has_prior_for_renewed(scorer, priors), "a baseline begins with a prior once"
+        found = _run(scorer, range(153, 160), shift=40.0).transitions
+        assert {t.monitor for t in found} == ({"unusual", "joint"} if speaks else set())
+        assert all(t.params["prior"] == {"id": 8, "code": "FP-8"} for t in found)
+
+
+def test_healthy_devices_are_not_raised_when_they_go_on_from_the_prior_of_their_new_firmware() -> None:
+    special = pool_fleet(_make_fleet(), "M-1", firmware="2.0")
+    scorer = _start([PRIOR], list(range(200, 220)))
+    _run(scorer, range(100))
+    at_us = START + 100 * SECOND
+    reports = [
+        FirmwareReport(number, at_us, at_us, "main", "2.0", FirmwareState.UPDATED, "1.0") for number in scorer.devices
+    ]
+    scorer.score(_make_readings(list(scorer.devices.values()), range(100, 103), 2), reports, START)
+    assert seed_scorer(scorer, [PRIOR, special]) == 40
+    assert _run(scorer, range(103, 300)).transitions == []
+
+
+def test_work_on_a_device_after_its_new_firmware_leaves_it_to_its_own_baseline() -> None:
+    special = pool_fleet(_make_fleet(), "M-1", firmware="2.0")
+    scorer = _start([])
+    _run(scorer, range(150))
+    _update(scorer, range(150, 153), "2.0")
+    worked = WorkReport(NEW, START + 153 * SECOND, START, "WO-1")
+    scorer.score(_make_readings(_make_devices([NEW]), range(154, 156), 3), [worked], START)
+    assert seed_scorer(scorer, [special]) == 0
 
 
 def test_a_prior_that_does_not_fit_costs_a_warm_up_and_no_more(caplog: pytest.LogCaptureFixture) -> None:

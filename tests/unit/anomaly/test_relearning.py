@@ -81,8 +81,9 @@ def test_scatter_is_kept_and_level_and_modes_are_forgotten() -> None:
         detector.step(slot, np.full(2, START + k * SECOND), level + rng.normal(0.0, 0.4, 2))
     spread, tail = detector.find_expected(0)[1], float(detector.tail[0])
     detector.begin_anew(slot[:1])
-    assert (detector.learnt[:6] == 0.0).all()
-    assert (detector.learnt[6:] > 0.0).any()
+    learnt = detector.state_to_arrays()["learnt"]
+    assert (learnt[:6] == 0.0).all()
+    assert (learnt[6:] > 0.0).any()
     far = 0
     for k in range(600, 700):
         score = detector.step(slot[:1], np.array([START + k * SECOND]), 80.0 + rng.normal(0.0, 0.4, 1))
@@ -128,7 +129,6 @@ def test_the_baseline_begins_at_the_same_reading_however_blocks_are_cut_and_afte
 
 def test_work_and_new_firmware_before_the_next_reading_begin_once_and_by_work() -> None:
     baselines = Baselines()
-    baselines.add_slots(1)
     one = np.array([0], dtype=np.int64)
     baselines.put_down(one, 10, Cause.WORK)
     baselines.put_down(one, 20, Cause.FIRMWARE)

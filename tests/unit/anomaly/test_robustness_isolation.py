@@ -12,6 +12,7 @@ from anomaly.isolation import DetectorFailedError, find_failing_units, step_care
 from anomaly.shard_scorer import ShardScorer
 from anomaly.snapshot import adopt_bytes, scorer_to_bytes
 from domain.breach import BreachTransition, TransitionKind
+from domain.clock import from_micros
 from domain.profile import MonitorRule
 from domain.sentences import render
 from tests.unit.anomaly.fleet_of_one import FLOW, LEVEL, PROFILE, START, make_block, make_history, make_scorer
@@ -149,6 +150,33 @@ def test_every_slot_that_raises_is_found_and_no_other(bad: list[int]) -> None:
     assert np.isnan(score[np.isin(slot, bad)]).all()
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 50])
+def test_a_unit_is_judged_up_to_the_reading_that_it_fails_on_however_blocks_are_cut(blocks: int) -> None:
+    """Two devices stray jointly; one fails later in the block, the other goes on, and is judged in the next block."""
+    rows: list[Row] = [*make_history(150)]
+    strayed = [(series, 150.0 + k, 70.0) for k in range(20) for series in (LEVEL, FLOW, 3, 4)]
+    rows += [(s, at, POISON if (s, at) == (FLOW, 165.0) else v) for s, at, v in strayed]
+    scorer = make_scorer()
+    scorer.is_careful = True
+    _poison_units(scorer.banks[MonitorRule.MULTIVARIATE].detector)  # type: ignore[arg-type]
+    cut = -(-len(rows) // blocks)
+    found = [
+        t
+        for at in range(0, len(rows), cut)
+        for t in scorer.score(make_block(rows[at : at + cut]), [], START).transitions
+        if t.monitor == "joint"
+    ]
+    own = [(t.kind.value, t.reason_code) for t in found if t.device_id == 1]
+    assert own == [("RAISED", "multivariate"), ("CLEARED", "detector_failed")]
+    assert [t.kind.value for t in found if t.device_id == 2] == ["RAISED"]
+    (closed,) = (t for t in found if t.reason_code == "detector_failed")
+    assert closed.at == from_micros(START + 165_000_000)
+    assert [(u.device_id, u.monitor) for u in scorer.unscored] == [(1, "joint")]
+    # The next block goes on: what is not judged says nothing, what is says that it is over.
+    scorer.score(make_block([(s, 171.0 + k, v) for k in range(60) for s, v in ((LEVEL, 50.0), (FLOW, 5.0))]), [], START)
+    assert [u.device_id for u in scorer.unscored] == [1]
+
+
 def make_many() -> ShardScorer:
     """Sixteen devices, so that taking apart takes more than one try."""
     devices = [WatchedDevice(d, f"SN-{d:04d}", "M-1", "1.0", {"level": 2 * d, "flow": 2 * d + 1}) for d in range(1, 17)]
@@ -164,5 +192,5 @@ def test_units_of_several_sensors_that_raise_are_found_and_nothing_is_written() 
     slot = np.repeat(np.arange(16, dtype=np.int64), 2) * detector.width + np.tile([0, 1], 16)
     value = np.where(np.isin(slot // detector.width, [5, 11]), POISON, 5.0)
     failed = find_failing_units(detector, slot, np.full(32, START), value)
-    assert sorted(failed) == [5, 11]
+    assert {unit: f.readings_before for unit, f in failed.items()} == {5: 0, 11: 0}
     assert {name: array.tobytes() for name, array in detector.state_to_arrays().items()} == before

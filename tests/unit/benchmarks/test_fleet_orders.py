@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmarks.fleet import load_profiles
 from benchmarks.fleet_orders import ServiceDesk
+from benchmarks.fleet_plan import DAY, HOUR, MINUTE, SECOND, Episode, FleetPlan, Nuisance, WorldSettings
 from benchmarks.fleet_truth import TrueFault
-from benchmarks.fleet_world import DAY, HOUR, MINUTE, SECOND, Episode, FleetPlan, Nuisance, WorldSettings, plan_fleet
+from benchmarks.fleet_world import plan_fleet
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
 
@@ -84,7 +86,7 @@ def test_the_order_of_a_fault_stays_open_until_it_is_mended_and_is_reopened_when
     assert [(x.order, x.is_new, x.reason) for x in desk.tickets] == [
         (1, True, "opened_major"),
         (1, False, "joined"),
-        (3, True, "reopened_within_14_days"),
+        (2, True, "reopened_within_14_days"),
     ]
 
 
@@ -96,6 +98,10 @@ def test_a_third_minor_episode_within_a_day_opens_an_order(plan: FleetPlan) -> N
     assert [(x.opened_us, x.reason) for x in desk.tickets] == [(t + 40 * HOUR + 2 * SECOND, "third_minor")]
 
 
+def hear(desk: ServiceDesk, device: int, *at_us: int) -> None:
+    desk.hear(np.full(len(at_us), device, dtype=np.int64), np.array(at_us, dtype=np.int64))
+
+
 def test_a_maintenance_opens_nothing_unless_the_breach_outlives_it(plan: FleetPlan) -> None:
     t = START + DAY
     plan = replace(plan, episodes=(Episode(0, Nuisance.MAINTENANCE, t, t + HOUR),))
@@ -104,9 +110,36 @@ def test_a_maintenance_opens_nothing_unless_the_breach_outlives_it(plan: FleetPl
     lasting.handle([make_step(t + MINUTE)])
     for desk in (over, lasting):
         assert desk.tickets == []
+        hear(desk, 1, t + HOUR, t + 2 * HOUR)
         desk.pass_time(t + 2 * HOUR)
     assert over.tickets == []
     assert [x.reason for x in lasting.tickets] == ["maintenance_timed_out"]
+
+
+def test_a_breach_outlives_a_maintenance_only_if_the_device_was_heard_since(plan: FleetPlan) -> None:
+    t = START + DAY
+    plan = replace(plan, episodes=(Episode(0, Nuisance.MAINTENANCE, t, t + HOUR),))
+    desk = make_desk(plan)
+    desk.handle([make_step(t + MINUTE)])
+    hear(desk, 1, t + 2 * MINUTE)  # then the network is lost until two hours after the maintenance
+    hear(desk, 2, t + HOUR, t + 2 * HOUR)
+    desk.pass_time(t + 3 * HOUR)
+    hear(desk, 1, t + 3 * HOUR, t + 3 * HOUR + 14 * MINUTE)
+    desk.pass_time(t + 3 * HOUR + 14 * MINUTE)
+    assert desk.tickets == []
+    desk.handle([make_step(t + 3 * HOUR + 10 * MINUTE, TransitionKind.CLEARED, first_us=t + MINUTE)])
+    hear(desk, 1, t + 4 * HOUR)
+    desk.pass_time(t + 4 * HOUR)
+    assert desk.tickets == []
+
+
+def test_silence_outlives_a_maintenance_without_being_heard(plan: FleetPlan) -> None:
+    t = START + DAY
+    plan = replace(plan, episodes=(Episode(0, Nuisance.MAINTENANCE, t, t + HOUR),))
+    desk = make_desk(plan)
+    desk.handle([make_step(t + MINUTE, group="connectivity", breach_kind=BreachKind.OFFLINE)])
+    desk.pass_time(t + HOUR)
+    assert [x.reason for x in desk.tickets] == ["maintenance_timed_out"]
 
 
 def test_devices_that_vanish_behind_one_gateway_are_one_order(plan: FleetPlan) -> None:

@@ -5,20 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.fleet import find_truth, load_profiles
+from benchmarks.fleet import load_profiles
+from benchmarks.fleet_plan import DAY, HOUR, MINUTE, SECOND, ClockError, Episode, FleetPlan, Nuisance, WorldSettings
 from benchmarks.fleet_signals import FleetSignals, Sampling, WorldBlock
-from benchmarks.fleet_world import (
-    DAY,
-    HOUR,
-    MINUTE,
-    SECOND,
-    ClockError,
-    Episode,
-    FleetPlan,
-    Nuisance,
-    WorldSettings,
-    plan_fleet,
-)
+from benchmarks.fleet_truth import find_truth
+from benchmarks.fleet_world import plan_fleet
 from domain.reading import ReadingFlag
 from domain.report import EventReport, StatusReport
 from simulators.faults import Fault, FaultKind

@@ -13,6 +13,7 @@ from benchmarks.rul_scores import (
     find_rmse,
     find_s_score,
     find_share_within,
+    find_spread,
 )
 
 
@@ -69,3 +70,12 @@ def test_a_battery_is_asked_about_from_two_fifths_of_its_life() -> None:
     y = np.where(t < 10, 1.5, 1.3)
     assert find_questions((t, y), 1.4, 0.4) == [(i, 10.0 - i) for i in range(4, 10)]
     assert find_questions((t, np.full(11, 1.5)), 1.4, 0.4) == []
+
+
+def test_the_spread_over_draws_by_hand() -> None:
+    actual = np.asarray([10.0, 20.0])
+    draws = [find_life_scores(actual + off, actual, actual + off, actual, cap=20.0, per_unit=1) for off in (0.0, -4.0)]
+    found = find_spread(draws)
+    assert found["rmse"] == pytest.approx([2.0, 2.0])
+    assert found["coverage"] == pytest.approx([0.5, 0.5])
+    assert found["coverage_below_cap"] == pytest.approx([0.5, 0.5])

@@ -7,9 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from domain.errors import RecordingError
-from forewarn.cli import app
+from forewarn.cli import build_app
 
 run = CliRunner()
+app = build_app(["score"])
 
 
 @pytest.fixture

@@ -1,0 +1,126 @@
+"""A worker of model jobs that is stopped or killed at a bad moment: the job is begun again, and makes one draft."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from anomaly.job_runner import MODULE
+from anomaly.training.worker import URL_VARIABLE, work
+from store.model_jobs import begin_job, hand_back_job, is_work_waiting, load_job, open_job
+from store.pool import open_connection
+from tests.support.databases import Database
+from tests.support.fleet import MODEL, PROFILE, make_devices, register
+from tests.support.scoring import Sample, select, write_blocks
+from tests.support.waiting import wait_until
+
+REQUEST = {"model": MODEL, "firmware": "", "since": None, "until": None}
+# The audit is written when the model is registered and its job is not yet done.
+READING = "LOCK TABLE reading IN ACCESS EXCLUSIVE MODE"
+REGISTERING = "LOCK TABLE audit_event IN EXCLUSIVE MODE"
+IS_BLOCKED = """
+    SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND application_name LIKE '%%model jobs%%'
+"""
+IS_GONE = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%%model jobs%%'"
+
+
+@pytest.fixture
+def url(database: Database) -> str:
+    register(database.url, PROFILE, make_devices(3))
+    rows = [Sample(f"T-{i:04d}", "flow", k, 200.0 + 0.1 * ((k * 7 + i) % 11) + i) for k in range(200) for i in range(3)]
+    write_blocks(database.url, rows)
+    return database.url
+
+
+@contextmanager
+def blocked_worker(database: Database, lock: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process that stands still at that lock until the block ends, which ends it as well."""
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute(lock.encode())
+        worker = subprocess.Popen([sys.executable, "-P", "-m", MODULE], env={**os.environ, URL_VARIABLE: database.url})
+        try:
+            wait_until(lambda: bool(select(database.url, IS_BLOCKED)), what="the worker at the lock", timeout_s=60.0)
+            yield worker
+        finally:
+            worker.kill()
+            worker.wait()
+
+
+def test_stopped_twice_and_killed_while_it_registers_a_training_makes_one_draft(database: Database, url: str) -> None:
+    with open_connection(url, application="test", autocommit=True) as conn:
+        job_id = open_job(conn, "train", REQUEST, "eva")
+        for _ in range(2):
+            with blocked_worker(database, READING) as worker:
+                worker.send_signal(signal.SIGTERM)
+                assert worker.wait(30) == 0
+                handed_back = load_job(conn, job_id)
+                assert handed_back is not None
+                assert (handed_back.state, handed_back.attempts) == ("QUEUED", 0)
+        with blocked_worker(database, REGISTERING):
+            pass
+        wait_until(lambda: not select(url, IS_GONE), what="the session of the killed worker to end")
+        left = load_job(conn, job_id)
+        assert left is not None
+        assert (left.state, left.attempts) == ("RUNNING", 1)
+        assert is_work_waiting(conn)
+        assert work(url) == 1
+        done = load_job(conn, job_id)
+        assert done is not None
+        assert (done.state, done.attempts, done.error) == ("DONE", 2, None)
+    drafts = select(url, "SELECT code FROM model_record")
+    assert [d["code"] for d in drafts] == [done.model_code]
+    assert select(url, "SELECT entity_id FROM audit_event WHERE action = 'model.registered'") == [
+        {"entity_id": done.model_code}
+    ]
+
+
+def test_what_somebody_else_began_since_is_not_handed_back(url: str) -> None:
+    with open_connection(url, application="test", autocommit=True) as conn:
+        job_id = open_job(conn, "train", REQUEST, "eva")
+        with open_connection(url, application="worker", autocommit=True) as worker:
+            mine = begin_job(worker)
+        assert mine is not None
+        wait_until(lambda: is_work_waiting(conn), what="the lock of the first session to go")
+        with open_connection(url, application="worker", autocommit=True) as worker:
+            theirs = begin_job(worker)
+            assert theirs is not None
+            hand_back_job(conn, mine)
+            now = load_job(conn, job_id)
+            assert now is not None
+            assert (now.state, now.attempts) == ("RUNNING", 2)
+
+
+def test_nothing_is_registered_by_a_worker_that_dies_before_its_job_is_finished(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with open_connection(url, application="test", autocommit=True) as conn:
+        job_id = open_job(conn, "train", REQUEST, "eva")
+        with monkeypatch.context() as patch:
+            patch.setattr("anomaly.training.jobs.finish_job", die)
+            with pytest.raises(KeyboardInterrupt):
+                work(url)
+        assert select(url, "SELECT 1 FROM model_record") == []
+        assert work(url) == 1
+        done = load_job(conn, job_id)
+    assert done is not None
+    assert (done.state, done.message) == ("DONE", f"registered as {done.model_code}")
+
+
+def test_a_worker_whose_program_was_killed_ends_the_job_it_is_at_and_begins_no_other(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parents = iter([7, 7, 1])
+    monkeypatch.setattr("anomaly.training.worker.os.getppid", lambda: next(parents))
+    with open_connection(url, application="test", autocommit=True) as conn:
+        jobs = [open_job(conn, "train", REQUEST, "eva") for _ in range(2)]
+        assert work(url) == 1
+        assert [job.state for i in jobs if (job := load_job(conn, i)) is not None] == ["DONE", "QUEUED"]

@@ -1,0 +1,77 @@
+"""People who work on the orders of a small world: a technician with a certificate, one without, a manager."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from domain.audit import Signature
+from domain.roles import Permission
+from domain.work_order import (
+    CloseOut,
+    Outcome,
+    TransitionRequest,
+    WorkOrder,
+    WorkOrderState,
+    find_permissions_for,
+)
+from store.work_order_transitions import record_transition
+from store.work_orders import load_work_order
+from tests.support.service_world import World, actor, open_world
+
+_S = WorkOrderState
+RECORD = CloseOut("Pump", "SN-1", date(2026, 11, 22), "Tina Tech", "replaced motor", "12 runs within 2 %")
+
+
+@dataclass(slots=True)
+class Staff:
+    """A world with a technician and two managers who work on its orders."""
+
+    world: World
+    people: dict[str, int] = field(default_factory=dict)
+
+    def move(self, who: str, code: str, to: WorkOrderState, **more: Any) -> WorkOrder:
+        order = self.load(code)
+        (permission, *_) = find_permissions_for(order.state, to) or (Permission.WORK_ORDER_TRIAGE,)
+        more.setdefault("expected_row_version", order.row_version)
+        version = more.pop("expected_row_version")
+        with self.world.conn.transaction():
+            return record_transition(
+                self.world.conn,
+                actor(who, more.pop("by", permission), self.people[who]),
+                code,
+                TransitionRequest(to, **more),
+                expected_row_version=version,
+                now=self.world.now,
+            )
+
+    def load(self, code: str) -> WorkOrder:
+        order = load_work_order(self.world.conn, code)
+        assert order is not None
+        return order
+
+    def work_through(self, code: str, outcome: Outcome = Outcome.CONFIRMED) -> WorkOrder:
+        """From NEW to CLOSED, each by whom it is for."""
+        self.move("mia", code, _S.TRIAGED)
+        self.move("mia", code, _S.ASSIGNED, assignee_id=self.people["tina"])
+        self.move("tina", code, _S.IN_PROGRESS)
+        self.move("tina", code, _S.WORK_DONE, outcome=outcome, close_out=RECORD, failure_code="motor_wear")
+        self.move("mia", code, _S.VERIFIED, test_evidence="bench report")
+        signature = Signature(self.people["mia"], "Mia Manager", "reviewed and closed")
+        return self.move("mia", code, _S.CLOSED, signature=signature)
+
+
+@contextmanager
+def open_staff(url: str) -> Iterator[Staff]:
+    """Four devices at four customers with contracts, and their people."""
+    with open_world(url) as world:
+        for n in range(1, 5):
+            world.add_device(f"SN-{n}", world.add_site(f"S{n}", contract=True), firmware="2.4.1", lot="L1")
+        people = {
+            "tina": world.add_user("tina", "technician"),
+            "mia": world.add_user("mia", "service_manager"),
+            "otto": world.add_user("otto", "technician"),
+        }
+        world.certify("tina")
+        yield Staff(world, people)
