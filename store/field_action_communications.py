@@ -111,7 +111,7 @@ def record_communication(
     assert row is not None
     changes = find_contact_changes(items, said.result, action.max_attempts, now)
     entries = update_items(conn, action, changes, now)
-    refresh_notices(conn, action, now)
+    refresh_notices(conn, action, now, [change.after.device_id for change in changes])
     told = communication_recorded(action.code, int(row[0]), said.channel, said.result, len(items))
     record_audit(conn, actor, told, *entries)
     return int(row[0])

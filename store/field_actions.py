@@ -104,6 +104,7 @@ def count_field_actions(conn: Connection, wanted: FieldActionFilter = FieldActio
 
 
 LOCK_FIELD_ACTION = LOAD_FIELD_ACTION + " FOR UPDATE OF a"
+SHARE_FIRMWARE = "SELECT state FROM firmware_record WHERE id = %s FOR SHARE"
 
 
 def lock_field_action(conn: Connection, code: str, expected_row_version: int | None = None) -> FieldAction:
@@ -121,7 +122,12 @@ def lock_field_action(conn: Connection, code: str, expected_row_version: int | N
     action = _to_action(row)
     if expected_row_version is not None and action.row_version != expected_row_version:
         raise RowVersionConflictError(f"{code} is at version {action.row_version}, not {expected_row_version}.")
-    return action
+    if action.firmware_id is None:
+        return action
+    # Whoever withdraws the version at this moment is waited for: no device is told of what is being withdrawn.
+    row = conn.execute(SHARE_FIRMWARE, (action.firmware_id,)).fetchone()
+    assert row is not None
+    return replace(action, firmware_state=row[0])
 
 
 @dataclass(frozen=True, slots=True)
