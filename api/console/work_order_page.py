@@ -155,10 +155,6 @@ def _mask(view: View, row: Row) -> Row:
     return mask_row("work_order", row, view.person.permissions)
 
 
-def _mask(view: View, row: Row) -> Row:
-    return mask_row("work_order", row, view.person.permissions)
-
-
 def _find_shown(breaches: list[LinkedBreach], wanted: str) -> LinkedBreach | None:
     """The breach asked for; else the earliest one with readings to draw; else the one that opened the order."""
     drawn = [b for b in breaches if any(series.get("points") for series in (b.evidence or {}).get("series", []))]
