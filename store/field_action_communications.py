@@ -131,7 +131,7 @@ def record_failed_updates(
             "channel": Channel.DEVICE,
             "by": item.serial,
             "contact": "",
-            "text": f"{action.firmware_version} failed {count} times{': ' if error else ''}{error}",
+            "text": f"{action.firmware_version} failed or was left again: {count}{'; ' if error else ''}{error}",
             "result": ContactResult.FAILED,
             "is_simulated": action.is_simulated,
         },
