@@ -34,3 +34,9 @@ def profile_applied(model: str, before_version: int | None, after: Mapping[str, 
     """A version of a device model's profile is in force from now on."""
     before = None if before_version is None else {"version": before_version}
     return AuditEntry("profile.applied", "device_model", model, before, after, reason)
+
+
+def profile_kept(model: str, version: int, bundled_version: int) -> AuditEntry:
+    """A profile that people made stays in force, though a newer one came with the program."""
+    after = {"version": version, "bundled_version": bundled_version}
+    return AuditEntry("profile.kept", "device_model", model, None, after)
