@@ -16,7 +16,7 @@ from domain.sla_policy import ClockKind
 from domain.work_order import HoldReason, WorkOrder
 from domain.working_time import find_schedule
 from store.pool import Connection
-from store.service_calendars import load_calendar_bodies
+from store.service_calendar_bodies import load_calendar_bodies
 from store.sla_terms import load_terms_of
 
 ClockKey = tuple[int, int, ClockKind]  # order, version of it, kind

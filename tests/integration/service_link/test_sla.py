@@ -36,7 +36,8 @@ from store.approval_requests import ask_approval, decide_approval
 from store.audit import AuditFilter, load_audit_events, verify_chain
 from store.manual_orders import open_manual_order
 from store.pool import open_connection
-from store.service_calendars import assign_calendar, change_calendar, create_calendar, load_calendar, renew_calendars
+from store.service_calendars import change_calendar, create_calendar, load_calendar, renew_calendars
+from store.site_calendars import assign_calendar
 from store.sla_clocks import find_clock_row, load_clock_events, read_events
 from store.sla_mending import mend_clocks
 from store.sla_policies import assign_policy, change_policy, create_policy
