@@ -36,6 +36,7 @@ def profile_applied(model: str, before_version: int | None, after: Mapping[str, 
     return AuditEntry("profile.applied", "device_model", model, before, after, reason)
 
 
-def profile_kept(model: str, after: Mapping[str, Any]) -> AuditEntry:
-    """The bundled profile was not applied, since people made the one that is in force."""
+def profile_kept(model: str, version: int, bundled_version: int) -> AuditEntry:
+    """A profile that people made stays in force, though a newer one came with the program."""
+    after = {"version": version, "bundled_version": bundled_version}
     return AuditEntry("profile.kept", "device_model", model, None, after)

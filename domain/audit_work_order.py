@@ -10,7 +10,7 @@ from domain.work_order import WorkOrderState
 
 ENTITY = "work_order"
 _S = WorkOrderState
-_STEPS = {
+STEP_ACTIONS = {
     _S.TRIAGED: "workorder.triaged",
     _S.ASSIGNED: "workorder.assigned",
     _S.IN_PROGRESS: "workorder.started",
@@ -54,7 +54,7 @@ def order_stepped(
     code: str, was: WorkOrderState, to: WorkOrderState, before: Mapping[str, Any], after: Mapping[str, Any], reason: str
 ) -> AuditEntry:
     """A person took a step of the life-cycle; out of CLOSED it is a reopening."""
-    action = OrderNews.REOPENED if was is _S.CLOSED else _STEPS[to]
+    action = OrderNews.REOPENED if was is _S.CLOSED else STEP_ACTIONS[to]
     return AuditEntry(action, ENTITY, code, before, after, reason)
 
 

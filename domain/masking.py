@@ -7,10 +7,15 @@ condition of every query.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from domain.roles import Permission
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row", bound="DataclassInstance")
 MASK = "[masked]"
 _CONTACTS = Permission.CUSTOMER_READ_CONTACTS
 _STAFF = Permission.STAFF_READ
@@ -77,6 +82,19 @@ def mask_record(
     """The record with what is not shown replaced by `mask`."""
     hidden = find_masked_fields(record, permissions)
     return {name: mask if name in hidden and value is not None else value for name, value in values.items()}
+
+
+def mask_row(record: str, row: Row, permissions: Iterable[Permission]) -> Row:
+    """The same of a frozen dataclass whose fields that name people may be None, and of objects within it."""
+    held = frozenset(permissions)
+    hidden = find_masked_fields(record, held)
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    masked = {
+        name: None if name in hidden else mask_record(record, value, held)
+        for name, value in values.items()
+        if name in hidden or isinstance(value, dict)
+    }
+    return replace(row, **masked) if hidden else row
 
 
 def mask_json(value: Any, permissions: Iterable[Permission]) -> Any:

@@ -99,7 +99,7 @@ def follow_action(conn: Connection, code: str, now: datetime) -> int:
             if change is not None:
                 changes.append(change)
         entries += update_items(conn, action, changes, now)
-        refresh_notices(conn, action, now)
+        refresh_notices(conn, action, now, [change.after.device_id for change in changes])
         record_audit(conn, MACHINE, *entries)
     return len(changes)
 

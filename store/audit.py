@@ -60,13 +60,17 @@ def _dump(value: Any) -> bytes:
 
 _COLUMNS = """e.seq, e.at, e.actor, e.role, e.permission, e.action, e.entity, e.entity_id, e.before, e.after, e.reason,
     e.request_id, e.prev_hash, e.hash"""
+_NO_SEQ = 2**63 - 1
+# Times never go back along the chain, so a time is a range of numbers: nothing outside it is read.
 LOAD_AUDIT_EVENTS = f"""
     SELECT {_COLUMNS} FROM audit_event e
     WHERE (%(before_seq)s::bigint IS NULL OR e.seq < %(before_seq)s)
         AND (%(entity)s = '' OR e.entity = %(entity)s) AND (%(entity_id)s = '' OR e.entity_id = %(entity_id)s)
         AND (%(actor)s = '' OR e.actor = %(actor)s) AND (%(action)s = '' OR e.action = %(action)s)
-        AND (%(since)s::timestamptz IS NULL OR e.at >= %(since)s)
-        AND (%(until)s::timestamptz IS NULL OR e.at < %(until)s)
+        AND (%(since)s::timestamptz IS NULL OR (e.at >= %(since)s AND e.seq >= coalesce(
+            (SELECT f.seq FROM audit_event f WHERE f.at >= %(since)s ORDER BY f.at, f.seq LIMIT 1), {_NO_SEQ})))
+        AND (%(until)s::timestamptz IS NULL OR (e.at < %(until)s AND e.seq < coalesce(
+            (SELECT u.seq FROM audit_event u WHERE u.at >= %(until)s ORDER BY u.at, u.seq LIMIT 1), {_NO_SEQ})))
     ORDER BY e.seq DESC LIMIT %(limit)s
 """  # noqa: S608
 

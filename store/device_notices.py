@@ -35,10 +35,12 @@ SET_NOTICES = """
     FROM field_action_item i
     WHERE i.field_action_id = %(id)s AND %(is_telling)s AND i.wave <= %(current_wave)s AND i.state = ANY (%(open)s)
         AND i.install_failures < %(install_attempts)s
+        AND (%(devices)s::bigint[] IS NULL OR i.device_id = ANY (%(devices)s))
+        AND NOT EXISTS (SELECT FROM device_notice k WHERE k.device_id = i.device_id
+            AND k.field_action_id = i.field_action_id AND k.wanted = %(payload)s::jsonb)
     ORDER BY i.device_id
     ON CONFLICT (device_id) DO UPDATE SET field_action_id = excluded.field_action_id, wanted = excluded.wanted,
         revision = n.revision + 1, wanted_at = excluded.wanted_at, attempts = 0, last_error = ''
-    WHERE (n.field_action_id, n.wanted) IS DISTINCT FROM (excluded.field_action_id, excluded.wanted)
     RETURNING device_id
 """
 CLEAR_NOTICES = """
@@ -46,7 +48,7 @@ CLEAR_NOTICES = """
         last_error = ''
     FROM field_action_item i
     WHERE n.field_action_id = %(id)s AND n.wanted IS NOT NULL AND i.field_action_id = n.field_action_id
-        AND i.device_id = n.device_id
+        AND i.device_id = n.device_id AND (%(devices)s::bigint[] IS NULL OR n.device_id = ANY (%(devices)s))
         AND NOT (%(is_telling)s AND i.wave <= %(current_wave)s AND i.state = ANY (%(open)s)
             AND i.install_failures < %(install_attempts)s)
     RETURNING n.device_id
@@ -69,11 +71,15 @@ def find_notice_payload(action: FieldAction) -> dict[str, Any]:
     return payload
 
 
-def refresh_notices(conn: Connection, action: FieldAction, now: datetime) -> tuple[int, int]:
+def refresh_notices(
+    conn: Connection, action: FieldAction, now: datetime, devices: Sequence[int] | None = None
+) -> tuple[int, int]:
     """Brings what the devices of a campaign are to be told up to where it stands: how many are told now, how many no
     more. Events go along. The caller holds the action's lock, and has written action and items.
+
+    `devices`: those whose items changed, where the action itself did not; None: all of the action.
     """
-    if action.firmware_id is None:
+    if action.firmware_id is None or (devices is not None and not devices):
         return 0, 0
     is_telling = action.state == "EXECUTING" and not action.is_halted and action.firmware_state == "RELEASED"
     values = {
@@ -83,6 +89,7 @@ def refresh_notices(conn: Connection, action: FieldAction, now: datetime) -> tup
         "current_wave": action.current_wave,
         "open": _OPEN,
         "install_attempts": action.install_attempts,
+        "devices": None if devices is None else list(devices),
         "now": now,
     }
     cleared = [int(row[0]) for row in conn.execute(CLEAR_NOTICES, values)]

@@ -37,7 +37,7 @@ class ReportedItem:
     item: FieldActionItem
     version: str | None  # what the component runs by the device's newest report
     reported_at: datetime | None  # of that report, by the device's time
-    failures: int  # FAILED reports of the wanted version since the campaign executes
+    failures: int  # since the campaign executes: FAILED reports of the wanted version, and times that it left it again
     last_error: str | None
     is_told: bool  # the broker has its notice
 
@@ -57,7 +57,14 @@ LOAD_REPORTED_ITEMS = """
         ORDER BY f.observed_at DESC, f.id DESC LIMIT 1
     ) step ON true
     CROSS JOIN LATERAL (
-        SELECT count(*)::integer AS failures, max(r.error) AS last_error FROM firmware_report r
+        SELECT (count(*) + (
+                SELECT count(*) FROM device_history h
+                WHERE h.device_id = i.device_id AND h.field = 'firmware:' || %(component)s AND h.before = %(version)s
+                    AND h.at >= %(since)s AND NOT EXISTS (
+                        SELECT FROM firmware_report f WHERE f.device_id = h.device_id AND f.component = %(component)s
+                            AND f.observed_at = h.at AND f.state = 'FAILED')
+            ))::integer AS failures, max(r.error) AS last_error
+        FROM firmware_report r
         WHERE r.device_id = i.device_id AND r.component = %(component)s AND r.state = 'FAILED'
             AND r.version = %(version)s AND r.received_at >= %(since)s
     ) failed

@@ -111,7 +111,7 @@ def record_communication(
     assert row is not None
     changes = find_contact_changes(items, said.result, action.max_attempts, now)
     entries = update_items(conn, action, changes, now)
-    refresh_notices(conn, action, now)
+    refresh_notices(conn, action, now, [change.after.device_id for change in changes])
     told = communication_recorded(action.code, int(row[0]), said.channel, said.result, len(items))
     record_audit(conn, actor, told, *entries)
     return int(row[0])
@@ -131,7 +131,7 @@ def record_failed_updates(
             "channel": Channel.DEVICE,
             "by": item.serial,
             "contact": "",
-            "text": f"{action.firmware_version} failed {count} times{': ' if error else ''}{error}",
+            "text": f"{action.firmware_version} failed or was left again: {count}{'; ' if error else ''}{error}",
             "result": ContactResult.FAILED,
             "is_simulated": action.is_simulated,
         },

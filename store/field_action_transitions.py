@@ -232,6 +232,6 @@ def record_item_step(
     if request.to is ItemState.SCHEDULED and action.needs_visit:
         after, entries = open_or_join_visit(conn, actor, action, after, now)
     entries = [*entries, *update_items(conn, action, [ItemChange(before, after, request.reason)], now)]
-    refresh_notices(conn, action, now)
+    refresh_notices(conn, action, now, [after.device_id])
     record_audit(conn, actor, *entries)
     return after

@@ -52,7 +52,7 @@ def _to_action(row: Mapping[str, Any]) -> FieldAction:
 
 # A customer's own user sees the actions that concern its devices, and none that is only planned.
 _WANTED = """
-    WHERE (%(states)s::text[] = '{}' OR a.state = ANY (%(states)s))
+    WHERE (%(code)s = '' OR a.code = %(code)s) AND (%(states)s::text[] = '{}' OR a.state = ANY (%(states)s))
         AND (%(kinds)s::text[] = '{}' OR a.kind = ANY (%(kinds)s))
         AND (%(model)s = '' OR m.key = %(model)s) AND (%(region)s = '' OR a.region = %(region)s)
         AND (%(halted)s::boolean IS NULL OR (a.halted_at IS NOT NULL) = %(halted)s)
@@ -79,6 +79,7 @@ class FieldActionFilter:
     model: str = ""
     region: str = ""
     serial: str = ""
+    code: str = ""  # this one alone
     halted: bool | None = None
     customer_id: int | None = None  # what a customer's own user may see
 
@@ -104,6 +105,7 @@ def count_field_actions(conn: Connection, wanted: FieldActionFilter = FieldActio
 
 
 LOCK_FIELD_ACTION = LOAD_FIELD_ACTION + " FOR UPDATE OF a"
+SHARE_FIRMWARE = "SELECT state FROM firmware_record WHERE id = %s FOR SHARE"
 
 
 def lock_field_action(conn: Connection, code: str, expected_row_version: int | None = None) -> FieldAction:
@@ -121,7 +123,12 @@ def lock_field_action(conn: Connection, code: str, expected_row_version: int | N
     action = _to_action(row)
     if expected_row_version is not None and action.row_version != expected_row_version:
         raise RowVersionConflictError(f"{code} is at version {action.row_version}, not {expected_row_version}.")
-    return action
+    if action.firmware_id is None:
+        return action
+    # Whoever withdraws the version at this moment is waited for: no device is told of what is being withdrawn.
+    found = conn.execute(SHARE_FIRMWARE, (action.firmware_id,)).fetchone()
+    assert found is not None
+    return replace(action, firmware_state=found[0])
 
 
 @dataclass(frozen=True, slots=True)

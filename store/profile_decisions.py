@@ -51,5 +51,5 @@ def record_kept_profile(conn: Connection, actor: Actor, current: Profile, bundle
     row = conn.execute(IS_KEPT_NOTED, (current.model, Jsonb(after))).fetchone()
     if row is not None and row[0]:
         return False
-    record_audit(conn, actor, profile_kept(current.model, after))
+    record_audit(conn, actor, profile_kept(current.model, current.version, bundled.version))
     return True

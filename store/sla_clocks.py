@@ -16,7 +16,7 @@ from domain.sla_policy import ClockKind
 from domain.work_order import HoldReason, WorkOrder
 from domain.working_time import find_schedule
 from store.pool import Connection
-from store.service_calendars import load_calendar_bodies
+from store.service_calendar_bodies import load_calendar_bodies
 from store.sla_terms import load_terms_of
 
 ClockKey = tuple[int, int, ClockKind]  # order, version of it, kind
@@ -55,6 +55,7 @@ def _to_terms(row: Mapping[str, Any], calendars: Mapping[int, ServiceCalendar]) 
     )
 
 
+# A breach is said once, whatever the line of the clock says.
 RECORD_EVENTS = """
     INSERT INTO sla_event (work_order_id, version, clock, kind, at, reason, allowed_s, due_soon_share, pauses,
         time_zone, policy_version_id, calendar_version_id, profile_version)
@@ -68,6 +69,7 @@ RECORD_EVENTS = """
         WITH ORDINALITY AS e (work_order_id, version, clock, kind, at, reason, allowed_s, due_soon_share, pauses,
             time_zone, policy_version_id, calendar_version_id, place)
     ORDER BY e.place
+    ON CONFLICT (work_order_id, version, clock) WHERE kind = 'BREACHED' DO NOTHING
 """
 CLOCK_COLUMNS = {
     "state": "text",

@@ -1,5 +1,6 @@
 """Clocks counted anew from their events, and put right where what lists say of them differs."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -40,7 +41,23 @@ def mend_clocks(conn: Connection, actor: Actor, now: datetime, *, slices: int = 
     """
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(LOCK_SLICE.encode(), {"slices": slices, "place": place}).fetchall()
-        orders = {row["id"]: to_work_order(row) for row in rows}
+    return _mend(conn, actor, {row["id"]: to_work_order(row) for row in rows}, now)
+
+
+LOCK_ORDERS = f"SELECT {WORK_ORDER_COLUMNS} FROM work_order w WHERE w.id = ANY (%s) ORDER BY w.id FOR UPDATE"  # noqa: S608
+
+
+def mend_order_clocks(conn: Connection, actor: Actor, order_ids: list[int], now: datetime) -> list[str]:
+    """The codes of those of these orders whose clocks were put right, in whatever state they are."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(LOCK_ORDERS.encode(), (order_ids,)).fetchall()
+    return _mend(conn, actor, {row["id"]: to_work_order(row) for row in rows}, now)
+
+
+REMOVE_CLOCK = "DELETE FROM sla_clock WHERE work_order_id = %s AND version = %s AND clock = %s"
+
+
+def _mend(conn: Connection, actor: Actor, orders: Mapping[int, WorkOrder], now: datetime) -> list[str]:
     if not orders:
         return []
     stored = {(row[0], row[1], row[2]): row for row in conn.execute(LOAD_CLOCKS.encode(), (list(orders),))}
@@ -52,10 +69,14 @@ def mend_clocks(conn: Connection, actor: Actor, now: datetime, *, slices: int = 
             continue
         clocks[key] = clock
         row = find_clock_row(key, clock)
-        known = stored.get((key[0], key[1], key[2].value))
+        known = stored.pop((key[0], key[1], key[2].value), None)
         if known != row:
             entries.append(_find_entry(orders[key[0]], key, known, row))
             record_clocks(conn, {key: clock})
+    for (order_id, version, name), known in stored.items():
+        # A line without a start among the events is no clock.
+        conn.execute(REMOVE_CLOCK, (order_id, version, name))
+        entries.append(clock_mended(orders[order_id].code, ClockKind(name), {"state": known[3]}, {"state": None}))
     after = [(order, apply_clocks(order, clocks)) for order in orders.values()]
     moved = [(before, now_due) for before, now_due in after if before != now_due]
     update_work_orders(conn, [replace(order, updated_at=now) for _, order in moved])

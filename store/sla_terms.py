@@ -11,7 +11,7 @@ from domain.tickets import Priority
 from domain.work_order import WorkOrder
 from domain.working_time import find_schedule
 from store.pool import Connection
-from store.service_calendars import load_calendar_bodies
+from store.service_calendar_bodies import load_calendar_bodies
 from store.ticket_policies import load_ticket_policy
 
 LOAD_SITES = """

@@ -1,19 +1,21 @@
 """What the passing of time does to open orders: quiet periods end, clocks run out. Each is said once."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from psycopg.rows import dict_row
 
-from domain.audit import Actor, AuditEntry
+from domain.audit import Actor
 from domain.audit_work_order import ClockNews, clock_told, order_quiet_mended, order_ready_to_verify
 from domain.sla_changes import ClockChange
-from domain.sla_clock import ClockEvent, ClockEventKind
+from domain.sla_clock import ClockEvent, ClockEventKind, read_clock
 from domain.sla_policy import ClockKind
 from domain.work_order import WorkOrder
 from store.audit import record_audit
-from store.outbox import OutboxEvent, record_events
+from store.outbox import record_events
 from store.pool import Connection
-from store.sla_clocks import record_clock_changes
+from store.sla_clocks import load_clock_events, record_clock_changes
+from store.sla_mending import mend_order_clocks
 from store.work_order_transitions import make_order_event
 from store.work_orders import WORK_ORDER_COLUMNS, to_work_order
 
@@ -68,15 +70,16 @@ def mend_quiet_orders(conn: Connection, actor: Actor, now: datetime, settled: da
     return [code for code, _ in mended]
 
 
+_Key = tuple[int, int, str]  # order, version of it, clock
+
 # A clock whose time is used up: it ran until then, or ended later than that before anybody could say so.
 LOCK_BREACHED = """
-    SELECT c.work_order_id, c.version, c.clock, coalesce(c.breached_at, c.due_at) AS due_at
-    FROM sla_clock c JOIN work_order w ON w.id = c.work_order_id
+    SELECT c.work_order_id, c.version, c.clock FROM sla_clock c JOIN work_order w ON w.id = c.work_order_id
     WHERE (c.state = 'RUNNING' AND c.due_at < %(now)s) OR (c.state = 'BREACHED' AND NOT c.breach_said)
     ORDER BY c.work_order_id, c.clock LIMIT %(limit)s FOR UPDATE OF w, c SKIP LOCKED
 """
 LOCK_DUE_SOON = """
-    SELECT c.work_order_id, c.version, c.clock, c.due_at FROM sla_clock c JOIN work_order w ON w.id = c.work_order_id
+    SELECT c.work_order_id, c.version, c.clock FROM sla_clock c JOIN work_order w ON w.id = c.work_order_id
     WHERE c.state = 'RUNNING' AND c.warned_at IS NULL AND c.due_soon_at <= %(now)s AND c.due_at >= %(now)s
     ORDER BY c.work_order_id, c.clock LIMIT %(limit)s FOR UPDATE OF w, c SKIP LOCKED
 """
@@ -113,37 +116,66 @@ def record_clocks(conn: Connection, actor: Actor, now: datetime) -> list[tuple[s
     """(event, clock, order) of every clock that ran out, or comes near it, and was not said to before.
 
     A breached clock stays breached, whatever becomes of the order; an order that is still to be worked on goes back
-    to the inbox with it.
+    to the inbox with it. What is said is what the events say: a line that says otherwise is put right instead.
     """
     told: list[tuple[str, str, str]] = []
-    events: list[OutboxEvent] = []
-    entries: list[AuditEntry] = []
     for news, kind, lock, mark in _ROUNDS:
-        found = conn.execute(lock.encode(), {"now": now, "limit": MOST_SAID}).fetchall()
+        found = set(conn.execute(lock.encode(), {"now": now, "limit": MOST_SAID}).fetchall())
         if not found:
             continue
-        changes = [
-            ClockChange(
-                order_id,
-                version,
-                ClockKind(clock),
-                ClockEvent(kind, due_at if kind is ClockEventKind.BREACHED else now),
-            )
-            for order_id, version, clock, due_at in found
-        ]
-        record_clock_changes(conn, changes)
-        columns = zip(*found, strict=True)
-        values = dict(zip(("ids", "versions", "clocks"), (list(column) for column in columns), strict=False))
-        conn.execute(mark.encode(), values | {"now": now})
-        orders = _load_marked(conn, values["ids"])
-        for order_id, _, clock, due_at in found:
-            order, subject = orders[order_id]
-            events.append(make_order_event(news, order, subject, now, clock=clock, due_at=due_at))
-            entries.append(clock_told(news, order.code, clock, due_at))
-            told.append((news, clock, order.code))
-    record_events(conn, *events)
-    record_audit(conn, actor, *entries)
+        due = {
+            key: at
+            for key, at in _load_dues(conn, kind, sorted({key[0] for key in found}), now).items()
+            if key in found
+        }
+        wrong = {key[0] for key in found if key not in due}
+        if wrong:
+            mend_order_clocks(conn, actor, sorted(wrong), now)
+        if due:
+            told += _say(conn, actor, news, kind, mark, due, now)
     return told
+
+
+def _load_dues(conn: Connection, kind: ClockEventKind, order_ids: list[int], now: datetime) -> dict[_Key, datetime]:
+    """When each clock of these orders of which that is to be said is due."""
+    dues = {}
+    for (order_id, version, clock_kind), events in load_clock_events(conn, order_ids).items():
+        clock = read_clock(events, now)
+        if clock is None or clock.due_at is None:
+            continue
+        is_breached = clock.breached_at is not None
+        is_near = not is_breached and clock.due_soon_at is not None and clock.due_soon_at <= now
+        if is_breached if kind is ClockEventKind.BREACHED else is_near:
+            dues[order_id, version, clock_kind.value] = clock.due_at
+    return dues
+
+
+def _say(
+    conn: Connection,
+    actor: Actor,
+    news: ClockNews,
+    kind: ClockEventKind,
+    mark: str,
+    due: Mapping[_Key, datetime],
+    now: datetime,
+) -> list[tuple[str, str, str]]:
+    """Says it of each of these clocks: event, marks of the order, outbox, audit."""
+    is_breach = kind is ClockEventKind.BREACHED
+    changes = [
+        ClockChange(order_id, version, ClockKind(clock), ClockEvent(kind, at if is_breach else now))
+        for (order_id, version, clock), at in due.items()
+    ]
+    record_clock_changes(conn, changes)
+    ids, versions, clocks = (list(column) for column in zip(*due, strict=True))
+    conn.execute(mark.encode(), {"ids": ids, "versions": versions, "clocks": clocks, "now": now})
+    orders = _load_marked(conn, ids)
+    said = [(*orders[order_id], clock, at) for (order_id, _, clock), at in due.items()]
+    record_events(
+        conn,
+        *(make_order_event(news, order, subject, now, clock=clock, due_at=at) for order, subject, clock, at in said),
+    )
+    record_audit(conn, actor, *(clock_told(news, order.code, clock, at) for order, _, clock, at in said))
+    return [(news, clock, order.code) for order, _, clock, _ in said]
 
 
 def _load_marked(conn: Connection, order_ids: list[int]) -> dict[int, tuple[WorkOrder, str | None]]:

@@ -18,6 +18,7 @@ from api.console.page import View, find_view
 from api.console.proofs import load_proof
 from api.state import Database
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
+from domain.masking import mask_row
 from domain.profile import Profile
 from domain.roles import Permission
 from domain.tickets import Priority
@@ -76,10 +77,11 @@ def _render(
         filters = _find_filters(view, profiles, everything, query)
         chosen = {f.name: f.value for f in filters}
         page = _load_page(conn, _find_wanted(view, chosen), SORTS[sort], cursor)
-        technicians = load_technicians(conn, view.now.date())
+        technicians = load_technicians(conn, view.now.date()) if view.may(Permission.STAFF_READ) else []
         proposals = find_proposals(view, conn, profiles) if view.may(Permission.CAPA_READ) else []
         proof = load_proof(view, conn) if not page.rows else ""
-    rows = [_with_owner(view, find_row(view, row, profiles), row, technicians) for row in page.rows]
+    shown = [mask_row("work_order", row, view.person.permissions) for row in page.rows]
+    rows = [_with_owner(view, find_row(view, row, profiles), row, technicians) for row in shown]
     return view.render(
         "inbox.html",
         status,

@@ -11,6 +11,7 @@ from api.console.order_rows import find_row
 from api.console.page import View, find_view
 from api.console.proofs import load_proof
 from api.state import Database
+from domain.masking import mask_row
 from domain.roles import Permission
 from domain.tickets import Priority
 from domain.work_order import WorkOrderState
@@ -38,7 +39,8 @@ def show_work_orders(
     view = find_view(request, caller)
     with pool.connection() as conn:
         profiles = load_profiles(conn)
-        people = [(t.name, t.full_name) for t in load_technicians(conn, view.now.date())]
+        technicians = load_technicians(conn, view.now.date()) if view.may(Permission.STAFF_READ) else []
+        people = [(t.name, t.full_name) for t in technicians]
         if caller.user_id is not None and caller.name not in dict(people):
             people.insert(0, (caller.name, view.t("work_orders.mine")))
         state = find_choice(state, [s.value for s in WorkOrderState])
@@ -60,7 +62,7 @@ def show_work_orders(
     chosen = {"state": state, "priority": priority, "owner": owner, "sort": "" if sort == "due" else sort}
     return view.render(
         "work_orders.html",
-        rows=[find_row(view, row, profiles) for row in page.rows],
+        rows=[find_row(view, mask_row("work_order", row, caller.permissions), profiles) for row in page.rows],
         total=page.total,
         filters=_find_filters(view, people, chosen),
         filtered=any(chosen.values()),

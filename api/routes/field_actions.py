@@ -54,7 +54,6 @@ from store.field_actions import (
     change_draft,
     count_field_actions,
     load_approvers,
-    load_field_action,
     load_field_actions,
     lock_field_action,
     record_draft,
@@ -66,6 +65,15 @@ router = APIRouter(prefix="/field-actions", tags=["field actions"])
 Reader = Annotated[Caller, require(Permission.FIELD_ACTION_READ)]
 Writer = Annotated[Caller, require(Permission.FIELD_ACTION_WRITE)]
 Approver = Annotated[Caller, require(Permission.FIELD_ACTION_APPROVE)]
+HIDDEN = {
+    "scope": {},
+    "waves": [],
+    "item_count": 0,
+    "halt_statistics": None,
+    "effectiveness": None,
+    "signatures": [],
+    "created_by": "",
+}
 HALTERS = (Permission.FIELD_ACTION_WRITE, Permission.FIELD_ACTION_APPROVE)
 Result = TypeVar("Result")
 
@@ -166,6 +174,8 @@ def read_scope(code: str, caller: Reader, pool: Database) -> FrozenScope:
     """What was frozen, and which devices the same query finds today that are not in the action."""
     with pool.connection() as conn:
         action = find_action(conn, code, caller)
+        if caller.customer_id is not None:
+            raise not_found("scope of this field action", code, "code")
         drift = load_scope_drift(conn, action)
     return FrozenScope(
         query=dict(action.scope),
@@ -317,10 +327,12 @@ def open_wave(
 
 def find_action(conn: Connection, code: str, caller: Caller) -> FieldAction:
     """The action of that code if the caller may see it, or a 404."""
-    action = load_field_action(conn, code)
-    if action is None or caller.customer_id is not None:
+    found = (
+        load_field_actions(conn, FieldActionFilter(code=code, customer_id=caller.customer_id), limit=1) if code else []
+    )
+    if not found:
         raise not_found("field action", code, "code")
-    return action
+    return found[0]
 
 
 def describe(conn: Connection, action: FieldAction, caller: Caller) -> FieldActionDetail:
@@ -337,7 +349,9 @@ def describe(conn: Connection, action: FieldAction, caller: Caller) -> FieldActi
         "signatures": [SignatureShape.model_validate(s) for s in load_signatures(conn, ENTITY, action.id, content)],
         "next_steps": steps,
     }
-    return FieldActionDetail.model_validate(_to_values(action, FieldActionDetail) | more)
+    detail = FieldActionDetail.model_validate(_to_values(action, FieldActionDetail) | more)
+    # What stands of other customers' devices, and who signed, is not for a customer's own people.
+    return detail if caller.customer_id is None else detail.model_copy(update=HIDDEN)
 
 
 def _to_values(action: FieldAction, shape: type[FieldActionShape]) -> dict[str, object]:

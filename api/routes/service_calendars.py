@@ -31,14 +31,13 @@ from domain.service_calendar import WEEKDAYS, CalendarDraft, Spans, SpecialDay, 
 from store.pool import Connection
 from store.service_calendars import (
     CalendarRow,
-    assign_calendar,
     change_calendar,
     create_calendar,
     load_calendar,
     load_calendar_versions,
     load_calendars,
-    load_site_calendar,
 )
+from store.site_calendars import assign_calendar, load_site_calendar
 
 router = APIRouter(tags=["SLA"])
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]

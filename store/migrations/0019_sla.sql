@@ -167,7 +167,7 @@ CREATE TRIGGER sla_policy_version_write_once BEFORE UPDATE OR DELETE ON sla_poli
 GRANT SELECT, INSERT ON service_calendar, sla_policy, service_calendar_version, sla_policy_version, sla_event TO forewarn_app;
 GRANT UPDATE (name, current_version, row_version, updated_at) ON service_calendar, sla_policy TO forewarn_app;
 GRANT UPDATE (checked_release) ON service_calendar TO forewarn_app;
-GRANT SELECT, INSERT, UPDATE ON sla_clock TO forewarn_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sla_clock TO forewarn_app;
 GRANT USAGE ON SEQUENCE service_calendar_id_seq, service_calendar_version_id_seq, sla_policy_id_seq, sla_policy_version_id_seq,
     sla_event_id_seq TO forewarn_app;
 

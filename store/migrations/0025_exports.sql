@@ -40,3 +40,24 @@ COMMENT ON COLUMN export_log.filter IS 'As it was given; {}: everything.';
 COMMENT ON COLUMN export_log.is_identifiable IS 'Some of the columns name people: taken with a second person only.';
 COMMENT ON COLUMN export_log.sha256 IS 'Of the bytes that were handed out, watermark included.';
 COMMENT ON COLUMN export_log.approval_request_id IS 'The request by which a second person granted exactly this export.';
+
+-- The audit is found by action and by time among millions of events. Its time never goes back, whatever the clock does: so the events of
+-- a time are those between two numbers.
+CREATE INDEX audit_event_action ON audit_event (action, seq DESC);
+CREATE INDEX audit_event_at ON audit_event (at, seq);
+ALTER TABLE audit_head ADD COLUMN at timestamptz NOT NULL DEFAULT '-infinity';
+UPDATE audit_head SET at = coalesce((SELECT max(e.at) FROM audit_event e), '-infinity');
+CREATE OR REPLACE FUNCTION chain_audit_event() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    head audit_head;
+BEGIN
+    SELECT * INTO head FROM audit_head FOR UPDATE;
+    NEW.seq := head.seq + 1;
+    NEW.at := greatest(clock_timestamp(), head.at);
+    NEW.prev_hash := head.hash;
+    NEW.hash := encode(sha256(convert_to(audit_text(NEW), 'UTF8')), 'hex');
+    UPDATE audit_head SET seq = NEW.seq, hash = NEW.hash, at = NEW.at;
+    RETURN NEW;
+END
+$$;
+COMMENT ON COLUMN audit_head.at IS 'Time of the newest event: no later one has an earlier time.';

@@ -175,5 +175,28 @@ def test_what_a_draft_names_must_be_there(api: Api, staff: Staff) -> None:
     assert set(find_errors(refused)) == {"firmware.since"}
 
 
+def test_who_works_for_one_customer_sees_that_customers_part_alone(api: Api, staff: Staff) -> None:
+    made = staff.post("quentin", "/field-actions", {"kind": "RECALL", "title": "Leak", "model": "TEST-100"}, 201)
+    path = f"/field-actions/{made['code']}"
+    staff.send("quentin", "PUT", f"{path}/scope", {"serials": ["T-0000", "T-0001"]})
+    theirs = api.token(Role.TECHNICIAN, customer="T-C0")
+    assert api.get(path, headers=theirs).status_code == 404, "a plan is nobody's but ours"
+    with psycopg.connect(api.settings.database_url) as conn:
+        conn.execute("UPDATE field_action SET state = 'NOTIFYING'")
+    for customer in ("T-C0", "T-C1"):
+        said = {"channel": "EMAIL", "result": "SENT", "customer": customer, "text": f"to {customer}"}
+        staff.post("dirk", f"{path}/communications", said, 201)
+    assert [a["code"] for a in api.get("/field-actions", headers=theirs).json()["items"]] == [made["code"]]
+    assert [i["serial"] for i in api.get(f"{path}/items", headers=theirs).json()["items"]] == ["T-0000"]
+    assert api.get(f"{path}/items/T-0001", headers=theirs).status_code == 404
+    assert api.get(f"{path}/progress", headers=theirs).json()["total"]["devices"] == 1
+    for part in ("", "/communications", "/items", "/progress"):
+        shown = api.get(f"{path}{part}", headers=theirs)
+        assert shown.status_code == 200
+        assert "T-C1" not in shown.text
+        assert "T-0001" not in shown.text
+    assert api.get(f"{path}/scope", headers=theirs).status_code == 404
+
+
 def test_a_customer_sees_no_field_actions(api: Api) -> None:
     assert api.get("/field-actions", headers=api.token(Role.CUSTOMER, customer="T-C0")).status_code == 403

@@ -1,6 +1,7 @@
 """The audit chain on a real database: the programs cannot change it, and an owner who does is found out."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
@@ -129,3 +130,24 @@ def test_tampering_is_found(chain: Connection, any_database: Database, statement
     report = verify_chain(chain)
     assert not report.holds
     assert (kind, seq) in {(p.kind, p.seq) for p in report.problems}
+
+
+def test_the_time_of_events_never_goes_back_whatever_the_clock_does(chain: Connection, any_database: Database) -> None:
+    with open_connection(any_database.owner_url, application="test", autocommit=True) as owner:
+        owner.execute("UPDATE audit_head SET at = at + interval '1 hour'")  # as if the clock had been ahead
+    for name in ("late", "later"):
+        record_audit(chain, ACTOR, AuditEntry("thing.made", "thing", name, None, None))
+    (later, late, before, *_) = load_audit_events(chain)
+    assert late.at - before.at == timedelta(hours=1)
+    assert later.at == late.at
+    assert verify_chain(chain).holds
+
+    def find(since: datetime | None, until: datetime | None) -> list[int]:
+        return [e.seq for e in load_audit_events(chain, AuditFilter(since=since, until=until), limit=50)]
+
+    assert find(late.at, None) == [22, 21]
+    assert find(None, late.at) == list(range(20, 0, -1))
+    assert find(before.at, late.at)[0] == 20
+    assert find(late.at + timedelta(seconds=1), None) == []
+    assert find(None, late.at + timedelta(days=1))[:2] == [22, 21]
+    assert find(None, late.at - timedelta(days=2)) == []

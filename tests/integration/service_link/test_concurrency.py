@@ -15,11 +15,13 @@ import pytest
 from domain.breach import Severity
 from domain.roles import Permission
 from domain.work_order import TransitionRequest, WorkOrderState
+from service_link.batch_plan import MACHINE
 from service_link.program import run
 from service_link.queue import TriageQueue
 from service_link.settings import ServiceLinkSettings
 from store.audit import verify_chain
 from store.pool import open_connection
+from store.sla_mending import mend_clocks
 from store.work_order_transitions import record_transition
 from tests.support.databases import Database
 from tests.support.service_world import World, actor, open_world
@@ -79,6 +81,9 @@ def _assert_nothing_lost_nothing_doubled(world: World, transitions: int) -> None
     assert world.rows("SELECT count(*) AS n FROM outbox WHERE type LIKE 'breach.%%'")[0]["n"] == transitions
     opened = world.rows("SELECT count(*) AS n FROM outbox WHERE type = 'workorder.opened'")[0]["n"]
     assert opened == len(world.orders())
+    starts = world.rows("SELECT count(*) AS n FROM sla_event WHERE kind = 'STARTED' AND version = 1")[0]["n"]
+    assert starts == 2 * len(world.orders())
+    assert mend_clocks(world.conn, MACHINE, world.now) == [], "clocks are not what their events say"
     assert verify_chain(world.conn).holds
 
 

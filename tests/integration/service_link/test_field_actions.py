@@ -168,6 +168,21 @@ def test_a_device_at_which_it_fails_again_is_told_no_more_and_visited(campaigns:
     assert len(campaigns.world.orders()) == 1
 
 
+def test_a_device_that_is_put_back_again_and_again_is_not_fought_with(campaigns: Campaigns) -> None:
+    campaigns.release()
+    action = campaigns.start(campaigns.draft(install_attempts=2))
+    for _ in range(2):
+        assert campaigns.notices()["SN-1"] is not None
+        for version in (NEW, OLD):
+            campaigns.world.pass_time(minutes=5)
+            campaigns.report("SN-1", version)
+            campaigns.follow()
+    item = campaigns.item(action, "SN-1")
+    assert (item.state, item.install_failures) == (_I.NOTIFIED, 2)
+    assert campaigns.notices()["SN-1"] is None
+    assert [order["type"] for order in campaigns.world.orders()] == ["FIRMWARE"]
+
+
 def test_waves_open_one_after_the_other_and_only_when_the_last_one_stood(campaigns: Campaigns) -> None:
     campaigns.release()
     plan = (Wave(serials=("SN-2",), soak_h=24.0, done_share=1.0), Wave())

@@ -36,7 +36,8 @@ from store.approval_requests import ask_approval, decide_approval
 from store.audit import AuditFilter, load_audit_events, verify_chain
 from store.manual_orders import open_manual_order
 from store.pool import open_connection
-from store.service_calendars import assign_calendar, change_calendar, create_calendar, load_calendar, renew_calendars
+from store.service_calendars import change_calendar, create_calendar, load_calendar, renew_calendars
+from store.site_calendars import assign_calendar
 from store.sla_clocks import find_clock_row, load_clock_events, read_events
 from store.sla_mending import mend_clocks
 from store.sla_policies import assign_policy, change_policy, create_policy
@@ -407,6 +408,33 @@ def test_what_lists_say_is_put_right_from_the_events_and_audited(desk: Desk) -> 
     assert desk.clock()["due_at"] == order.resolution_due_at
     actions = [e.action for e in load_audit_events(desk.world.conn, AuditFilter(entity="work_order"))]
     assert actions == ["sla.clock_mended", "sla.clock_mended", "workorder.opened"]
+    desk.verify()
+
+
+def test_nothing_is_said_that_the_events_do_not_say(desk: Desk) -> None:
+    """A line that went wrong neither breaches a clock nor stops the others from being said."""
+    conn = desk.world.conn
+    orders = [desk.open() for _ in range(3)]
+    conn.execute("UPDATE sla_clock SET due_at = due_at - interval '9 days' WHERE work_order_id = 1")
+    conn.execute(
+        "INSERT INTO sla_clock (work_order_id, version, clock, state, started_at, allowed_s, used_s, due_at)"
+        " SELECT 2, 7, 'RESPONSE', 'RUNNING', started_at, 1, 0, started_at FROM sla_clock"
+        " WHERE work_order_id = 2 AND clock = 'RESPONSE'"
+    )
+    conn.execute("UPDATE sla_clock SET due_soon_at = started_at - interval '1 day' WHERE work_order_id = 3")
+    desk.world.pass_time(minutes=1)
+    tick(conn, desk.world.now)
+    told = "SELECT entity_id, type FROM outbox WHERE type LIKE 'sla.%%' ORDER BY id"
+    assert desk.world.rows(told) == []
+    assert {row["version"] for row in desk.world.rows("SELECT version FROM sla_clock")} == {1}
+    desk.verify()
+    desk.at(2026, 11, 30, 10, 1)
+    conn.execute("UPDATE sla_clock SET due_at = due_at + interval '9 days' WHERE work_order_id = 1")
+    tick(conn, desk.world.now)
+    assert [row["entity_id"] for row in desk.world.rows(told)] == [order.code for order in orders[1:]]
+    # It was found when the others were said, was put right, and is said in the next round.
+    tick(conn, desk.world.now)
+    assert [row["entity_id"] for row in desk.world.rows(told)][2:] == [orders[0].code]
     desk.verify()
 
 

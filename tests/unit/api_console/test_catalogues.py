@@ -10,6 +10,7 @@ import pytest
 
 import api.console
 from api.console.language import Message, choose_language, find_name, load_catalogue, translate
+from domain.audit_work_order import STEP_ACTIONS
 from domain.breach import Severity
 from domain.capa import CapaGuard, CapaState, CapaTrigger
 from domain.connectivity import ConnectivityReason, ConnectivityState
@@ -22,7 +23,6 @@ from domain.roles import Role
 from domain.sentences import SENTENCES
 from domain.tickets import DecisionKind, Priority, TicketReason
 from domain.work_order import Guard, HoldReason, InboxReason, Outcome, WorkOrderState
-from store.work_order_transitions import AUDIT_ACTIONS
 
 CONSOLE = Path(api.console.__file__).parent
 GROUPS: list[tuple[str, type[StrEnum]]] = [
@@ -79,7 +79,7 @@ def test_every_code_has_a_name(group: str, codes: type[StrEnum], language: str) 
 
 
 def test_every_step_of_a_work_order_has_a_name_in_the_audit() -> None:
-    missing = [action for action in AUDIT_ACTIONS.values() if f"audit.{action}" not in load_catalogue("en")]
+    missing = [action for action in STEP_ACTIONS.values() if f"audit.{action}" not in load_catalogue("en")]
     assert missing == []
 
 

@@ -1,5 +1,7 @@
 """Which role sees which field that names people: the whole matrix, written down a second time."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from domain.masking import (
@@ -10,6 +12,7 @@ from domain.masking import (
     mask_history,
     mask_json,
     mask_record,
+    mask_row,
 )
 from domain.roles import ROLE_PERMISSIONS, Permission, Role
 
@@ -83,3 +86,16 @@ def test_the_history_of_a_device_keeps_its_changes_and_loses_names_and_former_ow
     assert mask_history("site", "Another hospital", "import", ()) == (None, "import")
     staff = {Permission.STAFF_READ}
     assert mask_history("site", "Another hospital", "user:tom", staff) == ("Another hospital", "user:tom")
+
+
+@dataclass(frozen=True)
+class Row:
+    code: str
+    assignee: str | None
+    close_out: dict[str, str | None] | None
+
+
+def test_a_row_is_masked_with_the_objects_in_it() -> None:
+    row = Row("WO-1", "tom", {"done_by": "tom", "test_data": "0.9 A"})
+    assert mask_row("work_order", row, {Permission.STAFF_READ}) is row
+    assert mask_row("work_order", row, ()) == Row("WO-1", None, {"done_by": None, "test_data": "0.9 A"})
