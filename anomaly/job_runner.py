@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 
-from anomaly.training.worker import URL_VARIABLE
 from store.model_jobs import is_work_waiting
 from store.pool import Connection
 
 log = logging.getLogger(__name__)
 
+# Named, not imported: scoring starts without the code of training and backtests.
 MODULE = "anomaly.training.worker"
+URL_VARIABLE = "FOREWARN_DATABASE_URL"
 STOP_S = 5.0
 
 

@@ -10,6 +10,7 @@
 Servers of databases start once in a session. A missing service fails in CI and is skipped, with its reason, elsewhere.
 """
 
+import gc
 import os
 import shutil
 import sys
@@ -105,6 +106,16 @@ def mosquitto() -> Iterator[MosquittoProcess]:
 # A run starts our programs a hundred times. Where byte code may not be kept, each start compiles every module anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Modules and items are made to stay: looking for garbage among them, again and again, takes two fifths of collection.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From now on garbage is looked for, among what tests make."""
+    gc.freeze()
+    gc.enable()
+
 
 # What takes longest comes first, or one worker would still be busy with it when the others have nothing left to do.
 # The workers take whole files in this order (`--dist loadfile --no-loadscope-reorder`).

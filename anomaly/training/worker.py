@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 
+from anomaly.job_runner import URL_VARIABLE
 from anomaly.training.jobs import run_job
 from anomaly.training.progress import tell_nobody
 from store.model_jobs import ModelJob, begin_job, hand_back_job
@@ -18,7 +19,6 @@ from store.pool import DATABASE_GONE, open_connection
 
 log = logging.getLogger(__name__)
 
-URL_VARIABLE = "FOREWARN_DATABASE_URL"
 NICENESS = 10
 
 

@@ -13,21 +13,18 @@ changes no alarm.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.detectors.contract import (
-    MICROS,
-    NEVER,
     Bools,
     Floats,
     Ints,
     Singles,
     SlotArrays,
     SlotSettings,
-    StateField,
     StepDetector,
 )
 from anomaly.detectors.novelty.calibration import TailCalibration
@@ -35,6 +32,7 @@ from anomaly.detectors.novelty.logarithm import find_log1p
 from anomaly.detectors.novelty.season import SeasonProfile
 from anomaly.detectors.novelty.sequence import SequenceModel
 from anomaly.detectors.novelty.shape import ShapeMemory
+from anomaly.detectors.novelty.stream import StreamMemory
 from anomaly.detectors.step_slots import StepSlots, find_differences, find_rows
 from domain.profile import MonitorRule
 
@@ -45,64 +43,14 @@ SHAPE_EVERY = 4  # readings, a power of two: successive shapes share most of the
 PERSISTS = (64, 1, 1, 16)  # readings; the short mean and the sequence stay away for long as they are
 WARMUP = 100
 SPREAD_KEPT = 1_000  # readings that a spread kept over a repair counts for at most
-BOOT = 8  # readings before a spread means anything
-ZERO, ONE = np.float32(0.0), np.float32(1.0)
-LEVEL_GAIN_LEAST = np.float32(1.0 / 256.0)
-SPREAD_GAIN_LEAST = np.float32(1.0 / 512.0)
-SHORT_GAIN = np.float32(1.0 / 8.0)
-LONG_GAIN_LEAST = np.float32(1.0 / 512.0)
-RANGE_SHARE = np.float32(1e-3)  # of all that was seen: a smaller deviation is none
-PACE_GAIN = np.float32(1.0 / 16.0)
-GAP_PACES = np.float32(8.0)
-GAP_LEAST_S = np.float32(1.0)
-STUCK_READINGS = 64
-RUN_MOST = np.uint16(60_000)
-STUCK_FACTOR = np.float32(8.0)  # times the longest run of one value so far
-ELAPSED_MOST_S = np.float32(3_600.0)
 SIZE_MOST = np.float32(1e9)
 
 
-class NoveltyDetector(StepDetector):
+class NoveltyDetector(StreamMemory, StepDetector):
     """-log10 of how improbable a reading is on its own series; silent during warm-up and while the series is stuck."""
 
     RULE = MonitorRule.NOVELTY
     LEARNS = True
-    FIELDS: ClassVar[tuple[StateField, ...]] = (
-        StateField("resolution", np.float32, kept=False),
-        StateField("warmup", np.int32, kept=False),
-        StateField("anchor", np.float64),  # first reading
-        StateField("last_us", np.int64, fill=int(NEVER)),
-        StateField("seen", np.int32),
-        StateField("pace", np.float32),  # usual seconds between readings
-        StateField("lowest", np.float32),
-        StateField("highest", np.float32),
-        StateField("level", np.float32),
-        StateField("spread", np.float32),
-        StateField("short", np.float32),
-        StateField("long", np.float32),
-        StateField("shift", np.float32),  # usual distance of the short mean from the long one
-        StateField("last", np.float64, fill=np.nan),
-        StateField("run", np.uint16),  # readings of one value until now, at most RUN_MOST
-        StateField("longest_run", np.uint16),
-        StateField("part", np.int8),  # whose the last score is
-    )
-    resolution: Singles
-    warmup: NDArray[np.int32]
-    anchor: Floats
-    last_us: Ints
-    seen: NDArray[np.int32]
-    pace: Singles
-    lowest: Singles
-    highest: Singles
-    level: Singles
-    spread: Singles
-    short: Singles
-    long: Singles
-    shift: Singles
-    last: Floats
-    run: NDArray[np.uint16]
-    longest_run: NDArray[np.uint16]
-    part: NDArray[np.int8]
 
     def __init__(self) -> None:
         super().__init__()
@@ -228,96 +176,6 @@ class NoveltyDetector(StepDetector):
         score = self.tails[part].calibrate(slots, size, speaks, learn)
         score += WEIGHTS[part]
         return score
-
-    def _follow_clock(self, slots: StepSlots, observed_us: Ints) -> tuple[Singles, Bools | None]:
-        """Seconds since the last reading (bounded), and whether that is a gap; None: it is nowhere."""
-        elapsed = ((observed_us - self.last_us[slots.at]) * MICROS).astype(np.float32)
-        self.last_us[slots.at] = observed_us
-        pace = self.pace[slots.at]
-        longest = pace * GAP_PACES
-        usual = np.minimum(elapsed, longest)
-        usual -= pace
-        usual *= PACE_GAIN
-        usual += pace
-        unpaced = find_rows(~(pace > 0.0))
-        usual[unpaced] = elapsed[unpaced]
-        gap: Bools = elapsed > np.maximum(longest, GAP_LEAST_S)
-        gap[unpaced] = False
-        self.pace[slots.at] = usual
-        np.minimum(elapsed, ELAPSED_MOST_S, out=elapsed)
-        np.maximum(elapsed, ZERO, out=elapsed)
-        return elapsed, gap if gap.any() else None
-
-    def _follow_runs(self, slots: StepSlots, value: Floats) -> Bools | None:
-        """Where one value has been repeated for far longer than ever before; None: nowhere."""
-        same = value == self.last[slots.at]
-        before, longest = self.run[slots.at], self.longest_run[slots.at]
-        run = np.minimum(before, RUN_MOST - np.uint16(1))
-        run *= same
-        run += np.uint16(1)
-        longest = np.maximum(longest, before * ~same)
-        self.longest_run[slots.at] = longest
-        self.run[slots.at] = run
-        self.last[slots.at] = value
-        if run.max() <= STUCK_READINGS:
-            return None
-        stuck: Bools = run > np.maximum(STUCK_FACTOR * longest.astype(np.float32), STUCK_READINGS)
-        return stuck if stuck.any() else None
-
-    def _widen_range(self, slots: StepSlots, at: Singles, learn: Bools | None) -> Singles:
-        """The smallest deviation that counts as one: a share of the range so far, at least what the sensor resolves."""
-        lowest, highest = self.lowest[slots.at], self.highest[slots.at]
-        low, high = np.minimum(lowest, at), np.maximum(highest, at)
-        least = high - low
-        least *= RANGE_SHARE
-        self.lowest[slots.at] = low if learn is None else np.where(learn, low, lowest)
-        self.highest[slots.at] = high if learn is None else np.where(learn, high, highest)
-        np.maximum(least, self.resolution[slots.at], out=least)
-        return least
-
-    def _follow_level(
-        self,
-        slots: StepSlots,
-        at: Singles,
-        seen: NDArray[np.int32],
-        deviation: Singles,
-        least: Singles,
-        learn: Bools | None,
-    ) -> tuple[Singles, Bools | None]:
-        """How far the short mean lies from the long one, in what is usual; level and spread learn."""
-        places = slots.at
-        count = seen.astype(np.float32)
-        count += ONE
-        once = ONE / count
-        level, spread, short, long = (a[places] for a in (self.level, self.spread, self.short, self.long))
-        shift = self.shift[places]
-        new_short = at - short
-        new_short *= np.maximum(once, SHORT_GAIN)
-        new_short += short
-        away = new_short - long
-        far = np.abs(away)
-        surprise = far / (shift + least)
-        gain = np.maximum(once, LONG_GAIN_LEAST)
-        new_level = deviation * np.maximum(once, LEVEL_GAIN_LEAST)
-        new_level += level
-        new_spread = np.abs(deviation)
-        new_spread -= spread
-        new_spread *= np.maximum(once, SPREAD_GAIN_LEAST)
-        new_spread += spread
-        away *= gain
-        away += long
-        far -= shift
-        far *= gain
-        far += shift
-        if learn is not None:
-            new_level, new_spread = np.where(learn, new_level, level), np.where(learn, new_spread, spread)
-            new_short, away = np.where(learn, new_short, short), np.where(learn, away, long)
-            far = np.where(learn, far, shift)
-        self.level[places], self.spread[places], self.short[places] = new_level, new_spread, new_short
-        self.long[places], self.shift[places] = away, far
-        if seen.min() >= BOOT:
-            return surprise, None
-        return surprise, seen >= BOOT
 
 
 def _find_learning(stuck: Bools | None, frozen: Bools | None) -> Bools | None:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from anomaly.job_runner import MODULE
-from anomaly.training.worker import URL_VARIABLE, work
+from anomaly.job_runner import MODULE, URL_VARIABLE
+from anomaly.training.worker import work
 from store.model_jobs import begin_job, hand_back_job, is_work_waiting, load_job, open_job
 from store.pool import open_connection
 from tests.support.databases import Database

@@ -46,6 +46,14 @@ def test_a_program_brings_along_nothing_of_other_commands() -> None:
     assert sorted(imported & set(HEAVY)) == []
 
 
+def test_scoring_starts_without_training_and_its_libraries() -> None:
+    show = "import sys, anomaly.program; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, timeout=60, check=True)
+    imported = set(done.stdout.split())
+    assert "anomaly.bank" in imported
+    assert sorted(imported & {"sklearn", "scipy", "anomaly.rul", "anomaly.backtest", "anomaly.training.jobs"}) == []
+
+
 @pytest.mark.parametrize("word", ["", "-h", "nothing-of-ours"])
 def test_what_is_no_command_meets_them_all(
     word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
