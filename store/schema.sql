@@ -1236,7 +1236,7 @@ CREATE TABLE public.model_job (
 );
 COMMENT ON TABLE public.model_job IS 'Training and backtests that people asked for: run one at a time by a process beside scoring.';
 COMMENT ON COLUMN public.model_job.request IS 'What was asked for: window, device model, firmware, proposed monitors.';
-COMMENT ON COLUMN public.model_job.attempts IS 'How often it was begun; a worker that dies leaves it to the next one, twice.';
+COMMENT ON COLUMN public.model_job.attempts IS 'How often it was begun and not handed back; when ten workers died while they ran it, it has failed.';
 ALTER TABLE public.model_job ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.model_job_id_seq
     START WITH 1
