@@ -52,7 +52,7 @@ def find_shown(clinic: Clinic, headers: dict[str, str]) -> dict[str, Any]:
 
 
 def test_every_role_at_every_field_that_names_people(clinic: Clinic) -> None:
-    # An order that a person opened has no decisions of the machine; complaints and field actions have tests of their own.
+    # No machine decided on an order that a person opened; complaints and field actions have tests of their own.
     elsewhere = {key for key in PERSONAL_FIELDS if key.startswith(("complaint.", "communication."))}
     elsewhere.add("work_order.decisions")
     seen = set()
