@@ -41,6 +41,8 @@ PERSONAL_FIELDS: dict[str, Permission] = {
     "breach.acknowledged_by": _STAFF,
     "shelving.shelved_by": _STAFF,
     "device_history.source": _STAFF,
+    "service_calendar.made_by": _STAFF,
+    "sla_policy.made_by": _STAFF,
     "audit.actor": _STAFF,
 }
 # Of a device's history: what names a customer, who may be another one than today's.

@@ -15,6 +15,8 @@ from tests.support.databases import DatabaseServer
 from tests.support.fleet import PROFILE, make_devices, register
 from tests.support.http_api import running_api
 
+CODES = {"calendars": "office", "policies": "gold", "contracts": "K-1", "customers": "T-C0"}
+
 
 @pytest.fixture(scope="module")
 def clinic(postgres_server: DatabaseServer) -> Iterator[Clinic]:
@@ -46,6 +48,10 @@ def find_shown(clinic: Clinic, headers: dict[str, str]) -> dict[str, Any]:
         found["shelving.shelved_by"] = shelvings["items"][0]["shelved_by"]
     if (history := read("/devices/T-0000/history")) is not None:
         found["device_history.source"] = MARK.search(history["items"][0]["source"])
+    if (calendar := read("/service-calendars/office")) is not None:
+        found["service_calendar.made_by"] = calendar["made_by"]
+    if (policy := read("/sla-policies/gold")) is not None:
+        found["sla_policy.made_by"] = policy["made_by"]
     if (audit := read("/audit")) is not None:
         found["audit.actor"] = audit["items"][0]["actor"]
     return found
@@ -92,6 +98,7 @@ def test_no_answer_at_all_tells_a_customers_user_a_name(clinic: Clinic) -> None:
             continue
         if path.endswith("/stream"):
             continue
+        values["code"] = next((code for word, code in CODES.items() if word in path), clinic.order)
         address = re.sub(r"\{(\w+)(:\w+)?\}", lambda m: values.get(m[1], "nobody"), path)
         query = "?sensor=level" if path.endswith(("/readings", "/scores")) else ""
         headers = token if path.startswith("/api/") else clinic.visitor.reading

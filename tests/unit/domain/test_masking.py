@@ -37,6 +37,8 @@ MATRIX = {
     "breach.acknowledged_by": ALL_STAFF,
     "shelving.shelved_by": ALL_STAFF,
     "device_history.source": ALL_STAFF,
+    "service_calendar.made_by": ALL_STAFF,
+    "sla_policy.made_by": ALL_STAFF,
     "audit.actor": ALL_STAFF,
 }
 
