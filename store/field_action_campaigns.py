@@ -82,7 +82,7 @@ LOAD_REPORTED_ITEMS = """
 """
 
 
-def load_reported_items(conn: Connection, action: FieldAction, *, limit: int = 1_000) -> list[ReportedItem]:
+def load_reported_items(conn: Connection, action: FieldAction, *, limit: int) -> list[ReportedItem]:
     """Items of the campaign that are no longer as their devices say, in the order of their ids."""
     values = {
         "id": action.id,
@@ -132,7 +132,7 @@ LOAD_VISITED_ITEMS = """
 """
 
 
-def load_visited_items(conn: Connection, action: FieldAction, *, limit: int = 1_000) -> list[VisitedItem]:
+def load_visited_items(conn: Connection, action: FieldAction, *, limit: int) -> list[VisitedItem]:
     """Items of a recall or correction that are no longer as their work orders say, in the order of their ids."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return [

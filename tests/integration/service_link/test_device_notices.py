@@ -122,7 +122,7 @@ def test_a_device_reads_its_notice_whenever_it_comes_and_none_once_it_is_done(
         assert status.describe() == {"broker": "connected", "waiting": 0, "kept": 2, "error": ""}
 
 
-def test_a_device_that_came_behind_another_gateway_is_told_there_alone(
+def test_a_device_behind_another_gateway_or_of_another_serial_is_told_there_alone(
     campaigns: Campaigns, database: Database, broker: Broker
 ) -> None:
     site = campaigns.world.add_site("S9")
@@ -139,6 +139,10 @@ def test_a_device_that_came_behind_another_gateway_is_told_there_alone(
         campaigns.world.conn.execute(move, ("GW-2",))
         wait_until(lambda: after in gateway.told and gateway.told[before][0] == b"", what="the notice to move")
         assert json.loads(gateway.told[after][0])["version"] == NEW
+        campaigns.world.conn.execute("UPDATE device SET serial = 'SN-2B' WHERE serial = 'SN-2'")
+        wait_until(
+            lambda: gateway.told.get(f"{after}B") and gateway.told[after][0] == b"", what="the notice to be renamed"
+        )
 
 
 def test_notices_wait_for_a_broker_that_is_away_and_are_given_again_to_one_that_forgot(

@@ -66,6 +66,8 @@ def test_a_campaign_from_draft_to_close_rests_on_what_devices_report(campaigns: 
     for serial in ("SN-1", "SN-2", "SN-3", "SN-4"):
         campaigns.step_item("mia", action.code, serial, _I.VERIFIED, evidence="runs at rate")
     campaigns.move("quentin", action.code, _S.EFFECTIVENESS)
+    campaigns.tell(action.code, ContactResult.NO_ANSWER, customer="C-S1")
+    assert campaigns.states(action)["SN-1"] == "VERIFIED"
     with pytest.raises(GuardRefusedError) as error:
         campaigns.move("ada", action.code, _S.CLOSED, signed=True)
     assert refused(error) == "effectiveness_missing"
@@ -102,6 +104,21 @@ def test_two_people_sign_what_neither_wrote_and_a_changed_draft_takes_two_again(
     assert load_approvers(conn, changed) == []
     assert campaigns.move("bob", action.code, _S.APPROVED, signed=True).state is _S.DRAFT
     assert campaigns.move("ada", action.code, _S.APPROVED, signed=True).state is _S.APPROVED
+
+
+def test_other_waves_need_another_scope(campaigns: Campaigns) -> None:
+    campaigns.release()
+    action = campaigns.draft()
+    conn = campaigns.world.conn
+    with conn.transaction():
+        waves = (Wave(share=0.5), Wave())
+        draft = FieldActionDraft(FieldActionKind.FIRMWARE, "Pump stops", "PUMP", firmware_version=NEW, waves=waves)
+        author = actor("quentin", Permission.FIELD_ACTION_WRITE, campaigns.people["quentin"])
+        changed = change_draft(conn, author, lock_field_action(conn, action.code), draft, now=campaigns.world.now)
+    assert (changed.item_count, changed.scope_sha256, campaigns.states(action)) == (0, "", {})
+    with pytest.raises(GuardRefusedError) as error:
+        campaigns.approve(action.code)
+    assert refused(error) == "scope_empty"
 
 
 def test_what_was_approved_is_changed_by_nobody(campaigns: Campaigns) -> None:
