@@ -162,7 +162,7 @@ def _find_visited(action: FieldAction, moved: VisitedItem, now: datetime) -> Ite
         request = ItemRequest(_S.ACKNOWLEDGED, f"{code} was cancelled")
     elif item.state is _S.REMEDIATED:
         request = ItemRequest(_S.VERIFIED, f"{code} is {order}")
-    elif item.state is _S.ACKNOWLEDGED:
+    elif item.state in (_S.ACKNOWLEDGED, _S.UNREACHABLE):
         request = ItemRequest(_S.SCHEDULED, f"{code} is {order}")
     else:
         request = ItemRequest(_S.REMEDIATED, f"{code} is {order}", evidence=f"{code}")

@@ -123,7 +123,7 @@ LOAD_VISITED_ITEMS = """
     FROM field_action_item i JOIN device d ON d.id = i.device_id JOIN work_order w ON w.id = i.work_order_id
     LEFT JOIN site s ON s.id = d.site_id
     WHERE i.field_action_id = %(id)s AND (
-        (i.state IN ('ACKNOWLEDGED', 'SCHEDULED') AND w.state IN ('WORK_DONE', 'VERIFIED', 'CLOSED'))
+        (i.state IN ('ACKNOWLEDGED', 'SCHEDULED', 'UNREACHABLE') AND w.state IN ('WORK_DONE', 'VERIFIED', 'CLOSED'))
         OR (i.state = 'REMEDIATED' AND w.state IN ('VERIFIED', 'CLOSED'))
         OR (i.state = 'SCHEDULED' AND w.state = 'CANCELLED')
         OR (i.state IN ('REMEDIATED', 'VERIFIED')

@@ -96,10 +96,10 @@ def is_settled(campaigns: Campaigns) -> bool:
 def test_a_device_reads_its_notice_whenever_it_comes_and_none_once_it_is_done(
     campaigns: Campaigns, database: Database, broker: Broker
 ) -> None:
-    campaigns.release()
+    campaigns.release(url="https://updates.example/2.4.0.bin")
     campaigns.world.add_gateway("GW-1", campaigns.world.add_site("S9"))
     campaigns.world.conn.execute("UPDATE device SET gateway_id = (SELECT id FROM gateway) WHERE serial = 'SN-2'")
-    campaigns.start(campaigns.draft())
+    campaigns.start(campaigns.draft(not_before=campaigns.world.now))
     address = parse_broker_address(broker.url)
     own, behind = "forewarn/v1/SN-1/down/firmware", "forewarn/v1/gateway/GW-1/down/firmware/SN-2"
     with publishing(database.url, broker.url) as status:
@@ -107,8 +107,14 @@ def test_a_device_reads_its_notice_whenever_it_comes_and_none_once_it_is_done(
         with listening(address, "forewarn/v1/SN-1/down/#") as device, listening(address, behind) as gateway:
             wait_until(lambda: own in device.told and behind in gateway.told, what="both notices")
             payload, is_retained = device.told[own]
-            notice = json.loads(payload)
-            assert (notice["version"], notice["sha256"], notice["action"]) == (NEW, SHA256, "FA-2026-0001")
+            assert json.loads(payload) == {
+                "action": "FA-2026-0001",
+                "component": "main",
+                "version": NEW,
+                "sha256": SHA256,
+                "url": "https://updates.example/2.4.0.bin",
+                "not_before": campaigns.world.now.isoformat(),
+            }
             assert is_retained
             for serial in ("SN-1", "SN-2"):
                 campaigns.report(serial)

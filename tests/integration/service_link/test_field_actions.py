@@ -171,6 +171,37 @@ def test_the_master_data_alone_install_nothing(campaigns: Campaigns) -> None:
     assert campaigns.states(action)["SN-1"] == "NOTIFIED"
 
 
+def test_another_component_is_a_campaign_of_its_own(campaigns: Campaigns) -> None:
+    for serial, version in (("SN-1", "1.9"), ("SN-2", "1.10"), ("SN-3", "2.0")):
+        campaigns.report(serial, version, component="radio")
+    campaigns.release("2.0", component="radio")
+    query = ScopeQuery("PUMP", firmware=VersionRange(since="1.10", before="2.0"), with_unknown_firmware=False)
+    action = campaigns.start(campaigns.draft(component="radio", firmware_version="2.0", query=query))
+    assert campaigns.states(action) == {"SN-2": "NOTIFIED"}
+    campaigns.report("SN-2", "2.0")  # the main component, which nobody asked for
+    campaigns.follow()
+    assert campaigns.states(action) == {"SN-2": "NOTIFIED"}
+    campaigns.world.pass_time(minutes=1)
+    campaigns.report("SN-2", "2.0", component="radio")
+    campaigns.follow()
+    assert campaigns.states(action) == {"SN-2": "REMEDIATED"}
+
+
+def test_simulated_devices_have_actions_of_their_own_and_none_of_it_leaves(campaigns: Campaigns) -> None:
+    campaigns.world.add_device("SIM-1", campaigns.world.add_site("S9"), firmware=OLD, is_simulated=True)
+    campaigns.release()
+    real = campaigns.draft()
+    assert "SIM-1" not in campaigns.states(real)
+    scope = ScopeQuery("PUMP", firmware=VersionRange(before=NEW), is_simulated=True)
+    action = campaigns.start(campaigns.draft(is_simulated=True, query=scope))
+    campaigns.report("SIM-1")
+    campaigns.follow()
+    assert campaigns.states(action) == {"SIM-1": "REMEDIATED"}
+    left = campaigns.world.rows("SELECT type, is_simulated FROM outbox WHERE subject = 'SIM-1'")
+    assert {r["type"] for r in left} == {"fieldaction.item.changed", "firmware.notice"}
+    assert all(r["is_simulated"] for r in left)
+
+
 def test_a_device_at_which_it_fails_again_is_told_no_more_and_visited(campaigns: Campaigns) -> None:
     campaigns.release()
     campaigns.start(campaigns.draft(install_attempts=2))
