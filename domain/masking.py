@@ -27,6 +27,7 @@ PERSONAL_FIELDS: dict[str, Permission] = {
     "complaint.reporter": _CONTACTS,
     "complaint.reporter_name": _CONTACTS,
     "complaint.reporter_contact": _CONTACTS,
+    "communication.contact": _CONTACTS,
     # people of the maker
     "work_order.assignee": _STAFF,
     "work_order.assignee_name": _STAFF,
@@ -40,13 +41,15 @@ PERSONAL_FIELDS: dict[str, Permission] = {
     "breach.acknowledged_by": _STAFF,
     "shelving.shelved_by": _STAFF,
     "device_history.source": _STAFF,
+    "service_calendar.made_by": _STAFF,
+    "sla_policy.made_by": _STAFF,
     "audit.actor": _STAFF,
 }
 # Of a device's history: what names a customer, who may be another one than today's.
 _OWNER_FIELDS = frozenset({"customer", "site"})
 # The same inside free JSON (before and after of the audit, what is asked of a second person), whatever record it is of.
 _JSON_NAMES: dict[str, Permission] = {
-    **dict.fromkeys(("contacts", "reporter", "reporter_name", "reporter_contact"), _CONTACTS),
+    **dict.fromkeys(("contacts", "contact", "reporter", "reporter_name", "reporter_contact"), _CONTACTS),
     **dict.fromkeys(("assignee", "assignee_name", "created_by", "serviced_by", "done_by", "done_by_id"), _STAFF),
     **dict.fromkeys(("asked_by", "decided_by", "approved_by", "acknowledged_by", "shelved_by", "made_by"), _STAFF),
     **dict.fromkeys(("full_name", "printed_name", "signer", "owner_name"), _STAFF),

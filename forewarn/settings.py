@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     mqtt_service_url: str | None = Field(
         None,
         pattern=r"^mqtts?://",
-        description="The same broker as the account that tells devices of updates; without it, that of FOREWARN_MQTT_URL",
+        description="The same broker as the account that tells devices of updates; else that of FOREWARN_MQTT_URL",
     )
     mqtt_ca_file: Path | None = Field(
         None, description="Whom to trust for mqtts://; if not set, the system's authorities"

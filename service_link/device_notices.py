@@ -48,13 +48,18 @@ class NoticeStatus:
 
 
 def find_messages(notice: DeviceNotice) -> list[RetainedMessage]:
-    """The topics of the device, and of the gateway that it is behind; what the gateway before has is emptied."""
+    """The topics of the device, and of the gateway that it is behind; those that it had before are emptied."""
     payload = b"" if notice.wanted is None else orjson.dumps(notice.wanted, option=orjson.OPT_SORT_KEYS)
-    messages = [RetainedMessage(f"forewarn/v1/{notice.serial}/down/firmware", payload)]
-    for gateway in sorted({notice.gateway, notice.published_gateway} - {""}):
-        topic = f"forewarn/v1/gateway/{gateway}/down/firmware/{notice.serial}"
-        messages.append(RetainedMessage(topic, payload if gateway == notice.gateway else b""))
-    return messages
+    now = find_topics(notice.serial, notice.gateway)
+    before = find_topics(notice.published_serial, notice.published_gateway) if notice.published_serial else []
+    gone = [RetainedMessage(topic, b"") for topic in before if topic not in now]
+    return [*(RetainedMessage(topic, payload) for topic in now), *gone]
+
+
+def find_topics(serial: str, gateway: str) -> list[str]:
+    """Where a device of that serial is told, behind that gateway or none."""
+    own = [f"forewarn/v1/{serial}/down/firmware"]
+    return [*own, f"forewarn/v1/gateway/{gateway}/down/firmware/{serial}"] if gateway else own
 
 
 def publish_notices(settings: ServiceLinkSettings, status: NoticeStatus, stop: threading.Event) -> None:

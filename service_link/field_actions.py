@@ -34,6 +34,7 @@ from store.pool import DATABASE_GONE, RETRYABLE, Connection, open_connection
 
 log = logging.getLogger("forewarn.service_link")
 MACHINE = Actor(name="service_link", role="machine", permission="field_action_rules")
+ITEMS_AT_ONCE = 200  # in a transaction: everybody who writes to the audit waits for its end
 _S = ItemState
 _WORKED_ON = ("TRIAGED", "ASSIGNED", "IN_PROGRESS", "ON_HOLD")
 
@@ -68,7 +69,7 @@ def follow_round(
         if not keep_on():
             return
         try:
-            follow_action(conn, code, now)
+            follow_action(conn, code, now, keep_on)
             if is_watching:
                 watch_action(conn, MACHINE, code, now)
         except RETRYABLE as error:
@@ -79,11 +80,19 @@ def follow_round(
             log.exception("a round of %s failed", code)
 
 
-def follow_action(conn: Connection, code: str, now: datetime) -> int:
-    """How many items were brought up to what their devices and work orders say."""
+def follow_action(conn: Connection, code: str, now: datetime, keep_on: Callable[[], bool] = lambda: True) -> int:
+    """How many items were brought up to what their devices and work orders say, some in each transaction."""
     seen = load_field_action(conn, code)
-    if seen is None or not _load_moved(conn, seen):
-        return 0
+    count = 0
+    while seen is not None and keep_on() and _load_moved(conn, seen):
+        moved = _follow_some(conn, code, now)
+        count += moved
+        if moved < ITEMS_AT_ONCE:
+            break
+    return count
+
+
+def _follow_some(conn: Connection, code: str, now: datetime) -> int:
     with conn.transaction():
         action = lock_field_action(conn, code)
         if action.state not in (FieldActionState.NOTIFYING, FieldActionState.EXECUTING, FieldActionState.EFFECTIVENESS):
@@ -106,8 +115,8 @@ def follow_action(conn: Connection, code: str, now: datetime) -> int:
 
 def _load_moved(conn: Connection, action: FieldAction) -> list[ReportedItem] | list[VisitedItem]:
     if action.kind is FieldActionKind.FIRMWARE:
-        return load_reported_items(conn, action)
-    return load_visited_items(conn, action)
+        return load_reported_items(conn, action, limit=ITEMS_AT_ONCE)
+    return load_visited_items(conn, action, limit=ITEMS_AT_ONCE)
 
 
 def _find_reported(
@@ -153,7 +162,7 @@ def _find_visited(action: FieldAction, moved: VisitedItem, now: datetime) -> Ite
         request = ItemRequest(_S.ACKNOWLEDGED, f"{code} was cancelled")
     elif item.state is _S.REMEDIATED:
         request = ItemRequest(_S.VERIFIED, f"{code} is {order}")
-    elif item.state is _S.ACKNOWLEDGED:
+    elif item.state in (_S.ACKNOWLEDGED, _S.UNREACHABLE):
         request = ItemRequest(_S.SCHEDULED, f"{code} is {order}")
     else:
         request = ItemRequest(_S.REMEDIATED, f"{code} is {order}", evidence=f"{code}")

@@ -11,6 +11,7 @@ from simulators.fleet_plan import Rollout
 
 COMPONENT = "main"
 DOWN = "/down/firmware"
+UPDATE_US = 15_000_000  # an update is over by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +49,19 @@ def follow_notice(
 ) -> list[Rollout]:
     """The updates still to come after the device read the notice.
 
-    One that has begun goes on. What was only planned gives way to what the device is told now; nothing is planned for
-    a version that it runs.
+    One that has begun goes on, and what the device is told comes after it. What was only planned gives way to what it
+    is told now; nothing is planned for a version that it runs by then.
     """
     theirs = [r for r in rollouts if r.serial == notice.serial]
     others = [r for r in rollouts if r.serial != notice.serial]
     begun = [r for r in theirs if r.at_us <= now_us]
-    if begun:
-        return list(rollouts)
-    if not notice.version:
-        return others
-    if notice.version == running:
-        return others
-    planned = [r for r in theirs if r.version == notice.version]
+    kept = [*others, *begun]
+    running = begun[-1].version if begun else running
+    if notice.version in ("", running):
+        return kept
+    planned = [r for r in theirs if r not in begun and r.version == notice.version]
     if planned:
-        return [*others, *planned]
-    at_us = max(now_us + after_us, notice.not_before_us)
-    return [*others, Rollout(notice.serial, at_us, notice.version, running)]
+        return [*kept, *planned]
+    over_us = max((r.at_us + UPDATE_US for r in begun), default=0)
+    at_us = max(now_us + after_us, notice.not_before_us, over_us)
+    return [*kept, Rollout(notice.serial, at_us, notice.version, running)]

@@ -135,19 +135,22 @@ class DeviceNotice:
     device_id: int
     serial: str
     gateway: str  # that it is behind now; empty: none
+    published_serial: str  # below whose topics it was published last; empty: nowhere
     published_gateway: str
     wanted: dict[str, Any] | None
     revision: int
 
 
 _COLUMNS = """
-    SELECT n.device_id, d.serial, coalesce(g.name, '') AS gateway, n.published_gateway, n.wanted, n.revision
+    SELECT n.device_id, d.serial, coalesce(g.name, '') AS gateway, n.published_serial, n.published_gateway,
+        n.wanted, n.revision
     FROM device_notice n JOIN device d ON d.id = n.device_id LEFT JOIN gateway g ON g.id = d.gateway_id
 """
-# A device that came behind another gateway is told there, and its topic at the one before is emptied.
+# A device that came behind another gateway, or got another serial, is told there, and the topic before is emptied.
 LOAD_PENDING = f"""
     {_COLUMNS}
-    WHERE (n.published_revision <> n.revision OR (n.wanted IS NOT NULL AND coalesce(g.name, '') <> n.published_gateway))
+    WHERE (n.published_revision <> n.revision OR (n.wanted IS NOT NULL
+            AND (coalesce(g.name, '') <> n.published_gateway OR d.serial <> n.published_serial)))
         AND n.device_id > %(after)s
     ORDER BY n.device_id LIMIT %(limit)s
 """
@@ -167,10 +170,10 @@ def load_kept_notices(conn: Connection, *, after: int = 0, limit: int = 500) -> 
 
 
 RECORD_PUBLISHED = """
-    UPDATE device_notice n SET published_revision = t.revision, published_gateway = t.gateway, published_at = %(now)s,
-        attempts = n.attempts + 1, last_error = ''
-    FROM unnest(%(devices)s::bigint[], %(revisions)s::bigint[], %(gateways)s::text[])
-        AS t (device_id, revision, gateway)
+    UPDATE device_notice n SET published_revision = t.revision, published_serial = t.serial,
+        published_gateway = t.gateway, published_at = %(now)s, attempts = n.attempts + 1, last_error = ''
+    FROM unnest(%(devices)s::bigint[], %(revisions)s::bigint[], %(serials)s::text[], %(gateways)s::text[])
+        AS t (device_id, revision, serial, gateway)
     WHERE n.device_id = t.device_id
 """
 
@@ -184,6 +187,7 @@ def record_published(conn: Connection, notices: Sequence[DeviceNotice], now: dat
         {
             "devices": [n.device_id for n in notices],
             "revisions": [n.revision for n in notices],
+            "serials": [n.serial if n.wanted is not None else "" for n in notices],
             "gateways": [n.gateway if n.wanted is not None else "" for n in notices],
             "now": now,
         },

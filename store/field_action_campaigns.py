@@ -82,7 +82,7 @@ LOAD_REPORTED_ITEMS = """
 """
 
 
-def load_reported_items(conn: Connection, action: FieldAction, *, limit: int = 1_000) -> list[ReportedItem]:
+def load_reported_items(conn: Connection, action: FieldAction, *, limit: int) -> list[ReportedItem]:
     """Items of the campaign that are no longer as their devices say, in the order of their ids."""
     values = {
         "id": action.id,
@@ -123,7 +123,7 @@ LOAD_VISITED_ITEMS = """
     FROM field_action_item i JOIN device d ON d.id = i.device_id JOIN work_order w ON w.id = i.work_order_id
     LEFT JOIN site s ON s.id = d.site_id
     WHERE i.field_action_id = %(id)s AND (
-        (i.state IN ('ACKNOWLEDGED', 'SCHEDULED') AND w.state IN ('WORK_DONE', 'VERIFIED', 'CLOSED'))
+        (i.state IN ('ACKNOWLEDGED', 'SCHEDULED', 'UNREACHABLE') AND w.state IN ('WORK_DONE', 'VERIFIED', 'CLOSED'))
         OR (i.state = 'REMEDIATED' AND w.state IN ('VERIFIED', 'CLOSED'))
         OR (i.state = 'SCHEDULED' AND w.state = 'CANCELLED')
         OR (i.state IN ('REMEDIATED', 'VERIFIED')
@@ -132,7 +132,7 @@ LOAD_VISITED_ITEMS = """
 """
 
 
-def load_visited_items(conn: Connection, action: FieldAction, *, limit: int = 1_000) -> list[VisitedItem]:
+def load_visited_items(conn: Connection, action: FieldAction, *, limit: int) -> list[VisitedItem]:
     """Items of a recall or correction that are no longer as their work orders say, in the order of their ids."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return [

@@ -10,7 +10,7 @@ from psycopg.rows import class_row, dict_row
 from domain.audit import Actor
 from domain.audit_field_action import communication_recorded
 from domain.errors import GuardRefusedError, NotFoundError
-from domain.field_action import FieldAction
+from domain.field_action import FieldAction, FieldActionState
 from domain.field_action_item import FieldActionItem, ItemGuard, ItemState
 from store.audit import record_audit
 from store.device_notices import refresh_notices
@@ -84,7 +84,8 @@ def record_communication(
     GuardRefusedError
         The action is not running.
     """
-    if not action.state.is_running:
+    is_check = action.state is FieldActionState.EFFECTIVENESS
+    if not action.state.is_running and not is_check:
         raise GuardRefusedError(ItemGuard.ACTION_NOT_RUNNING, f"the action is {action.state}")
     values = {"field_action_id": action.id, "states": [], "wave": None, "region": "", "customer_id": None}
     values |= {"serial": said.serial, "customer": said.customer, "after_id": None, "limit": None}
@@ -109,7 +110,8 @@ def record_communication(
         },
     ).fetchone()
     assert row is not None
-    changes = find_contact_changes(items, said.result, action.max_attempts, now)
+    # What is asked afterwards, to see whether the action arrived, moves no device any more.
+    changes = [] if is_check else find_contact_changes(items, said.result, action.max_attempts, now)
     entries = update_items(conn, action, changes, now)
     refresh_notices(conn, action, now, [change.after.device_id for change in changes])
     told = communication_recorded(action.code, int(row[0]), said.channel, said.result, len(items))

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
+from api.masking import mask_shape
 from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
@@ -148,9 +149,7 @@ def list_communications(
             limit=limit + 1,
         )
     page = found[:limit]
-    shapes = [CommunicationShape.model_validate(said) for said in page]
-    if not caller.may(Permission.CUSTOMER_READ_CONTACTS):
-        shapes = [shape.model_copy(update={"contact": None}) for shape in shapes]
+    shapes = [mask_shape("communication", CommunicationShape.model_validate(said), caller) for said in page]
     return Page(items=shapes, next_cursor=make_cursor([page[-1].id]) if len(found) > limit else None)
 
 

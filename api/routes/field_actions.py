@@ -1,4 +1,4 @@
-"""Field actions: drafts and their scopes, the steps that people take, halting and going on."""
+"""Field actions: lists, the steps that people take, halting and going on."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -8,22 +8,17 @@ from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
 from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor
-from api.once import IdempotencyKey, change, change_once
+from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
-from api.problems import INVALID, ProblemError, declare, not_found
+from api.problems import declare, not_found
 from api.shapes.field_actions import (
     FieldActionDetail,
-    FieldActionFields,
     FieldActionShape,
     FieldActionStep,
     FieldActionTransition,
-    FrozenScope,
     Halt,
     NextWave,
     Resumption,
-    ScopePreviewShape,
-    ScopeQuestion,
-    ScopeShape,
 )
 from api.shapes.pages import Page
 from api.shapes.signatures import SignatureShape
@@ -31,7 +26,7 @@ from api.signing import make_signature
 from api.state import Database, now
 from api.steps import find_last_change
 from domain.audit import find_content_sha256
-from domain.errors import NotFoundError, RowVersionConflictError
+from domain.errors import RowVersionConflictError
 from domain.field_action import (
     FieldAction,
     FieldActionKind,
@@ -42,21 +37,16 @@ from domain.field_action import (
     find_field_action_permissions,
 )
 from domain.field_action_halt import HaltReason
-from domain.field_action_scope import find_wave_problems
 from domain.roles import Permission
 from store.field_action_halts import record_halt, record_resumption
-from store.field_action_scope import freeze_scope, load_scope_drift, load_scope_preview, load_unknown_serials
 from store.field_action_transitions import open_next_wave, record_field_action_step
 from store.field_actions import (
     ENTITY,
-    FieldActionDraft,
     FieldActionFilter,
-    change_draft,
     count_field_actions,
     load_approvers,
     load_field_actions,
     lock_field_action,
-    record_draft,
 )
 from store.pool import Connection, Pool
 from store.signatures import load_signatures
@@ -114,33 +104,6 @@ def list_field_actions(
     )
 
 
-@router.post("/scope-preview", summary="What a scope finds")
-def preview_scope(caller: Writer, pool: Database, body: ScopeQuestion) -> ScopePreviewShape:
-    """Counts the devices that a scope finds now, by region, customer, lot and firmware; nothing is written."""
-    _verify_range(body)
-    query = body.to_query(body.model, is_simulated=body.is_simulated)
-    with pool.connection() as conn:
-        preview = load_scope_preview(conn, query, component=body.component, is_campaign=True)
-    return ScopePreviewShape.model_validate(preview)
-
-
-@router.post(
-    "", summary="Draft a field action", status_code=201, response_model=FieldActionDetail, responses=declare(404)
-)
-def draft_field_action(
-    caller: Writer, pool: Database, request: Request, body: FieldActionFields, idempotency_key: IdempotencyKey = None
-) -> Response:
-    """Writes a draft; its scope is frozen apart, and two other people approve it."""
-    draft = _make_draft(body)
-
-    def work(conn: Connection) -> tuple[FieldActionDetail, dict[str, str]]:
-        action = _with_references(body, lambda: record_draft(conn, caller.actor, draft, now=now()))
-        headers = {"Location": f"/api/v1/field-actions/{action.code}", "ETag": make_etag(action.row_version)}
-        return describe(conn, action, caller), headers
-
-    return change_once(pool, caller, request, idempotency_key, body, work)
-
-
 @router.get("/{code}", summary="One field action", responses=declare(404))
 def read_field_action(code: str, caller: Reader, pool: Database, response: Response) -> FieldActionDetail:
     """The action with all that it says, its approvals, and the steps that are possible."""
@@ -148,65 +111,6 @@ def read_field_action(code: str, caller: Reader, pool: Database, response: Respo
         action = find_action(conn, code, caller)
         detail = describe(conn, action, caller)
     response.headers["ETag"] = make_etag(action.row_version)
-    return detail
-
-
-@router.put("/{code}", summary="Change a draft", responses=declare(404, 409, 412, 428))
-def change_field_action(
-    code: str, caller: Writer, pool: Database, response: Response, body: FieldActionFields, version: IfMatch
-) -> FieldActionDetail:
-    """Rewrites a draft; signatures on it as it was hold no more. Another model or other waves need a new scope."""
-    draft = _make_draft(body)
-
-    def work(conn: Connection) -> FieldActionDetail:
-        find_action(conn, code, caller)
-        before = lock_field_action(conn, code, version)
-        after = _with_references(body, lambda: change_draft(conn, caller.actor, before, draft, now=now()))
-        return describe(conn, after, caller)
-
-    detail = _changing(pool, caller, code, lambda: change(pool, work))
-    response.headers["ETag"] = make_etag(detail.row_version)
-    return detail
-
-
-@router.get("/{code}/scope", summary="The frozen scope", responses=declare(404))
-def read_scope(code: str, caller: Reader, pool: Database) -> FrozenScope:
-    """What was frozen, and which devices the same query finds today that are not in the action."""
-    with pool.connection() as conn:
-        action = find_action(conn, code, caller)
-        if caller.customer_id is not None:
-            raise not_found("scope of this field action", code, "code")
-        drift = load_scope_drift(conn, action)
-    return FrozenScope(
-        query=dict(action.scope),
-        sha256=action.scope_sha256,
-        frozen_at=action.scope_frozen_at,
-        devices=action.item_count,
-        added_since=drift.added,
-        removed_since=drift.removed,
-        added_sample=drift.sample,
-    )
-
-
-@router.put("/{code}/scope", summary="Freeze the scope", responses=declare(404, 409, 412, 428))
-def write_scope(
-    code: str, caller: Writer, pool: Database, response: Response, body: ScopeShape, version: IfMatch
-) -> FieldActionDetail:
-    """Looks the devices up now and makes them the items of the draft; signatures on it as it was hold no more."""
-    _verify_range(body)
-
-    def work(conn: Connection) -> FieldActionDetail:
-        find_action(conn, code, caller)
-        before = lock_field_action(conn, code, version)
-        query = body.to_query(before.model, is_simulated=before.is_simulated)
-        unknown = load_unknown_serials(conn, query)
-        if unknown:
-            named = ", ".join(unknown[:10]) + (", …" if len(unknown) > 10 else "")
-            raise ProblemError(INVALID, fields={"serials": f"{len(unknown)} are of no device of the model: {named}"})
-        return describe(conn, freeze_scope(conn, caller.actor, before, query, now=now()), caller)
-
-    detail = _changing(pool, caller, code, lambda: change(pool, work))
-    response.headers["ETag"] = make_etag(detail.row_version)
     return detail
 
 
@@ -240,7 +144,7 @@ def step_field_action(
         after = record_field_action_step(conn, acting.actor, before, wanted, now=now())
         return describe(conn, after, caller), {"ETag": make_etag(after.row_version)}
 
-    return _changing(
+    return changing(
         pool, caller, code, lambda: change_once(pool, caller, request, idempotency_key, body, work, status=200)
     )
 
@@ -293,7 +197,7 @@ def resume_field_action(
         after = record_resumption(conn, caller.actor, before, body.reason, signature, now=now())
         return describe(conn, after, caller), {"ETag": make_etag(after.row_version)}
 
-    return _changing(
+    return changing(
         pool, caller, code, lambda: change_once(pool, caller, request, idempotency_key, body, work, status=200)
     )
 
@@ -320,7 +224,7 @@ def open_wave(
         after = open_next_wave(conn, caller.actor, lock_field_action(conn, code, version), now=now())
         return describe(conn, after, caller), {"ETag": make_etag(after.row_version)}
 
-    return _changing(
+    return changing(
         pool, caller, code, lambda: change_once(pool, caller, request, idempotency_key, body, work, status=200)
     )
 
@@ -362,36 +266,7 @@ def _to_values(action: FieldAction, shape: type[FieldActionShape]) -> dict[str, 
     return values | ({"waves": [dict(w) for w in action.waves]} if "waves" in shape.model_fields else {})
 
 
-def _make_draft(body: FieldActionFields) -> FieldActionDraft:
-    waves = tuple(wave.to_wave() for wave in body.waves)
-    problems = find_wave_problems(waves)
-    if body.kind is FieldActionKind.FIRMWARE and not body.firmware_version:
-        problems = {**problems, "firmware_version": "is needed for a campaign"}
-    if problems:
-        raise ProblemError(INVALID, fields=problems)
-    plain = {name: getattr(body, name) for name in FieldActionFields.model_fields if name not in ("waves", "capa")}
-    return FieldActionDraft(**plain, waves=waves, capa_code=body.capa)
-
-
-def _with_references(body: FieldActionFields, work: Callable[[], FieldAction]) -> FieldAction:
-    """What `work` gives; what the draft names and is not there becomes a 404 that names the field."""
-    try:
-        return work()
-    except NotFoundError as error:
-        if error.detail.startswith("device model"):
-            raise not_found("device model", body.model, "model") from None
-        if error.detail.startswith("firmware"):
-            raise not_found("registered firmware", body.firmware_version, "firmware_version") from None
-        raise not_found("CAPA", body.capa, "capa") from None
-
-
-def _verify_range(body: ScopeShape) -> None:
-    problems = body.to_query("", is_simulated=False).firmware.find_problems()
-    if problems:
-        raise ProblemError(INVALID, fields={f"firmware.{name}": text for name, text in problems.items()})
-
-
-def _changing(pool: Pool, caller: Caller, code: str, work: Callable[[], Result]) -> Result:
+def changing(pool: Pool, caller: Caller, code: str, work: Callable[[], Result]) -> Result:
     """What `work` gives; where the action moved meanwhile, the 412 says to where and by whom."""
     try:
         return work()

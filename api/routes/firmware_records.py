@@ -1,6 +1,7 @@
 """Firmware that may be installed: registered, approved by two people, released, withdrawn."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -95,7 +96,7 @@ def register_version(
             raise not_found("device model", body.model, "model") from None
         if record is None:
             raise ProblemError(ALREADY_EXISTS, fields={"version": "is registered already"}, guard="version_taken")
-        path = f"/api/v1/firmware/{record.model}/{record.version}?component={record.component}"
+        path = f"/api/v1/firmware/{record.model}/{quote(record.version, safe='')}?component={quote(record.component)}"
         return _describe(conn, record, caller), {"Location": path, "ETag": make_etag(record.row_version)}
 
     return change_once(pool, caller, request, idempotency_key, body, work)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
+from api.masking import mask_shape
 from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import ALREADY_EXISTS, INVALID, ProblemError, declare, not_found
@@ -53,7 +54,7 @@ def list_calendars(caller: Reader, pool: Database, limit: Limit = 50, cursor: Cu
         found = load_calendars(conn, customer_id=caller.customer_id, after=after, limit=limit + 1)
     page = found[:limit]
     return Page(
-        items=[_shape(row) for row in page],
+        items=[_shape(row, caller) for row in page],
         next_cursor=make_cursor([page[-1].code]) if len(found) > limit else None,
     )
 
@@ -73,7 +74,7 @@ def list_calendar_versions(code: str, caller: Reader, pool: Database) -> Calenda
     with pool.connection() as conn:
         _find_calendar(conn, code, caller)
         rows = load_calendar_versions(conn, code)
-    return CalendarVersions(items=[_shape(row) for row in rows])
+    return CalendarVersions(items=[_shape(row, caller) for row in rows])
 
 
 @router.post(
@@ -199,7 +200,7 @@ def _find_calendar(conn: Connection, code: str, caller: Caller) -> CalendarRow:
 def _describe(conn: Connection, code: str, caller: Caller) -> CalendarDetail:
     row = _find_calendar(conn, code, caller)
     days = [DayShape.model_validate(day) for day in row.calendar["days"]]
-    return CalendarDetail(**_shape(row).model_dump(), days=days)
+    return CalendarDetail(**_shape(row, caller).model_dump(), days=days)
 
 
 def _describe_site(conn: Connection, code: str, caller: Caller) -> SiteCalendarShape:
@@ -209,8 +210,8 @@ def _describe_site(conn: Connection, code: str, caller: Caller) -> SiteCalendarS
     return SiteCalendarShape.model_validate(row)
 
 
-def _shape(row: CalendarRow) -> CalendarShape:
-    return CalendarShape.model_validate(row)
+def _shape(row: CalendarRow, caller: Caller) -> CalendarShape:
+    return mask_shape("service_calendar", CalendarShape.model_validate(row), caller)
 
 
 def _read_draft(body: CalendarContent) -> CalendarDraft:

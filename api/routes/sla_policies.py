@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
+from api.masking import mask_shape
 from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import ALREADY_EXISTS, INVALID, ProblemError, declare, not_found
@@ -52,7 +53,7 @@ def list_policies(caller: Reader, pool: Database, limit: Limit = 50, cursor: Cur
         found = load_policies(conn, customer_id=caller.customer_id, after=after, limit=limit + 1)
     page = found[:limit]
     return Page(
-        items=[_shape(row) for row in page],
+        items=[_shape(row, caller) for row in page],
         next_cursor=make_cursor([page[-1].code]) if len(found) > limit else None,
     )
 
@@ -63,7 +64,7 @@ def read_policy(code: str, caller: Reader, pool: Database, response: Response) -
     with pool.connection() as conn:
         row = _find_policy(conn, code, caller)
     response.headers["ETag"] = make_etag(row.row_version)
-    return _shape(row)
+    return _shape(row, caller)
 
 
 @router.get("/sla-policies/{code}/versions", summary="Versions of a policy", responses=declare(404))
@@ -72,7 +73,7 @@ def list_policy_versions(code: str, caller: Reader, pool: Database) -> PolicyVer
     with pool.connection() as conn:
         _find_policy(conn, code, caller)
         rows = load_policy_versions(conn, code)
-    return PolicyVersions(items=[_shape(row) for row in rows])
+    return PolicyVersions(items=[_shape(row, caller) for row in rows])
 
 
 @router.post(
@@ -91,7 +92,10 @@ def make_policy(
         ):
             raise ProblemError(ALREADY_EXISTS, fields={"code": "is taken"}, guard="code_taken")
         row = _find_policy(conn, body.code, caller)
-        return _shape(row), {"Location": f"/api/v1/sla-policies/{body.code}", "ETag": make_etag(row.row_version)}
+        return _shape(row, caller), {
+            "Location": f"/api/v1/sla-policies/{body.code}",
+            "ETag": make_etag(row.row_version),
+        }
 
     return change_once(pool, caller, request, idempotency_key, body, work)
 
@@ -125,7 +129,7 @@ def replace_policy(
             now=now(),
         )
         row = _find_policy(conn, code, caller)
-        return _shape(row), {"ETag": make_etag(row.row_version)}
+        return _shape(row, caller), {"ETag": make_etag(row.row_version)}
 
     try:
         return change_once(pool, caller, request, idempotency_key, body, work, status=200)
@@ -196,9 +200,9 @@ def _check_calendar(conn: Connection, code: str | None) -> None:
         raise ProblemError(INVALID, fields={"service_calendar": "there is no calendar of that code"})
 
 
-def _shape(row: PolicyRow) -> PolicyShape:
+def _shape(row: PolicyRow, caller: Caller) -> PolicyShape:
     known = {name: getattr(row, name) for name in PolicyShape.model_fields if hasattr(row, name)}
-    return PolicyShape.model_validate(known | row.body)
+    return mask_shape("sla_policy", PolicyShape.model_validate(known | row.body), caller)
 
 
 def _read_policy(body: PolicyContent) -> SlaPolicy:

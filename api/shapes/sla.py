@@ -82,7 +82,7 @@ class CalendarShape(Shape):
     first_year: int = Field(description="From here to `last_year` public holidays are fixed in this version.")
     last_year: int
     holidays_release: str = Field(description="Of the library that the public holidays come from.")
-    made_by: str
+    made_by: str | None = Field(description="null: hidden from your roles.")
     made_at: datetime
     reason: str
     row_version: int
@@ -153,7 +153,7 @@ class PolicyShape(Shape):
     pauses: PausesShape
     due_soon_share: float
     service_calendar: str | None
-    made_by: str
+    made_by: str | None = Field(description="null: hidden from your roles.")
     made_at: datetime
     reason: str
     row_version: int

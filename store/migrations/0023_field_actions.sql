@@ -136,6 +136,7 @@ CREATE TABLE device_notice (
     revision bigint NOT NULL DEFAULT 1,
     wanted_at timestamptz NOT NULL,
     published_revision bigint NOT NULL DEFAULT 0,
+    published_serial text NOT NULL DEFAULT '',
     published_gateway text NOT NULL DEFAULT '',
     published_at timestamptz,
     attempts integer NOT NULL DEFAULT 0,
@@ -238,5 +239,6 @@ COMMENT ON COLUMN field_action_communication.by IS 'Name of the account, or the 
 COMMENT ON COLUMN field_action_communication.contact IS 'Who was spoken to: personal data, shown with customer.read_contacts alone.';
 COMMENT ON TABLE device_notice IS 'What the broker is to keep for each device on down/firmware, and what it was last given.';
 COMMENT ON COLUMN device_notice.wanted IS 'The payload; NULL: the topic is to be empty.';
+COMMENT ON COLUMN device_notice.published_serial IS 'Serial below whose topic it was published; empty: nothing is there.';
 COMMENT ON COLUMN device_notice.published_gateway IS 'Gateway below whose topic it was published as well.';
 COMMENT ON VIEW field_action_place IS 'Each device of each action with where it stands and who has it now.';

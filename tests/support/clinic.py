@@ -67,6 +67,7 @@ def make_clinic(api: Api) -> Clinic:
     shelf = {"reason": "ward is rebuilt", "until": "2026-12-24T00:00:00Z"}
     assert api.post("/devices/T-0000/shelvings", headers=people[MANAGER], json=shelf).status_code == 201
     assert api.post(f"/breaches/{BREACH}/acknowledge", headers=people[DISPATCHER]).status_code == 200
+    promise(api, people[MANAGER])
     body = {"serial": "T-0000", "fault_group": "tank", "description": "It leaks."}
     made = api.post("/work-orders", headers=people[DISPATCHER], json=body)
     code, etag = made.json()["code"], made.headers["etag"]
@@ -89,3 +90,27 @@ def make_clinic(api: Api) -> Clinic:
         assert taken.status_code == 200, taken.text
         etag = taken.headers["etag"]
     return Clinic(api, code, api.sign_in("visitor"))
+
+
+def promise(api: Api, manager: dict[str, str]) -> None:
+    """A calendar for the customer's sites and a policy for its contract, both made by that manager."""
+    weekly = {"monday": ["08:00-17:00"]}
+    assert api.post(
+        "/service-calendars", headers=manager, json={"code": "office", "name": "Office", "weekly": weekly}
+    ).is_success
+    terms = {f"P{n}": {"response_h": n, "resolution_h": 8 * n} for n in range(1, 5)}
+    assert api.post("/sla-policies", headers=manager, json={"code": "gold", "name": "Gold", "terms": terms}).is_success
+    with psycopg.connect(api.settings.database_url) as conn:
+        row = conn.execute(
+            "INSERT INTO service_contract (code, customer_id, starts_on, ends_on)"
+            " SELECT 'K-1', id, '2020-01-01', '2099-01-01' FROM customer WHERE code = 'T-C0' RETURNING ("
+            " SELECT s.code FROM site s WHERE s.customer_id = service_contract.customer_id ORDER BY s.id LIMIT 1)"
+        ).fetchone()
+    assert row is not None
+    for path, body in (
+        (f"/sites/{row[0]}/service-calendar", {"service_calendar": "office"}),
+        ("/contracts/K-1/sla-policy", {"sla_policy": "gold"}),
+    ):
+        version = api.get(path, headers=manager).headers["etag"]
+        given = api.request("PUT", path, headers={**manager, "If-Match": version}, json=body)
+        assert given.status_code == 200, given.text

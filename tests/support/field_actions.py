@@ -55,15 +55,15 @@ class Campaigns:
     def sign(self, who: str, meaning: str = "I approve") -> Signature:
         return Signature(self.people[who], who.title(), meaning)
 
-    def release(self, version: str = NEW, **more: Any) -> FirmwareRecord:
-        """That version of the pump's main component: registered, approved by two, and released."""
+    def release(self, version: str = NEW, component: str = "main", **more: Any) -> FirmwareRecord:
+        """That version of a component of the pump: registered, approved by two, and released."""
         conn, now = self.world.conn, self.world.now
         with conn.transaction():
             record = register_firmware(
                 conn,
                 actor("eva", Permission.FIRMWARE_WRITE, self.people["eva"]),
                 model="PUMP",
-                component="main",
+                component=component,
                 version=version,
                 sha256=SHA256,
                 now=now,
@@ -71,13 +71,15 @@ class Campaigns:
             )
         assert record is not None
         for who in ("ada", "bob"):
-            record = self.step_firmware(who, version, FirmwareRecordState.APPROVED)
-        return self.step_firmware("bob", version, FirmwareRecordState.RELEASED)
+            record = self.step_firmware(who, version, FirmwareRecordState.APPROVED, component=component)
+        return self.step_firmware("bob", version, FirmwareRecordState.RELEASED, component=component)
 
-    def step_firmware(self, who: str, version: str, to: FirmwareRecordState, reason: str = "") -> FirmwareRecord:
+    def step_firmware(
+        self, who: str, version: str, to: FirmwareRecordState, reason: str = "", *, component: str = "main"
+    ) -> FirmwareRecord:
         conn = self.world.conn
         with conn.transaction():
-            before = lock_firmware(conn, "PUMP", "main", version, None)
+            before = lock_firmware(conn, "PUMP", component, version, None)
             request = FirmwareRequest(to, reason, self.sign(who))
             by = actor(who, Permission.FIRMWARE_APPROVE, self.people[who])
             return record_firmware_step(conn, by, before, request, now=self.world.now)
@@ -162,12 +164,15 @@ class Campaigns:
         state: FirmwareState = FirmwareState.UPDATED,
         *,
         at: datetime | None = None,
+        component: str = "main",
         previous: str | None = None,
         error: str | None = None,
     ) -> None:
         """What the device says, as ingest records it."""
         instant = to_micros(at or self.world.now)
-        report = FirmwareReport(self.world.devices[serial], instant, instant, "main", version, state, previous, error)
+        report = FirmwareReport(
+            self.world.devices[serial], instant, instant, component, version, state, previous, error
+        )
         with self.world.conn.transaction():
             record_firmware_report(self.world.conn, report)
 

@@ -192,6 +192,6 @@ def test_first_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     passwords = [line.split("=", 1)[1] for line in before.splitlines() if "PASSWORD" in line]
-    assert len(set(passwords)) == 5
+    assert len(set(passwords)) == 6
     kept = (tmp_path / "secrets" / "dynamic-security.json").read_text()
     assert not any(password in kept for password in passwords)

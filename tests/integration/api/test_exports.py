@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -105,9 +106,11 @@ def test_people_are_named_only_with_a_second_persons_consent(api: Api, people: d
     assert (
         take(api, dora, **wanted, filter={"region": "x"}, approval_request=code).json()["guard"] == "approval_differs"
     )
-    taken = take(api, dora, **wanted, approval_request=code)
+    with ThreadPoolExecutor(4) as pool:  # of several at once one gets it
+        answers = [*pool.map(lambda _: take(api, dora, **wanted, approval_request=code), range(4))]
+    (taken,) = [answer for answer in answers if answer.status_code == 200]
     assert CONTACT in taken.text
-    assert take(api, dora, **wanted, approval_request=code).json()["guard"] == "approval_used"
+    assert {answer.json()["guard"] for answer in answers if answer is not taken} == {"approval_used"}
     (log,) = api.get("/exports?identifiable=true", headers=people["adam"]).json()["items"]
     assert (log["approval_request"], log["reason"], log["is_identifiable"]) == (code, "recall letters", True)
     assert api.get(f"/exports/{log['code']}", headers=people["dora"]).status_code == 200

@@ -15,6 +15,8 @@ from tests.support.databases import DatabaseServer
 from tests.support.fleet import PROFILE, make_devices, register
 from tests.support.http_api import running_api
 
+CODES = {"calendars": "office", "policies": "gold", "contracts": "K-1", "customers": "T-C0"}
+
 
 @pytest.fixture(scope="module")
 def clinic(postgres_server: DatabaseServer) -> Iterator[Clinic]:
@@ -46,14 +48,19 @@ def find_shown(clinic: Clinic, headers: dict[str, str]) -> dict[str, Any]:
         found["shelving.shelved_by"] = shelvings["items"][0]["shelved_by"]
     if (history := read("/devices/T-0000/history")) is not None:
         found["device_history.source"] = MARK.search(history["items"][0]["source"])
+    if (calendar := read("/service-calendars/office")) is not None:
+        found["service_calendar.made_by"] = calendar["made_by"]
+    if (policy := read("/sla-policies/gold")) is not None:
+        found["sla_policy.made_by"] = policy["made_by"]
     if (audit := read("/audit")) is not None:
         found["audit.actor"] = audit["items"][0]["actor"]
     return found
 
 
 def test_every_role_at_every_field_that_names_people(clinic: Clinic) -> None:
-    # An order that a person opened has no decisions of the machine; complaints are in tests of their own.
-    elsewhere = {"work_order.decisions"} | {key for key in PERSONAL_FIELDS if key.startswith("complaint.")}
+    # No machine decided on an order that a person opened; complaints and field actions have tests of their own.
+    elsewhere = {key for key in PERSONAL_FIELDS if key.startswith(("complaint.", "communication."))}
+    elsewhere.add("work_order.decisions")
     seen = set()
     for role in Role:
         headers = clinic.api.token(role, customer="T-C0" if role is Role.CUSTOMER else None)
@@ -91,6 +98,7 @@ def test_no_answer_at_all_tells_a_customers_user_a_name(clinic: Clinic) -> None:
             continue
         if path.endswith("/stream"):
             continue
+        values["code"] = next((code for word, code in CODES.items() if word in path), clinic.order)
         address = re.sub(r"\{(\w+)(:\w+)?\}", lambda m: values.get(m[1], "nobody"), path)
         query = "?sensor=level" if path.endswith(("/readings", "/scores")) else ""
         headers = token if path.startswith("/api/") else clinic.visitor.reading

@@ -96,10 +96,10 @@ def is_settled(campaigns: Campaigns) -> bool:
 def test_a_device_reads_its_notice_whenever_it_comes_and_none_once_it_is_done(
     campaigns: Campaigns, database: Database, broker: Broker
 ) -> None:
-    campaigns.release()
+    campaigns.release(url="https://updates.example/2.4.0.bin")
     campaigns.world.add_gateway("GW-1", campaigns.world.add_site("S9"))
     campaigns.world.conn.execute("UPDATE device SET gateway_id = (SELECT id FROM gateway) WHERE serial = 'SN-2'")
-    campaigns.start(campaigns.draft())
+    campaigns.start(campaigns.draft(not_before=campaigns.world.now))
     address = parse_broker_address(broker.url)
     own, behind = "forewarn/v1/SN-1/down/firmware", "forewarn/v1/gateway/GW-1/down/firmware/SN-2"
     with publishing(database.url, broker.url) as status:
@@ -107,8 +107,14 @@ def test_a_device_reads_its_notice_whenever_it_comes_and_none_once_it_is_done(
         with listening(address, "forewarn/v1/SN-1/down/#") as device, listening(address, behind) as gateway:
             wait_until(lambda: own in device.told and behind in gateway.told, what="both notices")
             payload, is_retained = device.told[own]
-            notice = json.loads(payload)
-            assert (notice["version"], notice["sha256"], notice["action"]) == (NEW, SHA256, "FA-2026-0001")
+            assert json.loads(payload) == {
+                "action": "FA-2026-0001",
+                "component": "main",
+                "version": NEW,
+                "sha256": SHA256,
+                "url": "https://updates.example/2.4.0.bin",
+                "not_before": campaigns.world.now.isoformat(),
+            }
             assert is_retained
             for serial in ("SN-1", "SN-2"):
                 campaigns.report(serial)
@@ -122,7 +128,7 @@ def test_a_device_reads_its_notice_whenever_it_comes_and_none_once_it_is_done(
         assert status.describe() == {"broker": "connected", "waiting": 0, "kept": 2, "error": ""}
 
 
-def test_a_device_that_came_behind_another_gateway_is_told_there_alone(
+def test_a_device_behind_another_gateway_or_of_another_serial_is_told_there_alone(
     campaigns: Campaigns, database: Database, broker: Broker
 ) -> None:
     site = campaigns.world.add_site("S9")
@@ -139,6 +145,10 @@ def test_a_device_that_came_behind_another_gateway_is_told_there_alone(
         campaigns.world.conn.execute(move, ("GW-2",))
         wait_until(lambda: after in gateway.told and gateway.told[before][0] == b"", what="the notice to move")
         assert json.loads(gateway.told[after][0])["version"] == NEW
+        campaigns.world.conn.execute("UPDATE device SET serial = 'SN-2B' WHERE serial = 'SN-2'")
+        wait_until(
+            lambda: gateway.told.get(f"{after}B") and gateway.told[after][0] == b"", what="the notice to be renamed"
+        )
 
 
 def test_notices_wait_for_a_broker_that_is_away_and_are_given_again_to_one_that_forgot(

@@ -66,6 +66,8 @@ def test_a_campaign_from_draft_to_close_rests_on_what_devices_report(campaigns: 
     for serial in ("SN-1", "SN-2", "SN-3", "SN-4"):
         campaigns.step_item("mia", action.code, serial, _I.VERIFIED, evidence="runs at rate")
     campaigns.move("quentin", action.code, _S.EFFECTIVENESS)
+    campaigns.tell(action.code, ContactResult.NO_ANSWER, customer="C-S1")
+    assert campaigns.states(action)["SN-1"] == "VERIFIED"
     with pytest.raises(GuardRefusedError) as error:
         campaigns.move("ada", action.code, _S.CLOSED, signed=True)
     assert refused(error) == "effectiveness_missing"
@@ -102,6 +104,21 @@ def test_two_people_sign_what_neither_wrote_and_a_changed_draft_takes_two_again(
     assert load_approvers(conn, changed) == []
     assert campaigns.move("bob", action.code, _S.APPROVED, signed=True).state is _S.DRAFT
     assert campaigns.move("ada", action.code, _S.APPROVED, signed=True).state is _S.APPROVED
+
+
+def test_other_waves_need_another_scope(campaigns: Campaigns) -> None:
+    campaigns.release()
+    action = campaigns.draft()
+    conn = campaigns.world.conn
+    with conn.transaction():
+        waves = (Wave(share=0.5), Wave())
+        draft = FieldActionDraft(FieldActionKind.FIRMWARE, "Pump stops", "PUMP", firmware_version=NEW, waves=waves)
+        author = actor("quentin", Permission.FIELD_ACTION_WRITE, campaigns.people["quentin"])
+        changed = change_draft(conn, author, lock_field_action(conn, action.code), draft, now=campaigns.world.now)
+    assert (changed.item_count, changed.scope_sha256, campaigns.states(action)) == (0, "", {})
+    with pytest.raises(GuardRefusedError) as error:
+        campaigns.approve(action.code)
+    assert refused(error) == "scope_empty"
 
 
 def test_what_was_approved_is_changed_by_nobody(campaigns: Campaigns) -> None:
@@ -152,6 +169,37 @@ def test_the_master_data_alone_install_nothing(campaigns: Campaigns) -> None:
     campaigns.report("SN-1", "2.4.0+other-build")  # equal in order, and another image
     campaigns.follow()
     assert campaigns.states(action)["SN-1"] == "NOTIFIED"
+
+
+def test_another_component_is_a_campaign_of_its_own(campaigns: Campaigns) -> None:
+    for serial, version in (("SN-1", "1.9"), ("SN-2", "1.10"), ("SN-3", "2.0")):
+        campaigns.report(serial, version, component="radio")
+    campaigns.release("2.0", component="radio")
+    query = ScopeQuery("PUMP", firmware=VersionRange(since="1.10", before="2.0"), with_unknown_firmware=False)
+    action = campaigns.start(campaigns.draft(component="radio", firmware_version="2.0", query=query))
+    assert campaigns.states(action) == {"SN-2": "NOTIFIED"}
+    campaigns.report("SN-2", "2.0")  # the main component, which nobody asked for
+    campaigns.follow()
+    assert campaigns.states(action) == {"SN-2": "NOTIFIED"}
+    campaigns.world.pass_time(minutes=1)
+    campaigns.report("SN-2", "2.0", component="radio")
+    campaigns.follow()
+    assert campaigns.states(action) == {"SN-2": "REMEDIATED"}
+
+
+def test_simulated_devices_have_actions_of_their_own_and_none_of_it_leaves(campaigns: Campaigns) -> None:
+    campaigns.world.add_device("SIM-1", campaigns.world.add_site("S9"), firmware=OLD, is_simulated=True)
+    campaigns.release()
+    real = campaigns.draft()
+    assert "SIM-1" not in campaigns.states(real)
+    scope = ScopeQuery("PUMP", firmware=VersionRange(before=NEW), is_simulated=True)
+    action = campaigns.start(campaigns.draft(is_simulated=True, query=scope))
+    campaigns.report("SIM-1")
+    campaigns.follow()
+    assert campaigns.states(action) == {"SIM-1": "REMEDIATED"}
+    left = campaigns.world.rows("SELECT type, is_simulated FROM outbox WHERE subject = 'SIM-1'")
+    assert {r["type"] for r in left} == {"fieldaction.item.changed", "firmware.notice"}
+    assert all(r["is_simulated"] for r in left)
 
 
 def test_a_device_at_which_it_fails_again_is_told_no_more_and_visited(campaigns: Campaigns) -> None:

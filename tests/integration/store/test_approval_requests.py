@@ -1,6 +1,7 @@
 """Changes that take two people, on a real database: what is granted is what was asked, once, by another person."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -188,6 +189,27 @@ def test_a_stale_view_and_an_unknown_code(desk: Desk) -> None:
                 desk.conn, actor, code, ApprovalState.GRANTED, HANDLERS, reason="", signature=desk.sign("ben"),
                 expected_row_version=version, now=NOW,
             )  # fmt: skip
+
+
+def test_of_several_who_decide_at_once_one_does_and_it_is_done_once(desk: Desk, database: Database) -> None:
+    asked = desk.ask()
+
+    def decide(number: int) -> str:
+        to = ApprovalState.GRANTED if number % 2 else ApprovalState.REFUSED
+        with open_connection(database.url, application="test", autocommit=True) as conn:
+            try:
+                return Desk(conn, desk.people).decide("ben", asked.code, to).state
+            except GuardRefusedError as refused:
+                return refused.guard
+
+    with ThreadPoolExecutor(6) as pool:
+        became = list(pool.map(decide, range(6)))
+    found = load_approval_request(desk.conn, asked.code)
+    assert found is not None
+    assert sorted(became) == sorted([found.state, *[ApprovalGuard.NO_SUCH_TRANSITION] * 5])
+    assert desk.find_name() == ("New" if found.state == "GRANTED" else "Old")
+    assert len(load_audit_events(desk.conn)) == 2
+    assert len(load_request_signatures(desk.conn, found)) == 2
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_service_link_tells_devices_and_gateways_and_hears_nothing() -> None:
     said = find_topics("forewarn-service", "publishClientSend")
     device = BrokerAccount(AccountKind.DEVICE, "S")
     gateway = BrokerAccount(AccountKind.GATEWAY, "G", thingsboard=True)
-    to_device, to_gateway, _ = (message.topic for message in find_messages(DeviceNotice(1, "S", "G", "H", {}, 1)))
+    to_device, to_gateway, _ = (message.topic for message in find_messages(DeviceNotice(1, "S", "G", "S", "H", {}, 1)))
     for account, topic in ((device, to_device), (gateway, to_gateway)):
         assert any(matches_topic(allowed, topic) for allowed in said), topic
         assert any(matches_topic(heard, topic) for heard in find_rights(account).subscribe), topic

@@ -24,6 +24,7 @@ MATRIX = {
     "complaint.reporter": MEET_CUSTOMERS,
     "complaint.reporter_name": MEET_CUSTOMERS,
     "complaint.reporter_contact": MEET_CUSTOMERS,
+    "communication.contact": MEET_CUSTOMERS,
     "work_order.assignee": ALL_STAFF,
     "work_order.assignee_name": ALL_STAFF,
     "work_order.created_by": ALL_STAFF,
@@ -36,6 +37,8 @@ MATRIX = {
     "breach.acknowledged_by": ALL_STAFF,
     "shelving.shelved_by": ALL_STAFF,
     "device_history.source": ALL_STAFF,
+    "service_calendar.made_by": ALL_STAFF,
+    "sla_policy.made_by": ALL_STAFF,
     "audit.actor": ALL_STAFF,
 }
 

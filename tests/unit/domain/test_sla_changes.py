@@ -94,12 +94,13 @@ def take(order: WorkOrder, to: WorkOrderState, at: datetime, hold: HoldReason) -
 def test_clocks_agree_with_whatever_life_their_order_has(data: st.DataObject) -> None:
     order, at = ORDER, NOW
     changes = find_start(order, find_profile_terms(TICKETS, order.priority), at)
-    for _ in range(data.draw(st.integers(0, 15))):
+    for step in range(data.draw(st.integers(0, 20))):
         at += timedelta(minutes=data.draw(st.integers(0, 3000)))
-        following = [to for source, to in TRANSITIONS if source is order.state]
+        # Not every life ends before its work has begun.
+        following = [to for source, to in TRANSITIONS if source is order.state and (to is not _S.CANCELLED or step > 9)]
         raised = [p for p in Priority if p.is_above(order.priority)]
         before = order
-        if raised and order.state.is_open and data.draw(st.booleans()):
+        if raised and order.state.is_open and data.draw(st.integers(0, 4)) == 4:
             order = replace(order, priority=data.draw(st.sampled_from(raised)))
         elif following:
             order = take(order, data.draw(st.sampled_from(following)), at, data.draw(st.sampled_from(HoldReason)))

@@ -244,6 +244,21 @@ def test_met_at_the_last_moment_is_met_and_a_moment_later_is_breached() -> None:
     assert (saturday.state, saturday.limit.left) == (ClockState.BREACHED, timedelta())
 
 
+def test_what_was_said_stays_said_though_the_events_would_say_it_later() -> None:
+    """The rules of a time zone change after a breach was said: nobody takes it back, and nobody moves it on."""
+    due = FRIDAY + timedelta(hours=2)
+    start = ClockEvent(_K.STARTED, FRIDAY, terms=make_terms(OFFICE, "Europe/Berlin", 120))
+    for said in (due - timedelta(hours=1), due + timedelta(hours=1)):
+        clock = read_clock([start, ClockEvent(_K.BREACHED, said)], FRIDAY + timedelta(minutes=90))
+        assert clock is not None
+        assert (clock.state, clock.breached_at) == (ClockState.BREACHED, said)
+    late = read_clock(
+        [start, ClockEvent(_K.MET, due + timedelta(hours=9)), ClockEvent(_K.BREACHED, due + timedelta(hours=1))], due
+    )
+    assert late is not None
+    assert late.breached_at == due
+
+
 def test_work_that_did_not_hold_counts_as_if_it_had_never_been_done() -> None:
     start = ClockEvent(_K.STARTED, FRIDAY, terms=make_terms(AROUND_THE_CLOCK, "UTC", 240))
     back = [ClockEvent(_K.MET, FRIDAY + timedelta(hours=1)), ClockEvent(_K.TAKEN_BACK, FRIDAY + timedelta(hours=3))]

@@ -43,6 +43,9 @@ def test_what_was_planned_gives_way_and_what_has_begun_goes_on() -> None:
     assert follow_notice([planned, other], told, "1.0", at(10), 20_000_000) == [other, wanted]
     assert follow_notice([wanted], told, "1.0", at(15), 20_000_000) == [wanted]
     assert follow_notice([wanted], told, "1.0", at(40), 20_000_000) == [wanted]
+    after = Rollout("INF-0001", at(45), "4.0", "3.0")
+    assert follow_notice([wanted], Notice("INF-0001", "4.0"), "1.0", at(31), 0) == [wanted, after]
+    assert follow_notice([wanted, after], Notice("INF-0001"), "1.0", at(31), 0) == [wanted]
     assert follow_notice([wanted], Notice("INF-0001"), "1.0", at(15), 20_000_000) == []
     assert follow_notice([wanted], Notice("INF-0001"), "1.0", at(31), 20_000_000) == [wanted]
     assert follow_notice([], told, "3.0", at(15), 20_000_000) == []
