@@ -154,7 +154,12 @@ LOAD_PENDING = f"""
         AND n.device_id > %(after)s
     ORDER BY n.device_id LIMIT %(limit)s
 """
-LOAD_KEPT = f"{_COLUMNS} WHERE n.wanted IS NOT NULL AND n.device_id > %(after)s ORDER BY n.device_id LIMIT %(limit)s"
+# What was emptied lately as well: a broker that was killed comes back with its last save, and with what was withdrawn.
+LOAD_KEPT = f"""
+    {_COLUMNS}
+    WHERE (n.wanted IS NOT NULL OR n.wanted_at > now() - interval '1 day') AND n.device_id > %(after)s
+    ORDER BY n.device_id LIMIT %(limit)s
+"""
 
 
 def load_pending_notices(conn: Connection, *, after: int = 0, limit: int = 500) -> list[DeviceNotice]:
@@ -164,7 +169,7 @@ def load_pending_notices(conn: Connection, *, after: int = 0, limit: int = 500) 
 
 
 def load_kept_notices(conn: Connection, *, after: int = 0, limit: int = 500) -> list[DeviceNotice]:
-    """All that the broker is to keep, by device id: what a broker that forgot them is given again."""
+    """All that the broker is to keep, or was to forget within a day, by device id: given again at every connect."""
     with conn.cursor(row_factory=class_row(DeviceNotice)) as cursor:
         return cursor.execute(LOAD_KEPT, {"after": after, "limit": limit}).fetchall()
 

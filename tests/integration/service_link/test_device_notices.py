@@ -5,9 +5,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import paho.mqtt.client as mqtt
+import paho.mqtt.publish as publish
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -73,6 +75,9 @@ class Device:
 
     def _on_message(self, client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:
         self.told[message.topic] = (bytes(message.payload), message.retain)
+
+    def hear(self, topic_filter: str) -> None:
+        self._client.subscribe(topic_filter, qos=1)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -167,6 +172,37 @@ def test_notices_wait_for_a_broker_that_is_away_and_are_given_again_to_one_that_
         mosquitto.start()
         with listening(parse_broker_address(mosquitto.broker.url), topic) as device:
             wait_until(lambda: topic in device.told, what="what the broker had forgotten")
+
+
+def test_a_broker_that_comes_back_with_what_was_withdrawn_is_corrected(
+    campaigns: Campaigns, database: Database, mosquitto: MosquittoProcess
+) -> None:
+    campaigns.release()
+    campaigns.start(campaigns.draft())
+    topic = "forewarn/v1/SN-1/down/firmware"
+    # The database's clock says how long ago it was emptied.
+    campaigns.world.now = datetime.now(UTC)
+    with publishing(database.url, mosquitto.broker.url):
+        wait_until(lambda: is_settled(campaigns), what="every notice to be published")
+        campaigns.report("SN-1")
+        campaigns.follow()
+        wait_until(lambda: is_settled(campaigns), what="the notice to be emptied")
+        # As if the broker's save had been made before the notice was emptied.
+        publish.single(topic, b'{"version": "withdrawn"}', 1, retain=True, hostname="127.0.0.1", port=mosquitto.port)
+        assert is_retained(mosquitto.broker, topic)
+        mosquitto.stop()
+        mosquitto.start()
+        wait_until(lambda: not is_retained(mosquitto.broker, topic), what="the old notice to be emptied again")
+
+
+def is_retained(broker: Broker, topic: str) -> bool:
+    """Whether the broker keeps something there. It answers one subscription after the other, so what it has for the
+    first is here when that for the second is."""
+    last = "forewarn/v1/SN-4/down/firmware"
+    with listening(parse_broker_address(broker.url), topic) as device:
+        device.hear(last)
+        wait_until(lambda: last in device.told, what="what is retained")
+        return topic in device.told
 
 
 def test_devices_read_their_own_notice_alone_and_only_service_link_may_write_one(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.audit import Signature
@@ -170,7 +170,7 @@ commands = st.lists(
 
 
 @given(commands, st.booleans())
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_no_sequence_of_commands_gets_around_a_guard_of_an_action(
     sequence: list[tuple[int, FieldActionState, bool, bool, str]], tells: bool
 ) -> None:
@@ -209,7 +209,7 @@ item_commands = st.lists(
 
 
 @given(item_commands, st.sampled_from(list(FieldActionKind)))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_no_sequence_of_commands_installs_what_no_device_reported(
     sequence: list[tuple[int, ItemState, bool, str]], kind: FieldActionKind
 ) -> None:

@@ -1,7 +1,7 @@
 """Waves take every device once, by chance and yet always alike; the hash is of all of it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.field_action_scope import ScopeQuery, Wave, assign_waves, find_scope_sha256, find_wave_problems
@@ -53,7 +53,7 @@ def test_what_is_stored_of_a_scope_and_a_wave_is_read_back() -> None:
 
 
 @given(st.sets(st.integers(0, 500), max_size=60), st.lists(st.floats(0.01, 1.0), max_size=4))
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_every_device_is_in_one_wave(numbers: set[int], shares: list[float]) -> None:
     serials = {f"S{n}" for n in numbers}
     plan = (*(Wave(share=share) for share in shares), Wave())

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.audit import Signature
@@ -70,7 +70,7 @@ commands = st.lists(
 
 
 @given(commands, st.sets(st.sampled_from(sorted(PEOPLE)), min_size=1, max_size=2))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_no_sequence_of_commands_gets_around_two_signatures(
     sequence: list[tuple[int, FirmwareRecordState, bool, bool, bool]], authors: set[int]
 ) -> None:
