@@ -269,7 +269,8 @@ def test_on_a_safety_critical_model_a_second_person_accepts(world: World) -> Non
         "endorsed",
         "accepted",
     ]
-    assert world.rows("SELECT actor FROM audit_event WHERE action = 'profile.applied'")[-1]["actor"] == "ben"
+    applied = world.rows("SELECT actor FROM audit_event WHERE action = 'profile.applied' ORDER BY seq")
+    assert applied[-1]["actor"] == "ben"
     assert verify_chain(world.conn).holds
     with world.conn.transaction():
         assert not record_backtest(world.conn, MACHINE, proposal.code, backtest, world.now)
