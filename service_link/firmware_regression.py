@@ -16,7 +16,7 @@ from service_link.batch_plan import MACHINE
 from service_link.cohort import adjust_false_discovery
 from service_link.release_comparison import MIN_DEVICES, MIN_HOURS, Side, compare_release
 from service_link.release_statistics import FIRST_LOOK_HOURS, find_next_look_hours, find_valid_p
-from store.capas import CapaProposal, open_or_join_capa
+from store.capa_proposals import CapaProposal, open_or_join_capa
 from store.cohorts import NEVER_SYSTEMIC, load_lately_closed_capa
 from store.pool import Connection
 from store.profiles import load_profiles

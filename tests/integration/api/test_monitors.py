@@ -12,7 +12,7 @@ from domain.firmware_release import Comparison, Judged, Measure, Release, Verdic
 from domain.monitor_quality import Threshold
 from domain.roles import Role
 from service_link.monitor_feedback import watch_monitors
-from store.capas import CapaProposal, open_or_join_capa
+from store.capa_proposals import CapaProposal, open_or_join_capa
 from store.drift import DriftDay, record_drift
 from store.pool import Connection, open_connection
 from store.profiles import load_profile, record_profile

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from domain.audit import Actor
 from domain.capa import CapaScope, CapaTrigger, ScopeKind
 from domain.roles import Role
-from store.capas import CapaProposal, open_or_join_capa
+from store.capa_proposals import CapaProposal, open_or_join_capa
 from tests.support.http_api import PASSWORD, Api, find_errors
 
 BREACH = UUID("5f0c2a52-3f0e-5d0b-9a53-2b8f5f6f7e11")
