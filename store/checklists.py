@@ -77,7 +77,8 @@ def load_checklists(conn: Connection, order_id: int) -> list[Checklist]:
         found = cursor.execute(LOAD_ANSWERS, ([row["id"] for row in rows],)).fetchall() if rows else []
     answers: dict[int, dict[str, Answer]] = defaultdict(dict)
     for line in found:
-        answers[line.pop("checklist_id")][line["item"]] = Answer(**line)
+        checklist_id = line.pop("checklist_id")
+        answers[checklist_id][line["item"]] = Answer(**line)
     return [_to_checklist(row, answers[row["id"]]) for row in rows]
 
 
