@@ -36,6 +36,8 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": CONTENT_SECURITY_POLICY,
 }
+# A file comes as a body of its own, which is streamed to the disk; a form would be read whole before anybody is asked.
+_FILE_PATH = re.compile(r"/api/v1/work-orders/[^/]+/attachments")
 _TOKEN_IN_PATH = re.compile(r"fw_[A-Za-z0-9_-]{20,}")
 
 
@@ -95,6 +97,14 @@ def find_template(scope: Scope) -> str:
     return "/".join(scope["path"].split("/")[: before + 1]) + template if before > 0 else template
 
 
+def find_limit(scope: Scope, settings: ApiSettings) -> int:
+    """How many bytes the body of this request may have."""
+    content_type = dict(scope["headers"]).get(b"content-type", b"").lower()
+    is_form = content_type.startswith((b"multipart/", b"application/x-www-form-urlencoded"))
+    is_file = scope["method"] == "POST" and _FILE_PATH.fullmatch(scope["path"]) is not None
+    return settings.max_attachment_bytes if is_file and not is_form else settings.max_body_bytes
+
+
 class _Exchange:
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, request_id: str, settings: ApiSettings, render: Render
@@ -106,12 +116,13 @@ class _Exchange:
         self._request_id = request_id
         self._settings = settings
         self._render = render
+        self._limit = find_limit(scope, settings)
         self._read = 0
         self._started = False
 
     async def run(self, app: ASGIApp) -> None:
         declared = dict(self._scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > self._settings.max_body_bytes:
+        if declared.isdigit() and int(declared) > self._limit:
             await self._answer(ProblemError(TOO_LARGE, self._find_limit(), headers={"Connection": "close"}))
             return
         try:
@@ -124,7 +135,7 @@ class _Exchange:
             await self._answer(ProblemError(INTERNAL))
 
     def _find_limit(self) -> str:
-        return f"At most {self._settings.max_body_bytes} bytes."
+        return f"At most {self._limit} bytes."
 
     async def _answer(self, problem: ProblemError) -> None:
         response = await run_in_threadpool(self._render, Request(self._scope), problem)
@@ -134,7 +145,7 @@ class _Exchange:
         message = await self._receive()
         if message["type"] == "http.request":
             self._read += len(message.get("body", b""))
-            if self._read > self._settings.max_body_bytes:
+            if self._read > self._limit:
                 # An HTTPException, because FastAPI takes any other error while a body is read for a malformed body.
                 raise HTTPException(413, self._find_limit(), {"Connection": "close"})
         return message

@@ -7,6 +7,7 @@ from datetime import timedelta
 from api.settings import ApiSettings
 from api.sign_in import find_idle
 from api.state import now
+from store.attachment_files import remove_abandoned
 from store.change_log import remove_changes_before
 from store.idempotency import remove_answers_before
 from store.pool import DATABASE_GONE, RETRYABLE, Pool
@@ -22,7 +23,7 @@ def keep_house(pool: Pool, settings: ApiSettings, stop: threading.Event) -> None
     while not stop.is_set():
         try:
             remove_what_is_over(pool, settings)
-        except (*DATABASE_GONE, *RETRYABLE) as error:
+        except (*DATABASE_GONE, *RETRYABLE, OSError) as error:
             log.warning("housekeeping failed and will be tried again: %s", error)
         stop.wait(EVERY_S)
 
@@ -34,3 +35,4 @@ def remove_what_is_over(pool: Pool, settings: ApiSettings) -> None:
         remove_expired_sessions(conn, at=at, idle=find_idle(settings))
         remove_answers_before(conn, at - KEYS_KEPT)
         remove_changes_before(conn, at - timedelta(hours=settings.change_log_hours))
+    remove_abandoned(settings.attachments, 2 * settings.upload_seconds + EVERY_S)

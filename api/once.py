@@ -50,9 +50,11 @@ def change_once(
     work: Callable[[Connection], tuple[BaseModel, Mapping[str, str]]],
     *,
     present: Present | None = None,
-    status: int = 201,
+    status: int | Callable[[Any], int] = 201,
 ) -> Response:
     """The answer to a POST: `work`'s, or the one that was given to the same request with the same key before.
+
+    `status` is what it is answered with, or says so of the answer.
 
     `work` returns the answer's body and headers; they are kept in its transaction. `present` makes of the kept body
     what is sent, and is told whether it is sent again: a secret is shown once and never kept.
@@ -72,7 +74,8 @@ def change_once(
                     raise ProblemError(KEY_REUSED, fields={"Idempotency-Key": "was used for another request"})
                 return known, True
         shape, headers = work(conn)
-        answer = StoredAnswer(digest, status, {"body": shape.model_dump(mode="json"), "headers": dict(headers)})
+        given = status if isinstance(status, int) else status(shape)
+        answer = StoredAnswer(digest, given, {"body": shape.model_dump(mode="json"), "headers": dict(headers)})
         if key is not None:
             record_answer(conn, caller.name, key, answer)
         return answer, False

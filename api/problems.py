@@ -55,14 +55,17 @@ NOT_FOUND = Kind(404, "not-found", "There is no such record.")
 NO_SUCH_PATH = Kind(404, "no-such-path", "There is nothing at this address.")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This address does not take that method.")
 GUARD_REFUSED = Kind(409, "guard-refused", "A rule of the record's life-cycle refuses this change.")
+UPLOAD_TIMEOUT = Kind(408, "upload-timeout", "The file came too slowly.")
 ALREADY_EXISTS = Kind(409, "already-exists", "There is a record of that name already.")
 ROW_VERSION_CONFLICT = Kind(412, "row-version-conflict", "The record was changed in the meantime.")
 TOO_LARGE = Kind(413, "too-large", "The request is larger than this installation takes.")
 UNSUPPORTED_MEDIA_TYPE = Kind(415, "unsupported-media-type", "The body must be JSON (application/json).")
+UNSUPPORTED_CONTENT = Kind(415, "unsupported-content", "The content of the file is not of a kind that is taken.")
 INVALID = Kind(422, "invalid", "A field of the request cannot be used.")
 KEY_REUSED = Kind(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
 PRECONDITION_REQUIRED = Kind(428, "precondition-required", "Say which version you are changing: If-Match is missing.")
 TOO_MANY_ATTEMPTS = Kind(429, "too-many-attempts", "Too many attempts; wait before the next one.")
+ATTACHMENT_DAMAGED = Kind(500, "attachment-damaged", "The file is not what was stored; restore it from the backup.")
 INTERNAL = Kind(500, "internal", "Something failed here; it was logged under the request's id.")
 UNAVAILABLE = Kind(503, "unavailable", "The service cannot answer now; try again soon.")
 
@@ -128,10 +131,11 @@ _DESCRIPTIONS = {
     401: "No valid session or token.",
     403: "The caller's roles lack `permission`, or a check of the page's origin failed.",
     404: "No such record, or not the caller's to see.",
+    408: "The file came too slowly.",
     409: "A rule refuses it; `guard` names which.",
     412: "The record moved on; `current` says to which version and by whom.",
     413: "The body is too large.",
-    415: "The body is not JSON.",
+    415: "The body is not JSON; of a file, its content is not of a kind that is taken.",
     422: "A field cannot be used; `errors` names it.",
     428: "`If-Match` is missing.",
     429: "Too many attempts; see `Retry-After`.",

@@ -1,6 +1,7 @@
 """What the API program needs to know. Every field is a FOREWARN_... variable; see `forewarn config`."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,9 @@ class ApiSettings:
     session_hours: float = 12.0  # a session ends after this, whatever happens
     session_idle_minutes: float = 60.0  # and after this without a request
     max_body_bytes: int = 2 * 1024 * 1024
+    attachments: Path = Path("var/attachments")  # folder of files of work orders, below their hashes
+    max_attachment_bytes: int = 25 * 1024 * 1024  # of one file
+    upload_seconds: float = 300.0  # then a file that has not come in whole is given up
     pool_size: int = 16
     stream_clients: int = 500  # open event streams at once
     stream_queue: int = 1000  # changes that wait for one slow client before it is dropped

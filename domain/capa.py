@@ -1,9 +1,11 @@
-"""CAPA notices: the machine proposes, a person opens or rejects; which step may follow which, and the guards."""
+"""CAPAs: the machine proposes, people decide, investigate, plan, act and close. The words for it; pure.
+
+The steps are in domain/capa_steps.py, the root cause in domain/capa_cause.py, the actions in domain/capa_action.py, the
+check of their effect in domain/capa_effectiveness.py.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-from domain.roles import Permission
 
 
 class CapaState(StrEnum):
@@ -42,12 +44,49 @@ class CapaTrigger(StrEnum):
     FIRMWARE_REGRESSION = "FIRMWARE_REGRESSION"
 
 
+class Verdict(StrEnum):
+    """What the check of effectiveness says once its period is over."""
+
+    MET = "MET"
+    FAILED = "FAILED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
 class CapaGuard(StrEnum):
-    """The rule that refused a step; a 409 names it."""
+    """The rule that refused a step; a 409 names it. Values never change."""
 
     NO_SUCH_TRANSITION = "no_such_transition"
+    PERMISSION_MISSING = "permission_missing"
     REASON_MISSING = "reason_missing"
     PERSON_NEEDED = "person_needed"
+    SIGNATURE_MISSING = "signature_missing"
+    MEANING_MISSING = "meaning_missing"
+    SIGNER_IS_ANOTHER = "signer_is_another"
+    OWN_WORK = "own_work"
+    SECOND_PERSON = "second_person"
+    CONTENT_CHANGED = "content_changed"
+    NOT_IN_INVESTIGATION = "not_in_investigation"
+    PROBLEM_MISSING = "problem_missing"
+    ROOT_CAUSE_MISSING = "root_cause_missing"
+    WHYS_MISSING = "whys_missing"
+    EVIDENCE_MISSING = "evidence_missing"
+    ROOT_CAUSE_NOT_REVIEWED = "root_cause_not_reviewed"
+    PLAN_NOT_OPEN = "plan_not_open"
+    PLAN_NOT_APPROVED = "plan_not_approved"
+    ACTION_MISSING = "action_missing"
+    OWNER_MISSING = "owner_missing"
+    DUE_DATE_MISSING = "due_date_missing"
+    EFFECTIVENESS_PLAN_MISSING = "effectiveness_plan_missing"
+    SCOPE_EMPTY = "scope_empty"
+    NO_RATE_BEFORE = "no_rate_before"
+    PERIOD_TOO_SHORT = "period_too_short"
+    ACTIONS_OPEN = "actions_open"
+    NOT_IN_VERIFICATION = "not_in_verification"
+    ACTIONS_NOT_VERIFIED = "actions_not_verified"
+    PERIOD_NOT_OVER = "period_not_over"
+    EFFECTIVENESS_OUTDATED = "effectiveness_outdated"
+    EFFECTIVENESS_INCONCLUSIVE = "effectiveness_inconclusive"
+    EFFECTIVENESS_FAILED = "effectiveness_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +105,3 @@ class CapaRefusal:
 
     guard: CapaGuard
     detail: str
-
-
-# The steps that this version offers; the way from OPEN to CLOSED is refused by name until it is there.
-CAPA_TRANSITIONS: dict[tuple[CapaState, CapaState], Permission] = {
-    (CapaState.PROPOSED, CapaState.OPEN): Permission.CAPA_DECIDE,
-    (CapaState.PROPOSED, CapaState.REJECTED): Permission.CAPA_DECIDE,
-}
-
-
-def find_capa_next_states(state: CapaState) -> tuple[CapaState, ...]:
-    """The states that can follow, whoever asks."""
-    return tuple(to for source, to in CAPA_TRANSITIONS if source is state)
-
-
-def find_capa_refusal(state: CapaState, to: CapaState, *, reason: str, by_person: bool) -> CapaRefusal | None:
-    """The first guard that refuses the step, or None."""
-    if (state, to) not in CAPA_TRANSITIONS:
-        allowed = ", ".join(find_capa_next_states(state)) or "nothing"
-        return CapaRefusal(CapaGuard.NO_SUCH_TRANSITION, f"from {state} a CAPA can become {allowed}; not {to}")
-    if not by_person:
-        return CapaRefusal(CapaGuard.PERSON_NEEDED, "whether a CAPA is opened is a person's decision")
-    if not reason.strip():
-        return CapaRefusal(CapaGuard.REASON_MISSING, "the decision on a CAPA needs its justification")
-    return None

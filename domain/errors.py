@@ -37,6 +37,10 @@ class BlockCorruptError(ForewarnError):
     """A reading block does not decode to what was encoded."""
 
 
+class AttachmentDamagedError(ForewarnError):
+    """The stored file is gone, or is not what was stored."""
+
+
 class NotFoundError(ForewarnError):
     """There is no such record."""
 

@@ -168,7 +168,7 @@ class FieldActionFacts:
     items_unverified: int = 0  # remediated and not verified
     items_unreachable: int = 0
     customers_waiting: int = 0  # with items, and no notice recorded
-    overlapping: int = 0  # devices that another live campaign for the same component has
+    overlapping: int = 0  # devices of a campaign that another live one has
     firmware_state: str | None = None
     is_halted: bool = False
     has_effectiveness: bool = False
@@ -246,9 +246,7 @@ def find_field_action_next(request: FieldActionRequest, facts: FieldActionFacts)
 def _check_approved(request: FieldActionRequest, facts: FieldActionFacts) -> FieldActionRefusal | None:
     if facts.items == 0:
         return _refuse(_G.SCOPE_EMPTY, "no device is in its scope: freeze one first")
-    if facts.overlapping:
-        return _refuse(_G.SCOPE_OVERLAPS, f"{facts.overlapping} devices are in another campaign that is not over")
-    return _check_released(facts) or _check_signature(request, facts, facts.signed_by)
+    return _check_overlapping(facts) or _check_released(facts) or _check_signature(request, facts, facts.signed_by)
 
 
 def _check_notifying(request: FieldActionRequest, facts: FieldActionFacts) -> FieldActionRefusal | None:
@@ -261,7 +259,9 @@ def _check_executing(request: FieldActionRequest, facts: FieldActionFacts) -> Fi
     if facts.state is _S.EFFECTIVENESS:
         if not request.reason.strip():
             return _refuse(_G.REASON_MISSING, "taking an action up again needs a reason")
-        return None
+        return _check_overlapping(facts)
+    if facts.is_halted:
+        return _refuse(_G.HALTED, "the action is halted: resume it, or cancel it")
     if facts.customers_waiting:
         return _refuse(_G.CUSTOMERS_NOT_NOTIFIED, f"{facts.customers_waiting} customers have had no notice yet")
     return _check_released(facts)
@@ -293,6 +293,12 @@ def _check_cancelled(request: FieldActionRequest, facts: FieldActionFacts) -> Fi
         return None
     # Stopping approves nothing: whoever may approve may stop, also what he wrote himself.
     return _check_signature(request, replace(facts, author_ids=()))
+
+
+def _check_overlapping(facts: FieldActionFacts) -> FieldActionRefusal | None:
+    if facts.overlapping:
+        return _refuse(_G.SCOPE_OVERLAPS, f"{facts.overlapping} devices are in another campaign that is not over")
+    return None
 
 
 def _check_released(facts: FieldActionFacts) -> FieldActionRefusal | None:

@@ -96,6 +96,9 @@ class Guard(StrEnum):
     SIGNATURE_MISSING = "signature_missing"
     SIGNER_IS_ANOTHER = "signer_is_another"
     OPEN_ORDER_OF_KEY = "open_order_of_key"
+    PART_UNDECIDED = "part_undecided"
+    CHECKLIST_INCOMPLETE = "checklist_incomplete"
+    VISIT_UNDER_WAY = "visit_under_way"
 
 
 def find_reset_reason(type_: WorkOrderType, outcome: Outcome | None) -> ResetReason | None:
@@ -156,6 +159,9 @@ class TransitionFacts:
     done_by_id: int | None = None
     is_quiet: bool = False  # every breach cleared, the quiet period over, and the device reports
     has_other_open_order: bool = False  # another open automatic order of the same key
+    open_parts: int = 0  # parts that were asked for, and nobody said what became of them
+    unanswered: tuple[str, ...] = ()  # required lines of the order's checklists without an answer
+    is_visit_under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +270,11 @@ def _check_work_done(request: TransitionRequest, facts: TransitionFacts) -> Refu
         return Refusal(
             Guard.OUTCOME_MISSING, "say what was found: CONFIRMED, NO_FAULT_FOUND, SENSOR_FAULT or FALSE_ALARM"
         )
+    if facts.open_parts:
+        detail = f"{facts.open_parts} parts were asked for: say that they were used, or withdraw them"
+        return Refusal(Guard.PART_UNDECIDED, detail)
+    if facts.unanswered:
+        return Refusal(Guard.CHECKLIST_INCOMPLETE, f"the checklist lacks {', '.join(facts.unanswered)}")
     return None
 
 
@@ -276,6 +287,8 @@ def _check_verified(request: TransitionRequest, facts: TransitionFacts) -> Refus
         return Refusal(
             Guard.NOT_QUIET, "no quiet period of normal telemetry since: wait for it, or give the evidence of a test"
         )
+    if facts.is_visit_under_way:
+        return Refusal(Guard.VISIT_UNDER_WAY, "a visit is still under way: say first when it was over")
     return None
 
 
@@ -355,3 +368,4 @@ class WorkOrder:
     created_at: datetime
     updated_at: datetime
     external_refs: list[Mapping[str, str]] = field(default_factory=list)
+    merged_into_id: int | None = None  # the order that goes on in place of this one

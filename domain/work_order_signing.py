@@ -1,5 +1,6 @@
 """What the signature that closes a work order stands for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from domain.work_order import WorkOrder
@@ -27,6 +28,9 @@ _SIGNED = (
 )
 
 
-def find_order_content(order: WorkOrder) -> dict[str, Any]:
-    """The fields of the order that are signed, the same for the order as it is closed and as it is read later."""
-    return {name: getattr(order, name) for name in _SIGNED}
+def find_order_content(order: WorkOrder, records: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the order that are signed, the same for the order as it is closed and as it is read later.
+
+    `records` are the visits, parts, files and answers of the order, by kind, those that it has.
+    """
+    return {name: getattr(order, name) for name in _SIGNED} | dict(records)

@@ -67,11 +67,20 @@ PROGRAMS = {
             "host": s.http_host,
             "port": s.http_port,
             "broker_admin_url": find_admin_url(s),
+            "attachments": s.attachments or s.var / "attachments",
         },
     ),
 }
 # Set by Settings, never by a program's own variable.
-WIRED = {("database_url",), ("mqtt", "url"), ("mqtt_url",), ("host",), ("port",), ("broker_admin_url",)}
+WIRED = {
+    ("database_url",),
+    ("mqtt", "url"),
+    ("mqtt_url",),
+    ("host",),
+    ("port",),
+    ("broker_admin_url",),
+    ("attachments",),
+}
 
 
 def load_program_settings(program: Program, settings: Settings) -> Any:

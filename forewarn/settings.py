@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     )
     broker_cert_file: Path | None = Field(None, description="Certificate of the embedded broker there; without, no TLS")
     broker_key_file: Path | None = Field(None, description="Key of that certificate")
+    attachments: Path | None = Field(
+        None, description="Folder of the files of work orders; if not set, `attachments` below FOREWARN_VAR"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much the programs log")
 
     @classmethod

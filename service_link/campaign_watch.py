@@ -115,7 +115,8 @@ def _look_at_campaign(conn: Connection, actor: Actor, code: str, now: datetime) 
             f"{after} of {look.devices} upgraded devices breached in {look.days_after:.1f} device-days, "
             f"{before} in {look.days_before:.1f} before"
         )
-        _halt(conn, actor, code, HaltReason.BREACH_RATE, detail, dict(describe_look(look, p_valid)), now)
+        if not _halt(conn, actor, code, HaltReason.BREACH_RATE, detail, dict(describe_look(look, p_valid)), now):
+            return  # somebody else halted it meanwhile: the look is taken again when it goes on
     _record_look(conn, action, find_next_look_hours(hours))
 
 
@@ -127,12 +128,14 @@ def _halt(
     detail: str,
     statistics: dict[str, object],
     now: datetime,
-) -> None:
+) -> bool:
     with conn.transaction():
         action = lock_field_action(conn, code)
-        if action.state is FieldActionState.EXECUTING and not action.is_halted:
+        is_running = action.state is FieldActionState.EXECUTING and not action.is_halted
+        if is_running:
             record_halt(conn, actor, action, reason, detail, statistics, now=now)
             log.warning("%s is halted: %s", code, detail)
+    return is_running
 
 
 def _record_look(conn: Connection, seen: FieldAction, next_look_hours: float) -> None:

@@ -101,20 +101,30 @@ class Finding:
 Belongs = Callable[[str, str], bool]  # lot, firmware -> whether they are of the scope
 
 
-def find_proposals(cohorts: Sequence[Cohort]) -> list[Finding]:
+def is_enough(cases: Sequence[Case], policy: TicketPolicy) -> bool:
+    """Whether so many devices and customers are affected that the question is asked at all."""
+    customers = {case.customer_id for case in cases if case.customer_id is not None}
+    return len({case.device_id for case in cases}) >= policy.capa_devices and len(customers) >= policy.capa_customers
+
+
+def find_proposals(cohorts: Sequence[Cohort], hypotheses: int = 0) -> list[Finding]:
     """The scopes to propose a CAPA for: of each cohort the most specific ones that explain its excess.
+
+    `hypotheses` is how many scopes of the installed base could have been proposed: those whose cohorts are left out
+    because too little happened there are questions that were asked as well, or chance would pick what is looked at.
 
     Lots and firmware versions that qualify and are at least twice as bad as the rest of the model are taken first, the
     one with the greatest contrast before the others; each next one, and at last the model as a whole, must qualify on
     the cases and device-days that those before it do not explain.
     """
-    tested = [
-        _test(cohort, scope, cohort.cases, cohort.exposures) for cohort in cohorts for scope in find_scopes(cohort)
-    ]
-    adjusted = dict(zip([f.scope for f in tested], adjust_false_discovery([f.p for f in tested]), strict=True))
+    asked = [(cohort, scope) for cohort in cohorts for scope in find_scopes(cohort)]
+    p_values = [_test(cohort, scope, cohort.cases, cohort.exposures).p for cohort, scope in asked]
+    # Real and simulated devices of one model have scopes of the same name.
+    keys = [(scope, cohort.is_simulated) for cohort, scope in asked]
+    adjusted = dict(zip(keys, adjust_false_discovery(p_values, hypotheses), strict=True))
     proposals: list[Finding] = []
     for cohort in cohorts:
-        proposals += _explain(cohort, {s: q for s, q in adjusted.items() if s in set(find_scopes(cohort))})
+        proposals += _explain(cohort, {scope: adjusted[scope, cohort.is_simulated] for scope in find_scopes(cohort)})
     return proposals
 
 
@@ -139,14 +149,17 @@ def find_rate_interval(events: int, exposure: float) -> tuple[float, float]:
     return low / exposure, high / exposure
 
 
-def adjust_false_discovery(p_values: Sequence[float | None]) -> list[float | None]:
-    """The Benjamini-Hochberg q-value of each p-value, in the same order; None stays None and is not counted."""
+def adjust_false_discovery(p_values: Sequence[float | None], hypotheses: int = 0) -> list[float | None]:
+    """The Benjamini-Hochberg q-value of each p-value, in the same order; None stays None and is not counted.
+
+    Where there are more `hypotheses` than p-values, those that are missing count with a p-value of 1.
+    """
     ranked = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     q_values: list[float | None] = [None] * len(p_values)
-    smallest = 1.0
+    count, smallest = max(len(ranked), hypotheses), 1.0
     for rank in range(len(ranked), 0, -1):
         p, i = ranked[rank - 1]
-        smallest = min(smallest, p * len(ranked) / rank)
+        smallest = min(smallest, p * count / rank)
         q_values[i] = smallest
     return q_values
 

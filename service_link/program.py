@@ -11,6 +11,7 @@ from time import monotonic
 from domain.broker_address import parse_broker_address
 from domain.tickets import DecisionKind
 from service_link.device_notices import NoticeStatus, publish_notices
+from service_link.effectiveness import measure_effectiveness
 from service_link.field_actions import follow_field_actions
 from service_link.housekeeping import keep_readings
 from service_link.model_watch import watch_models
@@ -30,6 +31,8 @@ PROGRAM = "service-link"
 OPENING = (DecisionKind.OPENED, DecisionKind.REOPENED, DecisionKind.PARENT)
 # The statistic is asked at once after an opening, but not more often than this in a flood of them.
 MIN_COHORT_S = 2.0
+# How often it is asked whether CAPAs helped: their periods are weeks.
+EFFECTIVENESS_S = 60.0
 
 
 def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
@@ -141,6 +144,8 @@ class _Service:
         if self._is_time("cohort", self._settings.cohort_s):
             self._last_cohort = monotonic()
             self._try(self._propose)
+        if self._is_time("effectiveness", EFFECTIVENESS_S):
+            self._try(lambda: measure_effectiveness(self._conn, _now()))
         if self._is_time("house", self._settings.housekeeping_s):
             self._try(lambda: keep_house(self._conn, _now()))
             self._try(lambda: keep_sla(self._conn, _now()))

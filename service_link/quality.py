@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from domain.capa import CapaScope, CapaTrigger, ScopeKind
 from domain.profile import TicketPolicy
 from service_link.batch_plan import MACHINE
-from service_link.cohort import Baseline, Case, Cohort, Exposure, describe, find_proposals
+from service_link.cohort import Baseline, Case, Cohort, Exposure, describe, find_proposals, is_enough
 from service_link.working_set import DEFAULT_POLICY
 from store.capa_proposals import CapaProposal, open_or_join_capa
 from store.cohorts import (
     CaseRow,
     SingleCause,
+    count_hypotheses,
     exclude_false_members,
     load_baseline,
     load_cases,
@@ -45,7 +46,8 @@ def propose_capas(
     proposed = []
     with conn.transaction():
         cohorts = _load_news(conn, watch, policies, now)
-        for finding in find_proposals([cohort for cohort, _ in cohorts]):
+        hypotheses = count_hypotheses(conn) if cohorts else 0
+        for finding in find_proposals([cohort for cohort, _ in cohorts], hypotheses):
             cohort, region = next(
                 (c, r)
                 for c, r in cohorts
@@ -84,12 +86,10 @@ def _load_news(
     found = []
     for key, rows in groups.items():
         policy = policies.get(key[0], DEFAULT_POLICY)
-        devices = {r.device_id for r in rows}
-        customers = {r.customer_id for r in rows if r.customer_id is not None}
         cases = tuple(Case(r.work_order_id, r.device_id, r.customer_id, r.lot, r.firmware, r.opened_at) for r in rows)
         known = watch.evaluated.get(key)
         is_known = known is not None and known[0] == _sign(cases) and now - known[1] < LOOK_AGAIN
-        if len(devices) < policy.capa_devices or len(customers) < policy.capa_customers or is_known:
+        if not is_enough(cases, policy) or is_known:
             continue
         regions = {r.region for r in rows}
         found.append((_load_cohort(conn, key, cases, policy, now), regions.pop() if len(regions) == 1 else ""))

@@ -15,6 +15,7 @@ from store.triage_context import (
     load_last_closed_orders,
     load_links,
     load_site_breaches,
+    load_survivors,
     lock_open_orders,
 )
 
@@ -36,6 +37,9 @@ def load_working_set(
     site_ids = _distinct(t.site_id for t in severe)
     for order in lock_open_orders(conn, keys, breach_ids, gateway_ids, site_ids):
         loaded.add_order(order)
+    for key, order_id in load_survivors(conn, keys):
+        if order_id in loaded.orders:
+            loaded.by_key.setdefault(key, order_id)
     for order_id, breach_id, is_active in load_links(conn, list(loaded.orders), breach_ids):
         loaded.link(order_id, breach_id, is_active=is_active)
     loaded.closed = load_last_closed_orders(conn, keys)

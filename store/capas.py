@@ -1,29 +1,27 @@
-"""CAPA notices as rows: their lists, their members, and the decisions of people."""
+"""CAPAs as rows: their lists, their members; read under a lock and written back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from psycopg.rows import class_row
 
-from domain.audit import Actor
-from domain.audit_capa import capa_decided
-from domain.capa import CapaState, find_capa_refusal
-from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
-from store.audit import record_audit
-from store.outbox import OutboxEvent, record_events
+from domain.errors import NotFoundError, RowVersionConflictError
 from store.pool import Connection
+
+ENTITY = "capa"
 
 
 @dataclass(frozen=True, slots=True)
 class Capa:
-    """One CAPA notice. `statistics` is what docs/reference/ticket-rules.md says; `row_version` is for If-Match."""
+    """One CAPA. `statistics` is what docs/reference/ticket-rules.md says; `row_version` is for If-Match."""
 
     id: int
     code: str
     kind: str
     state: str
+    state_since: datetime
     device_model_id: int
     model: str
     model_name: Mapping[str, str]
@@ -37,6 +35,17 @@ class Capa:
     decided_by: str | None
     decided_at: datetime | None
     ineffective_of_code: str | None
+    round: int  # counts up when a check failed
+    plan_version: int  # counts up with every change of what two people approve
+    author_ids: list[int]
+    problem: str
+    investigated_round: int
+    before_until: datetime | None
+    effective_from: datetime | None
+    effective_until: datetime | None
+    effectiveness_verdict: str | None
+    open_actions: int
+    next_due_on: date | None  # of the open actions
     member_count: int
     device_count: int
     customer_count: int
@@ -49,10 +58,13 @@ class Capa:
 
 
 _SELECT = """
-    SELECT q.id, q.code, q.kind, q.state, q.device_model_id, m.key AS model, m.name AS model_name, m.safety_critical,
-        q.scope_kind, q.scope_value, q.fault_group, q.trigger, q.statistics, q.decision_reason, q.decided_by,
-        q.decided_at, f.code AS ineffective_of_code, n.member_count, n.device_count, n.customer_count,
-        q.is_simulated, q.region, q.row_version, q.created_at, q.updated_at, q.closed_at
+    SELECT q.id, q.code, q.kind, q.state, coalesce(q.state_since, q.decided_at, q.created_at) AS state_since,
+        q.device_model_id, m.key AS model, m.name AS model_name, m.safety_critical, q.scope_kind, q.scope_value,
+        q.fault_group, q.trigger, q.statistics, q.decision_reason, q.decided_by, q.decided_at,
+        f.code AS ineffective_of_code, q.round, q.plan_version, q.author_ids, q.problem, q.investigated_round,
+        q.before_until, q.effective_from, q.effective_until, q.effectiveness_verdict, a.open_actions, a.next_due_on,
+        n.member_count, n.device_count, n.customer_count, q.is_simulated, q.region, q.row_version, q.created_at,
+        q.updated_at, q.closed_at
     FROM capa q JOIN device_model m ON m.id = q.device_model_id LEFT JOIN capa f ON f.id = q.ineffective_of
     CROSS JOIN LATERAL (
         SELECT count(*)::integer AS member_count, count(DISTINCT w.device_id)::integer AS device_count,
@@ -60,6 +72,10 @@ _SELECT = """
         FROM capa_member cm JOIN work_order w ON w.id = cm.work_order_id
         WHERE cm.capa_id = q.id AND cm.excluded_reason IS NULL
     ) n
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS open_actions, min(due_on) AS next_due_on FROM capa_action
+        WHERE capa_id = q.id AND state = 'OPEN'
+    ) a
 """
 LOAD_CAPA = f"{_SELECT} WHERE q.code = %s"
 
@@ -146,48 +162,49 @@ def load_capa_members(conn: Connection, capa_id: int, *, limit: int = 500) -> li
         return cursor.execute(LOAD_CAPA_MEMBERS, (capa_id, limit)).fetchall()
 
 
-LOCK_CAPA = "SELECT id, state, row_version, is_simulated FROM capa WHERE code = %s FOR UPDATE"
-DECIDE_CAPA = """
-    UPDATE capa SET state = %(state)s, decision_reason = %(reason)s, decided_by = %(by)s, decided_at = %(now)s,
-        closed_at = CASE WHEN %(state)s = 'REJECTED' THEN %(now)s::timestamptz END, row_version = row_version + 1,
-        updated_at = %(now)s
-    WHERE id = %(id)s
-"""
+LOCK_CAPA = "SELECT id, row_version FROM capa WHERE code = %s FOR UPDATE"
 
 
-def record_capa_decision(
-    conn: Connection,
-    actor: Actor,
-    code: str,
-    to: CapaState,
-    *,
-    reason: str,
-    expected_row_version: int | None,
-    now: datetime,
-) -> Capa:
-    """The CAPA as a person decided it: opened, or rejected with its justification. Audit and outbox go along.
+def lock_capa(conn: Connection, code: str, expected_row_version: int | None = None) -> Capa:
+    """The CAPA of that code, which nobody else changes until the caller's transaction ends.
 
     Raises
     ------
-    NotFoundError, RowVersionConflictError
-        There is no such CAPA, or it has moved since the caller saw it.
-    GuardRefusedError
-        The life-cycle refuses it; `guard` is a value of `domain.capa.CapaGuard`.
+    NotFoundError
+        There is none.
+    RowVersionConflictError
+        It has moved since the caller saw it.
     """
     row = conn.execute(LOCK_CAPA, (code,)).fetchone()
     if row is None:
         raise NotFoundError(code)
-    capa_id, state, row_version, is_simulated = row
-    if expected_row_version is not None and row_version != expected_row_version:
-        raise RowVersionConflictError(f"{code} is at version {row_version}, not {expected_row_version}.")
-    refusal = find_capa_refusal(CapaState(state), to, reason=reason, by_person=actor.user_id is not None)
-    if refusal is not None:
-        raise GuardRefusedError(refusal.guard, refusal.detail)
-    conn.execute(DECIDE_CAPA, {"state": to, "reason": reason, "by": actor.name, "now": now, "id": capa_id})
-    event_type = "capa.opened" if to is CapaState.OPEN else "capa.closed"
-    data = {"code": code, "state": to}
-    record_events(conn, OutboxEvent(event_type, code, "capa", code, now, data, is_simulated))
-    record_audit(conn, actor, capa_decided(code, state, to, reason))
-    decided = load_capa(conn, code)
-    assert decided is not None
-    return decided
+    if expected_row_version is not None and row[1] != expected_row_version:
+        raise RowVersionConflictError(f"{code} is at version {row[1]}, not {expected_row_version}.")
+    capa = load_capa(conn, code)
+    assert capa is not None
+    return capa
+
+
+MUTABLE_COLUMNS = (
+    "state", "state_since", "decision_reason", "decided_by", "decided_at", "round", "plan_version", "author_ids",
+    "problem", "investigated_round", "before_until", "effective_from", "effective_until", "effectiveness_verdict",
+    "closed_at", "updated_at",
+)  # fmt: skip
+UPDATE_CAPA = f"""
+    UPDATE capa SET {", ".join(f"{name} = %({name})s" for name in MUTABLE_COLUMNS)}, row_version = row_version + 1
+    WHERE id = %(id)s
+"""  # noqa: S608
+
+
+def update_capa(conn: Connection, capa: Capa) -> Capa:
+    """Writes the CAPA back as it stands in memory, one version up. The caller holds its lock."""
+    conn.execute(UPDATE_CAPA, {name: getattr(capa, name) for name in MUTABLE_COLUMNS} | {"id": capa.id})
+    return replace(capa, row_version=capa.row_version + 1)
+
+
+LOAD_MEASURED = "SELECT code FROM capa WHERE state = 'EFFECTIVENESS' ORDER BY id"
+
+
+def load_measured_capas(conn: Connection) -> list[str]:
+    """The codes of the CAPAs whose effect is being measured."""
+    return [str(row[0]) for row in conn.execute(LOAD_MEASURED)]

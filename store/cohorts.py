@@ -16,11 +16,11 @@ from store.pool import Connection
 NEVER_SYSTEMIC = [GATEWAY_FAULT_GROUP, STORM_FAULT_GROUP, *DATA_QUALITY_FAULT_GROUPS]
 
 # What a technician found counts as what it was; a faulty sensor without a code says nothing of the device.
-_FAULT_GROUP = """CASE w.outcome WHEN 'CONFIRMED' THEN coalesce(w.failure_code, w.fault_group)
+CASE_FAULT_GROUP = """CASE w.outcome WHEN 'CONFIRMED' THEN coalesce(w.failure_code, w.fault_group)
         WHEN 'SENSOR_FAULT' THEN coalesce(w.failure_code, 'data_quality') ELSE w.fault_group END"""
 # A case is an order of one device. False alarms and cancelled orders do not count, missing data (OFFLINE, STALE) never;
 # an order without a breach counts once its fault is confirmed.
-_CASES = f"""
+CASES = f"""
     FROM work_order w JOIN device d ON d.id = w.device_id
     LEFT JOIN LATERAL (
         SELECT b.firmware, b.raised_at FROM work_order_breach wb JOIN breach b ON b.id = wb.breach_id
@@ -30,7 +30,7 @@ _CASES = f"""
     WHERE w.type IN ('CORRECTIVE', 'PREDICTIVE') AND w.state <> 'CANCELLED'
         AND w.outcome IS DISTINCT FROM 'FALSE_ALARM'
         AND (first.raised_at IS NOT NULL OR w.outcome = 'CONFIRMED')
-        AND {_FAULT_GROUP} <> ALL (%(never)s)
+        AND {CASE_FAULT_GROUP} <> ALL (%(never)s)
 """  # noqa: S608
 
 
@@ -53,13 +53,13 @@ class CaseRow:
 # Cases that a decided CAPA of this model and fault group has dealt with are not counted again.
 LOAD_CASES = f"""
     SELECT w.id AS work_order_id, d.id AS device_id, d.device_model_id, w.customer_id, d.lot,
-        coalesce(nullif(first.firmware, ''), d.firmware) AS firmware, {_FAULT_GROUP} AS fault_group, w.is_simulated,
+        coalesce(nullif(first.firmware, ''), d.firmware) AS firmware, {CASE_FAULT_GROUP} AS fault_group, w.is_simulated,
         w.region, coalesce(w.last_breach_at, w.created_at) AS opened_at
-    {_CASES} AND coalesce(w.last_breach_at, w.created_at) > %(since)s
+    {CASES} AND coalesce(w.last_breach_at, w.created_at) > %(since)s
         AND NOT EXISTS (
             SELECT FROM capa_member cm JOIN capa q ON q.id = cm.capa_id
             WHERE cm.work_order_id = w.id AND q.state IN ('REJECTED', 'CLOSED')
-                AND q.device_model_id = d.device_model_id AND q.fault_group = {_FAULT_GROUP}
+                AND q.device_model_id = d.device_model_id AND q.fault_group = {CASE_FAULT_GROUP}
                 AND coalesce(w.last_breach_at, w.created_at) <= q.closed_at)
     ORDER BY w.id
 """  # noqa: S608
@@ -107,8 +107,8 @@ def load_exposures(
 
 
 COUNT_BASELINE_EVENTS = f"""
-    SELECT count(*) {_CASES} AND d.device_model_id = %(model)s AND w.is_simulated = %(is_simulated)s
-        AND {_FAULT_GROUP} = %(fault_group)s
+    SELECT count(*) {CASES} AND d.device_model_id = %(model)s AND w.is_simulated = %(is_simulated)s
+        AND {CASE_FAULT_GROUP} = %(fault_group)s
         AND coalesce(first.raised_at, w.created_at) > %(since)s AND coalesce(first.raised_at, w.created_at) <= %(until)s
 """
 
@@ -131,6 +131,26 @@ def load_baseline(
     return (0 if row is None else int(row[0])), sum(e[3] for e in exposures)
 
 
+# Real and simulated devices are apart, as their cohorts are.
+COUNT_HYPOTHESES = """
+    SELECT coalesce(sum(n.groups * n.scopes), 0)::bigint FROM (
+        SELECT jsonb_array_length(p.body -> 'fault_groups') AS groups,
+            1 + count(DISTINCT nullif(d.lot, '')) + count(DISTINCT nullif(d.firmware, '')) AS scopes
+        FROM device_model m
+        JOIN device_model_profile p ON p.device_model_id = m.id AND p.version = m.current_version
+        JOIN device d ON d.device_model_id = m.id AND d.lifecycle <> 'REGISTERED'
+        GROUP BY m.id, p.body, d.is_simulated
+    ) n
+"""
+
+
+def count_hypotheses(conn: Connection) -> int:
+    """How many scopes of the installed base could be proposed: of each model and fault group the model itself, each lot
+    and each firmware version."""
+    row = conn.execute(COUNT_HYPOTHESES).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 @dataclass(frozen=True, slots=True)
 class SingleCause:
     """An order that calls for a CAPA alone: a confirmed CRITICAL on a safety-critical model, or a second reopening."""
@@ -148,7 +168,7 @@ class SingleCause:
 
 LOAD_SINGLE_CAUSES = f"""
     SELECT * FROM (
-        SELECT w.id AS work_order_id, w.code, d.device_model_id, d.serial, {_FAULT_GROUP} AS fault_group,
+        SELECT w.id AS work_order_id, w.code, d.device_model_id, d.serial, {CASE_FAULT_GROUP} AS fault_group,
             m.safety_critical AND w.outcome IS NOT DISTINCT FROM 'CONFIRMED' AND EXISTS (
                 SELECT FROM work_order_breach wb JOIN breach b ON b.id = wb.breach_id
                 WHERE wb.work_order_id = w.id AND b.severity = 'CRITICAL' AND b.kind NOT IN ('OFFLINE', 'STALE')
@@ -157,7 +177,7 @@ LOAD_SINGLE_CAUSES = f"""
         FROM work_order w JOIN device d ON d.id = w.device_id JOIN device_model m ON m.id = d.device_model_id
         WHERE w.updated_at > %(since)s AND (w.outcome = 'CONFIRMED' OR w.reopen_count >= 2)
             AND w.state <> 'CANCELLED' AND w.outcome IS DISTINCT FROM 'FALSE_ALARM'
-            AND {_FAULT_GROUP} <> ALL (%(never)s)
+            AND {CASE_FAULT_GROUP} <> ALL (%(never)s)
             AND NOT EXISTS (SELECT FROM capa_member cm JOIN capa q ON q.id = cm.capa_id WHERE cm.work_order_id = w.id
                 AND (q.state NOT IN ('REJECTED', 'CLOSED') OR q.trigger IN ('CONFIRMED_CRITICAL', 'SECOND_REOPENING')))
     ) c WHERE c.is_confirmed_critical OR c.reopen_count >= 2 ORDER BY c.work_order_id

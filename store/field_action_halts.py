@@ -72,8 +72,9 @@ def find_resume_content(action: FieldAction, reason: str) -> dict[str, Any]:
 def record_resumption(
     conn: Connection, actor: Actor, action: FieldAction, reason: str, signature: Signature | None, *, now: datetime
 ) -> FieldAction:
-    """The action going on; what is upgraded from now on is watched anew, and the findings that halted it halt it no
-    more. The caller holds its lock and has just checked the password again.
+    """The action going on; the findings that halted it halt it no more, and where its breach rate did, what is upgraded
+    from now on is watched anew. Any other halt forgets nothing of what was upgraded before. The caller holds its lock
+    and has just checked the password again.
 
     Raises
     ------
@@ -100,11 +101,10 @@ def record_resumption(
         halt_reason="",
         halt_statistics=None,
         accepted_findings=accepted,
-        watched_from=now if action.watched_from is not None else None,
-        looks=0,
-        next_look_hours=0.0,
         updated_at=now,
     )
+    if action.halt_reason == HaltReason.BREACH_RATE:
+        after = replace(after, watched_from=now, looks=0, next_look_hours=0.0)
     after = update_field_action(conn, after)
     refresh_notices(conn, after, now)
     record_audit(conn, actor, field_action_resumed(action, reason, findings, find_content_sha256(content)))

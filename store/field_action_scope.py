@@ -60,11 +60,10 @@ LOAD_UNKNOWN_SERIALS = """
         WHERE d.serial = w.serial AND m.key = %(model)s AND d.is_simulated = %(is_simulated)s)
     ORDER BY w.serial
 """
-# A device hears of one campaign for a component at a time.
+# A device keeps one notice: it is in one campaign at a time, whatever the component.
 COUNT_OVERLAPPING = """
     SELECT count(DISTINCT i.device_id) FROM field_action_item i JOIN field_action a ON a.id = i.field_action_id
-    JOIN firmware_record f ON f.id = a.firmware_id
-    WHERE i.device_id = ANY (%(devices)s::bigint[]) AND a.code <> %(code)s AND f.component = %(component)s
+    WHERE i.device_id = ANY (%(devices)s::bigint[]) AND a.code <> %(code)s AND a.kind = 'FIRMWARE'
         AND a.state IN ('APPROVED', 'NOTIFYING', 'EXECUTING')
 """
 
@@ -98,7 +97,7 @@ def load_scope_preview(
     for what, key, count in conn.execute(LOAD_COUNTS, values):
         counts.setdefault(what, {})[key] = count
     found = conn.execute(LOAD_MATCHES, values).fetchall()
-    overlapping = count_overlapping(conn, [row[0] for row in found], component, code) if is_campaign else 0
+    overlapping = count_overlapping(conn, [row[0] for row in found], code) if is_campaign else 0
     return ScopePreview(
         devices=len(found),
         by_region=counts.get("region", {}),
@@ -119,9 +118,9 @@ def load_unknown_serials(conn: Connection, query: ScopeQuery) -> list[str]:
     return [str(row[0]) for row in conn.execute(LOAD_UNKNOWN_SERIALS, values)]
 
 
-def count_overlapping(conn: Connection, device_ids: Sequence[int], component: str, code: str) -> int:
-    """How many of the devices another campaign for the component has that is approved and not over."""
-    values = {"devices": list(device_ids), "code": code, "component": component}
+def count_overlapping(conn: Connection, device_ids: Sequence[int], code: str) -> int:
+    """How many of the devices another campaign has that is approved and not over."""
+    values = {"devices": list(device_ids), "code": code}
     row = conn.execute(COUNT_OVERLAPPING, values).fetchone()
     return 0 if row is None else int(row[0])
 

@@ -56,19 +56,20 @@ LOAD_SURROUNDINGS = """
         )))::integer AS customers_waiting,
         (SELECT count(DISTINCT i.device_id) FROM field_action_item i
             JOIN field_action_item o ON o.device_id = i.device_id
-            JOIN field_action a ON a.id = o.field_action_id JOIN firmware_record f ON f.id = a.firmware_id
-            WHERE i.field_action_id = %(id)s AND a.id <> %(id)s AND f.component = %(component)s
+            JOIN field_action a ON a.id = o.field_action_id
+            WHERE i.field_action_id = %(id)s AND a.id <> %(id)s AND %(is_campaign)s AND a.kind = 'FIRMWARE'
                 AND a.state IN ('APPROVED', 'NOTIFYING', 'EXECUTING'))::integer AS overlapping
     FROM field_action_place p WHERE p.field_action_id = %(id)s
 """
-# Two campaigns for one device must not be approved at the same moment.
+# Two campaigns for one device must not be approved, or taken up again, at the same moment.
 LOCK_MODEL_CAMPAIGNS = "SELECT pg_advisory_xact_lock(4660123, %s)"
 
 
 def find_field_action_facts(conn: Connection, action: FieldAction, actor_id: int | None) -> FieldActionFacts:
     """What the guards must know of the action and its items now."""
     with conn.cursor(row_factory=class_row(_Surroundings)) as cursor:
-        around = cursor.execute(LOAD_SURROUNDINGS, {"id": action.id, "component": action.component}).fetchone()
+        is_campaign = action.kind is FieldActionKind.FIRMWARE
+        around = cursor.execute(LOAD_SURROUNDINGS, {"id": action.id, "is_campaign": is_campaign}).fetchone()
     assert around is not None
     return FieldActionFacts(
         state=action.state,
@@ -100,7 +101,7 @@ def record_field_action_step(
     GuardRefusedError
         The life-cycle refuses it; `guard` is a value of `domain.field_action.FieldActionGuard`.
     """
-    if request.to is _S.APPROVED and before.kind is FieldActionKind.FIRMWARE:
+    if request.to in (_S.APPROVED, _S.EXECUTING) and before.kind is FieldActionKind.FIRMWARE:
         conn.execute(LOCK_MODEL_CAMPAIGNS, (before.device_model_id,))
     facts = find_field_action_facts(conn, before, actor.user_id)
     refusal = find_field_action_refusal(request, facts, actor.permission)

@@ -19,6 +19,7 @@ from domain.field_action import (
 )
 from domain.field_action_halt import DEFAULT_P
 from domain.field_action_scope import ONE_WAVE, ScopeQuery, Wave
+from domain.firmware import MAIN
 from store.audit import record_audit, to_jsonb
 from store.pool import Connection
 from store.signatures import load_signatures
@@ -233,8 +234,8 @@ def change_draft(
 ) -> FieldAction:
     """The draft as it is now meant; who changes it is an author, and signatures on it as it was hold no more.
 
-    The caller holds its lock. What its scope rests on (model, simulated devices, waves) cannot change without the
-    scope: then none is frozen any more.
+    The caller holds its lock. What its scope rests on (model, component, simulated devices, waves) cannot change
+    without the scope: then none is frozen any more.
 
     Raises
     ------
@@ -245,7 +246,9 @@ def change_draft(
     """
     verify_draft(before)
     waves = [wave.to_json() for wave in draft.waves]
-    keeps_scope = (before.model, before.is_simulated, before.waves) == (draft.model, draft.is_simulated, waves)
+    component = draft.component if draft.kind is FieldActionKind.FIRMWARE else MAIN
+    was = (before.model, before.component or MAIN, before.is_simulated, before.waves)
+    keeps_scope = was == (draft.model, component, draft.is_simulated, waves)
     scope = before.scope if keeps_scope else ScopeQuery(draft.model, is_simulated=draft.is_simulated).to_json()
     values = _find_values(draft, actor, before.author_ids, now) | _find_references(conn, draft)
     values |= {
@@ -260,11 +263,9 @@ def change_draft(
     conn.execute(UPDATE_DRAFT, values)
     after = load_field_action(conn, before.code)
     assert after is not None
-    was, becomes = find_field_action_content(before), find_field_action_content(after)
-    names = [name for name in was if was[name] != becomes[name]]
-    record_audit(
-        conn, actor, field_action_changed(before.code, {n: was[n] for n in names}, {n: becomes[n] for n in names})
-    )
+    old, new = find_field_action_content(before), find_field_action_content(after)
+    names = [name for name in old if old[name] != new[name]]
+    record_audit(conn, actor, field_action_changed(before.code, {n: old[n] for n in names}, {n: new[n] for n in names}))
     return after
 
 
@@ -301,6 +302,6 @@ def update_field_action(conn: Connection, action: FieldAction) -> FieldAction:
 
 
 def load_approvers(conn: Connection, action: FieldAction) -> list[int]:
-    """Whose approval of the action, as it says now, holds."""
+    """Whose approval of the action, as it says now, holds: none of somebody who wrote at it since."""
     signatures = load_signatures(conn, ENTITY, action.id, find_field_action_content(action))
-    return sorted({s.signer_id for s in signatures if s.valid})
+    return sorted({s.signer_id for s in signatures if s.valid} - {*action.author_ids})

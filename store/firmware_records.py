@@ -206,9 +206,9 @@ def change_firmware(
 
 
 def load_signers(conn: Connection, record: FirmwareRecord) -> list[int]:
-    """Who has approved the version as it is now."""
+    """Who has approved the version as it is now: nobody who wrote at it since."""
     signatures = load_signatures(conn, ENTITY, record.id, find_firmware_content(record))
-    return sorted({s.signer_id for s in signatures if s.valid})
+    return sorted({s.signer_id for s in signatures if s.valid} - {*record.author_ids})
 
 
 def record_firmware_step(

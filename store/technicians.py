@@ -1,10 +1,15 @@
 """Technicians as somebody sees them who has work to give: whom an order may go to, and how much each already has."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
 from psycopg.rows import class_row
 
+from domain.audit import Actor
+from domain.audit_certificate import regions_changed
+from domain.errors import NotFoundError
+from store.audit import record_audit
 from store.pool import Connection
 
 
@@ -16,6 +21,7 @@ class Technician:
     name: str
     full_name: str
     models: list[str]
+    regions: list[str]  # none: he works in all
     open_orders: int
 
 
@@ -23,6 +29,7 @@ LOAD_TECHNICIANS = """
     SELECT u.id, u.name, u.full_name,
         ARRAY(SELECT m.key FROM technician_certificate t JOIN device_model m ON m.id = t.device_model_id
             WHERE t.user_id = u.id AND t.valid_until >= %(day)s ORDER BY m.key) AS models,
+        ARRAY(SELECT r.region FROM technician_region r WHERE r.user_id = u.id ORDER BY r.region) AS regions,
         (SELECT count(*)::integer FROM work_order w
             WHERE w.assignee_id = u.id AND w.state NOT IN ('CLOSED', 'CANCELLED')) AS open_orders
     FROM app_user u WHERE u.status = 'ACTIVE' AND 'technician' = ANY (u.roles) ORDER BY u.full_name, u.name
@@ -35,7 +42,28 @@ def load_technicians(conn: Connection, day: date) -> list[Technician]:
         return cursor.execute(LOAD_TECHNICIANS, {"day": day}).fetchall()
 
 
-def find_suggestion(technicians: list[Technician], model: str | None) -> Technician | None:
-    """Of those who may work on that model the one with the least open work; None where nobody may."""
-    able = [t for t in technicians if model is None or model in t.models]
-    return min(able, key=lambda t: (t.open_orders, t.name), default=None)
+LOCK_TECHNICIAN = """
+    SELECT u.id, ARRAY(SELECT r.region FROM technician_region r WHERE r.user_id = u.id ORDER BY r.region)
+    FROM app_user u WHERE u.name = %s AND 'technician' = ANY (u.roles) FOR UPDATE OF u
+"""
+REMOVE_REGIONS = "DELETE FROM technician_region WHERE user_id = %s"
+RECORD_REGIONS = "INSERT INTO technician_region (user_id, region) SELECT %s, * FROM unnest(%s::text[])"
+
+
+def record_regions(conn: Connection, actor: Actor, name: str, regions: Collection[str], reason: str) -> list[str]:
+    """The regions in which the technician works from now on; none: in all.
+
+    Raises
+    ------
+    NotFoundError
+        There is no technician of that name.
+    """
+    row = conn.execute(LOCK_TECHNICIAN, (name,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no technician {name}.")
+    wanted = sorted(set(regions))
+    if wanted != row[1]:
+        conn.execute(REMOVE_REGIONS, (row[0],))
+        conn.execute(RECORD_REGIONS, (row[0], wanted))
+        record_audit(conn, actor, regions_changed(name, row[1], wanted, reason))
+    return wanted

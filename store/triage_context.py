@@ -16,6 +16,9 @@ LOCK_OPEN_ORDERS = f"""
     SELECT {WORK_ORDER_COLUMNS} FROM work_order w WHERE w.state NOT IN ('CLOSED', 'CANCELLED') AND w.id IN (
         SELECT o.id FROM unnest(%(devices)s::bigint[], %(groups)s::text[]) AS k (device_id, fault_group)
             JOIN work_order o USING (device_id, fault_group) WHERE o.state NOT IN ('CLOSED', 'CANCELLED')
+        UNION SELECT surviving_order(o.id) FROM unnest(%(devices)s::bigint[], %(groups)s::text[])
+            AS k (device_id, fault_group) JOIN work_order o USING (device_id, fault_group)
+            WHERE o.merged_into_id IS NOT NULL
         UNION SELECT work_order_id FROM work_order_breach WHERE breach_id = ANY (%(breaches)s)
         UNION SELECT o.id FROM work_order o WHERE o.gateway_id = ANY (%(gateways)s) AND o.device_id IS NULL
             AND o.state NOT IN ('CLOSED', 'CANCELLED')
@@ -42,6 +45,22 @@ def lock_open_orders(
     }
     with conn.cursor(row_factory=dict_row) as cursor:
         return [to_work_order(row) for row in cursor.execute(LOCK_OPEN_ORDERS, values)]
+
+
+# Where an order of the key went up in one of another key, that one takes in what comes.
+LOAD_SURVIVORS = """
+    SELECT k.device_id, k.fault_group, s.id
+    FROM unnest(%s::bigint[], %s::text[]) AS k (device_id, fault_group)
+    JOIN work_order o USING (device_id, fault_group)
+    JOIN work_order s ON s.id = surviving_order(o.id)
+    WHERE o.merged_into_id IS NOT NULL AND s.state NOT IN ('CLOSED', 'CANCELLED') ORDER BY s.id
+"""
+
+
+def load_survivors(conn: Connection, keys: Collection[Key]) -> list[tuple[Key, int]]:
+    """(key, open order) of keys whose own order went up in another one, which `lock_open_orders` has locked."""
+    rows = conn.execute(LOAD_SURVIVORS, ([k[0] for k in keys], [k[1] for k in keys]))
+    return [((device_id, fault_group), order_id) for device_id, fault_group, order_id in rows]
 
 
 # Of the customer where the device stands now: what was done for the one before is not taken up again.

@@ -136,7 +136,7 @@ LOAD_TIMELINE = """
         JOIN ticket_decision y ON y.transition_id = t.id WHERE wb.work_order_id = %(id)s
         UNION ALL
         SELECT n.at, 'note', n.author, '', '', n.body, jsonb_build_object('id', n.id)
-        FROM work_order_note n WHERE n.work_order_id = %(id)s
+        FROM work_order_note n WHERE n.work_order_id IN (SELECT orders_within(%(id)s))
         UNION ALL
         SELECT g.signed_at, 'signature', g.printed_name, '', '', g.meaning,
             jsonb_build_object('version', g.entity_version, 'content_sha256', g.content_sha256)

@@ -27,11 +27,13 @@ from domain.work_order import (
 from domain.work_order_signing import find_order_content
 from store.audit import record_audit
 from store.baseline_resets import record_baseline_reset
+from store.checklists import make_checklists
 from store.monitor_flags import flag_false_alarming_monitors
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
 from store.signatures import load_signatures, record_signature
 from store.sla_clocks import settle_clocks
+from store.work_order_records import RecordFacts, load_record_facts, load_signed_records, touch_work_order
 from store.work_orders import find_changes, lock_work_order, update_work_orders
 
 _S = WorkOrderState
@@ -109,7 +111,8 @@ def record_transition(
     """
     before = lock_work_order(conn, code, expected_row_version)
     around = _load_surroundings(conn, before, request, now)
-    refusal = find_refusal(request, _find_facts(before, around, actor), actor.permission)
+    records = load_record_facts(conn, before) if request.to in (_S.WORK_DONE, _S.VERIFIED) else None
+    refusal = find_refusal(request, _find_facts(before, around, records, actor), actor.permission)
     if refusal is not None:
         raise GuardRefusedError(refusal.guard, refusal.detail)
     after = settle_clocks(conn, before, _find_next(before, request, actor, now), now)
@@ -121,7 +124,7 @@ def record_transition(
         raise GuardRefusedError(Guard.OPEN_ORDER_OF_KEY, "another order for this fault was opened just now") from error
     after = replace(after, row_version=before.row_version + 1)
     if request.signature is not None:
-        content = find_order_content(after)
+        content = find_order_content(after, load_signed_records(conn, after.id))
         record_signature(conn, ENTITY, after.id, after.version, content, request.signature, now)
     was, becomes = find_changes(before, after)
     if request.test_evidence:
@@ -131,6 +134,8 @@ def record_transition(
     event_type = "workorder.reopened" if reopened else EVENT_TYPES.get(request.to)
     if event_type is not None:
         record_events(conn, make_order_event(event_type, after, around.serial, now))
+    if after.state is _S.ASSIGNED:
+        entries += make_checklists(conn, after, now)
     if after.state is _S.CLOSED and after.outcome is Outcome.FALSE_ALARM:
         entries += flag_false_alarming_monitors(conn, after.id, now)
     record_audit(conn, actor, *entries)
@@ -170,7 +175,7 @@ def _load_surroundings(conn: Connection, order: WorkOrder, request: TransitionRe
     return found
 
 
-def _find_facts(order: WorkOrder, around: _Surroundings, actor: Actor) -> TransitionFacts:
+def _find_facts(order: WorkOrder, around: _Surroundings, records: RecordFacts | None, actor: Actor) -> TransitionFacts:
     return TransitionFacts(
         state=order.state,
         actor_id=actor.user_id,
@@ -181,6 +186,9 @@ def _find_facts(order: WorkOrder, around: _Surroundings, actor: Actor) -> Transi
         done_by_id=(order.close_out or {}).get("done_by_id"),
         is_quiet=around.is_quiet,
         has_other_open_order=around.has_other_open_order,
+        open_parts=0 if records is None else records.open_parts,
+        unanswered=() if records is None else tuple(records.unanswered),
+        is_visit_under_way=records is not None and records.is_visit_under_way,
     )
 
 
@@ -237,7 +245,8 @@ def reopen(order: WorkOrder, response_due_at: datetime | None, resolution_due_at
 
 def load_order_signatures(conn: Connection, order: WorkOrder) -> list[RecordedSignature]:
     """The order's signatures, oldest first, each with whether it still stands for the order as it is now."""
-    return load_signatures(conn, ENTITY, order.id, find_order_content(order), order.version)
+    content = find_order_content(order, load_signed_records(conn, order.id))
+    return load_signatures(conn, ENTITY, order.id, content, order.version)
 
 
 def record_acknowledgement(
@@ -262,7 +271,6 @@ def record_acknowledgement(
 
 
 RECORD_NOTE = "INSERT INTO work_order_note (work_order_id, at, author, body) VALUES (%s, %s, %s, %s) RETURNING id"
-TOUCH_WORK_ORDER = "UPDATE work_order SET updated_at = %s WHERE id = %s"
 
 
 def record_note(conn: Connection, actor: Actor, code: str, body: str, *, now: datetime) -> int:
@@ -276,7 +284,7 @@ def record_note(conn: Connection, actor: Actor, code: str, body: str, *, now: da
     order = lock_work_order(conn, code, None)
     row = conn.execute(RECORD_NOTE, (order.id, now, actor.name, body)).fetchone()
     assert row is not None
-    conn.execute(TOUCH_WORK_ORDER, (now, order.id))
+    touch_work_order(conn, order.id, now)
     record_audit(conn, actor, order_noted(code, row[0]))
     return int(row[0])
 

@@ -159,7 +159,7 @@ MUTABLE_COLUMNS = (
     "priority", "state", "hold_reason", "assignee_id", "breach_count", "last_breach_at", "quiet_since",
     "ready_to_verify_at", "reopen_count", "version", "parent_id", "outcome", "failure_code", "close_out",
     "response_due_at", "resolution_due_at", "responded_at", "resolved_at", "response_breached", "resolution_breached",
-    "inbox_reason", "closed_at", "cancel_reason", "updated_at",
+    "inbox_reason", "closed_at", "cancel_reason", "merged_into_id", "updated_at",
 )  # fmt: skip
 # A clock that was set anew has not been warned of.
 UPDATE_WORK_ORDER = f"""

@@ -14,11 +14,13 @@ from api.console.page import View, find_view
 from api.console.timeline import find_audit_lines
 from api.problems import not_found
 from api.state import Database
-from domain.capa import CAPA_TRANSITIONS, CapaState
+from domain.capa import CapaState
+from domain.capa_steps import find_capa_permissions
 from domain.errors import GuardRefusedError, RowVersionConflictError
 from domain.roles import Permission
 from store.audit import AuditFilter, load_audit_events
-from store.capas import Capa, load_capa, load_capa_members, load_capas, record_capa_decision
+from store.capa_transitions import record_capa_decision
+from store.capas import Capa, load_capa, load_capa_members, load_capas
 from store.pool import Pool
 from store.profiles import load_profiles
 from store.work_order_lists import WorkOrderFilter, count_work_orders
@@ -157,7 +159,7 @@ def _find_stages(capa: Capa) -> list[dict[str, object]]:
 def _find_acts(view: View, capa: Capa, typed: tuple[CapaState, str] | None) -> list[Act]:
     acts: list[Act] = []
     for to, (name, key) in ACTS.items():
-        permission = CAPA_TRANSITIONS.get((CapaState(capa.state), to))
+        permission = next(iter(find_capa_permissions(CapaState(capa.state), to)), None)
         if permission is None:
             continue
         if not view.may(permission):

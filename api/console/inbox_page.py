@@ -17,16 +17,18 @@ from api.console.order_rows import find_fault, find_row
 from api.console.page import View, find_view
 from api.console.proofs import load_proof
 from api.state import Database
+from domain.assignment import Suggestion, Work, explain_suggestion
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from domain.masking import mask_row
 from domain.profile import Profile
 from domain.roles import Permission
 from domain.tickets import Priority
 from domain.work_order import TransitionRequest, WorkOrderState, find_permissions_for
+from store.assignments import AssignmentBook, load_assignment_book
 from store.pool import Connection, Pool
 from store.profiles import load_profiles
 from store.shelvings import record_shelving
-from store.technicians import Technician, find_suggestion, load_technicians
+from store.technicians import load_technicians
 from store.work_order_lists import WorkOrderFilter, WorkOrderPage, WorkOrderRow, load_work_order_page
 from store.work_order_pages import load_order_cards
 from store.work_order_transitions import record_acknowledgement, record_transition
@@ -79,9 +81,10 @@ def _render(
         page = _load_page(conn, _find_wanted(view, chosen), SORTS[sort], cursor)
         technicians = load_technicians(conn, view.now.date()) if view.may(Permission.STAFF_READ) else []
         proposals = find_proposals(view, conn, profiles) if view.may(Permission.CAPA_READ) else []
+        book = _load_book(view, conn, page.rows)
         proof = load_proof(view, conn) if not page.rows else ""
     shown = [mask_row("work_order", row, view.person.permissions) for row in page.rows]
-    rows = [_with_owner(view, find_row(view, row, profiles), row, technicians) for row in shown]
+    rows = [_with_owner(view, find_row(view, row, profiles), row, book) for row in shown]
     return view.render(
         "inbox.html",
         status,
@@ -153,11 +156,22 @@ def _find_filters(
     ]
 
 
-def _with_owner(view: View, shown: object, row: WorkOrderRow, technicians: list[Technician]) -> dict[str, object]:
+def _find_work(row: WorkOrderRow) -> Work:
+    return Work(row.model, row.region, row.fault_group)
+
+
+def _load_book(view: View, conn: Connection, rows: list[WorkOrderRow]) -> AssignmentBook | None:
+    if not view.may(Permission.STAFF_READ) or not rows:
+        return None
+    return load_assignment_book(conn, [_find_work(row) for row in rows], view.now)
+
+
+def _with_owner(view: View, shown: object, row: WorkOrderRow, book: AssignmentBook | None) -> dict[str, object]:
     line = {name: getattr(shown, name) for name in shown.__slots__}  # type: ignore[attr-defined]
-    if row.assignee_name is None:
-        suggested = find_suggestion(technicians, row.model)
+    if row.assignee_name is None and book is not None:
+        suggested = book.find_best(_find_work(row))
         line["owner"] = view.t("inbox.suggest", name=suggested.full_name) if suggested else None
+        line["owner_why"] = explain_suggestion(suggested.reasons, view.language) if suggested else ""
     return line
 
 
@@ -218,10 +232,9 @@ def _accept(view: View, conn: Connection, one: Picked, assignee: str) -> str:
         record_acknowledgement(conn, actor, one.code, expected_row_version=one.row_version, now=view.now)
         return view.t("inbox.accepted", code=one.code, name=view.name("state", order.state))
     cards = load_order_cards(conn, order.id)
-    technicians = load_technicians(conn, view.now.date())
-    chosen = next((t for t in technicians if t.name == assignee), None)
-    if chosen is None and not assignee:
-        chosen = find_suggestion(technicians, cards.model if cards else None)
+    work = Work(cards.model if cards else None, order.region, order.fault_group)
+    fit = load_assignment_book(conn, [work], view.now).find(work)
+    chosen = _choose(conn, view, fit, assignee)
     if chosen is None:
         raise GuardRefusedError("assignee_missing", one.code)
     version = one.row_version
@@ -232,9 +245,18 @@ def _accept(view: View, conn: Connection, one: Picked, assignee: str) -> str:
         )
         version = triaged.row_version
     actor = find_actor(view.person, find_permissions_for(_S.TRIAGED, _S.ASSIGNED))
-    wish = TransitionRequest(_S.ASSIGNED, assignee_id=chosen.id)
+    user_id, full_name = chosen
+    wish = TransitionRequest(_S.ASSIGNED, assignee_id=user_id)
     record_transition(conn, actor, one.code, wish, expected_row_version=version, now=view.now)
-    return view.t("inbox.accepted", code=one.code, name=chosen.full_name)
+    return view.t("inbox.accepted", code=one.code, name=full_name)
+
+
+def _choose(conn: Connection, view: View, fit: list[Suggestion], assignee: str) -> tuple[int, str] | None:
+    """(id, name) of the technician that was asked for, else of the best fit. Whether he may is the guard's to say."""
+    if not assignee:
+        return (fit[0].user_id, fit[0].full_name) if fit else None
+    known = (t for t in load_technicians(conn, view.now.date()) if t.name == assignee)
+    return next(((t.id, t.full_name) for t in known), None)
 
 
 def _cancel(view: View, conn: Connection, one: Picked) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from api.console.acts import Act, Field
 from api.console.page import View
+from domain.assignment import Suggestion, explain_suggestion
 from domain.roles import Permission
 from domain.work_order import (
     HoldReason,
@@ -14,7 +15,6 @@ from domain.work_order import (
     find_next_states,
     find_permissions_for,
 )
-from store.technicians import Technician, find_suggestion
 from store.work_order_pages import OrderCards
 
 _S = WorkOrderState
@@ -47,7 +47,7 @@ class Typed:
 
 
 def find_acts(
-    view: View, order: WorkOrder, cards: OrderCards, technicians: list[Technician], typed: Typed | None
+    view: View, order: WorkOrder, cards: OrderCards, suggestions: list[Suggestion], typed: Typed | None
 ) -> list[Act]:
     """The acts in the order of the work; the one that failed stands open with what was typed."""
     possible = find_next_states(order.state)
@@ -71,7 +71,7 @@ def find_acts(
                 to=to.value,
                 row_version=order.row_version,
                 explain=_find_explanation(view, order, name),
-                fields=_find_fields(view, order, cards, technicians, name, values),
+                fields=_find_fields(view, order, cards, suggestions, name, values),
                 open=typed is not None and typed.to == to,
             )
         )
@@ -116,7 +116,7 @@ def _find_fields(
     view: View,
     order: WorkOrder,
     cards: OrderCards,
-    technicians: list[Technician],
+    suggestions: list[Suggestion],
     name: str,
     typed: Mapping[str, str],
 ) -> tuple[Field, ...]:
@@ -128,9 +128,8 @@ def _find_fields(
     if name == "accept" and not view.may(Permission.WORK_ORDER_ASSIGN):
         return ()
     if name in ("assign", "accept"):
-        able = [one for one in technicians if cards.model is None or cards.model in one.models]
-        suggested = find_suggestion(technicians, cards.model)
-        options = tuple((one.name, one.full_name) for one in able)
+        suggested = next(iter(suggestions), None)
+        options = tuple((one.name, one.full_name) for one in suggestions)
         if name == "accept":
             options = (("", t("field.nobody_yet")), *options)
         return (
@@ -140,6 +139,7 @@ def _find_fields(
                 "select",
                 said("assignee", suggested.name if suggested else ""),
                 options,
+                why=explain_suggestion(suggested.reasons, view.language) if suggested else "",
             ),
         )
     if name == "hold":

@@ -16,6 +16,7 @@ from api.console.timeline import find_timeline, find_who
 from api.console.work_order_acts import Typed, find_acts
 from api.problems import not_found
 from api.state import Database
+from domain.assignment import Work
 from domain.masking import Row, mask_row
 from domain.profile import Profile
 from domain.roles import Permission
@@ -24,9 +25,9 @@ from domain.work_order import (
     WorkOrder,
     WorkOrderState,
 )
+from store.assignments import load_assignment_book
 from store.pool import Pool
 from store.profiles import load_profiles
-from store.technicians import load_technicians
 from store.work_order_pages import (
     LinkedBreach,
     OrderCards,
@@ -89,11 +90,12 @@ def render_order(
         decisions = load_order_decisions(conn, order.id)
         entries = load_timeline(conn, order.id, code)
         similar = load_similar_orders(conn, order.id, now=view.now)
-        technicians = load_technicians(conn, view.now.date())
+        work = Work(cards.model if cards else None, order.region, order.fault_group)
+        suggestions = load_assignment_book(conn, [work], view.now).find(work)
     if cards is None:
         raise not_found("work order", code, "code")
     if not view.may(Permission.STAFF_READ):  # names of our people, and what happened at other customers
-        order, cards, decisions, entries, similar, technicians = _mask(view, order), _mask(view, cards), [], [], [], []
+        order, cards, decisions, entries, similar, suggestions = _mask(view, order), _mask(view, cards), [], [], [], []
     zone = cards.site_time_zone
     profile = profiles.get(cards.model or "")
     shown = _find_shown(breaches, breach)
@@ -106,7 +108,7 @@ def render_order(
         status,
         problem=problem,
         order=_find_head(view, order, cards, profiles, zone),
-        acts=find_acts(view, order, cards, technicians, typed),
+        acts=find_acts(view, order, cards, suggestions, typed),
         decisions=[
             {
                 "what": view.name("decision", d.decision),

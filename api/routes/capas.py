@@ -1,4 +1,4 @@
-"""CAPA notices: the machine proposes, a person decides."""
+"""CAPAs: the machine proposes; people decide, take each step, approve and close."""
 
 from typing import Annotated
 
@@ -6,24 +6,33 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
+from api.capa_answers import describe_capa, find_capa
 from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor
 from api.once import IdempotencyKey
 from api.preconditions import IfMatch, make_etag
-from api.problems import declare, not_found
+from api.problems import declare
+from api.shapes.capas import CapaSignatures, ScopeDeviceShape
 from api.shapes.pages import Page
-from api.shapes.service import CapaDetail, CapaMemberShape, CapaShape, CapaStep, CapaTransition
+from api.shapes.service import CapaDetail, CapaShape, CapaTransition
+from api.shapes.signatures import SignatureShape
+from api.signing import make_signature
 from api.state import Database, now
 from api.steps import take_step_once
-from domain.capa import CAPA_TRANSITIONS, CapaState, find_capa_next_states
+from domain.audit import find_content_sha256
+from domain.capa import CapaState
+from domain.capa_steps import CapaRequest, find_capa_permissions
 from domain.roles import Permission
-from store.capas import Capa, count_capas, load_capa, load_capa_members, load_capas, record_capa_decision
+from store.capa_effectiveness import count_scope_devices, load_scope_devices
+from store.capa_transitions import CLOSURE, load_standing, record_capa_step
+from store.capas import ENTITY, count_capas, load_capas
 from store.pool import Connection
+from store.signatures import load_signatures
 
 router = APIRouter(prefix="/capas", tags=["quality"])
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 
 
-@router.get("", summary="List CAPA notices")
+@router.get("", summary="List CAPAs")
 def list_capas(
     caller: Reader,
     pool: Database,
@@ -34,7 +43,7 @@ def list_capas(
     cursor: Cursor = None,
     total: WantsTotal = False,
 ) -> Page[CapaShape]:
-    """CAPA notices, newest first."""
+    """CAPAs, newest first."""
     keys = read_cursor(cursor, [int])
     before = int(keys[0]) if keys else None
     states = [s.value for s in state]
@@ -49,23 +58,23 @@ def list_capas(
     )
 
 
-@router.get("/{code}", summary="One CAPA notice", responses=declare(404))
+@router.get("/{code}", summary="One CAPA", responses=declare(404))
 def read_capa(code: str, caller: Reader, pool: Database, response: Response) -> CapaDetail:
-    """The notice with its figures, its cases and the steps that are possible."""
+    """The CAPA with its figures, its cases, its plan and the steps that are possible."""
     with pool.connection() as conn:
-        capa = _find_capa(conn, code)
-        detail = _describe(conn, capa, caller)
+        capa = find_capa(conn, code)
+        detail = describe_capa(conn, capa, caller)
     response.headers["ETag"] = make_etag(capa.row_version)
     return detail
 
 
 @router.post(
     "/{code}/transitions",
-    summary="Decide",
+    summary="Take a step",
     response_model=CapaDetail,
-    responses=declare(404, 409, 412, 428),
+    responses=declare(404, 409, 412, 428, 429),
 )
-def decide_capa(
+def step_capa(
     code: str,
     caller: Reader,
     pool: Database,
@@ -74,18 +83,20 @@ def decide_capa(
     version: IfMatch,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Opens or rejects a proposal, with a justification; 409 names the guard that refused."""
+    """Brings the CAPA into another state; the first of two signatures on plan or closure leaves it where it is. 409
+    names the guard that refused."""
     with pool.connection() as conn:
-        needed = CAPA_TRANSITIONS.get((CapaState(_find_capa(conn, code).state), body.to))
-    if needed is not None and not caller.may(needed):
-        raise missing_permission(needed)
-    acting = caller if needed is None else caller.acting_by(needed)
+        needed = find_capa_permissions(CapaState(find_capa(conn, code).state), body.to)
+    held = [permission for permission in needed if caller.may(permission)]
+    if needed and not held:
+        raise missing_permission(needed[-1])
+    acting = caller.acting_by(held[0]) if held else caller
+    signature = make_signature(pool, caller, body.password, body.meaning)
 
     def work(conn: Connection) -> tuple[CapaDetail, dict[str, str]]:
-        capa = record_capa_decision(
-            conn, acting.actor, code, body.to, reason=body.reason, expected_row_version=version, now=now()
-        )
-        return _describe(conn, capa, caller), {"ETag": make_etag(capa.row_version)}
+        wanted = CapaRequest(body.to, body.reason, signature)
+        capa = record_capa_step(conn, acting.actor, code, wanted, expected_row_version=version, now=now())
+        return describe_capa(conn, capa, caller), {"ETag": make_etag(capa.row_version)}
 
     return take_step_once(
         pool,
@@ -94,25 +105,40 @@ def decide_capa(
         idempotency_key,
         body,
         work,
-        entity="capa",
+        entity=ENTITY,
         code=code,
-        find_row_version=lambda conn: _find_capa(conn, code).row_version,
+        find_row_version=lambda conn: find_capa(conn, code).row_version,
     )
 
 
-def _find_capa(conn: Connection, code: str) -> Capa:
-    capa = load_capa(conn, code)
-    if capa is None:
-        raise not_found("CAPA", code, "code")
-    return capa
+@router.get("/{code}/signatures", summary="Who signed", responses=declare(404))
+def read_signatures(code: str, caller: Reader, pool: Database) -> CapaSignatures:
+    """The signatures on the plan and on the closure, each with whether it holds for what the CAPA says now."""
+    with pool.connection() as conn:
+        standing = load_standing(conn, find_capa(conn, code))
+        plan, closure = standing.plan.find_content(), standing.closure
+        signed = load_signatures(conn, ENTITY, standing.capa.id, plan)
+        asked = load_signatures(conn, CLOSURE, standing.capa.id, closure)
+    return CapaSignatures(
+        plan_sha256=find_content_sha256(plan),
+        plan=[SignatureShape.model_validate(s) for s in signed],
+        closure_sha256=find_content_sha256(closure),
+        closure=[SignatureShape.model_validate(s) for s in asked],
+    )
 
 
-def _describe(conn: Connection, capa: Capa, caller: Caller) -> CapaDetail:
-    members = [CapaMemberShape.model_validate(m).model_dump() for m in load_capa_members(conn, capa.id)]
-    state = CapaState(capa.state)
-    steps = [
-        CapaStep(to=to, allowed=caller.may(CAPA_TRANSITIONS[state, to]), permission=CAPA_TRANSITIONS[state, to].value)
-        for to in find_capa_next_states(state)
+@router.get("/{code}/devices", summary="Devices of the scope", responses=declare(404))
+def list_scope_devices(
+    code: str, caller: Reader, pool: Database, limit: Limit = 50, cursor: Cursor = None, total: WantsTotal = False
+) -> Page[ScopeDeviceShape]:
+    """The devices on which the effect is measured, by serial; frozen when the plan is begun."""
+    keys = read_cursor(cursor, [str])
+    with pool.connection() as conn:
+        capa = find_capa(conn, code)
+        found = load_scope_devices(conn, capa.id, after=str(keys[0]) if keys else "", limit=limit + 1)
+        count = count_scope_devices(conn, capa.id) if total else None
+    page = found[:limit]
+    items = [
+        ScopeDeviceShape(**{name: getattr(device, name) for name in ScopeDeviceShape.model_fields}) for device in page
     ]
-    values = CapaShape.model_validate(capa).model_dump()
-    return CapaDetail.model_validate(values | {"members": members, "next_steps": steps}, by_name=True)
+    return Page(items=items, next_cursor=make_cursor([page[-1].serial]) if len(found) > limit else None, total=count)

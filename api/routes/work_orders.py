@@ -21,6 +21,7 @@ from api.shapes.service import (
     NewWorkOrder,
     NextStep,
     NoteMade,
+    ReportedOrder,
     TimelineShape,
     Transition,
     WorkOrderDetail,
@@ -45,11 +46,12 @@ from domain.work_order import (
     find_permissions_for,
 )
 from store.breach_queries import load_order_breaches
-from store.manual_orders import open_manual_order
+from store.manual_orders import ReportResult, report_fault
 from store.pool import Connection
 from store.profiles import load_profile
 from store.users import load_user
 from store.work_order_lists import WorkOrderFilter, WorkOrderRow, load_work_order_page
+from store.work_order_merges import load_merged_codes, load_survivor_code
 from store.work_order_pages import load_order_decisions, load_timeline
 from store.work_order_transitions import load_order_signatures, record_note, record_transition
 from store.work_orders import load_work_order
@@ -119,19 +121,28 @@ def read_work_order(code: str, caller: Reader, pool: Database, response: Respons
     return detail
 
 
-@router.post("", summary="Open a work order", status_code=201, response_model=WorkOrderDetail, responses=declare(404))
+@router.post(
+    "",
+    summary="Report a fault, or open a work order",
+    status_code=201,
+    response_model=ReportedOrder,
+    responses=declare(404) | {200: {"model": ReportedOrder, "description": "It joined an order, or opened one again."}},
+)
 def open_work_order(
     caller: Creator, pool: Database, request: Request, body: NewWorkOrder, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Opens an order by hand; breaches of its fault group join it from now on."""
+    """Opens an order by hand; breaches of its fault group join it from now on. Where an order for the fault is open
+    already the report joins it (200, `result` JOINED), and one that was closed lately is opened again (REOPENED), as
+    for breaches. Planned work is always an order of its own.
+    """
 
-    def work(conn: Connection) -> tuple[WorkOrderDetail, dict[str, str]]:
+    def work(conn: Connection) -> tuple[ReportedOrder, dict[str, str]]:
         device = find_device(conn, body.serial, caller)
         profile = load_profile(conn, device.model)
         known = sorted(group.key for group in profile.fault_groups) if profile is not None else []
         if body.fault_group not in known:
             raise ProblemError(INVALID, fields={"fault_group": f"must be one of {', '.join(known)}"})
-        order = open_manual_order(
+        order, result = report_fault(
             conn,
             caller.actor,
             body.serial,
@@ -143,9 +154,13 @@ def open_work_order(
         )
         detail = describe_order(conn, order.code, caller)
         headers = {"Location": f"/api/v1/work-orders/{order.code}", "ETag": make_etag(order.row_version)}
-        return detail, headers
+        values = detail.model_dump(by_alias=False) | {"result": result}
+        return ReportedOrder.model_validate(values, by_name=True), headers
 
-    return change_once(pool, caller, request, idempotency_key, body, work)
+    def find_status(shape: ReportedOrder) -> int:
+        return 201 if shape.result is ReportResult.OPENED else 200
+
+    return change_once(pool, caller, request, idempotency_key, body, work, status=find_status)
 
 
 @router.post(
@@ -244,6 +259,8 @@ def describe_order(conn: Connection, code: str, caller: Caller) -> WorkOrderDeta
     close_out = None if order.close_out is None else {k: v for k, v in order.close_out.items() if k not in hidden}
     more = {
         "description": order.description,
+        "merged": load_merged_codes(conn, order.id),
+        "merged_into": load_survivor_code(conn, order.id),
         "cancel_reason": order.cancel_reason,
         "failure_code": order.failure_code,
         "close_out": close_out,

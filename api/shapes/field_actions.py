@@ -76,7 +76,7 @@ class ScopePreviewShape(Shape):
         description="Devices of the model by firmware that cannot be placed in the range, taken in or not."
     )
     decommissioned: int = Field(description="That match and are left out.")
-    overlapping: int = Field(description="That another campaign for the component has which is approved and not over.")
+    overlapping: int = Field(description="That another campaign has which is approved and not over.")
     unknown_serials: list[str] = Field(description="Named, and of no device of the model.")
     sample: list[str] = Field(description="The first serials.")
 

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from api.shapes.breaches import BreachShape, DecisionShape
+from api.shapes.capas import CapaActionShape, EffectivenessShape, RootCauseShape
 from api.shapes.pages import Shape
 from api.shapes.signatures import SignatureShape
 from domain.capa import CapaState
 from domain.tickets import Priority
 from domain.work_order import HoldReason, Outcome, WorkOrderState, WorkOrderType
+from store.manual_orders import ReportResult
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
@@ -104,6 +106,14 @@ class WorkOrderDetail(WorkOrderShape):
     timeline: list[TimelineShape] = Field(description="Newest first; empty where it is hidden from your roles.")
     signatures: list[SignatureShape] = Field(description="Oldest first, each with whether it still stands.")
     next_steps: list[NextStep]
+    merged: list[str] = Field(description="Orders that turned out to be this one, and went up in it.")
+    merged_into: str | None = Field(description="The order that goes on in place of this one.")
+
+
+class ReportedOrder(WorkOrderDetail):
+    """The order that takes care of what was reported."""
+
+    result: ReportResult = Field(description="Whether it is new, was open, or is open again.")
 
 
 class NewWorkOrder(Shape):
@@ -173,6 +183,12 @@ class CapaShape(Shape):
     decision_reason: str | None
     decided_by: str | None
     decided_at: datetime | None
+    state_since: datetime
+    round: int = Field(description="Counts up when a check failed and the cause is looked at again.")
+    open_actions: int
+    next_due_on: date | None = Field(description="Of the open actions.")
+    effective_until: datetime | None = Field(description="When the period ends in which its effect is measured.")
+    effectiveness_verdict: str | None = Field(description="MET, FAILED or INCONCLUSIVE; null: the period is not over.")
     ineffective_of: str | None = Field(validation_alias="ineffective_of_code")
     member_count: int
     device_count: int
@@ -211,18 +227,27 @@ class CapaStep(Shape):
 
     to: CapaState
     allowed: bool
-    permission: str
+    permission: str = Field(description="That the caller uses, or lacks.")
+    offered: bool = Field(False, description="The figures of its effect speak for it; people decide.")
+    offered_reason: str | None = None
 
 
 class CapaDetail(CapaShape):
-    """One CAPA notice with its cases."""
+    """One CAPA with its cases, its plan and its effect."""
 
     members: list[CapaMemberShape]
     next_steps: list[CapaStep]
+    root_cause: RootCauseShape
+    actions: list[CapaActionShape]
+    effectiveness: EffectivenessShape
+    approvals: int = Field(description="Signatures on the plan that hold; two are needed.")
+    closure_asked: bool = Field(description="Somebody signed that it may be closed, on the figures as they are now.")
 
 
 class CapaTransition(Shape):
-    """A person's decision on a CAPA."""
+    """A step of a CAPA. IMPLEMENTATION and CLOSED are signed by two people; the second signature moves the CAPA."""
 
     to: CapaState
     reason: Text = Field("", description="Its justification.")
+    password: str | None = Field(None, max_length=1000, description="One's own, again: where the step is signed.")
+    meaning: Short = Field("", description="What the signature means.", examples=["Reviewed and approved"])

@@ -148,7 +148,7 @@ CREATE INDEX device_notice_action ON device_notice (field_action_id);
 -- What was approved stays as it was signed; whose item a device is stays as it was frozen.
 CREATE FUNCTION keep_approved_firmware() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF (OLD.device_model_id, OLD.component, OLD.version, OLD.sha256, OLD.url, OLD.size_bytes, OLD.notes, OLD.author_ids)
+    IF NEW.state = 'DRAFT' OR (OLD.device_model_id, OLD.component, OLD.version, OLD.sha256, OLD.url, OLD.size_bytes, OLD.notes, OLD.author_ids)
         IS DISTINCT FROM (NEW.device_model_id, NEW.component, NEW.version, NEW.sha256, NEW.url, NEW.size_bytes, NEW.notes, NEW.author_ids)
     THEN
         RAISE EXCEPTION 'firmware that was approved is not changed' USING ERRCODE = 'insufficient_privilege';
@@ -161,7 +161,7 @@ CREATE TRIGGER firmware_record_approved BEFORE UPDATE ON firmware_record FOR EAC
 
 CREATE FUNCTION keep_approved_field_action() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF (OLD.kind, OLD.title, OLD.description, OLD.instructions, OLD.device_model_id, OLD.firmware_id, OLD.priority, OLD.needs_visit,
+    IF NEW.state = 'DRAFT' OR (OLD.kind, OLD.title, OLD.description, OLD.instructions, OLD.device_model_id, OLD.firmware_id, OLD.priority, OLD.needs_visit,
             OLD.max_attempts, OLD.install_attempts, OLD.not_before, OLD.waves, OLD.scope, OLD.scope_sha256, OLD.item_count, OLD.halt_p,
             OLD.capa_id, OLD.author_ids)
         IS DISTINCT FROM (NEW.kind, NEW.title, NEW.description, NEW.instructions, NEW.device_model_id, NEW.firmware_id, NEW.priority,
@@ -202,7 +202,15 @@ LEFT JOIN site s ON s.id = d.site_id LEFT JOIN customer c ON c.id = s.customer_i
 
 GRANT SELECT ON firmware_record, field_action, field_action_item, field_action_communication, device_notice, field_action_place
     TO forewarn_app;
-GRANT INSERT, UPDATE ON firmware_record, field_action, device_notice TO forewarn_app;
+GRANT INSERT ON firmware_record, field_action TO forewarn_app;
+GRANT UPDATE (sha256, url, size_bytes, notes, state, author_ids, content_version, released_at, withdrawn_at, withdraw_reason,
+    external_refs, row_version, updated_at) ON firmware_record TO forewarn_app;
+GRANT UPDATE (kind, state, title, description, instructions, device_model_id, firmware_id, priority, needs_visit, max_attempts,
+    install_attempts, not_before, waves, current_wave, wave_opened_at, scope, scope_sha256, scope_frozen_at, item_count, halt_p,
+    watched_from, looks, next_look_hours, halted_at, halt_reason, halt_statistics, accepted_findings, effectiveness, author_ids,
+    content_version, capa_id, cancel_reason, region, is_simulated, external_refs, row_version, updated_at, executing_at, closed_at)
+    ON field_action TO forewarn_app;
+GRANT INSERT, UPDATE ON device_notice TO forewarn_app;
 GRANT INSERT, DELETE ON field_action_item TO forewarn_app;
 GRANT UPDATE (state, state_since, attempts, install_failures, notified_at, acknowledged_at, scheduled_for, remediated_at,
     remediated_by_id, verified_at, evidence, reason, work_order_id, row_version) ON field_action_item TO forewarn_app;
@@ -224,7 +232,7 @@ COMMENT ON COLUMN field_action.current_wave IS 'The last wave that is open; 0: n
 COMMENT ON COLUMN field_action.scope IS 'The query that the frozen devices were found by.';
 COMMENT ON COLUMN field_action.scope_sha256 IS 'Over every frozen serial and its wave; part of what approvers sign. Empty: nothing is frozen.';
 COMMENT ON COLUMN field_action.halt_p IS 'Chance of a false alarm, over all looks, at which the campaign stops by itself.';
-COMMENT ON COLUMN field_action.watched_from IS 'Devices upgraded since then are compared with themselves before; set at the start and at each resumption.';
+COMMENT ON COLUMN field_action.watched_from IS 'Devices upgraded since then are compared with themselves before; set at the start, and anew when it goes on after a halt for that rate.';
 COMMENT ON COLUMN field_action.halted_at IS 'Since when it stands still; its state stays. NULL: it does not.';
 COMMENT ON COLUMN field_action.halt_reason IS 'breach_rate, release_regression, firmware_withdrawn, person.';
 COMMENT ON COLUMN field_action.accepted_findings IS 'Findings of the release comparison with which a person let it go on: they halt it no more.';

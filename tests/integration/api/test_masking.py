@@ -17,6 +17,8 @@ from tests.support.http_api import running_api
 
 CODES = {"calendars": "office", "policies": "gold", "contracts": "K-1", "customers": "T-C0"}
 
+ELSEWHERE = ("complaint.", "communication.", "visit.", "part_usage.", "attachment.")
+
 
 @pytest.fixture(scope="module")
 def clinic(postgres_server: DatabaseServer) -> Iterator[Clinic]:
@@ -58,8 +60,9 @@ def find_shown(clinic: Clinic, headers: dict[str, str]) -> dict[str, Any]:
 
 
 def test_every_role_at_every_field_that_names_people(clinic: Clinic) -> None:
-    # No machine decided on an order that a person opened; complaints and field actions have tests of their own.
-    elsewhere = {key for key in PERSONAL_FIELDS if key.startswith(("complaint.", "communication."))}
+    # No machine decided on an order that a person opened; complaints, field actions and records of orders have tests of
+    # their own.
+    elsewhere = {key for key in PERSONAL_FIELDS if key.startswith(ELSEWHERE)}
     elsewhere.add("work_order.decisions")
     seen = set()
     for role in Role:

@@ -23,7 +23,23 @@ BODIES = {
     "/work-orders": {"serial": "nobody", "fault_group": "tank", "description": "test"},
     "/work-orders/{code}/transitions": {"to": "TRIAGED"},
     "/work-orders/{code}/notes": {"body": "test"},
+    "/work-orders/transitions": {"codes": ["nobody"], "to": "TRIAGED"},
+    "/work-orders/{code}/merges": {"order": "nobody", "reason": "test"},
+    "/work-orders/{code}/visits": {},
+    "/work-orders/{code}/visits/{visit_id}/departure": {"outcome": "COMPLETED"},
+    "/work-orders/{code}/parts": {"item": "test"},
+    "/work-orders/{code}/parts/{part_id}/transitions": {"to": "WITHDRAWN"},
+    "/work-orders/{code}/checklists/{checklist_id}/answers": {"answers": [{"item": "test", "value": True}]},
+    "/checklist-templates": {"code": "x", "kind": "RECALL", "title": {}, "items": []},
+    "/checklist-templates/{code}": {"title": {}, "items": []},
+    "/technicians/{name}/regions": {"regions": []},
+    "/technician-certificates/{user}/{model}": {"valid_until": "2099-01-01"},
     "/capas/{code}/transitions": {"to": "OPEN", "reason": "test"},
+    "/capas/{code}/root-cause": {"problem": "test", "causes": []},
+    "/capas/{code}/actions": {"kind": "CORRECTION", "text": "test"},
+    "/capas/{code}/actions/{number}": {"kind": "CORRECTION", "text": "test"},
+    "/capas/{code}/actions/{number}/transitions": {"to": "DONE"},
+    "/capas/{code}/effectiveness": {"metric": "BREACH_RATE", "limit_kind": "RATE", "limit": 1, "period_days": 30},
     "/threshold-proposals/{code}/transitions": {"to": "REJECTED", "reason": "test"},
     "/firmware": {"model": "no such model", "version": "1", "sha256": "0" * 64},
     "/firmware/{model}/{version}": {"sha256": "0" * 64},
@@ -49,7 +65,17 @@ BODIES = {
     "/monitors/{model}/{monitor}/backtest": {"changes": {}},
     "/monitors/{model}/{monitor}/proposals": {"changes": {}},
 }
-VALUES = {"breach_id": "00000000-0000-0000-0000-000000000000", "rejection_id": "1", "token_id": "1", "job_id": "1"}
+VALUES = {
+    "breach_id": "00000000-0000-0000-0000-000000000000",
+    "rejection_id": "1",
+    "token_id": "1",
+    "visit_id": "1",
+    "part_id": "1",
+    "checklist_id": "1",
+    "attachment_id": "1",
+    "job_id": "1",
+    "number": "1",
+}
 QUERIES = {"/devices/{serial}/readings": "?sensor=level", "/devices/{serial}/scores": "?sensor=level"}
 QUERIES |= {"/rejections/reasons": "?from=2026-01-01T00:00:00Z"}
 

@@ -11,7 +11,8 @@ from domain.errors import GuardRefusedError
 from domain.roles import Permission
 from service_link.quality import QualityWatch, propose_capas
 from store.audit import verify_chain
-from store.capas import Capa, load_capa, load_capa_members, load_capas, record_capa_decision
+from store.capa_transitions import record_capa_decision
+from store.capas import Capa, load_capa, load_capa_members, load_capas
 from store.ticket_policies import load_ticket_policies
 from tests.support.databases import Database
 from tests.support.service_world import World, actor, open_world
@@ -202,7 +203,7 @@ def test_a_rejected_proposal_is_not_made_again_of_the_same_cases(world: World) -
 def test_what_comes_again_after_a_closed_capa_is_linked_as_ineffective(world: World) -> None:
     _break_bad_firmware(world)
     (code,) = _propose(world)
-    world.conn.execute("UPDATE capa SET state = 'CLOSED', closed_at = %s", (world.now,))
+    world.conn.execute("UPDATE capa SET state = 'CLOSED', effectiveness_verdict = 'MET', closed_at = %s", (world.now,))
     world.pass_time(days=20)
     for hospital in range(3):
         world.decide(f"P-{hospital}-1", firmware="2.4.1")

@@ -3,16 +3,20 @@
 from pathlib import Path
 
 from domain.capa import CapaGuard, CapaTrigger
+from domain.capa_effectiveness import VerdictReason
 from domain.profile import TicketPolicy
 from domain.tickets import TicketReason
 from domain.work_order import Guard
 
-PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "ticket-rules.md").read_text("utf-8")
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+PAGE = (REFERENCE / "ticket-rules.md").read_text("utf-8")
+CAPA_PAGE = (REFERENCE / "service" / "capa.md").read_text("utf-8")
 
 
 def test_every_name_that_people_see_is_explained() -> None:
-    names = {*TicketReason, *Guard, *CapaGuard, *CapaTrigger} - {CapaTrigger.COHORT}
+    names = {*TicketReason, *Guard, *CapaTrigger} - {CapaTrigger.COHORT}
     assert [name for name in sorted(names) if f"`{name}`" not in PAGE] == []
+    assert [name for name in [*CapaGuard, *VerdictReason] if f"`{name}`" not in CAPA_PAGE] == []
 
 
 def test_every_number_of_the_policy_is_there_with_its_default() -> None:

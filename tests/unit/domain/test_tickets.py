@@ -3,7 +3,9 @@
 import pytest
 
 from domain.breach import Severity
-from domain.capa import CapaGuard, CapaState, find_capa_refusal
+from domain.capa import CapaGuard, CapaState
+from domain.capa_steps import CapaFacts, CapaRequest, find_capa_refusal
+from domain.roles import Permission
 from domain.tickets import Priority, find_priority
 
 
@@ -36,12 +38,12 @@ def test_priority_by_severity_safety_and_contract(
         (CapaState.PROPOSED, CapaState.OPEN, " ", True, CapaGuard.REASON_MISSING),
         (CapaState.PROPOSED, CapaState.OPEN, "systemic", False, CapaGuard.PERSON_NEEDED),
         (CapaState.PROPOSED, CapaState.CLOSED, "x", True, CapaGuard.NO_SUCH_TRANSITION),
-        (CapaState.OPEN, CapaState.INVESTIGATION, "x", True, CapaGuard.NO_SUCH_TRANSITION),
         (CapaState.REJECTED, CapaState.OPEN, "x", True, CapaGuard.NO_SUCH_TRANSITION),
     ],
 )
 def test_a_capa_is_decided_by_a_person_with_a_reason(
     state: CapaState, to: CapaState, reason: str, by_person: bool, guard: CapaGuard | None
 ) -> None:
-    refusal = find_capa_refusal(state, to, reason=reason, by_person=by_person)
+    facts = CapaFacts(state, 7 if by_person else None)
+    refusal = find_capa_refusal(CapaRequest(to, reason), facts, Permission.CAPA_DECIDE)
     assert (refusal.guard if refusal else None) is guard

@@ -1,0 +1,12 @@
+"""Why something may not be done, for records whose guards are enumerations of their own."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRefusal:
+    """The guard that refuses, and a sentence for people."""
+
+    guard: StrEnum
+    detail: str

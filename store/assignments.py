@@ -1,0 +1,97 @@
+"""What decides to whom an order is suggested: technicians, their certificates, regions and load, what they mended."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from psycopg.rows import dict_row
+
+from domain.assignment import Candidate, Suggestion, Work, find_suggestions
+from store.pool import Connection
+
+LOOK_BACK = timedelta(days=3 * 365)
+
+LOAD_CANDIDATES = """
+    SELECT u.id AS user_id, u.name, u.full_name,
+        coalesce((SELECT jsonb_object_agg(m.key, t.valid_until) FROM technician_certificate t
+            JOIN device_model m ON m.id = t.device_model_id WHERE t.user_id = u.id), '{}') AS certificates,
+        ARRAY(SELECT r.region FROM technician_region r WHERE r.user_id = u.id ORDER BY r.region) AS regions,
+        o.open_orders, o.urgent_orders
+    FROM app_user u
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS open_orders,
+            count(*) FILTER (WHERE w.priority IN ('P1', 'P2'))::integer AS urgent_orders
+        FROM work_order w WHERE w.assignee_id = u.id AND w.state IN ('ASSIGNED', 'IN_PROGRESS', 'ON_HOLD')
+    ) o
+    WHERE u.status = 'ACTIVE' AND 'technician' = ANY (u.roles) ORDER BY u.name
+"""
+# Put right is: closed with a fault that was mended, never reopened, and no later order says that it recurred.
+LOAD_PAST = """
+    SELECT (w.close_out ->> 'done_by_id')::bigint AS user_id, m.key AS model, w.fault_group,
+        count(*) FILTER (WHERE w.reopen_count = 0 AND NOT EXISTS (
+            SELECT FROM work_order r WHERE r.recurrence_of = w.id AND r.outcome IS DISTINCT FROM 'FALSE_ALARM'
+        ))::integer AS fixed,
+        count(*)::integer AS tried
+    FROM work_order w JOIN device d ON d.id = w.device_id JOIN device_model m ON m.id = d.device_model_id
+    WHERE w.state = 'CLOSED' AND w.fault_group = ANY (%(fault_groups)s) AND m.key = ANY (%(models)s)
+        AND w.outcome IN ('CONFIRMED', 'SENSOR_FAULT') AND w.closed_at > %(since)s AND w.close_out ? 'done_by_id'
+    GROUP BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Technician:
+    user_id: int
+    name: str
+    full_name: str
+    certificates: dict[str, str]
+    regions: list[str]
+    open_orders: int
+    urgent_orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentBook:
+    """The facts for suggestions of one day, for the models and fault groups that it was loaded for."""
+
+    day: date
+    technicians: tuple[_Technician, ...]
+    past: dict[tuple[int, str, str], tuple[int, int]]  # user, model, fault group: fixed, tried
+
+    def find(self, work: Work) -> list[Suggestion]:
+        """Who may do that work, the best fit first."""
+        return find_suggestions(work, [self._find_candidate(t, work) for t in self.technicians], self.day)
+
+    def find_best(self, work: Work) -> Suggestion | None:
+        """The best fit; None where nobody may do it."""
+        return next(iter(self.find(work)), None)
+
+    def _find_candidate(self, technician: _Technician, work: Work) -> Candidate:
+        until = technician.certificates.get(work.model or "")
+        fixed, tried = self.past.get((technician.user_id, work.model or "", work.fault_group), (0, 0))
+        return Candidate(
+            user_id=technician.user_id,
+            name=technician.name,
+            full_name=technician.full_name,
+            certified_until=None if until is None else date.fromisoformat(until),
+            regions=tuple(technician.regions),
+            open_orders=technician.open_orders,
+            urgent_orders=technician.urgent_orders,
+            fixed=fixed,
+            tried=tried,
+        )
+
+
+def load_assignment_book(conn: Connection, works: Collection[Work], now: datetime) -> AssignmentBook:
+    """The facts for these works, by two queries however many there are. `now` in UTC is the day of the certificates,
+    as for the guard that asks for them."""
+    values = {
+        "models": sorted({w.model for w in works if w.model is not None}),
+        "fault_groups": sorted({w.fault_group for w in works}),
+        "since": now - LOOK_BACK,
+    }
+    with conn.cursor(row_factory=dict_row) as cursor:
+        technicians = tuple(_Technician(**row) for row in cursor.execute(LOAD_CANDIDATES))
+        rows = cursor.execute(LOAD_PAST, values).fetchall() if technicians and values["models"] else []
+    past = {(r["user_id"], r["model"], r["fault_group"]): (r["fixed"], r["tried"]) for r in rows}
+    return AssignmentBook(now.date(), technicians, past)
