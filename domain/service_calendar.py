@@ -10,6 +10,8 @@ DAY_MIN = 24 * 60
 # A calendar's public holidays are fixed for this many years from the one before it is written.
 YEARS_AHEAD = 10
 MAX_OWN_DAYS = 1000
+# With less, the longest time that a policy may promise would not be worked in a hundred years.
+MIN_WEEKLY_MIN = 4 * 60
 
 # Minutes since local midnight; the end, at most 1,440, is not part of it.
 Span = tuple[int, int]
@@ -74,8 +76,8 @@ def find_calendar_problems(draft: CalendarDraft) -> Iterator[tuple[str, str]]:
     for name, spans in zip(WEEKDAYS, draft.weekly, strict=False):
         for problem in _find_span_problems(spans):
             yield f"weekly.{name}", problem
-    if not any(draft.weekly):
-        yield "weekly", "must have working hours on one day at least, or no clock would ever end"
+    if sum(end - start for spans in draft.weekly for start, end in spans if end > start) < MIN_WEEKLY_MIN:
+        yield "weekly", "must have four working hours a week at least, or no clock would ever end"
     if draft.subdivision and not draft.country:
         yield "subdivision", "needs a country"
     if len(draft.own_days) > MAX_OWN_DAYS:

@@ -212,3 +212,48 @@ def test_a_breach_rate_counts_episodes_without_false_alarms(quality: Quality) ->
     assert count() == 4
     world.conn.execute("UPDATE breach SET state = 'DISCARDED' WHERE id IN (SELECT id FROM breach LIMIT 6)")
     assert count() == 0
+
+
+def test_orders_count_with_their_reopenings_and_wait_for_their_outcomes(quality: Quality) -> None:
+    world = quality.world
+    code = quality.propose()
+    quality.bring_to_effectiveness(code)
+    capa, begin = quality.load(code), world.now
+    world.pass_time(days=1)
+    world.decide("P-2-1")
+    world.conn.execute(
+        "UPDATE work_order SET state = 'CLOSED', outcome = 'CONFIRMED', failure_code = fault_group, closed_at = %s"
+        " WHERE id = (SELECT max(id) FROM work_order)",
+        (world.now,),
+    )
+    world.pass_time(days=2)
+    assert world.decide("P-2-1", monitor="again").decision == "REOPENED"
+    world.decide("P-3-1")
+    world.pass_time(days=1)
+
+    def count(metric: EffectivenessMetric) -> tuple[int, int]:
+        counts = load_counts(world.conn, capa.id, metric, begin, world.now)
+        return counts.events, counts.undecided
+
+    assert count(EffectivenessMetric.WORK_ORDER_RATE) == (3, 0)
+    assert count(EffectivenessMetric.BREACH_RATE) == (3, 0)
+    world.conn.execute("UPDATE work_order SET outcome = 'CONFIRMED' WHERE reopen_count = 1")
+    assert count(EffectivenessMetric.CONFIRMED_FAILURE_RATE) == (2, 1)
+    # What the technician found counts as what it was.
+    world.conn.execute("UPDATE work_order SET outcome = 'CONFIRMED', failure_code = 'valve' WHERE reopen_count = 1")
+    assert count(EffectivenessMetric.CONFIRMED_FAILURE_RATE) == (0, 1)
+
+
+def test_device_days_end_with_the_device_and_simulated_devices_are_of_no_real_scope(quality: Quality) -> None:
+    world = quality.world
+    world.conn.execute("UPDATE device SET is_simulated = true WHERE serial LIKE 'P-3-4'")
+    code = quality.propose()
+    quality.bring_to_effectiveness(code)
+    capa, begin = quality.load(code), world.now
+    assert load_standing(world.conn, capa).plan.devices == 19
+    world.conn.execute(
+        "UPDATE device SET lifecycle = 'DECOMMISSIONED', lifecycle_since = %s WHERE serial = 'P-2-1'",
+        (begin + timedelta(days=4),),
+    )
+    counts = load_counts(world.conn, capa.id, EffectivenessMetric.WORK_ORDER_RATE, begin, begin + timedelta(days=10))
+    assert counts.device_days == pytest.approx(18 * 10 + 4)

@@ -1,14 +1,16 @@
 """Calendars as people write them, and the public holidays that the library knows."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from domain.public_holidays import find_public_holidays, find_unknown_place
 from domain.service_calendar import (
     AROUND_THE_CLOCK,
+    MAX_OWN_DAYS,
     CalendarDraft,
     PublicHoliday,
+    Spans,
     SpecialDay,
     calendar_from_json,
     calendar_to_json,
@@ -17,6 +19,8 @@ from domain.service_calendar import (
     make_calendar,
     parse_spans,
 )
+from domain.sla_policy import MAX_HOURS
+from domain.working_time import WorkingSchedule
 
 OFFICE = ((480, 720), (780, 1020))
 WEEK = (OFFICE,) * 5 + ((), ())
@@ -36,6 +40,7 @@ def test_spans_are_read_as_they_are_written() -> None:
         (CalendarDraft(AROUND_THE_CLOCK.weekly), []),
         (CalendarDraft(WEEK[:6]), ["weekly"]),
         (CalendarDraft(((),) * 7), ["weekly"]),
+        (CalendarDraft((((480, 540),), *((),) * 6)), ["weekly"]),
         (CalendarDraft((((1320, 360),), *WEEK[1:])), ["weekly.monday"]),
         (CalendarDraft((((480, 1500),), *WEEK[1:])), ["weekly.monday"]),
         (CalendarDraft((((480, 720), (700, 800)), *WEEK[1:])), ["weekly.monday"]),
@@ -47,6 +52,18 @@ def test_spans_are_read_as_they_are_written() -> None:
 )
 def test_every_mistake_names_its_field(draft: CalendarDraft, fields: list[str]) -> None:
     assert [field for field, _ in find_calendar_problems(draft)] == fields
+
+
+def test_in_every_calendar_that_may_be_written_every_time_that_a_policy_may_promise_comes_to_its_end() -> None:
+    # The least that is allowed: four hours on Mondays, and as many Mondays off as may be named.
+    weekly: tuple[Spans, ...] = (((480, 720),), *((),) * 6)
+    own = tuple(SpecialDay(date(2026, 1, 5) + timedelta(weeks=n), ()) for n in range(MAX_OWN_DAYS))
+    draft = CalendarDraft(weekly, own_days=own)
+    assert not list(find_calendar_problems(draft))
+    schedule = WorkingSchedule(make_calendar(draft, ()), "Europe/Berlin")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    due = schedule.add(start, timedelta(hours=MAX_HOURS))
+    assert schedule.measure(start, due) == timedelta(hours=MAX_HOURS)
 
 
 def test_a_day_of_ones_own_goes_before_a_public_holiday_and_a_worked_weekend_has_a_weekdays_hours() -> None:
