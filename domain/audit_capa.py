@@ -28,7 +28,7 @@ ACTION_MOVES = {
 
 
 def capa_proposed(code: str, data: Mapping[str, Any], work_order_ids: Sequence[int]) -> AuditEntry:
-    """The machine proposed a CAPA."""
+    """The machine, or a person, proposed a CAPA."""
     return AuditEntry("capa.proposed", ENTITY, code, None, {**data, "work_order_ids": list(work_order_ids)})
 
 

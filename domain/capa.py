@@ -25,6 +25,13 @@ class CapaState(StrEnum):
         return self not in (CapaState.REJECTED, CapaState.CLOSED)
 
 
+class CapaKind(StrEnum):
+    """Against what has gone wrong, or against what could."""
+
+    CORRECTIVE = "CORRECTIVE"
+    PREVENTIVE = "PREVENTIVE"
+
+
 class ScopeKind(StrEnum):
     """What the cases have in common, beside the device model and the fault group."""
 
@@ -35,13 +42,14 @@ class ScopeKind(StrEnum):
 
 
 class CapaTrigger(StrEnum):
-    """Why the machine proposed it (rule 9)."""
+    """Why the machine proposed it (rule 9), or MANUAL: a person did."""
 
     COHORT = "COHORT"
     COHORT_NO_BASELINE = "COHORT_NO_BASELINE"
     CONFIRMED_CRITICAL = "CONFIRMED_CRITICAL"
     SECOND_REOPENING = "SECOND_REOPENING"
     FIRMWARE_REGRESSION = "FIRMWARE_REGRESSION"
+    MANUAL = "MANUAL"
 
 
 class Verdict(StrEnum):
@@ -65,6 +73,7 @@ class CapaGuard(StrEnum):
     OWN_WORK = "own_work"
     SECOND_PERSON = "second_person"
     CONTENT_CHANGED = "content_changed"
+    SCOPE_TAKEN = "scope_taken"
     NOT_IN_INVESTIGATION = "not_in_investigation"
     PROBLEM_MISSING = "problem_missing"
     ROOT_CAUSE_MISSING = "root_cause_missing"

@@ -114,6 +114,12 @@ def _closes(facts: CapaFacts, by: str) -> bool:
     return by == _P and bool({*facts.closure_signed_by} - {facts.actor_id})
 
 
+def _check_opened(request: CapaRequest, facts: CapaFacts, by: str) -> CapaRefusal | None:
+    if facts.actor_id in facts.author_ids:
+        return _refuse(_G.OWN_WORK, "nobody opens what he proposed himself")
+    return None if request.reason.strip() else _refuse(_G.REASON_MISSING, "the decision on a CAPA needs its reason")
+
+
 def _check_investigation(request: CapaRequest, facts: CapaFacts, by: str) -> CapaRefusal | None:
     return None
 
@@ -218,6 +224,7 @@ def _refuse(guard: CapaGuard, detail: str) -> CapaRefusal:
 
 # Every step that is not here needs its reason and nothing more.
 _CHECKS = {
+    (_S.PROPOSED, _S.OPEN): _check_opened,
     (_S.OPEN, _S.INVESTIGATION): _check_investigation,
     (_S.INVESTIGATION, _S.ACTION_PLAN): _check_plan,
     (_S.ACTION_PLAN, _S.IMPLEMENTATION): _check_approved,

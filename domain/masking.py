@@ -27,6 +27,10 @@ PERSONAL_FIELDS: dict[str, Permission] = {
     "complaint.reporter": _CONTACTS,
     "complaint.reporter_name": _CONTACTS,
     "complaint.reporter_contact": _CONTACTS,
+    "complaint.reporter_address": _CONTACTS,
+    "complaint.reporter_phone": _CONTACTS,
+    "complaint.created_by": _STAFF,
+    "complaint.investigation_decided_by": _STAFF,
     "communication.contact": _CONTACTS,
     # people of the maker
     "work_order.assignee": _STAFF,
@@ -59,9 +63,11 @@ _OWNER_FIELDS = frozenset({"customer", "site"})
 # The same inside free JSON (before and after of the audit, what is asked of a second person), whatever record it is of.
 _JSON_NAMES: dict[str, Permission] = {
     **dict.fromkeys(("contacts", "contact", "reporter", "reporter_name", "reporter_contact"), _CONTACTS),
+    **dict.fromkeys(("reporter_address", "reporter_phone"), _CONTACTS),
     **dict.fromkeys(("assignee", "assignee_name", "created_by", "serviced_by", "done_by", "done_by_id"), _STAFF),
     **dict.fromkeys(("asked_by", "decided_by", "approved_by", "acknowledged_by", "shelved_by", "made_by"), _STAFF),
     **dict.fromkeys(("full_name", "printed_name", "signer", "owner_name"), _STAFF),
+    **dict.fromkeys(("technician", "owner", "assignee_id", "remediated_by_id", "author_ids"), _STAFF),
 }
 
 

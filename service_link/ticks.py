@@ -13,6 +13,7 @@ from store.retention import prepare_reading_days, remove_old_rejections, remove_
 from store.service_calendars import renew_calendars
 from store.shelvings import expire_shelvings
 from store.sla_mending import mend_clocks
+from store.vigilance import tell_report_clocks
 from store.work_order_clocks import mend_quiet_orders, record_clocks, record_quiet_orders
 
 # An order that was touched within this time may still have a transition on its way.
@@ -29,7 +30,7 @@ JUDGING_S = 0.2
 
 def tick(conn: Connection, now: datetime) -> None:
     """Ends shelvings and questions that nobody decided, marks quiet orders as ready to verify, and says which clocks
-    run out; each in a transaction."""
+    of orders and of reports to authorities run out; each in a transaction."""
     with conn.transaction():
         expire_shelvings(conn, MACHINE, now)
     with conn.transaction():
@@ -39,6 +40,8 @@ def tick(conn: Connection, now: datetime) -> None:
         record_quiet_orders(conn, MACHINE, now)
     with conn.transaction():
         record_clocks(conn, MACHINE, now)
+    with conn.transaction():
+        tell_report_clocks(conn, MACHINE, now)
 
 
 def watch_data_quality(conn: Connection, now: datetime) -> None:

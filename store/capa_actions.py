@@ -149,12 +149,12 @@ def _plan(draft: ActionDraft) -> dict[str, Any]:
     return {"kind": draft.kind, "text": draft.text, "owner_id": draft.owner_id, "due_on": draft.due_on}
 
 
-FIND_OWNER = "SELECT id FROM app_user WHERE name = %s AND status = 'ACTIVE' AND customer_id IS NULL"
+LOAD_OWNER = "SELECT id FROM app_user WHERE name = %s AND status = 'ACTIVE' AND customer_id IS NULL"
 
 
-def find_owner(conn: Connection, name: str) -> int | None:
+def load_owner_id(conn: Connection, name: str) -> int | None:
     """The id of the active account of that name, of the maker's people; or None."""
-    row = conn.execute(FIND_OWNER, (name,)).fetchone()
+    row = conn.execute(LOAD_OWNER, (name,)).fetchone()
     return None if row is None else int(row[0])
 
 

@@ -81,7 +81,7 @@ def record_causes(conn: Connection, capa_id: int, root_cause: RootCause) -> None
 
 
 # Documents are kept elsewhere and cannot be looked up.
-FIND_UNKNOWN = """
+LOAD_UNKNOWN = """
     SELECT r.kind, r.ref FROM unnest(%s::text[], %s::text[]) AS r (kind, ref)
     WHERE NOT CASE r.kind
         WHEN 'WORK_ORDER' THEN EXISTS (SELECT FROM work_order w WHERE w.code = r.ref)
@@ -95,10 +95,10 @@ FIND_UNKNOWN = """
 """
 
 
-def find_unknown_evidence(conn: Connection, evidence: tuple[EvidenceRef, ...]) -> list[EvidenceRef]:
+def load_unknown_evidence(conn: Connection, evidence: tuple[EvidenceRef, ...]) -> list[EvidenceRef]:
     """Those of the references that point to no record."""
     known = [ref for ref in evidence if ref.kind is not EvidenceKind.DOCUMENT]
-    rows = conn.execute(FIND_UNKNOWN, ([r.kind.value for r in known], [r.ref for r in known])).fetchall()
+    rows = conn.execute(LOAD_UNKNOWN, ([r.kind.value for r in known], [r.ref for r in known])).fetchall()
     return [EvidenceRef(EvidenceKind(kind), ref) for kind, ref in rows]
 
 

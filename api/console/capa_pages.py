@@ -14,7 +14,7 @@ from api.console.page import View, find_view
 from api.console.timeline import find_audit_lines
 from api.problems import not_found
 from api.state import Database
-from domain.capa import CapaState
+from domain.capa import CapaState, CapaTrigger
 from domain.capa_steps import find_capa_permissions
 from domain.errors import GuardRefusedError, RowVersionConflictError
 from domain.roles import Permission
@@ -115,6 +115,7 @@ def _render(
         capa={
             "code": capa.code,
             "state": capa.state,
+            "by_machine": capa.trigger != CapaTrigger.MANUAL,
             "row_version": capa.row_version,
             "flags": ["SIM"] if capa.is_simulated else [],
             "created": view.when(capa.created_at),

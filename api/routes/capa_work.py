@@ -1,10 +1,9 @@
 """What people write into a CAPA: its root cause, its actions, and how its effect will be judged."""
 
 from collections.abc import Callable
-from datetime import UTC, date
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
@@ -15,7 +14,6 @@ from api.capa_answers import (
     describe_root_cause,
     find_capa,
 )
-from api.cursors import Cursor, Limit, WantsTotal, make_cursor, not_ours, read_cursor
 from api.once import IdempotencyKey, change, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
@@ -28,24 +26,20 @@ from api.shapes.capas import (
     RootCauseFields,
     RootCauseShape,
 )
-from api.shapes.pages import Page
 from api.shapes.service import CapaDetail
 from api.state import Database, now
 from api.steps import find_last_change
-from domain.capa_action import ACTION_TRANSITIONS, ActionRequest, ActionState
+from domain.capa_action import ACTION_TRANSITIONS, ActionRequest
 from domain.capa_cause import EvidenceRef
 from domain.capa_effectiveness import LimitKind
 from domain.errors import RowVersionConflictError
 from domain.roles import Permission
 from store.capa_actions import (
     ActionDraft,
-    ActionFilter,
-    count_actions,
-    find_owner,
-    list_actions,
     load_action,
+    load_owner_id,
 )
-from store.capa_causes import find_unknown_evidence
+from store.capa_causes import load_unknown_evidence
 from store.capa_transitions import load_standing
 from store.capa_work import (
     add_action,
@@ -62,37 +56,6 @@ Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Worker = Annotated[Caller, require(Permission.CAPA_WORK)]
 Number = Annotated[int, Path(ge=1, le=1_000_000)]
 Result = TypeVar("Result")
-
-
-@router.get("/capa-actions", summary="Actions of all CAPAs")
-def list_capa_actions(
-    caller: Reader,
-    pool: Database,
-    state: Annotated[list[ActionState], Query(description="One or several.")] = [],  # noqa: B006 - FastAPI copies it
-    owner: Annotated[str, Query(max_length=200, description="Name of the account.")] = "",
-    overdue: Annotated[bool, Query(description="Those alone that are open after their day.")] = False,
-    live: Annotated[bool, Query(description="Of CAPAs that are neither rejected nor closed.")] = True,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    total: WantsTotal = False,
-) -> Page[CapaActionShape]:
-    """Actions by the day they are due, those without a day last."""
-    keys = read_cursor(cursor, [str, int])
-    if keys is not None and not _is_day(str(keys[0])):
-        raise not_ours()
-    today = now().astimezone(UTC).date()
-    wanted = ActionFilter(tuple(s.value for s in state), owner, today if overdue else None, live)
-    after = None if keys is None else (str(keys[0]), int(keys[1]))
-    with pool.connection() as conn:
-        found = list_actions(conn, wanted, after=after, limit=limit + 1)
-        count = count_actions(conn, wanted) if total else None
-    page = found[:limit]
-    last = page[-1] if len(found) > limit else None
-    return Page(
-        items=[describe_action(action) for action in page],
-        next_cursor=None if last is None else make_cursor([str(last.due_on or "infinity"), last.id]),
-        total=count,
-    )
 
 
 @router.get("/capas/{code}/root-cause", summary="The root cause", responses=declare(404))
@@ -279,24 +242,14 @@ def _changing(pool: Pool, code: str, run: Callable[[], Result]) -> Result:
 
 
 def _make_draft(conn: Connection, body: ActionFields) -> ActionDraft:
-    owner_id = None if not body.owner else find_owner(conn, body.owner)
+    owner_id = None if not body.owner else load_owner_id(conn, body.owner)
     if body.owner and owner_id is None:
         raise ProblemError(INVALID, fields={"owner": "is no active account of the maker's people"})
     return ActionDraft(body.kind, body.text, owner_id, body.due_on)
 
 
 def _verify_evidence(conn: Connection, evidence: tuple[EvidenceRef, ...]) -> None:
-    unknown = find_unknown_evidence(conn, evidence)
+    unknown = load_unknown_evidence(conn, evidence)
     if unknown:
         named = ", ".join(f"{ref.kind} {ref.ref}" for ref in unknown[:10])
         raise ProblemError(INVALID, fields={"evidence": f"there is no {named}"})
-
-
-def _is_day(text: str) -> bool:
-    if text == "infinity":
-        return True
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

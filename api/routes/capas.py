@@ -8,10 +8,10 @@ from starlette.responses import Response
 from api.auth import Caller, missing_permission, require
 from api.capa_answers import describe_capa, find_capa
 from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor
-from api.once import IdempotencyKey
+from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, make_etag
-from api.problems import declare
-from api.shapes.capas import CapaSignatures, ScopeDeviceShape
+from api.problems import INVALID, ProblemError, declare, not_found
+from api.shapes.capas import CapaFields, CapaSignatures, ScopeDeviceShape
 from api.shapes.pages import Page
 from api.shapes.service import CapaDetail, CapaShape, CapaTransition
 from api.shapes.signatures import SignatureShape
@@ -19,10 +19,11 @@ from api.signing import make_signature
 from api.state import Database, now
 from api.steps import take_step_once
 from domain.audit import find_content_sha256
-from domain.capa import CapaState
+from domain.capa import CapaScope, CapaState, ScopeKind
 from domain.capa_steps import CapaRequest, find_capa_permissions
 from domain.roles import Permission
 from store.capa_effectiveness import count_scope_devices, load_scope_devices
+from store.capa_manual import ManualCapa, is_device_of, load_model_id, propose_capa
 from store.capa_transitions import CLOSURE, load_standing, record_capa_step
 from store.capas import ENTITY, count_capas, load_capas
 from store.pool import Connection
@@ -30,6 +31,7 @@ from store.signatures import load_signatures
 
 router = APIRouter(prefix="/capas", tags=["quality"])
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
+Worker = Annotated[Caller, require(Permission.CAPA_WORK)]
 
 
 @router.get("", summary="List CAPAs")
@@ -56,6 +58,32 @@ def list_capas(
         next_cursor=make_cursor([page[-1].id]) if len(found) > limit else None,
         total=count,
     )
+
+
+@router.post("", summary="Propose a CAPA", status_code=201, response_model=CapaDetail, responses=declare(404, 409))
+def post_capa(
+    caller: Worker, pool: Database, request: Request, body: CapaFields, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Proposes a CAPA for what no figure shows: an audit, a near miss, what could go wrong; somebody else decides."""
+    if (body.scope_kind is ScopeKind.MODEL) != (body.scope_value == ""):
+        raise ProblemError(
+            INVALID, fields={"scope_value": "names the lot, firmware or serial; of a whole model nothing"}
+        )
+
+    def work(conn: Connection) -> tuple[CapaDetail, dict[str, str]]:
+        model_id = load_model_id(conn, body.model)
+        if model_id is None:
+            raise not_found("device model", body.model, "model")
+        if body.scope_kind is ScopeKind.DEVICE and not is_device_of(conn, body.scope_value, model_id):
+            raise not_found("device of the model", body.scope_value, "scope_value")
+        scope = CapaScope(model_id, body.scope_kind, body.scope_value, body.fault_group)
+        orders = tuple(dict.fromkeys(body.work_orders))
+        wanted = ManualCapa(body.kind, scope, body.reason, orders, body.is_simulated, body.region)
+        capa = propose_capa(conn, caller.actor, wanted, now=now())
+        headers = {"Location": f"/api/v1/capas/{capa.code}", "ETag": make_etag(capa.row_version)}
+        return describe_capa(conn, capa, caller), headers
+
+    return change_once(pool, caller, request, idempotency_key, body, work)
 
 
 @router.get("/{code}", summary="One CAPA", responses=declare(404))

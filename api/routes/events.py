@@ -27,6 +27,7 @@ EXAMPLE = 'id: 7421-15\nevent: work_order\ndata: {"id":"WO-2026-000123","version
 RIGHTS = {
     "work_order": Permission.WORK_ORDER_READ,
     "capa": Permission.CAPA_READ,
+    "complaint": Permission.COMPLAINT_READ,
     "breach": Permission.BREACH_READ,
     "device": Permission.DEVICE_READ,
     "approval_request": Permission.APPROVAL_REQUEST_READ,

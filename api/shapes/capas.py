@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from api.shapes.pages import Shape
 from api.shapes.signatures import SignatureShape
-from domain.capa import CapaState
+from domain.capa import CapaKind, CapaState, ScopeKind
 from domain.capa_action import ActionKind, ActionState
 from domain.capa_cause import (
     MAX_CAUSES,
@@ -180,6 +180,20 @@ class CapaSignatures(Shape):
     plan: list[SignatureShape]
     closure_sha256: str = Field(description="Of plan, actions and figures as they are now.")
     closure: list[SignatureShape]
+
+
+class CapaFields(Shape):
+    """What a person proposes; somebody else decides whether it is opened."""
+
+    kind: CapaKind = CapaKind.CORRECTIVE
+    model: Word
+    scope_kind: ScopeKind = ScopeKind.MODEL
+    scope_value: Short = Field("", description="Lot, firmware version or serial; empty for the whole model.")
+    fault_group: Word
+    reason: Statement = Field(description="What calls for it.")
+    work_orders: list[Word] = Field([], max_length=500, description="Codes of those that it is about.")
+    is_simulated: bool = False
+    region: Short = ""
 
 
 class ScopeDeviceShape(Shape):

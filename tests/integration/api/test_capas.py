@@ -154,6 +154,33 @@ def test_a_capa_from_its_decision_to_its_closure(api: Api, staff: Staff) -> None
     assert api.get("/audit/verify", headers=api.token(Role.AUDITOR)).json()["holds"] is True
 
 
+def test_what_a_person_proposes_another_opens(api: Api, staff: Staff) -> None:
+    wanted = {"kind": "PREVENTIVE", "model": "TEST-100", "fault_group": "valve", "reason": "seen in an audit"}
+    made = api.post("/capas", headers=staff.headers["quinn"], json=wanted)
+    assert made.status_code == 201
+    capa = made.json()
+    assert (capa["state"], capa["kind"], capa["trigger"], capa["members"]) == ("PROPOSED", "PREVENTIVE", "MANUAL", [])
+    again = api.post("/capas", headers=staff.headers["rosa"], json=wanted)
+    assert (again.status_code, again.json()["guard"]) == (409, "scope_taken")
+    assert capa["code"] in again.json()["detail"]
+    assert api.post("/capas", headers=staff.headers["ada"], json=wanted).json()["permission"] == "capa.work"
+    for change, status, field in (
+        ({"scope_kind": "LOT"}, 422, "scope_value"),
+        ({"scope_kind": "DEVICE", "scope_value": "nobody"}, 404, "scope_value"),
+        ({"model": "nothing"}, 404, "model"),
+    ):
+        refused = api.post("/capas", headers=staff.headers["quinn"], json={**wanted, **change})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (status, field)
+    missing = api.post("/capas", headers=staff.headers["quinn"], json={**wanted, "work_orders": ["WO-1"]})
+    assert missing.status_code == 404
+    page = api.client.get(f"/capa/{capa['code']}", headers=staff.headers["ada"])
+    assert page.status_code == 200
+    assert "Proposed by machine" not in page.text
+    headers = {**staff.headers["ada"], "If-Match": made.headers["etag"]}
+    opened = api.post(f"/capas/{capa['code']}/transitions", headers=headers, json={"to": "OPEN", "reason": "agreed"})
+    assert opened.json()["state"] == "OPEN"
+
+
 def move_back(api: Api, code: str) -> None:
     """As if the devices had been there for long, and the period were over."""
     with psycopg.connect(api.settings.database_url) as conn:

@@ -34,6 +34,7 @@ BODIES = {
     "/checklist-templates/{code}": {"title": {}, "items": []},
     "/technicians/{name}/regions": {"regions": []},
     "/technician-certificates/{user}/{model}": {"valid_until": "2099-01-01"},
+    "/capas": {"model": "no such model", "fault_group": "tank", "reason": "test"},
     "/capas/{code}/transitions": {"to": "OPEN", "reason": "test"},
     "/capas/{code}/root-cause": {"problem": "test", "causes": []},
     "/capas/{code}/actions": {"kind": "CORRECTION", "text": "test"},

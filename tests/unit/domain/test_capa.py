@@ -95,6 +95,8 @@ def refuse(state: CapaState, to: CapaState, facts: dict[str, Any], more: dict[st
         (_S.PROPOSED, _S.OPEN, {}, {"reason": " "}, "reason_missing"),
         (_S.PROPOSED, _S.REJECTED, {}, {"reason": ""}, "reason_missing"),
         (_S.PROPOSED, _S.OPEN, {"actor_id": None}, {}, "person_needed"),
+        (_S.PROPOSED, _S.OPEN, {"author_ids": (ADA,)}, {}, "own_work"),
+        (_S.PROPOSED, _S.REJECTED, {"author_ids": (ADA,)}, {}, None),
         (_S.PROPOSED, _S.OPEN, {}, {}, None),
         (_S.OPEN, _S.INVESTIGATION, {}, {"reason": "", "signature": None}, None),
         (_S.INVESTIGATION, _S.ACTION_PLAN, {"has_problem": False}, {}, "problem_missing"),

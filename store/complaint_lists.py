@@ -1,0 +1,118 @@
+"""Lists of complaints, each with where its reports to authorities are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintRow:
+    """A complaint as lists and pages show it."""
+
+    id: int
+    code: str
+    state: str
+    version: int
+    received_at: datetime
+    severity: str
+    device_name: str
+    device_identification: str
+    reporter_name: str | None
+    reporter_address: str | None
+    reporter_phone: str | None
+    details: str
+    correction: str
+    reply: str
+    serial: str | None
+    model: str | None
+    customer: str | None
+    fault_group: str | None
+    work_order: str | None
+    joined_as: str | None
+    investigated: bool | None
+    investigation: str
+    not_investigated_reason: str
+    investigation_decided_by: str | None
+    harm: str | None
+    decision: str | None
+    next_report_due_at: datetime | None
+    is_report_overdue: bool
+    closed_at: datetime | None
+    external_refs: list[dict[str, str]]
+    region: str
+    is_simulated: bool
+    row_version: int
+    created_by: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintFilter:
+    """What a list shows; an empty one shows everything of the customer, or of all."""
+
+    code: str = ""
+    states: Sequence[str] = ()
+    severities: Sequence[str] = ()
+    serial: str = ""
+    customer_code: str = ""
+    fault_group: str = ""
+    decision: str = ""  # REPORTABLE, NOT_REPORTABLE, UNDECIDED
+    open_only: bool = False
+    unlinked_only: bool = False
+    report_due_only: bool = False
+    reference: str = ""
+    customer_id: int | None = None  # of a customer's own account: its rows alone
+
+
+LOAD_COMPLAINTS = """
+    SELECT c.id, c.code, c.state, c.version, c.received_at, c.severity, c.device_name, c.device_identification,
+        c.reporter_name, c.reporter_address, c.reporter_phone, c.details, c.correction, c.reply, d.serial,
+        m.key AS model, u.code AS customer, c.fault_group, w.code AS work_order, c.joined_as, c.investigated,
+        c.investigation, c.not_investigated_reason, c.investigation_decided_by, a.harm, a.decision,
+        k.due_at AS next_report_due_at, coalesce(k.is_overdue, false) AS is_report_overdue, c.closed_at,
+        c.external_refs, c.region, c.is_simulated, c.row_version, c.created_by, c.created_at, c.updated_at
+    FROM complaint c
+    LEFT JOIN device d ON d.id = c.device_id LEFT JOIN device_model m ON m.id = d.device_model_id
+    LEFT JOIN customer u ON u.id = c.customer_id LEFT JOIN work_order w ON w.id = surviving_order(c.work_order_id)
+    LEFT JOIN LATERAL (SELECT v.id, v.harm, v.decision FROM vigilance_assessment v WHERE v.complaint_id = c.id
+        ORDER BY v.version DESC LIMIT 1) a ON true
+    LEFT JOIN LATERAL (SELECT min(t.due_at) AS due_at, bool_or(t.overdue_at IS NOT NULL) AS is_overdue
+        FROM vigilance_clock t WHERE t.assessment_id = a.id AND t.state = 'RUNNING') k ON true
+    WHERE (%(code)s = '' OR c.code = %(code)s)
+        AND (%(states)s::text[] = '{}' OR c.state = ANY (%(states)s::text[]))
+        AND (%(severities)s::text[] = '{}' OR c.severity = ANY (%(severities)s::text[]))
+        AND (%(serial)s = '' OR d.serial = %(serial)s) AND (%(customer_code)s = '' OR u.code = %(customer_code)s)
+        AND (%(fault_group)s = '' OR c.fault_group = %(fault_group)s)
+        AND (%(decision)s = '' OR coalesce(a.decision, 'UNDECIDED') = %(decision)s)
+        AND (NOT %(open_only)s OR c.state <> 'CLOSED') AND (NOT %(unlinked_only)s OR c.work_order_id IS NULL)
+        AND (NOT %(report_due_only)s OR k.due_at IS NOT NULL)
+        AND (%(reference)s = '' OR EXISTS (SELECT FROM complaint_reference r WHERE r.complaint_id = c.id
+            AND r.external_id = %(reference)s))
+        AND (%(customer_id)s::bigint IS NULL OR c.customer_id = %(customer_id)s)
+        AND (%(before_at)s::timestamptz IS NULL OR (c.received_at, c.id) < (%(before_at)s, %(before_id)s::bigint))
+    ORDER BY c.received_at DESC, c.id DESC LIMIT %(limit)s
+"""
+
+
+def load_complaints(
+    conn: Connection, wanted: ComplaintFilter, *, limit: int, before: tuple[datetime, int] | None = None
+) -> list[ComplaintRow]:
+    """Complaints, the one received last first; `before` is (received_at, id) of the last one seen."""
+    values = {name: getattr(wanted, name) for name in ComplaintFilter.__slots__}
+    values |= {"states": list(wanted.states), "severities": list(wanted.severities), "limit": limit}
+    values |= {"before_at": before[0] if before else None, "before_id": before[1] if before else None}
+    with conn.cursor(row_factory=class_row(ComplaintRow)) as cursor:
+        return cursor.execute(LOAD_COMPLAINTS, values).fetchall()
+
+
+def load_complaint_row(conn: Connection, code: str, *, customer_id: int | None) -> ComplaintRow | None:
+    """The complaint of that code, if it is there and that customer's."""
+    if not code:
+        return None
+    found = load_complaints(conn, ComplaintFilter(code=code, customer_id=customer_id), limit=1)
+    return found[0] if found else None
