@@ -12,7 +12,6 @@ from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import ALREADY_EXISTS, INVALID, ProblemError, declare
 from api.routes.devices import find_device
-from api.routes.users import find_last_change
 from api.shapes.complaints import (
     ComplaintChange,
     ComplaintDetail,
@@ -23,6 +22,7 @@ from api.shapes.complaints import (
 from api.shapes.pages import Page
 from api.signing import make_signature
 from api.state import Database, now
+from api.steps import find_last_change
 from domain.audit_complaint import ENTITY
 from domain.complaint import COMPLAINT_TRANSITIONS, ComplaintRequest, ComplaintSeverity, ComplaintState
 from domain.errors import RowVersionConflictError

@@ -12,10 +12,10 @@ from api.complaint_views import describe_complaint, find_complaint_row
 from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
 from api.problems import declare
-from api.routes.users import find_last_change
 from api.shapes.complaints import ComplaintDetail, NewAssessment, NewSubmission, NewVigilanceDecision
 from api.signing import make_signature
 from api.state import Database, now
+from api.steps import find_last_change
 from domain.audit_complaint import ENTITY
 from domain.complaint import Complaint
 from domain.errors import RowVersionConflictError
