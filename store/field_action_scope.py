@@ -11,7 +11,7 @@ from domain.field_action import FieldAction
 from domain.field_action_scope import ScopePreview, ScopeQuery, Wave, assign_waves, find_scope_sha256
 from domain.firmware_version import split_versions
 from store.audit import record_audit, to_jsonb
-from store.field_actions import REMOVE_ITEMS, load_field_action, verify_draft
+from store.field_actions import REMOVE_ITEMS, load_field_action, verify_author, verify_draft
 from store.pool import Connection
 
 SAMPLE = 50
@@ -150,9 +150,10 @@ def freeze_scope(
     Raises
     ------
     GuardRefusedError
-        It is no draft.
+        It is no draft, or no person freezes it.
     """
     verify_draft(before)
+    verify_author(actor)
     values, _ = _find_values(conn, query, before.component or "main")
     found = {str(serial): int(device_id) for device_id, serial in conn.execute(LOAD_MATCHES, values)}
     placed = assign_waves(found.keys(), [Wave.from_json(wave) for wave in before.waves], before.code)

@@ -214,9 +214,12 @@ def record_draft(conn: Connection, actor: Actor, draft: FieldActionDraft, *, now
 
     Raises
     ------
+    GuardRefusedError
+        No person writes it.
     NotFoundError
         There is no such model, firmware or CAPA.
     """
+    verify_author(actor)
     scope = ScopeQuery(draft.model, is_simulated=draft.is_simulated)
     values = _find_values(draft, actor, (), now) | _find_references(conn, draft)
     row = conn.execute(
@@ -240,11 +243,12 @@ def change_draft(
     Raises
     ------
     GuardRefusedError
-        It is no draft.
+        It is no draft, or no person writes it.
     NotFoundError
         There is no such model, firmware or CAPA.
     """
     verify_draft(before)
+    verify_author(actor)
     waves = [wave.to_json() for wave in draft.waves]
     component = draft.component if draft.kind is FieldActionKind.FIRMWARE else MAIN
     was = (before.model, before.component or MAIN, before.is_simulated, before.waves)
@@ -267,6 +271,18 @@ def change_draft(
     names = [name for name in old if old[name] != new[name]]
     record_audit(conn, actor, field_action_changed(before.code, {n: old[n] for n in names}, {n: new[n] for n in names}))
     return after
+
+
+def verify_author(actor: Actor) -> None:
+    """Returns when a person acts: who wrote an action does not approve it, and behind a token may stand anybody.
+
+    Raises
+    ------
+    GuardRefusedError
+        A token or a program does.
+    """
+    if actor.user_id is None:
+        raise GuardRefusedError(FieldActionGuard.PERSON_NEEDED, "people write field actions; a token does not")
 
 
 def verify_draft(action: FieldAction) -> None:

@@ -9,7 +9,7 @@ from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, conflict, make_etag
-from api.problems import INVALID, ProblemError, declare, not_found
+from api.problems import FORBIDDEN, INVALID, ProblemError, declare, not_found
 from api.shapes.approval_requests import (
     ApprovalRequestDetail,
     ApprovalRequestShape,
@@ -96,6 +96,8 @@ def ask_for_approval(
 ) -> Response:
     """Records and signs the question; nothing changes until another person grants it. 409 names the guard."""
     acting = caller.acting_by(RULES[body.kind].ask)
+    if caller.customer_id is not None:
+        raise ProblemError(FORBIDDEN, "An account of one customer asks for no change that takes two people.")
     handler = HANDLERS.get(body.kind)
     problems = {} if handler is None else handler.find_payload_problems(body.entity_id, body.payload)
     if problems:
@@ -155,8 +157,11 @@ def decide_on_request(
 
 
 def may_read(caller: Caller, kind: ApprovalKind) -> bool:
-    """Whether requests of that kind concern the caller: asks, decides, or audits."""
-    return any(caller.may(right) for right in (RULES[kind].ask, RULES[kind].decide, Permission.AUDIT_READ))
+    """Whether requests of that kind concern the caller: asks, decides, or audits. They are about all customers'
+    records: an account of one customer alone has no part in them."""
+    return caller.customer_id is None and any(
+        caller.may(right) for right in (RULES[kind].ask, RULES[kind].decide, Permission.AUDIT_READ)
+    )
 
 
 def shape_request(request: ApprovalRequest, caller: Caller) -> ApprovalRequestShape:

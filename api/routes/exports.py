@@ -167,7 +167,7 @@ def _choose(
 
 
 def _reads_all(caller: Caller) -> bool:
-    return caller.may(Permission.AUDIT_READ) or caller.may(Permission.EXPORT_APPROVE)
+    return caller.customer_id is None and (caller.may(Permission.AUDIT_READ) or caller.may(Permission.EXPORT_APPROVE))
 
 
 def _shape(export: Any) -> ExportShape:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.once import IdempotencyKey, change, change_once
 from api.preconditions import IfMatch, make_etag
-from api.problems import INVALID, ProblemError, declare, not_found
+from api.problems import FORBIDDEN, INVALID, ProblemError, declare, not_found
 from api.routes.field_actions import changing, describe, find_action
 from api.shapes.field_actions import (
     FieldActionDetail,
@@ -36,6 +36,8 @@ Writer = Annotated[Caller, require(Permission.FIELD_ACTION_WRITE)]
 @router.post("/scope-preview", summary="What a scope finds")
 def preview_scope(caller: Writer, pool: Database, body: ScopeQuestion) -> ScopePreviewShape:
     """Counts the devices that a scope finds now, by region, customer, lot and firmware; nothing is written."""
+    if caller.customer_id is not None:
+        raise ProblemError(FORBIDDEN, "An account of one customer looks at no scope: it is among everybody's devices.")
     _verify_range(body)
     query = body.to_query(body.model, is_simulated=body.is_simulated)
     with pool.connection() as conn:
@@ -44,7 +46,7 @@ def preview_scope(caller: Writer, pool: Database, body: ScopeQuestion) -> ScopeP
 
 
 @router.post(
-    "", summary="Draft a field action", status_code=201, response_model=FieldActionDetail, responses=declare(404)
+    "", summary="Draft a field action", status_code=201, response_model=FieldActionDetail, responses=declare(404, 409)
 )
 def draft_field_action(
     caller: Writer, pool: Database, request: Request, body: FieldActionFields, idempotency_key: IdempotencyKey = None

@@ -183,12 +183,16 @@ def add_communication(
     def work(conn: Connection) -> tuple[CommunicationMade, dict[str, str]]:
         action = lock_field_action(conn, code)
         values = body.model_dump(exclude={"at"})
+        field = "serial" if body.serial else "customer"
+        if caller.customer_id is not None:
+            wanted = ItemFilter(customer=body.customer, serial=body.serial, customer_id=caller.customer_id)
+            if not load_items(conn, action.id, wanted, limit=1):
+                raise not_found("device or customer in this action", body.serial or body.customer, field)
         try:
             made = record_communication(
                 conn, caller.acting_by(held[0]).actor, action, NewCommunication(at=at, **values), now=now()
             )
         except NotFoundError:
-            field = "serial" if body.serial else "customer"
             raise not_found("device or customer in this action", body.serial or body.customer, field) from None
         return CommunicationMade(id=made), {}
 

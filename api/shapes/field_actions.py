@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Instant, Shape
 from api.shapes.signatures import SignatureShape
 from domain.field_action import FieldActionKind, FieldActionState
 from domain.field_action_halt import DEFAULT_P
@@ -120,7 +120,7 @@ class FieldActionFields(Shape):
     needs_visit: bool = Field(False, description="Scheduling a device makes a work order, or joins one.")
     max_attempts: int = Field(3, ge=1, le=20, description="Failed attempts, after which a device is UNREACHABLE.")
     install_attempts: int = Field(2, ge=1, le=20, description="Failed updates, after which a device is visited.")
-    not_before: AwareDatetime | None = None
+    not_before: Instant | None = None
     waves: list[WaveShape] = Field([WaveShape()], min_length=1, max_length=MOST_WAVES)
     halt_p: float = Field(DEFAULT_P, gt=0.0, le=0.2, description="Chance of a false halt, over all looks together.")
     capa: Short = Field("", description="Code of the CAPA that it follows from.")
@@ -248,7 +248,7 @@ class ItemTransition(Shape):
     to: ItemState
     reason: Text = ""
     evidence: Text = Field("", description="What was done, or looked at, and how it is known.")
-    scheduled_for: AwareDatetime | None = Field(None, description="For SCHEDULED.")
+    scheduled_for: Instant | None = Field(None, description="For SCHEDULED.")
 
 
 class NewCommunicationShape(Shape):
@@ -256,7 +256,7 @@ class NewCommunicationShape(Shape):
 
     channel: Channel
     result: ContactResult
-    at: AwareDatetime | None = Field(None, description="Default: now.")
+    at: Instant | None = Field(None, description="Default: now.")
     customer: Short = Field("", description="Code; this or `serial`.")
     serial: Short = ""
     contact: Short = Field("", description="Who was spoken to: personal data, shown to few.")

@@ -138,12 +138,13 @@ def test_whom_to_assign_and_what_helped_before(api: Api, staff: Staff) -> None:
     assert said["fix"]["parts"] == [{"item": "MOT-1", "description": "", "orders": 1, "quantity": "1.000"}]
     assert [(p["code"], p["is_same_device"], p["came_back"]) for p in said["past_orders"]] == [(code, False, False)]
     # Another technician gets a certificate and works in the region: now he goes first.
-    for path, body in (
+    changes: list[tuple[str, dict[str, Any]]] = [
         ("/technician-certificates/zq-tina/TEST-100", {"valid_until": "2099-01-01"}),
         ("/technicians/zq-tina/regions", {"regions": ["EU"]}),
         ("/technicians/zq-tom/regions", {"regions": ["CN"]}),
-    ):
-        assert api.request("PUT", path, headers=staff["mona"], json=body).status_code == 200
+    ]
+    for path, change in changes:
+        assert api.request("PUT", path, headers=staff["mona"], json=change).status_code == 200
     said = api.get(f"/work-orders/{next_code}/suggestions", headers=tom).json()
     assert [one["name"] for one in said["assignees"]] == ["zq-tina", "zq-tom"]
     assert said["assignees"][0]["score"] > said["assignees"][1]["score"]
@@ -248,11 +249,12 @@ def test_one_step_for_many_orders_each_for_itself(api: Api, staff: Staff) -> Non
     assigned = {"codes": codes, "to": "ASSIGNED", "assignee": "zq-tina"}
     said = api.post("/work-orders/transitions", headers=staff["dirk"], json=assigned)
     assert {line["guard"] for line in said.json()["items"]} == {"certificate_invalid", "no_such_transition"}
-    cancelled = {"codes": codes, "to": "CANCELLED", "reason": "the ward is closed"}
+    cancelled: dict[str, Any] = {"codes": codes, "to": "CANCELLED", "reason": "the ward is closed"}
     said = api.post("/work-orders/transitions", headers=staff["dirk"], json=cancelled)
     assert {line["guard"] for line in said.json()["items"]} == {"permission_missing"}
     said = api.post("/work-orders/transitions", headers=staff["mona"], json=cancelled)
     assert said.json()["done"] == 3
-    for bad, field in (({"codes": [codes[0], codes[0]]}, "codes"), ({"to": "CLOSED"}, "to")):
+    unusable: list[tuple[dict[str, Any], str]] = [({"codes": [codes[0], codes[0]]}, "codes"), ({"to": "CLOSED"}, "to")]
+    for bad, field in unusable:
         refused = api.post("/work-orders/transitions", headers=staff["mona"], json=cancelled | bad)
         assert set(find_errors(refused)) == {field}

@@ -1,13 +1,17 @@
 """The records of an order under random commands by random people: no step that a rule forbids, every refusal named."""
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from domain.attachment import AttachmentGuard
 from domain.audit import Signature
 from domain.checklist import (
     AnswerFacts,
@@ -18,8 +22,10 @@ from domain.checklist import (
     ItemKind,
     TemplateKind,
     find_answer_refusal,
+    find_item_problems,
     find_kinds_for,
     is_ok,
+    items_from_json,
 )
 from domain.part_usage import (
     PartFacts,
@@ -43,7 +49,9 @@ from domain.visit import (
     find_departure_refusal,
 )
 from domain.work_order import WorkOrderSource, WorkOrderState, WorkOrderType
+from domain.work_order_merge import MergeGuard
 
+LISTS = Path(__file__).parents[3] / "docs" / "reference" / "service" / "checklists"
 _S = WorkOrderState
 START = datetime(2026, 11, 22, tzinfo=UTC)
 WORKER = 1
@@ -243,3 +251,18 @@ def test_which_lists_an_order_gets() -> None:
         own = (expected[type_],) if type_ in expected else ()
         assert find_kinds_for(type_, WorkOrderSource.AUTOMATIC) == own
         assert find_kinds_for(type_, WorkOrderSource.COMPLAINT) == (*own, TemplateKind.COMPLAINT_EVIDENCE)
+
+
+@pytest.mark.parametrize("kind", TemplateKind)
+def test_a_list_to_start_from_comes_with_the_documents(kind: TemplateKind) -> None:
+    file = LISTS / f"{kind.value.lower().replace('_', '-')}.json"
+    body = json.loads(file.read_text("utf-8"))
+    items = [{"required": True, "low": None, "high": None, "unit": ""} | item for item in body["items"]]
+    assert find_item_problems(items_from_json(items)) == {}
+    assert (body["kind"], body["title"].keys()) == (kind, {"en", "zh"})
+
+
+@pytest.mark.parametrize("guards", [VisitGuard, PartGuard, ChecklistGuard, AttachmentGuard, MergeGuard])
+def test_the_page_names_every_guard(guards: type[StrEnum]) -> None:
+    page = (LISTS.parent / "work-orders.md").read_text("utf-8")
+    assert [guard.value for guard in guards if f"`{guard.value}`" not in page] == []
