@@ -12,6 +12,7 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from api.auth import Caller, require
@@ -89,6 +90,7 @@ async def attach_file(
     file_name: Annotated[str, Query(min_length=1, max_length=500)],
     visibility: Visibility = Visibility.INTERNAL,
     captured_at: Annotated[AwareDatetime | None, Query(description="When it was taken; by default now.")] = None,
+    captured_by: Annotated[str, Query(max_length=200, description="Who took it; by default who sends it.")] = "",
     note: Annotated[str, Query(max_length=2000)] = "",
     sha256: Annotated[str, Query(pattern="^([0-9a-f]{64})?$", description="If given, the content must have it.")] = "",
 ) -> Response:
@@ -111,7 +113,7 @@ async def attach_file(
                 file_name=find_safe_name(file_name, media_type),
                 note=note.strip(),
                 captured_at=captured_at or at,
-                captured_by=caller.name,
+                captured_by=captured_by.strip() or caller.name,
             )
 
             def work(conn: Connection) -> tuple[Attachment, bool]:
@@ -149,6 +151,8 @@ async def _receive(
                     waiting.clear()
     except TimeoutError as error:
         raise ProblemError(UPLOAD_TIMEOUT, f"The file was not here after {seconds:g} s.") from error
+    except ClientDisconnect as error:  # nobody is there to read the answer; the log is
+        raise ProblemError(UPLOAD_TIMEOUT, "The connection ended before the file was here.") from error
     await run_in_threadpool(take, bytes(waiting))
     media_type = sniffer.find_media_type()
     if isinstance(media_type, RecordRefusal):

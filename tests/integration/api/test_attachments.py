@@ -1,17 +1,28 @@
 """Files of work orders by REST: told by their content, bounded, kept under their hash, given out as mere bytes."""
 
+import asyncio
 import hashlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
+from api.problems import ProblemError
+from api.routes.attachments import _receive
 from domain.roles import Role
+from forewarn.commands.audit import find_problems
+from store.attachment_files import IncomingFile, find_place, remove_abandoned
+from store.attachments import load_hashes
+from store.pool import open_connection
 from tests.support.databases import Database
 from tests.support.fleet import PROFILE, make_devices, register
 from tests.support.http_api import Api, find_errors, running_api
+from tests.support.waiting import wait_until
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 PDF = b"%PDF-1.7\n" + b"x" * 100
@@ -145,3 +156,44 @@ def test_a_damaged_file_is_not_given_out_and_mended_by_the_same_content(api: Api
     assert api.get(path, headers=tom).status_code == 500
     assert attach(api, code, PNG, tom).status_code == 200
     assert api.get(path, headers=tom).content == PNG
+
+
+def test_what_ends_halfway_or_never_leaves_nothing_behind(api: Api, code: str, tmp_path: Path) -> None:
+    tom = api.token(Role.TECHNICIAN)
+    head = f"POST /api/v1/work-orders/{code}/attachments?kind=PHOTO&file_name=x.png HTTP/1.1\r\nHost: x\r\n"
+    head += f"Authorization: {tom['Authorization']}\r\nContent-Length: 60000\r\n\r\n"
+    incoming = api.settings.attachments / "incoming"
+    with socket.create_connection((api.client.base_url.host, api.client.base_url.port or 80)) as sender:
+        sender.sendall(head.encode() + PNG)
+        wait_until(lambda: incoming.is_dir() and any(incoming.iterdir()), what="the file to come in")
+    wait_until(lambda: not any(incoming.iterdir()), what="the file to be given up")
+
+    async def never() -> Message:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, never)
+    file = IncomingFile(tmp_path / "other")
+    with pytest.raises(ProblemError) as late:
+        asyncio.run(_receive(request, file, "x.png", 0.01, ""))
+    assert (late.value.status, late.value.kind.code) == (408, "upload-timeout")
+    file.discard()
+    assert list((tmp_path / "other").rglob("*")) == [tmp_path / "other" / "incoming"]
+
+
+def test_every_file_is_compared_at_once(api: Api, code: str, tmp_path: Path) -> None:
+    tom = api.token(Role.TECHNICIAN)
+    kept, lost = (attach(api, code, content, tom).json()["sha256"] for content in (PNG, PDF))
+    folder = api.settings.attachments
+    with open_connection(api.settings.database_url, application="test") as conn:
+        hashes = list(load_hashes(conn, batch=1))
+    assert hashes == sorted([kept, lost])
+    assert [problem for _, problem in find_problems(folder, hashes)] == ["", ""]
+    (folder / lost[:2] / lost).unlink()
+    assert {sha256 for sha256, problem in find_problems(folder, hashes) if problem} == {lost}
+    abandoned = folder / "incoming" / "abandoned"
+    abandoned.write_bytes(b"x")
+    assert remove_abandoned(folder, 3600) == 0
+    assert remove_abandoned(folder, -1) == 1
+    with pytest.raises(ValueError, match="SHA-256"):
+        find_place(folder, "../../etc/passwd")
