@@ -11,6 +11,7 @@ from domain.approval_request import ApprovalKind, ApprovalState
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+MAX_DEPTH = 20
 
 
 class ApprovalStep(Shape):
@@ -55,20 +56,26 @@ class ApprovalRequestDetail(ApprovalRequestShape):
     next_steps: list[ApprovalStep]
 
 
-def verify_numbers(value: Any) -> Any:
-    """The value when every number in it is one that all readers of JSON read alike.
+def verify_json(value: Any, depth: int = 0) -> Any:
+    """The value when all readers of JSON read it alike: numbers, texts, and how deep it goes.
 
     Raises
     ------
     ValueError
-        One is not.
+        It does not.
     """
+    if depth > MAX_DEPTH:
+        raise ValueError(f"goes deeper than {MAX_DEPTH} levels")
     if isinstance(value, dict):
-        for part in value.values():
-            verify_numbers(part)
+        for name, part in value.items():
+            verify_json(name, depth + 1)
+            verify_json(part, depth + 1)
     elif isinstance(value, list):
         for part in value:
-            verify_numbers(part)
+            verify_json(part, depth + 1)
+    elif isinstance(value, str):
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise ValueError("holds half a character")
     elif isinstance(value, int | float) and not abs(value) < 2**53:
         raise ValueError("holds a number that is too large")
     return value
@@ -79,7 +86,7 @@ class NewApprovalRequest(Shape):
 
     kind: ApprovalKind
     entity_id: Short = Field(min_length=1, description="Code or serial of the record; of an export the list's name.")
-    payload: Annotated[dict[str, Any], AfterValidator(verify_numbers)] = Field(
+    payload: Annotated[dict[str, Any], AfterValidator(verify_json)] = Field(
         description="The change; its fields depend on the kind."
     )
     reason: Text = ""

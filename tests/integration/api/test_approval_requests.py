@@ -82,3 +82,23 @@ def test_requests_page_by_page_and_withdrawn(api: Api, people: dict[str, dict[st
     withdrawn = api.post(path, headers={**people["dora"], "If-Match": '"1"'}, json={"to": "WITHDRAWN"})
     assert (withdrawn.status_code, withdrawn.json()["decided_by"]) == (200, "dora")
     assert [s["signer"] for s in withdrawn.json()["signatures"]] == ["dora"]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        r'{"format": "csv", "filter": {"region": "\ud800"}, "columns": ["contacts"]}',
+        '{"a": ' + "[" * 400 + "]" * 400 + "}",
+        r'{"\udfff": 1}',
+        '{"a": NaN}',
+    ],
+)
+def test_what_not_every_reader_of_json_reads_is_refused_by_its_field(
+    api: Api, people: dict[str, dict[str, str]], payload: str
+) -> None:
+    for kind in ("identifiable_export", "key_field_change"):
+        body = f'{{"kind": "{kind}", "entity_id": "customers", "reason": "x", "payload": {payload}}}'
+        headers = {**people["dora"], "Content-Type": "application/json"}
+        refused = api.post("/approval-requests", headers=headers, content=body.encode())
+        assert refused.status_code == 422, refused.text
+        assert set(find_errors(refused)) == {"payload"}
