@@ -75,7 +75,7 @@ def add_part(
 
 
 @router.post(
-    "/{code}/parts/{part_id}/transitions",
+    "/{code}/parts/{part_id}/outcome",
     summary="Say what became of a part",
     response_model=PartShape,
     responses=declare(404, 409, 429),

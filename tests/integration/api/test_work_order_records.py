@@ -75,7 +75,7 @@ def test_an_order_with_all_its_records_and_what_the_customer_reads_of_it(api: Ap
     asked = api.post(f"{path}/parts", headers=staff["dirk"], json=part)
     assert (asked.status_code, asked.json()["state"], asked.json()["quantity"]) == (201, "REQUESTED", "2.000")
     used: dict[str, Any] = {"to": "USED", "quantity": "1", "serial_in": "M-2", "serial_out": "M-1", "meaning": "fitted"}
-    part_path = f"{path}/parts/{asked.json()['id']}/transitions"
+    part_path = f"{path}/parts/{asked.json()['id']}/outcome"
     assert api.post(part_path, headers=tom, json=used).json()["guard"] == "signature_missing"
     wrong = api.post(part_path, headers=tom, json=used | {"password": "wrong"})
     assert set(find_errors(wrong)) == {"password"}
