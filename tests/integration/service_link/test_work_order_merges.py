@@ -1,7 +1,9 @@
 """Orders that turn out to be one, and reports of people that join by the rules of breaches."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from threading import Barrier
 
 import pytest
 
@@ -15,6 +17,7 @@ from store.audit import verify_chain
 from store.capas import load_capa_members
 from store.manual_orders import ReportResult, report_fault
 from store.part_usages import load_parts, record_part_request, record_part_withdrawal
+from store.pool import RETRYABLE, Connection, open_connection
 from store.visits import load_visits, record_arrival
 from store.work_order_merges import load_merged_codes, load_survivor_code, merge_work_orders
 from store.work_order_pages import load_timeline
@@ -211,3 +214,59 @@ def test_a_case_of_a_capa_counts_once_after_a_merge(staff: OrderStaff) -> None:
     conn.execute("INSERT INTO capa_member (capa_id, work_order_id) VALUES (%s, %s)", (row[0], first.id))
     merge(staff, SECOND, FIRST)
     assert second.code in [m.code for m in load_capa_members(conn, row[0])]
+
+
+def run_at_once(url: str, *works: Callable[[Connection], str]) -> list[str]:
+    """What each gives, or the guard that refused it; all begin together, each on a connection of its own."""
+    barrier = Barrier(len(works))
+
+    def run(work: Callable[[Connection], str]) -> str:
+        with open_connection(url, application="test") as conn:
+            barrier.wait(30)
+            for _ in range(5):
+                try:
+                    with conn.transaction():
+                        return work(conn)
+                except GuardRefusedError as refused:
+                    return refused.guard
+                except RETRYABLE:
+                    continue
+        raise AssertionError("five deadlocks in a row")
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+def test_people_who_report_at_once_report_one_order(staff: OrderStaff, database: Database) -> None:
+    def work(conn: Connection) -> str:
+        return report_fault(
+            conn,
+            staff.act("mia", Permission.WORK_ORDER_CREATE),
+            "SN-1",
+            type_=WorkOrderType.CORRECTIVE,
+            priority=Priority.P3,
+            fault_group="motor_wear",
+            description="It hums.",
+            now=staff.world.now,
+        )[1]
+
+    assert sorted(run_at_once(database.url, *[work] * 6)) == ["JOINED"] * 5 + ["OPENED"]
+    assert len(staff.world.orders()) == 1
+    assert verify_chain(staff.world.conn).holds
+
+
+def test_two_orders_that_go_up_in_each_other_at_once_leave_one(staff: OrderStaff, database: Database) -> None:
+    staff.world.decide("SN-1")
+    staff.world.decide("SN-1", fault_group="occlusion")
+
+    def merge_into(code: str, merged: str) -> Callable[[Connection], str]:
+        actor = staff.act("mia", Permission.WORK_ORDER_MERGE)
+        return lambda conn: (
+            merge_work_orders(
+                conn, actor, code, merged, "one fault", expected_row_version=None, now=staff.world.now
+            ).code
+        )
+
+    said = run_at_once(database.url, *[merge_into(FIRST, SECOND), merge_into(SECOND, FIRST)] * 2)
+    assert sorted(said, key=len) == ["not_open", "not_open", "not_open", *{FIRST, SECOND} & {*said}]
+    assert sorted(o["state"] for o in staff.world.orders()) == ["CANCELLED", "NEW"]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.assignment import (
@@ -90,6 +90,7 @@ CANDIDATES = st.lists(
 )
 
 
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(CANDIDATES, st.randoms())
 def test_the_same_facts_give_the_same_order_whatever_their_own(candidates: list[Candidate], random: object) -> None:
     shuffled = candidates[:]

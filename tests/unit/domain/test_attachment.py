@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.attachment import (
@@ -63,11 +63,13 @@ def test_a_table_is_told_from_a_text_by_its_name() -> None:
     assert sniff(b"\x89PNG\r\n\x1a\n", "flow.csv") is MediaType.PNG
 
 
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_how_it_comes_in_pieces_changes_nothing(content: bytes, step: int) -> None:
     assert sniff(content, step=step) == sniff(content, step=1000)
 
 
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=200))
 def test_no_markup_gets_in_as_text(text: str) -> None:
     content = (" \n<" + text).encode(errors="ignore")
@@ -95,6 +97,7 @@ def test_a_name_is_a_name_and_nothing_else(name: str, safe: str) -> None:
     assert find_safe_name(name, MediaType.PNG) == safe
 
 
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=100), st.sampled_from(MediaType))
 def test_every_name_is_safe(name: str, media: MediaType) -> None:
     safe = find_safe_name(name, media)
