@@ -73,10 +73,13 @@ def find_calendar_problems(draft: CalendarDraft) -> Iterator[tuple[str, str]]:
     """(field, what is wrong with it) of each mistake; the country is `public_holidays`' to judge."""
     if len(draft.weekly) != len(WEEKDAYS):
         yield "weekly", "must have seven days"
-    for name, spans in zip(WEEKDAYS, draft.weekly, strict=False):
-        for problem in _find_span_problems(spans):
-            yield f"weekly.{name}", problem
-    if sum(end - start for spans in draft.weekly for start, end in spans if end > start) < MIN_WEEKLY_MIN:
+    wrong = [
+        (name, problem)
+        for name, spans in zip(WEEKDAYS, draft.weekly, strict=False)
+        for problem in _find_span_problems(spans)
+    ]
+    yield from ((f"weekly.{name}", problem) for name, problem in wrong)
+    if not wrong and sum(end - start for spans in draft.weekly for start, end in spans) < MIN_WEEKLY_MIN:
         yield "weekly", "must have four working hours a week at least, or no clock would ever end"
     if draft.subdivision and not draft.country:
         yield "subdivision", "needs a country"

@@ -12,6 +12,7 @@ from tests.support.http_api import PASSWORD, Api, find_errors
 OFFICE = {"monday": ["08:00-12:00", "13:00-17:00"], "tuesday": ["08:00-17:00"]}
 CALENDAR = {"code": "office", "name": "Office hours", "weekly": OFFICE, "country": "DE", "subdivision": "BY"}
 TERMS = {f"P{n}": {"response_h": n, "resolution_h": 8 * n} for n in range(1, 5)}
+WHY = "as the hospital in T-C1 has it"
 POLICY = {"code": "gold", "name": "Gold", "terms": TERMS, "service_calendar": "office"}
 
 
@@ -112,9 +113,9 @@ def test_a_policy_and_its_mistakes(api: Api, mona: dict[str, str]) -> None:
 
 def test_what_a_site_and_a_contract_have_and_what_their_customer_sees(api: Api, mona: dict[str, str]) -> None:
     site, contract = find_site(api, "T-C0"), add_contract(api, "T-C0")
-    api.post("/service-calendars", headers=mona, json=CALENDAR)
+    api.post("/service-calendars", headers=mona, json={**CALENDAR, "reason": WHY})
     api.post("/service-calendars", headers=mona, json={**CALENDAR, "code": "other"})
-    api.post("/sla-policies", headers=mona, json={**POLICY, "service_calendar": None})
+    api.post("/sla-policies", headers=mona, json={**POLICY, "service_calendar": None, "reason": WHY})
     for path, field, value in (
         (f"/sites/{site}/service-calendar", "service_calendar", "office"),
         (f"/contracts/{contract}/sla-policy", "sla_policy", "gold"),
@@ -130,7 +131,8 @@ def test_what_a_site_and_a_contract_have_and_what_their_customer_sees(api: Api, 
         assert api.get(path, headers=api.token(Role.CUSTOMER, customer="T-C1")).status_code == 404
     for listed, codes in (("/service-calendars", ["office"]), ("/sla-policies", ["gold"])):
         own = api.get(listed, headers=api.token(Role.CUSTOMER, customer="T-C0")).json()["items"]
-        assert [item["code"] for item in own] == codes
+        assert [(item["code"], item["reason"]) for item in own] == [(codes[0], "")]
+        assert api.get(listed, headers=mona).json()["items"][0]["reason"] == WHY
         assert api.get(listed, headers=api.token(Role.CUSTOMER, customer="T-C1")).json()["items"] == []
         first = api.get(f"{listed}?limit=1", headers=mona).json()
         assert [item["code"] for item in first["items"]] == codes
