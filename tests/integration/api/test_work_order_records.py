@@ -258,3 +258,25 @@ def test_one_step_for_many_orders_each_for_itself(api: Api, staff: Staff) -> Non
     for bad, field in unusable:
         refused = api.post("/work-orders/transitions", headers=staff["mona"], json=cancelled | bad)
         assert set(find_errors(refused)) == {field}
+
+
+def test_the_console_offers_the_best_fit_and_says_why(api: Api, staff: Staff) -> None:
+    code = open_order(api, staff)
+    why = (
+        "certified for TEST-100 until 2099-01-01; is bound to no region; has no open order; has not met this fault yet"
+    )
+    inbox = api.client.get("/inbox", headers=staff["mona"])
+    assert inbox.status_code == 200
+    assert "Zq-Tom (suggested)" in inbox.text
+    assert f'title="{why}"' in inbox.text
+    page = api.client.get(f"/work-orders/{code}", headers=staff["mona"])
+    assert why in page.text
+    form = {"action": "accept", "order": f"{code}:1", "csrf_token": staff["dirk"]["X-CSRF-Token"]}
+    taken = api.client.post("/inbox/actions", headers=staff["dirk"], data=form)
+    assert taken.status_code == 303, taken.text
+    order = api.get(f"/work-orders/{code}", headers=staff["mona"]).json()
+    assert (order["state"], order["assignee"]) == ("ASSIGNED", "zq-tom")
+    customer = api.add_user("visitor", Role.CUSTOMER, customer="T-C0")
+    assert customer
+    seen = api.client.get("/inbox", headers=api.sign_in("visitor").reading)
+    assert "suggested)" not in seen.text
