@@ -119,8 +119,10 @@ LOAD_RUNNING_OF = """
 
 def halt_campaigns_of(conn: Connection, actor: Actor, firmware: FirmwareRecord, reason: str, *, now: datetime) -> None:
     """Every running campaign of a version that was withdrawn stands still, in the caller's transaction."""
-    for (code,) in conn.execute(LOAD_RUNNING_OF, (firmware.id,)).fetchall():
-        action = lock_field_action(conn, code)
+    # All locks before the first halt: it writes to the audit, which everybody else waits for from then on.
+    for action in [
+        lock_field_action(conn, code) for (code,) in conn.execute(LOAD_RUNNING_OF, (firmware.id,)).fetchall()
+    ]:
         if action.state in RUNNING and not action.is_halted:
             detail = f"{firmware.code} {firmware.version} was withdrawn: {reason}"
             record_halt(conn, actor, action, HaltReason.FIRMWARE_WITHDRAWN, detail, None, now=now)

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.masking import mask_shape, verify_filter
+from api.problems import FORBIDDEN, ProblemError
 from api.shapes.pages import Page, Shape
 from api.state import Database
 from domain.audit import AuditEvent
@@ -57,6 +58,18 @@ class ChainReport(Shape):
     problems: list[ChainProblem]
 
 
+def verify_all_customers(caller: Caller) -> None:
+    """Returns when the caller sees the records of all customers: the audit is about all of them.
+
+    Raises
+    ------
+    ProblemError
+        403: it works for one customer alone.
+    """
+    if caller.customer_id is not None:
+        raise ProblemError(FORBIDDEN, "The audit is about all customers; this account works for one alone.")
+
+
 @router.get("", summary="Read the audit")
 def list_audit(
     caller: Auditor,
@@ -71,6 +84,7 @@ def list_audit(
     cursor: Cursor = None,
 ) -> Page[AuditShape]:
     """Events, newest first."""
+    verify_all_customers(caller)
     keys = read_cursor(cursor, [int])
     verify_filter("audit", "actor", actor, caller)
     wanted = AuditFilter(entity, entity_id, actor, action, since, until)
@@ -93,5 +107,6 @@ def shape_event(event: AuditEvent, caller: Caller) -> AuditShape:
 @router.get("/verify", summary="Prove the chain")
 def verify_audit(caller: Auditor, pool: Database) -> ChainReport:
     """Hashes every event anew and says where the chain does not hold. It reads all of it."""
+    verify_all_customers(caller)
     with pool.connection() as conn:
         return ChainReport.model_validate(verify_chain(conn))

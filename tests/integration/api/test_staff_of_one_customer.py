@@ -62,6 +62,12 @@ def test_questions_for_two_people_and_what_others_took_out_are_not_shown(api: Ap
     assert len(api.get("/approval-requests", headers=ours).json()["items"]) == 1
 
 
+def test_the_audit_is_of_all_customers_and_so_for_nobody_who_works_for_one(api: Api) -> None:
+    theirs = api.token(Role.AUDITOR, customer=OURS)
+    assert [api.get(path, headers=theirs).status_code for path in ("/audit", "/audit/verify")] == [403, 403]
+    assert api.get("/audit", headers=api.token(Role.AUDITOR)).status_code == 200
+
+
 def test_people_write_field_actions_so_that_whoever_wrote_one_does_not_approve_it(api: Api, staff: Staff) -> None:
     draft = {"kind": "RECALL", "title": "Leak", "model": "TEST-100"}
     token = api.token(Role.QUALITY_ENGINEER)
