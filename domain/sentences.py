@@ -127,6 +127,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "{serial} needs a visit for {action}: {title}.",
         "zh": "{serial} 需要为 {action} 安排上门：{title}。",
     },
+    "planned_work": {
+        "en": "{serial} is due for {plan} on {due_on}.",
+        "zh": "{serial} 应于 {due_on} 进行{plan}。",
+    },
     "gateway_offline": {
         "en": "Gateway {gateway} is silent: {devices} devices behind it went offline.",
         "zh": "网关 {gateway} 无响应：其下 {devices} 台设备离线。",

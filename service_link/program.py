@@ -15,6 +15,7 @@ from service_link.effectiveness import measure_effectiveness
 from service_link.field_actions import follow_field_actions
 from service_link.housekeeping import keep_readings
 from service_link.model_watch import watch_models
+from service_link.plans import keep_plans
 from service_link.quality import QualityWatch, propose_capas
 from service_link.queue import TriageQueue
 from service_link.settings import ServiceLinkSettings
@@ -33,6 +34,8 @@ OPENING = (DecisionKind.OPENED, DecisionKind.REOPENED, DecisionKind.PARENT)
 MIN_COHORT_S = 2.0
 # How often it is asked whether CAPAs helped: their periods are weeks.
 EFFECTIVENESS_S = 60.0
+# How often plans are looked at: they count in days.
+PLANS_S = 60.0
 
 
 def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
@@ -146,6 +149,8 @@ class _Service:
             self._try(self._propose)
         if self._is_time("effectiveness", EFFECTIVENESS_S):
             self._try(lambda: measure_effectiveness(self._conn, _now()))
+        if self._is_time("plans", PLANS_S):
+            self._try(lambda: keep_plans(self._conn, _now()))
         if self._is_time("house", self._settings.housekeeping_s):
             self._try(lambda: keep_house(self._conn, _now()))
             self._try(lambda: keep_sla(self._conn, _now()))

@@ -3,9 +3,11 @@
 from domain.approval_request import ApprovalKind
 from store.approval_requests import ApprovalHandler
 from store.exports import IDENTIFIABLE_EXPORT
+from store.plan_skips import PLAN_SKIP
 from store.sla_waivers import SLA_WAIVER
 
 HANDLERS: dict[ApprovalKind, ApprovalHandler] = {
     ApprovalKind.SLA_WAIVER: SLA_WAIVER,
+    ApprovalKind.PLAN_SKIP: PLAN_SKIP,
     ApprovalKind.IDENTIFIABLE_EXPORT: IDENTIFIABLE_EXPORT,
 }

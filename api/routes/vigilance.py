@@ -99,6 +99,8 @@ def submit_report(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Stops the clock of one authority with what it calls the report. It takes the right to assess or to decide."""
+    with pool.connection() as conn:
+        find_complaint_row(conn, code, caller)
     can_decide = caller.may(Permission.VIGILANCE_DECIDE)
     acting = caller.acting_by(Permission.VIGILANCE_DECIDE if can_decide else Permission.VIGILANCE_ASSESS)
     wanted = SubmissionRequest(body.jurisdiction, body.submitted_at, body.reference)
