@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.console.page import View, find_view
 from api.console.timeline import find_who
+from api.routes.audit import verify_all_customers
 from api.state import Database
 from domain.audit import AuditEvent
 from domain.roles import Permission
@@ -32,6 +33,7 @@ def show_audit(
     before: int | None = None,
 ) -> Response:
     """Events, newest first."""
+    verify_all_customers(caller)
     view = find_view(request, caller)
     wanted = AuditFilter(actor=actor.strip()[:100], entity_id=entity_id.strip()[:100])
     with pool.connection() as conn:
