@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row, dict_row
 
 from domain.audit import Actor
 from domain.audit_work_order import order_opened
 from domain.audit_work_order_merge import order_joined_by_person, order_reopened_by_report
-from domain.errors import NotFoundError
+from domain.errors import GuardRefusedError, NotFoundError
 from domain.tickets import Priority
-from domain.work_order import InboxReason, Outcome, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
+from domain.work_order import Guard, InboxReason, Outcome, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
 from domain.work_order_merge import FAULT_TYPES, REPORTED
 from store.audit import record_audit
 from store.outbox import record_events
@@ -152,6 +153,8 @@ def report_fault(
     ------
     NotFoundError
         There is no device of that serial.
+    GuardRefusedError
+        The machine opened an order for the fault at this very moment.
     """
     recurrence_of = None
     if type_ in FAULT_TYPES:
@@ -234,6 +237,11 @@ def _write(
     conn: Connection, actor: Actor, before: WorkOrder, after: WorkOrder, description: str, now: datetime
 ) -> WorkOrder:
     after = settle_clocks(conn, before, after, now)
-    update_work_orders(conn, [after])
+    try:
+        with conn.transaction():
+            update_work_orders(conn, [after])
+    except UniqueViolation as error:
+        # Between the look and the reopening the machine opened another order of the key: the next try joins that.
+        raise GuardRefusedError(Guard.OPEN_ORDER_OF_KEY, "another order for this fault was opened just now") from error
     conn.execute(RECORD_NOTE, (after.id, now, actor.name, description))
     return replace(after, row_version=before.row_version + 1)

@@ -15,8 +15,13 @@ from store.sla_clocks import settle_clocks
 from store.work_order_transitions import make_order_event
 from store.work_orders import find_changes, lock_work_order, update_work_orders
 
-# In the order of their ids, as whoever else locks several of them does.
-FIND_ORDER_OF_LOCKING = "SELECT code FROM work_order WHERE code = ANY (%s) ORDER BY id"
+# With the children that move, and in the order of their ids, as whoever else locks several of them does.
+LOCK_ORDERS = """
+    SELECT id FROM work_order
+    WHERE code IN (%(survivor)s, %(merged)s) OR (state NOT IN ('CLOSED', 'CANCELLED')
+        AND parent_id = (SELECT m.id FROM work_order m WHERE m.code = %(merged)s))
+    ORDER BY id FOR UPDATE
+"""
 COUNT_OTHER_CHILDREN = """
     SELECT count(*)::integer FROM work_order
     WHERE parent_id = %s AND id <> %s AND state NOT IN ('CLOSED', 'CANCELLED')
@@ -69,8 +74,7 @@ def merge_work_orders(
     GuardRefusedError
         A rule refuses it (`domain.work_order_merge.MergeGuard`).
     """
-    for (each,) in conn.execute(FIND_ORDER_OF_LOCKING, ([code, merged_code],)).fetchall():
-        lock_work_order(conn, each, None)
+    conn.execute(LOCK_ORDERS, {"survivor": code, "merged": merged_code})
     survivor = lock_work_order(conn, code, expected_row_version)
     merged = lock_work_order(conn, merged_code, None)
     children = conn.execute(COUNT_OTHER_CHILDREN, (merged.id, survivor.id)).fetchone()

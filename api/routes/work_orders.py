@@ -126,7 +126,8 @@ def read_work_order(code: str, caller: Reader, pool: Database, response: Respons
     summary="Report a fault, or open a work order",
     status_code=201,
     response_model=ReportedOrder,
-    responses=declare(404) | {200: {"model": ReportedOrder, "description": "It joined an order, or opened one again."}},
+    responses=declare(404, 409)
+    | {200: {"model": ReportedOrder, "description": "It joined an order, or opened one again."}},
 )
 def open_work_order(
     caller: Creator, pool: Database, request: Request, body: NewWorkOrder, idempotency_key: IdempotencyKey = None
