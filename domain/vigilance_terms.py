@@ -1,8 +1,8 @@
 """How long there is to report to an authority, and until when: the day after one became aware is the first. Pure.
 
-Sources: Regulation (EU) 2017/745 Article 87(3) to (5); 21 CFR 803.10(c), 803.3 (work day) and 803.53; NMPA,
-Administrative Measures for Medical Device Adverse Event Monitoring and Re-evaluation (Order No. 1 of 2018), for one
-event. It counts down; whether an event is reportable is a person's decision.
+Sources: Regulation (EU) 2017/745 Article 87(3) to (5); 21 CFR 803.10(c), 803.3 (work day) and 803.53; China,
+Provisions for Medical Device Adverse Event Monitoring and Re-evaluation (SAMR Order No. 1 of 2018) Article 25, for one
+event within the country. It counts down; whether an event is reportable is a person's decision.
 """
 
 from dataclasses import dataclass
@@ -81,8 +81,10 @@ def find_term(
         case Jurisdiction.CN:
             # A threat to many is at least as urgent as one death.
             if harm in (Harm.DEATH, Harm.SERIOUS_PUBLIC_HEALTH_THREAT):
-                return ReportTerm(7, False, "NMPA Order No. 1 (2018): death, 7 days")
-            return ReportTerm(20, False, "NMPA Order No. 1 (2018): serious injury, or what could cause it, 20 days")
+                return ReportTerm(7, False, "SAMR Order No. 1 (2018) Art. 25: death, 7 days")
+            return ReportTerm(
+                20, False, "SAMR Order No. 1 (2018) Art. 25: serious injury, or what could cause it, 20 days"
+            )
 
 
 def find_due(jurisdiction: Jurisdiction, term: ReportTerm, aware_at: datetime) -> ReportDue:
