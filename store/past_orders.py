@@ -39,7 +39,7 @@ LOAD_PAST_ORDERS = """
 
 
 def load_past_orders(
-    conn: Connection, order_id: int, *, customer_id: int | None, now: datetime, limit: int = 100
+    conn: Connection, order_id: int, *, customer_id: int | None, now: datetime, limit: int = 50
 ) -> list[PastOrder]:
     """Closed orders of three years with an outcome, the newest first; `customer_id` is whose alone the caller sees."""
     values = {"id": order_id, "since": now - LOOK_BACK, "customer_id": customer_id, "limit": limit}

@@ -5,6 +5,7 @@ ALTER TABLE work_order
     ADD COLUMN merged_into_id bigint REFERENCES work_order,
     ADD CONSTRAINT work_order_merged_is_cancelled CHECK (merged_into_id IS NULL OR (state = 'CANCELLED' AND merged_into_id <> id));
 CREATE INDEX work_order_merged ON work_order (merged_into_id) WHERE merged_into_id IS NOT NULL;
+CREATE INDEX work_order_merged_key ON work_order (device_id, fault_group) WHERE merged_into_id IS NOT NULL;
 CREATE INDEX work_order_recurrence ON work_order (recurrence_of) WHERE recurrence_of IS NOT NULL;
 CREATE INDEX work_order_fault ON work_order (fault_group, closed_at DESC) WHERE state = 'CLOSED';
 
