@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
 from domain.audit import Actor
 from domain.audit_complaint import complaint_changed, complaint_linked, complaint_received
@@ -15,6 +15,7 @@ from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictEr
 from domain.tickets import Priority, find_priority
 from domain.work_order import WorkOrderSource, WorkOrderType
 from store.audit import record_audit, to_jsonb
+from store.complaint_devices import DeviceOfComplaint, load_device_of_complaint, load_serial
 from store.manual_orders import report_fault
 from store.pool import Connection
 
@@ -60,36 +61,6 @@ def to_complaint(row: Mapping[str, Any]) -> Complaint:
     values = {f.name: row[f.name] for f in fields(Complaint)}
     values |= {"state": ComplaintState(row["state"]), "severity": ComplaintSeverity(row["severity"])}
     return Complaint(**values)
-
-
-@dataclass(frozen=True, slots=True)
-class _DeviceOfComplaint:
-    id: int
-    serial: str
-    name: str
-    udi: str
-    customer_id: int | None
-    safety_critical: bool
-    under_contract: bool
-    region: str
-    is_simulated: bool
-
-
-LOAD_DEVICE_OF_COMPLAINT = """
-    SELECT d.id, d.serial, m.manufacturer || ' ' || m.key AS name, d.udi, s.customer_id, m.safety_critical, d.region,
-        d.is_simulated, EXISTS (SELECT FROM service_contract k WHERE k.customer_id = s.customer_id
-            AND k.status = 'ACTIVE' AND current_date BETWEEN k.starts_on AND k.ends_on) AS under_contract
-    FROM device d JOIN device_model m ON m.id = d.device_model_id LEFT JOIN site s ON s.id = d.site_id
-    WHERE d.serial = %s
-"""
-
-
-def _load_device(conn: Connection, serial: str) -> _DeviceOfComplaint:
-    with conn.cursor(row_factory=class_row(_DeviceOfComplaint)) as cursor:
-        device = cursor.execute(LOAD_DEVICE_OF_COMPLAINT, (serial,)).fetchone()
-    if device is None:
-        raise NotFoundError(serial)
-    return device
 
 
 LOCK_REFERENCE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 4660121))"
@@ -142,7 +113,7 @@ def record_complaint(conn: Connection, actor: Actor, draft: ComplaintDraft, now:
     values = {f.name: getattr(draft, f.name) for f in fields(draft)}
     values |= {"external_refs": to_jsonb(list(draft.external_refs)), "created_by": actor.name, "now": now}
     values |= {"device_id": None, "customer_id": None, "region": ""}
-    device = None if draft.serial is None else _load_device(conn, draft.serial)
+    device = None if draft.serial is None else load_device_of_complaint(conn, draft.serial)
     if device is not None:
         values |= {"device_id": device.id, "customer_id": device.customer_id, "region": device.region}
         values |= {"is_simulated": device.is_simulated, "device_name": draft.device_name or device.name}
@@ -170,7 +141,7 @@ def _split_references(refs: Sequence[Mapping[str, str]]) -> tuple[list[str], lis
 
 
 def _link(
-    conn: Connection, actor: Actor, complaint: Complaint, device: _DeviceOfComplaint, now: datetime
+    conn: Connection, actor: Actor, complaint: Complaint, device: DeviceOfComplaint, now: datetime
 ) -> tuple[Complaint, str]:
     """The complaint with the order that takes care of it, and the order's code."""
     assert complaint.fault_group is not None
@@ -269,7 +240,7 @@ def change_complaint(
     if before.state is ComplaintState.CLOSED:
         raise GuardRefusedError(ComplaintGuard.CLOSED, "a closed complaint is reopened before it is changed")
     after = replace(before, **{n: v for n, v in changes.items() if n in CHANGEABLE}, updated_at=now)
-    device = None if serial is None else _load_device(conn, serial)
+    device = None if serial is None else load_device_of_complaint(conn, serial)
     if device is not None:
         after = replace(
             after,
@@ -292,17 +263,8 @@ def change_complaint(
         complaint_changed(code, {n: getattr(before, n) for n in names}, {n: getattr(after, n) for n in names}, reason)
     ]
     if after.work_order_id is None and after.device_id is not None and after.fault_group is not None:
-        found = device or _load_device(conn, _load_serial(conn, after.device_id))
+        found = device or load_device_of_complaint(conn, load_serial(conn, after.device_id))
         after, order = _link(conn, actor, after, found, now)
         entries.append(complaint_linked(code, order, after.joined_as or ""))
     record_audit(conn, actor, *entries)
     return after
-
-
-LOAD_SERIAL = "SELECT serial FROM device WHERE id = %s"
-
-
-def _load_serial(conn: Connection, device_id: int) -> str:
-    row = conn.execute(LOAD_SERIAL, (device_id,)).fetchone()
-    assert row is not None
-    return str(row[0])

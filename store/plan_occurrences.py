@@ -4,7 +4,6 @@ The unique keys (plan, device, number) and (one open of plan and device) are the
 an occurrence is opened under the lock of its row, in the transaction that writes it there.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -12,7 +11,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from domain.audit import Actor, AuditEntry
-from domain.audit_plan import calibration_due_moved, occurrence_moved, occurrence_planned
+from domain.audit_plan import occurrence_moved, occurrence_planned
 from domain.audit_work_order import order_opened
 from domain.maintenance_plan import (
     Interval,
@@ -34,6 +33,7 @@ from domain.tickets import Priority
 from domain.work_order import WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
 from domain.working_time import find_zone
 from store.audit import record_audit
+from store.calibration_dues import follow_calibration
 from store.outbox import record_events
 from store.pool import Connection
 from store.work_order_transitions import make_order_event
@@ -117,7 +117,7 @@ def plan_occurrences(conn: Connection, actor: Actor, now: datetime, limit: int) 
         if row is not None:
             after = {"plan": place.plan, "serial": place.serial, "number": due.number, "due_on": due.due_on}
             entries.append(occurrence_planned(row[0], after | {"usage_target": due.usage_target}))
-    entries += _follow_calibration(conn, {p.device_id for p in places if p.order_type == "CALIBRATION"})
+    entries += follow_calibration(conn, {p.device_id for p in places if p.order_type == "CALIBRATION"})
     record_audit(conn, actor, *entries)
     return len(places)
 
@@ -224,7 +224,7 @@ def follow_occurrences(conn: Connection, actor: Actor, now: datetime, limit: int
     entries: list[AuditEntry] = []
     for occurrence in found:
         entries += _follow(conn, actor, occurrence, now)
-    entries += _follow_calibration(conn, {o.device_id for o in found if o.order_type == "CALIBRATION"})
+    entries += follow_calibration(conn, {o.device_id for o in found if o.order_type == "CALIBRATION"})
     record_audit(conn, actor, *entries)
     return len(found)
 
@@ -291,26 +291,3 @@ def _find_usage(o: _Open) -> Usage | None:
     assert o.earlier_total is not None
     assert o.earlier_at is not None
     return Usage(o.total, o.last_value, o.last_at, o.window_total, o.window_at, o.earlier_total, o.earlier_at)
-
-
-MOVE_CALIBRATION_DUE = """
-    WITH wanted AS (
-        SELECT o.device_id, min(o.due_on) AS due_on FROM plan_occurrence o JOIN maintenance_plan p ON p.id = o.plan_id
-        WHERE o.device_id = ANY (%s) AND p.order_type = 'CALIBRATION' AND o.state IN ('UPCOMING', 'DUE', 'OVERDUE')
-            AND o.due_on IS NOT NULL AND (p.state = 'ACTIVE' OR o.work_order_id IS NOT NULL)
-        GROUP BY o.device_id
-    ), old AS (
-        SELECT d.id, d.serial, d.calibration_due AS before, w.due_on FROM device d JOIN wanted w ON w.device_id = d.id
-        WHERE d.calibration_due IS DISTINCT FROM w.due_on ORDER BY d.id FOR NO KEY UPDATE OF d
-    )
-    UPDATE device d SET calibration_due = old.due_on, row_version = d.row_version + 1, updated_at = now()
-    FROM old WHERE d.id = old.id RETURNING old.serial, old.before, old.due_on
-"""
-
-
-def _follow_calibration(conn: Connection, device_ids: Collection[int]) -> list[AuditEntry]:
-    """When a device is to be calibrated is what its calibration plans say; without any it stays as it was written."""
-    if not device_ids:
-        return []
-    rows = conn.execute(MOVE_CALIBRATION_DUE, (sorted(device_ids),)).fetchall()
-    return [calibration_due_moved(*row) for row in sorted(rows, key=lambda row: str(row[0]))]
