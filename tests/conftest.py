@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.brokers import Broker, MosquittoProcess, embedded_broker, mosquitto_broker
 from tests.support.clusters import temporary_folder
@@ -31,6 +32,10 @@ from tests.support.databases import (
     timescale_server,
 )
 from tests.support.services import is_ci, miss
+
+# A property is what is tested; how long an example takes says only how busy the machine is.
+settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
