@@ -47,10 +47,10 @@ DECLARE
 BEGIN
     SELECT * INTO head FROM audit_head FOR UPDATE;
     NEW.seq := head.seq + 1;
-    NEW.at := clock_timestamp();
+    NEW.at := greatest(clock_timestamp(), head.at);
     NEW.prev_hash := head.hash;
     NEW.hash := encode(sha256(convert_to(audit_text(NEW), 'UTF8')), 'hex');
-    UPDATE audit_head SET seq = NEW.seq, hash = NEW.hash;
+    UPDATE audit_head SET seq = NEW.seq, hash = NEW.hash, at = NEW.at;
     RETURN NEW;
 END
 $$;
@@ -210,6 +210,56 @@ CREATE FUNCTION public.firmware_of(device bigint, instant timestamp with time zo
         AND (past.version IS NOT NULL OR first.previous IS NOT NULL OR (c.component = 'main' AND d.registered_firmware <> ''))
     ORDER BY c.component
 $$;
+CREATE FUNCTION public.keep_approved_capa() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM public.capa WHERE id = coalesce(NEW.capa_id, OLD.capa_id)
+        AND state IN ('IMPLEMENTATION', 'VERIFICATION', 'EFFECTIVENESS', 'CLOSED', 'REJECTED'))
+    THEN
+        RAISE EXCEPTION 'the plan of a CAPA that was approved is not changed' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN coalesce(NEW, OLD);
+END
+$$;
+CREATE FUNCTION public.keep_approved_field_action() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.state = 'DRAFT' OR (OLD.kind, OLD.title, OLD.description, OLD.instructions, OLD.device_model_id, OLD.firmware_id, OLD.priority, OLD.needs_visit,
+            OLD.max_attempts, OLD.install_attempts, OLD.not_before, OLD.waves, OLD.scope, OLD.scope_sha256, OLD.item_count, OLD.halt_p,
+            OLD.capa_id, OLD.author_ids)
+        IS DISTINCT FROM (NEW.kind, NEW.title, NEW.description, NEW.instructions, NEW.device_model_id, NEW.firmware_id, NEW.priority,
+            NEW.needs_visit, NEW.max_attempts, NEW.install_attempts, NEW.not_before, NEW.waves, NEW.scope, NEW.scope_sha256,
+            NEW.item_count, NEW.halt_p, NEW.capa_id, NEW.author_ids)
+    THEN
+        RAISE EXCEPTION 'a field action that was approved is not changed' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE FUNCTION public.keep_approved_firmware() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.state = 'DRAFT' OR (OLD.device_model_id, OLD.component, OLD.version, OLD.sha256, OLD.url, OLD.size_bytes, OLD.notes, OLD.author_ids)
+        IS DISTINCT FROM (NEW.device_model_id, NEW.component, NEW.version, NEW.sha256, NEW.url, NEW.size_bytes, NEW.notes, NEW.author_ids)
+    THEN
+        RAISE EXCEPTION 'firmware that was approved is not changed' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE FUNCTION public.keep_frozen_items() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM touched t JOIN public.field_action a ON a.id = t.field_action_id WHERE a.state <> 'DRAFT') THEN
+        RAISE EXCEPTION 'the scope of a field action that was approved is frozen' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NULL;
+END
+$$;
 CREATE FUNCTION public.keep_ledger_sum() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -323,6 +373,14 @@ BEGIN
     RETURN NULL;
 END
 $$;
+CREATE FUNCTION public.orders_within(order_id bigint) RETURNS SETOF bigint
+    LANGUAGE sql STABLE
+    AS $_$
+    WITH RECURSIVE within (id) AS (
+        SELECT $1 UNION SELECT o.id FROM public.work_order o JOIN within w ON o.merged_into_id = w.id
+    )
+    SELECT id FROM within
+$_$;
 CREATE FUNCTION public.record_gateway_change() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -418,6 +476,15 @@ BEGIN
     RETURN removed;
 END
 $$;
+CREATE FUNCTION public.surviving_order(order_id bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $_$
+    WITH RECURSIVE chain (id, next) AS (
+        SELECT o.id, o.merged_into_id FROM public.work_order o WHERE o.id = $1
+        UNION SELECT o.id, o.merged_into_id FROM public.work_order o JOIN chain c ON o.id = c.next
+    )
+    SELECT id FROM chain WHERE next IS NULL
+$_$;
 CREATE TABLE public.anomaly_checkpoint (
     shard smallint NOT NULL,
     "position" bigint NOT NULL,
@@ -483,13 +550,102 @@ ALTER TABLE public.app_user ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.approval_request (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    kind text NOT NULL,
+    entity text NOT NULL,
+    entity_id text NOT NULL,
+    payload jsonb NOT NULL,
+    subject jsonb NOT NULL,
+    content_sha256 text NOT NULL,
+    reason text NOT NULL,
+    state text NOT NULL,
+    asked_by_id bigint NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    decided_by_id bigint,
+    decided_by text,
+    decided_at timestamp with time zone,
+    decision_reason text DEFAULT ''::text NOT NULL,
+    outcome jsonb,
+    region text DEFAULT ''::text NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT approval_request_check CHECK ((expires_at > asked_at)),
+    CONSTRAINT approval_request_check1 CHECK (((state = ANY (ARRAY['GRANTED'::text, 'REFUSED'::text, 'WITHDRAWN'::text])) = (decided_by_id IS NOT NULL))),
+    CONSTRAINT approval_request_check2 CHECK (((state <> ALL (ARRAY['GRANTED'::text, 'REFUSED'::text])) OR (decided_by_id <> asked_by_id))),
+    CONSTRAINT approval_request_check3 CHECK (((state <> 'WITHDRAWN'::text) OR (decided_by_id = asked_by_id))),
+    CONSTRAINT approval_request_kind_check CHECK ((kind = ANY (ARRAY['sla_waiver'::text, 'plan_skip'::text, 'key_field_change'::text, 'identifiable_export'::text]))),
+    CONSTRAINT approval_request_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT approval_request_state_check CHECK ((state = ANY (ARRAY['ASKED'::text, 'GRANTED'::text, 'REFUSED'::text, 'WITHDRAWN'::text, 'EXPIRED'::text])))
+);
+COMMENT ON TABLE public.approval_request IS 'Changes that take two people: one asks and signs, another grants or refuses and signs. Decided once.';
+COMMENT ON COLUMN public.approval_request.payload IS 'The change that is asked for, exactly as it is carried out when it is granted.';
+COMMENT ON COLUMN public.approval_request.subject IS 'The record as it was when the change was asked for: one that differs when it is granted is not changed.';
+COMMENT ON COLUMN public.approval_request.content_sha256 IS 'Of kind, record, payload, subject and asker: what both people signed.';
+COMMENT ON COLUMN public.approval_request.asked_by IS 'Name of the account.';
+COMMENT ON COLUMN public.approval_request.decided_by IS 'Name of the account; of a withdrawn request the asker. NULL: open, or expired.';
+COMMENT ON COLUMN public.approval_request.outcome IS 'What carrying it out gave, in the transaction that granted it.';
+ALTER TABLE public.approval_request ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.approval_request_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.approval_request_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE public.attachment (
+    id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    order_version integer NOT NULL,
+    sha256 text NOT NULL,
+    kind text NOT NULL,
+    media_type text NOT NULL,
+    visibility text NOT NULL,
+    size bigint NOT NULL,
+    file_name text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    captured_at timestamp with time zone NOT NULL,
+    captured_by text NOT NULL,
+    uploaded_at timestamp with time zone NOT NULL,
+    uploaded_by text NOT NULL,
+    CONSTRAINT attachment_file_name_check CHECK ((file_name <> ''::text)),
+    CONSTRAINT attachment_kind_check CHECK ((kind = ANY (ARRAY['PHOTO'::text, 'SERVICE_REPORT'::text, 'TEST_REPORT'::text, 'CERTIFICATE'::text, 'DEVICE_LOG'::text, 'CUSTOMER_DOCUMENT'::text, 'OTHER'::text]))),
+    CONSTRAINT attachment_media_type_check CHECK ((media_type = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text, 'application/pdf'::text, 'video/mp4'::text, 'text/csv'::text, 'text/plain'::text]))),
+    CONSTRAINT attachment_note_check CHECK ((length(note) <= 10000)),
+    CONSTRAINT attachment_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT attachment_size_check CHECK ((size > 0)),
+    CONSTRAINT attachment_visibility_check CHECK ((visibility = ANY (ARRAY['INTERNAL'::text, 'CUSTOMER'::text])))
+);
+COMMENT ON TABLE public.attachment IS 'Files of orders, written once; their bytes stand outside the database under the hash.';
+COMMENT ON COLUMN public.attachment.media_type IS 'What the content is, whatever the sender called it.';
+ALTER TABLE public.attachment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.attachment_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.audit_head (
     only_row boolean DEFAULT true NOT NULL,
     seq bigint NOT NULL,
     hash text NOT NULL,
+    at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT audit_head_only_row_check CHECK (only_row)
 );
 COMMENT ON TABLE public.audit_head IS 'The end of the audit chain; its lock orders the writers.';
+COMMENT ON COLUMN public.audit_head.at IS 'Time of the newest event: no later one has an earlier time.';
 CREATE TABLE public.baseline_reset (
     id bigint NOT NULL,
     device_id bigint NOT NULL,
@@ -586,11 +742,145 @@ CREATE TABLE public.capa (
     row_version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    round integer DEFAULT 1 NOT NULL,
+    plan_version integer DEFAULT 1 NOT NULL,
+    author_ids bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    problem text DEFAULT ''::text NOT NULL,
+    investigated_round integer DEFAULT 0 NOT NULL,
+    state_since timestamp with time zone,
+    before_until timestamp with time zone,
+    effective_from timestamp with time zone,
+    effective_until timestamp with time zone,
+    effectiveness_verdict text,
+    CONSTRAINT capa_closed_when_effective CHECK (((state <> 'CLOSED'::text) OR (NOT (effectiveness_verdict IS DISTINCT FROM 'MET'::text)))),
+    CONSTRAINT capa_effectiveness_verdict_check CHECK ((effectiveness_verdict = ANY (ARRAY['MET'::text, 'FAILED'::text, 'INCONCLUSIVE'::text]))),
     CONSTRAINT capa_kind_check CHECK ((kind = ANY (ARRAY['CORRECTIVE'::text, 'PREVENTIVE'::text]))),
+    CONSTRAINT capa_period CHECK ((effective_until > effective_from)),
+    CONSTRAINT capa_problem_check CHECK ((length(problem) <= 10000)),
     CONSTRAINT capa_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['MODEL'::text, 'LOT'::text, 'FIRMWARE'::text, 'DEVICE'::text]))),
     CONSTRAINT capa_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'OPEN'::text, 'REJECTED'::text, 'INVESTIGATION'::text, 'ACTION_PLAN'::text, 'IMPLEMENTATION'::text, 'VERIFICATION'::text, 'EFFECTIVENESS'::text, 'CLOSED'::text])))
 );
 COMMENT ON TABLE public.capa IS 'Corrective and preventive actions; the machine makes PROPOSED only.';
+COMMENT ON COLUMN public.capa.round IS 'Counts up when a check failed and the cause is looked at again.';
+COMMENT ON COLUMN public.capa.plan_version IS 'Counts up with every change of root cause, actions or plan of effectiveness; a signature names the one it is on.';
+COMMENT ON COLUMN public.capa.author_ids IS 'Who wrote any part of root cause, actions or plan of effectiveness; none of them approves or closes.';
+COMMENT ON COLUMN public.capa.problem IS 'The problem as the investigation states it.';
+COMMENT ON COLUMN public.capa.investigated_round IS 'The round in which the root cause was last written.';
+COMMENT ON COLUMN public.capa.before_until IS 'End of the window that the effect is compared with: when its plan was first begun.';
+COMMENT ON COLUMN public.capa.effective_from IS 'Begin of the period in which the effect is measured: after the last action was done.';
+COMMENT ON COLUMN public.capa.effectiveness_verdict IS 'Of the newest final figures of this plan; NULL: the period is not over. CLOSED needs MET.';
+CREATE TABLE public.capa_action (
+    id bigint NOT NULL,
+    capa_id bigint NOT NULL,
+    number integer NOT NULL,
+    round integer NOT NULL,
+    kind text NOT NULL,
+    state text DEFAULT 'OPEN'::text NOT NULL,
+    text text NOT NULL,
+    owner_id bigint,
+    due_on date,
+    done_evidence text DEFAULT ''::text NOT NULL,
+    evidence jsonb DEFAULT '[]'::jsonb NOT NULL,
+    done_by_id bigint,
+    done_at timestamp with time zone,
+    verified_note text DEFAULT ''::text NOT NULL,
+    verified_by_id bigint,
+    verified_at timestamp with time zone,
+    cancel_reason text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT capa_action_check CHECK (((state = ANY (ARRAY['DONE'::text, 'VERIFIED'::text])) = (done_at IS NOT NULL))),
+    CONSTRAINT capa_action_check1 CHECK (((state = 'VERIFIED'::text) = (verified_at IS NOT NULL))),
+    CONSTRAINT capa_action_check2 CHECK (((state = 'CANCELLED'::text) = (cancel_reason <> ''::text))),
+    CONSTRAINT capa_action_check3 CHECK (((verified_by_id IS NULL) OR (verified_by_id <> done_by_id))),
+    CONSTRAINT capa_action_kind_check CHECK ((kind = ANY (ARRAY['CORRECTION'::text, 'CORRECTIVE'::text, 'PREVENTIVE'::text]))),
+    CONSTRAINT capa_action_number_check CHECK ((number >= 1)),
+    CONSTRAINT capa_action_state_check CHECK ((state = ANY (ARRAY['OPEN'::text, 'DONE'::text, 'VERIFIED'::text, 'CANCELLED'::text]))),
+    CONSTRAINT capa_action_text_check CHECK (((length(text) >= 1) AND (length(text) <= 10000)))
+);
+COMMENT ON TABLE public.capa_action IS 'What is done about a CAPA: corrections, corrective and preventive actions.';
+COMMENT ON COLUMN public.capa_action.round IS 'The round in which it was planned.';
+COMMENT ON COLUMN public.capa_action.owner_id IS 'Who sees to it.';
+COMMENT ON COLUMN public.capa_action.done_by_id IS 'Who said that it is done; never the one who verifies it.';
+ALTER TABLE public.capa_action ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.capa_action_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.capa_cause (
+    id bigint NOT NULL,
+    capa_id bigint NOT NULL,
+    place integer NOT NULL,
+    category text NOT NULL,
+    verdict text NOT NULL,
+    statement text NOT NULL,
+    evidence jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT capa_cause_category_check CHECK ((category = ANY (ARRAY['MACHINE'::text, 'METHOD'::text, 'MATERIAL'::text, 'MEASUREMENT'::text, 'PEOPLE'::text, 'ENVIRONMENT'::text]))),
+    CONSTRAINT capa_cause_place_check CHECK ((place >= 1)),
+    CONSTRAINT capa_cause_statement_check CHECK (((length(statement) >= 1) AND (length(statement) <= 10000))),
+    CONSTRAINT capa_cause_verdict_check CHECK ((verdict = ANY (ARRAY['CANDIDATE'::text, 'RULED_OUT'::text, 'CONTRIBUTING'::text, 'ROOT'::text])))
+);
+COMMENT ON TABLE public.capa_cause IS 'Candidate causes of a CAPA after Ishikawa, and what the investigation made of each.';
+COMMENT ON COLUMN public.capa_cause.evidence IS 'References: [{kind, ref, note}].';
+ALTER TABLE public.capa_cause ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.capa_cause_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.capa_device (
+    capa_id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    added_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.capa_device IS 'The devices on which the effect of a CAPA is measured, before and after.';
+CREATE TABLE public.capa_effectiveness_plan (
+    capa_id bigint NOT NULL,
+    metric text NOT NULL,
+    limit_kind text NOT NULL,
+    "limit" double precision NOT NULL,
+    period_days integer NOT NULL,
+    before_days integer NOT NULL,
+    delay_days integer NOT NULL,
+    max_p double precision NOT NULL,
+    CONSTRAINT capa_effectiveness_plan_before_days_check CHECK (((before_days >= 1) AND (before_days <= 1095))),
+    CONSTRAINT capa_effectiveness_plan_check CHECK (((limit_kind <> 'RATIO'::text) OR ("limit" <= (1)::double precision))),
+    CONSTRAINT capa_effectiveness_plan_delay_days_check CHECK (((delay_days >= 0) AND (delay_days <= 365))),
+    CONSTRAINT capa_effectiveness_plan_limit_check CHECK (("limit" > (0)::double precision)),
+    CONSTRAINT capa_effectiveness_plan_limit_kind_check CHECK ((limit_kind = ANY (ARRAY['RATE'::text, 'RATIO'::text]))),
+    CONSTRAINT capa_effectiveness_plan_max_p_check CHECK (((max_p > (0)::double precision) AND (max_p <= (0.2)::double precision))),
+    CONSTRAINT capa_effectiveness_plan_metric_check CHECK ((metric = ANY (ARRAY['BREACH_RATE'::text, 'WORK_ORDER_RATE'::text, 'CONFIRMED_FAILURE_RATE'::text]))),
+    CONSTRAINT capa_effectiveness_plan_period_days_check CHECK (((period_days >= 1) AND (period_days <= 1095)))
+);
+COMMENT ON TABLE public.capa_effectiveness_plan IS 'How the effect of a CAPA is judged.';
+COMMENT ON COLUMN public.capa_effectiveness_plan."limit" IS 'RATE: events per 1,000 device-days; RATIO: rate after over rate before.';
+COMMENT ON COLUMN public.capa_effectiveness_plan.max_p IS 'Chance of so few events, were the true rate at the limit, below which the effect is shown.';
+CREATE TABLE public.capa_effectiveness_result (
+    id bigint NOT NULL,
+    capa_id bigint NOT NULL,
+    round integer NOT NULL,
+    plan_version integer NOT NULL,
+    computed_at timestamp with time zone NOT NULL,
+    is_final boolean NOT NULL,
+    verdict text NOT NULL,
+    figures jsonb NOT NULL,
+    CONSTRAINT capa_effectiveness_result_verdict_check CHECK ((verdict = ANY (ARRAY['MET'::text, 'FAILED'::text, 'INCONCLUSIVE'::text])))
+);
+COMMENT ON TABLE public.capa_effectiveness_result IS 'What was computed of the effect of a CAPA, each time it differed. Written once.';
+COMMENT ON COLUMN public.capa_effectiveness_result.figures IS 'Windows, events, device-days, rates per 1,000 device-days, intervals, ratio, p, verdict and its reason.';
+ALTER TABLE public.capa_effectiveness_result ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.capa_effectiveness_result_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 ALTER TABLE public.capa ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.capa_id_seq
     START WITH 1
@@ -612,6 +902,16 @@ CREATE SEQUENCE public.capa_number
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+CREATE TABLE public.capa_why (
+    capa_id bigint NOT NULL,
+    cause_id bigint NOT NULL,
+    place integer NOT NULL,
+    statement text NOT NULL,
+    evidence jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT capa_why_place_check CHECK (((place >= 1) AND (place <= 10))),
+    CONSTRAINT capa_why_statement_check CHECK (((length(statement) >= 1) AND (length(statement) <= 10000)))
+);
+COMMENT ON TABLE public.capa_why IS 'The chain of whys of a cause, in the order in which they were asked.';
 CREATE TABLE public.change_log (
     id bigint NOT NULL,
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
@@ -630,6 +930,134 @@ ALTER TABLE public.change_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.checklist_answer (
+    id bigint NOT NULL,
+    checklist_id bigint NOT NULL,
+    item text NOT NULL,
+    value jsonb NOT NULL,
+    is_ok boolean NOT NULL,
+    remark text DEFAULT ''::text NOT NULL,
+    answered_by text NOT NULL,
+    answered_at timestamp with time zone NOT NULL,
+    CONSTRAINT checklist_answer_remark_check CHECK ((length(remark) <= 10000))
+);
+COMMENT ON TABLE public.checklist_answer IS 'Answers to the lines of checklists, all of them; the newest of a line counts.';
+COMMENT ON COLUMN public.checklist_answer.is_ok IS 'Yes, or a number within its limits; what is not has a remark.';
+ALTER TABLE public.checklist_answer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.checklist_answer_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.checklist_template (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    kind text NOT NULL,
+    device_model_id integer,
+    current_version integer DEFAULT 1 NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT checklist_template_code_check CHECK ((code ~ '^[a-z0-9][a-z0-9._-]{0,63}$'::text)),
+    CONSTRAINT checklist_template_kind_check CHECK ((kind = ANY (ARRAY['CORRECTIVE'::text, 'PREVENTIVE'::text, 'INSTALLATION'::text, 'COMPLAINT_EVIDENCE'::text, 'RECALL'::text])))
+);
+COMMENT ON TABLE public.checklist_template IS 'Checklists that orders get when they are assigned, by kind and device model.';
+ALTER TABLE public.checklist_template ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.checklist_template_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.checklist_template_version (
+    template_id bigint NOT NULL,
+    version integer NOT NULL,
+    title jsonb NOT NULL,
+    items jsonb NOT NULL,
+    sha256 text NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    reason text DEFAULT ''::text NOT NULL
+);
+COMMENT ON TABLE public.checklist_template_version IS 'What a template said, version by version.';
+CREATE TABLE public.complaint (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    state text NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    severity text NOT NULL,
+    device_name text DEFAULT ''::text NOT NULL,
+    device_identification text DEFAULT ''::text NOT NULL,
+    reporter_name text DEFAULT ''::text NOT NULL,
+    reporter_address text DEFAULT ''::text NOT NULL,
+    reporter_phone text DEFAULT ''::text NOT NULL,
+    details text NOT NULL,
+    correction text DEFAULT ''::text NOT NULL,
+    reply text DEFAULT ''::text NOT NULL,
+    device_id bigint,
+    customer_id bigint,
+    fault_group text,
+    work_order_id bigint,
+    joined_as text,
+    investigated boolean,
+    investigation text DEFAULT ''::text NOT NULL,
+    not_investigated_reason text DEFAULT ''::text NOT NULL,
+    investigation_decided_by_id bigint,
+    investigation_decided_by text,
+    closed_at timestamp with time zone,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT complaint_check CHECK (((work_order_id IS NULL) = (joined_as IS NULL))),
+    CONSTRAINT complaint_check1 CHECK (((work_order_id IS NULL) OR ((device_id IS NOT NULL) AND (fault_group IS NOT NULL)))),
+    CONSTRAINT complaint_check2 CHECK (((investigated IS DISTINCT FROM false) OR ((not_investigated_reason <> ''::text) AND (investigation_decided_by_id IS NOT NULL)))),
+    CONSTRAINT complaint_check3 CHECK (((state = 'CLOSED'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT complaint_details_check CHECK ((details <> ''::text)),
+    CONSTRAINT complaint_joined_as_check CHECK ((joined_as = ANY (ARRAY['OPENED'::text, 'JOINED'::text, 'REOPENED'::text]))),
+    CONSTRAINT complaint_severity_check CHECK ((severity = ANY (ARRAY['MINOR'::text, 'MAJOR'::text, 'CRITICAL'::text]))),
+    CONSTRAINT complaint_state_check CHECK ((state = ANY (ARRAY['RECEIVED'::text, 'INVESTIGATION'::text, 'RESOLVED'::text, 'CLOSED'::text])))
+);
+COMMENT ON TABLE public.complaint IS 'Complaints with the fields of 21 CFR 820.35(a).';
+COMMENT ON COLUMN public.complaint.version IS 'Counts up when a closed complaint is reopened; a signature names the one it is on.';
+COMMENT ON COLUMN public.complaint.device_identification IS 'UDI, UPC, serial or lot as the complainant gave it.';
+COMMENT ON COLUMN public.complaint.correction IS 'Any correction or corrective action taken.';
+COMMENT ON COLUMN public.complaint.reply IS 'Any reply to the complainant.';
+COMMENT ON COLUMN public.complaint.device_id IS 'NULL: the device is not known here, or not yet.';
+COMMENT ON COLUMN public.complaint.fault_group IS 'Of the device model''s profile, chosen by a person; with the device it says which work order it belongs to.';
+COMMENT ON COLUMN public.complaint.work_order_id IS 'The order that it opened, joined or reopened.';
+COMMENT ON COLUMN public.complaint.investigated IS 'NULL: not decided yet.';
+COMMENT ON COLUMN public.complaint.investigation_decided_by_id IS 'Who decided that it is, or is not, investigated.';
+ALTER TABLE public.complaint ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.complaint_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.complaint_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE public.complaint_reference (
+    system text NOT NULL,
+    type text NOT NULL,
+    external_id text NOT NULL,
+    complaint_id bigint NOT NULL,
+    CONSTRAINT complaint_reference_external_id_check CHECK ((external_id <> ''::text)),
+    CONSTRAINT complaint_reference_system_check CHECK ((system <> ''::text))
+);
+COMMENT ON TABLE public.complaint_reference IS 'What other systems call a complaint; sent again, it is the same one.';
 CREATE TABLE public.customer (
     id bigint NOT NULL,
     code text NOT NULL,
@@ -935,6 +1363,36 @@ CREATE TABLE public.device_model_profile (
     CONSTRAINT device_model_profile_version_check CHECK ((version >= 1))
 );
 COMMENT ON TABLE public.device_model_profile IS 'Every version of a profile that was applied: sensors, units, limits, monitors, ticket policy. Never changed.';
+CREATE TABLE public.device_notice (
+    device_id bigint NOT NULL,
+    field_action_id bigint NOT NULL,
+    wanted jsonb,
+    revision bigint DEFAULT 1 NOT NULL,
+    wanted_at timestamp with time zone NOT NULL,
+    published_revision bigint DEFAULT 0 NOT NULL,
+    published_serial text DEFAULT ''::text NOT NULL,
+    published_gateway text DEFAULT ''::text NOT NULL,
+    published_at timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_error text DEFAULT ''::text NOT NULL
+);
+COMMENT ON TABLE public.device_notice IS 'What the broker is to keep for each device on down/firmware, and what it was last given.';
+COMMENT ON COLUMN public.device_notice.wanted IS 'The payload; NULL: the topic is to be empty.';
+COMMENT ON COLUMN public.device_notice.published_serial IS 'Serial below whose topic it was published; empty: nothing is there.';
+COMMENT ON COLUMN public.device_notice.published_gateway IS 'Gateway below whose topic it was published as well.';
+CREATE TABLE public.device_usage (
+    device_id bigint NOT NULL,
+    sensor text NOT NULL,
+    total double precision NOT NULL,
+    last_value double precision NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    window_total double precision NOT NULL,
+    window_at timestamp with time zone NOT NULL,
+    earlier_total double precision NOT NULL,
+    earlier_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.device_usage IS 'What counters of devices have counted in all.';
+COMMENT ON COLUMN public.device_usage.earlier_total IS 'With earlier_at where the present rate is measured from: 45 to 90 days back.';
 CREATE TABLE public.distribution_day (
     device_model_id integer NOT NULL,
     is_simulated boolean NOT NULL,
@@ -996,6 +1454,234 @@ CREATE TABLE public.evidence (
     frozen_at timestamp with time zone DEFAULT now() NOT NULL
 );
 COMMENT ON TABLE public.evidence IS 'What was known when a breach was raised: raw window, limits or band, score, contributions. Written once.';
+CREATE TABLE public.export_log (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    user_id bigint,
+    actor text NOT NULL,
+    role text NOT NULL,
+    permission text NOT NULL,
+    customer_id bigint,
+    list text NOT NULL,
+    format text NOT NULL,
+    filter jsonb NOT NULL,
+    columns text[] NOT NULL,
+    is_identifiable boolean NOT NULL,
+    row_count bigint NOT NULL,
+    size_bytes bigint NOT NULL,
+    sha256 text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    approval_request_id bigint,
+    request_id text DEFAULT ''::text NOT NULL,
+    CONSTRAINT export_log_check CHECK (((NOT is_identifiable) OR ((approval_request_id IS NOT NULL) AND (reason <> ''::text)))),
+    CONSTRAINT export_log_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'json'::text]))),
+    CONSTRAINT export_log_row_count_check CHECK ((row_count >= 0)),
+    CONSTRAINT export_log_size_bytes_check CHECK ((size_bytes >= 0))
+);
+COMMENT ON TABLE public.export_log IS 'Every file of data that somebody took out: who, what, when and why. Written once, before its first byte left.';
+COMMENT ON COLUMN public.export_log.actor IS 'Name of the account, or token:<name>.';
+COMMENT ON COLUMN public.export_log.customer_id IS 'Whose rows alone the taker sees; NULL: all.';
+COMMENT ON COLUMN public.export_log.list IS 'Which list, e.g. work_orders; readings for the readings of one sensor.';
+COMMENT ON COLUMN public.export_log.filter IS 'As it was given; {}: everything.';
+COMMENT ON COLUMN public.export_log.is_identifiable IS 'Some of the columns name people: taken with a second person only.';
+COMMENT ON COLUMN public.export_log.sha256 IS 'Of the bytes that were handed out, watermark included.';
+COMMENT ON COLUMN public.export_log.approval_request_id IS 'The request by which a second person granted exactly this export.';
+ALTER TABLE public.export_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.export_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.export_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE public.field_action (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    kind text NOT NULL,
+    state text DEFAULT 'DRAFT'::text NOT NULL,
+    title text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    instructions text DEFAULT ''::text NOT NULL,
+    device_model_id integer NOT NULL,
+    firmware_id bigint,
+    priority text NOT NULL,
+    needs_visit boolean NOT NULL,
+    max_attempts integer NOT NULL,
+    install_attempts integer NOT NULL,
+    not_before timestamp with time zone,
+    waves jsonb NOT NULL,
+    current_wave integer DEFAULT 0 NOT NULL,
+    wave_opened_at timestamp with time zone,
+    scope jsonb NOT NULL,
+    scope_sha256 text DEFAULT ''::text NOT NULL,
+    scope_frozen_at timestamp with time zone,
+    item_count integer DEFAULT 0 NOT NULL,
+    halt_p double precision NOT NULL,
+    watched_from timestamp with time zone,
+    looks integer DEFAULT 0 NOT NULL,
+    next_look_hours double precision DEFAULT 0 NOT NULL,
+    halted_at timestamp with time zone,
+    halt_reason text DEFAULT ''::text NOT NULL,
+    halt_statistics jsonb,
+    accepted_findings text[] DEFAULT '{}'::text[] NOT NULL,
+    effectiveness jsonb,
+    author_ids bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    content_version integer DEFAULT 1 NOT NULL,
+    capa_id bigint,
+    cancel_reason text DEFAULT ''::text NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    executing_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT field_action_check CHECK (((kind = 'FIRMWARE'::text) = (firmware_id IS NOT NULL))),
+    CONSTRAINT field_action_check1 CHECK (((halted_at IS NULL) = (halt_reason = ''::text))),
+    CONSTRAINT field_action_halt_p_check CHECK (((halt_p > (0)::double precision) AND (halt_p <= (0.2)::double precision))),
+    CONSTRAINT field_action_install_attempts_check CHECK (((install_attempts >= 1) AND (install_attempts <= 20))),
+    CONSTRAINT field_action_kind_check CHECK ((kind = ANY (ARRAY['RECALL'::text, 'CORRECTION'::text, 'FIRMWARE'::text]))),
+    CONSTRAINT field_action_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 20))),
+    CONSTRAINT field_action_priority_check CHECK ((priority = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
+    CONSTRAINT field_action_state_check CHECK ((state = ANY (ARRAY['DRAFT'::text, 'APPROVED'::text, 'NOTIFYING'::text, 'EXECUTING'::text, 'EFFECTIVENESS'::text, 'CLOSED'::text, 'CANCELLED'::text]))),
+    CONSTRAINT field_action_title_check CHECK ((title <> ''::text))
+);
+COMMENT ON TABLE public.field_action IS 'Recalls, corrections and firmware campaigns.';
+COMMENT ON COLUMN public.field_action.device_model_id IS 'All devices of an action are of one model.';
+COMMENT ON COLUMN public.field_action.needs_visit IS 'Somebody must go there: scheduling a device makes a work order, or joins one.';
+COMMENT ON COLUMN public.field_action.max_attempts IS 'Failed attempts to reach who has a device, after which it is UNREACHABLE.';
+COMMENT ON COLUMN public.field_action.install_attempts IS 'Updates that failed at a device, after which it is told no more and visited instead.';
+COMMENT ON COLUMN public.field_action.waves IS 'Parts of the roll-out: [{share, serials, soak_h, done_share}].';
+COMMENT ON COLUMN public.field_action.current_wave IS 'The last wave that is open; 0: none.';
+COMMENT ON COLUMN public.field_action.scope IS 'The query that the frozen devices were found by.';
+COMMENT ON COLUMN public.field_action.scope_sha256 IS 'Over every frozen serial and its wave; part of what approvers sign. Empty: nothing is frozen.';
+COMMENT ON COLUMN public.field_action.halt_p IS 'Chance of a false alarm, over all looks, at which the campaign stops by itself.';
+COMMENT ON COLUMN public.field_action.watched_from IS 'Devices upgraded since then are compared with themselves before; set at the start, and anew when it goes on after a halt for that rate.';
+COMMENT ON COLUMN public.field_action.halted_at IS 'Since when it stands still; its state stays. NULL: it does not.';
+COMMENT ON COLUMN public.field_action.halt_reason IS 'breach_rate, release_regression, firmware_withdrawn, person.';
+COMMENT ON COLUMN public.field_action.accepted_findings IS 'Findings of the release comparison with which a person let it go on: they halt it no more.';
+COMMENT ON COLUMN public.field_action.effectiveness IS 'Figures at EFFECTIVENESS, computed by service-link; kept as they were at CLOSED.';
+CREATE TABLE public.field_action_communication (
+    id bigint NOT NULL,
+    field_action_id bigint NOT NULL,
+    item_id bigint,
+    customer_id bigint,
+    at timestamp with time zone NOT NULL,
+    channel text NOT NULL,
+    by text NOT NULL,
+    contact text DEFAULT ''::text NOT NULL,
+    text text DEFAULT ''::text NOT NULL,
+    result text NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT field_action_communication_channel_check CHECK ((channel = ANY (ARRAY['EMAIL'::text, 'PHONE'::text, 'LETTER'::text, 'VISIT'::text, 'PORTAL'::text, 'DEVICE'::text, 'OTHER'::text]))),
+    CONSTRAINT field_action_communication_check CHECK ((num_nonnulls(item_id, customer_id) >= 1)),
+    CONSTRAINT field_action_communication_result_check CHECK ((result = ANY (ARRAY['SENT'::text, 'REACHED'::text, 'ACKNOWLEDGED'::text, 'NO_ANSWER'::text, 'UNDELIVERABLE'::text, 'REFUSED'::text, 'FAILED'::text]))),
+    CONSTRAINT field_action_communication_text_check CHECK ((length(text) <= 10000))
+);
+COMMENT ON TABLE public.field_action_communication IS 'What was said to whom by which way, and what came of it. Written once.';
+COMMENT ON COLUMN public.field_action_communication.by IS 'Name of the account, or the program.';
+COMMENT ON COLUMN public.field_action_communication.contact IS 'Who was spoken to: personal data, shown with customer.read_contacts alone.';
+ALTER TABLE public.field_action_communication ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.field_action_communication_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+ALTER TABLE public.field_action ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.field_action_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.field_action_item (
+    id bigint NOT NULL,
+    field_action_id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    wave integer NOT NULL,
+    state text DEFAULT 'IDENTIFIED'::text NOT NULL,
+    state_since timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    install_failures integer DEFAULT 0 NOT NULL,
+    notified_at timestamp with time zone,
+    acknowledged_at timestamp with time zone,
+    scheduled_for timestamp with time zone,
+    remediated_at timestamp with time zone,
+    remediated_by_id bigint,
+    verified_at timestamp with time zone,
+    evidence text DEFAULT ''::text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    work_order_id bigint,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT field_action_item_state_check CHECK ((state = ANY (ARRAY['IDENTIFIED'::text, 'NOTIFIED'::text, 'ACKNOWLEDGED'::text, 'SCHEDULED'::text, 'REMEDIATED'::text, 'VERIFIED'::text, 'UNREACHABLE'::text, 'SCRAPPED'::text]))),
+    CONSTRAINT field_action_item_wave_check CHECK ((wave >= 1))
+);
+COMMENT ON TABLE public.field_action_item IS 'The devices of each action. Which they are is frozen with the approval.';
+COMMENT ON COLUMN public.field_action_item.attempts IS 'Failed attempts to reach who has the device, since somebody was last reached.';
+COMMENT ON COLUMN public.field_action_item.install_failures IS 'FAILED reports of the wanted version since the device was notified.';
+COMMENT ON COLUMN public.field_action_item.remediated_at IS 'Of a campaign: the device time of the UPDATED that it rests on.';
+COMMENT ON COLUMN public.field_action_item.remediated_by_id IS 'Who did the work; NULL: the device reported it.';
+ALTER TABLE public.field_action_item ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.field_action_item_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.field_action_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE public.site (
+    id bigint NOT NULL,
+    customer_id bigint NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    department text DEFAULT ''::text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    service_calendar_id bigint
+);
+COMMENT ON TABLE public.site IS 'Where devices stand: a department of a customer, with its time zone.';
+COMMENT ON COLUMN public.site.service_calendar_id IS 'When the site is served; NULL: as the policy of its contract says, else around the clock.';
+CREATE VIEW public.field_action_place AS
+ SELECT i.field_action_id,
+    i.id AS item_id,
+    i.device_id,
+    i.state,
+    i.wave,
+    d.serial,
+    d.region,
+    s.customer_id,
+    c.code AS customer_code,
+    (i.state = ANY (ARRAY['IDENTIFIED'::text, 'NOTIFIED'::text, 'ACKNOWLEDGED'::text, 'SCHEDULED'::text])) AS is_open,
+    (i.state = ANY (ARRAY['REMEDIATED'::text, 'VERIFIED'::text])) AS is_remediated
+   FROM (((public.field_action_item i
+     JOIN public.device d ON ((d.id = i.device_id)))
+     LEFT JOIN public.site s ON ((s.id = d.site_id)))
+     LEFT JOIN public.customer c ON ((c.id = s.customer_id)));
+COMMENT ON VIEW public.field_action_place IS 'Each device of each action with where it stands and who has it now.';
 CREATE TABLE public.firmware_report (
     id bigint NOT NULL,
     device_id bigint NOT NULL,
@@ -1042,6 +1728,52 @@ CREATE VIEW public.firmware_interval AS
            FROM public.firmware_step s) step
   WHERE (known IS DISTINCT FROM version);
 COMMENT ON VIEW public.firmware_interval IS 'From when to when each component ran which version, from the reports.';
+CREATE TABLE public.firmware_record (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    device_model_id integer NOT NULL,
+    component text NOT NULL,
+    version text NOT NULL,
+    sha256 text NOT NULL,
+    url text DEFAULT ''::text NOT NULL,
+    size_bytes bigint,
+    notes text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'DRAFT'::text NOT NULL,
+    author_ids bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    content_version integer DEFAULT 1 NOT NULL,
+    released_at timestamp with time zone,
+    withdrawn_at timestamp with time zone,
+    withdraw_reason text DEFAULT ''::text NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT firmware_record_component_check CHECK (((length(component) >= 1) AND (length(component) <= 100))),
+    CONSTRAINT firmware_record_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT firmware_record_size_bytes_check CHECK ((size_bytes > 0)),
+    CONSTRAINT firmware_record_state_check CHECK ((state = ANY (ARRAY['DRAFT'::text, 'APPROVED'::text, 'RELEASED'::text, 'WITHDRAWN'::text]))),
+    CONSTRAINT firmware_record_version_check CHECK (((length(version) >= 1) AND (length(version) <= 200)))
+);
+COMMENT ON TABLE public.firmware_record IS 'Firmware that may be installed: a version of a component of a device model, approved by two people.';
+COMMENT ON COLUMN public.firmware_record.sha256 IS 'Of the image, hexadecimal; devices are told it and check it.';
+COMMENT ON COLUMN public.firmware_record.author_ids IS 'Who wrote any part of it; none of them may approve it.';
+COMMENT ON COLUMN public.firmware_record.content_version IS 'Counts up with every change of the draft; a signature names the one it is on.';
+ALTER TABLE public.firmware_record ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.firmware_record_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.firmware_record_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 CREATE TABLE public.firmware_regression (
     device_model_id integer NOT NULL,
     version text NOT NULL,
@@ -1214,6 +1946,70 @@ ALTER TABLE public.ledger_block ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.maintenance_plan (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    state text NOT NULL,
+    order_type text NOT NULL,
+    kind text NOT NULL,
+    anchor text NOT NULL,
+    device_model_id integer NOT NULL,
+    device_id bigint,
+    every_count integer,
+    every_unit text,
+    usage_sensor text,
+    usage_every double precision,
+    fault_group text,
+    lead_days integer NOT NULL,
+    priority text NOT NULL,
+    instructions text DEFAULT ''::text NOT NULL,
+    starts_on date NOT NULL,
+    ended_at timestamp with time zone,
+    end_reason text DEFAULT ''::text NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT maintenance_plan_anchor_check CHECK ((anchor = ANY (ARRAY['FIXED'::text, 'FLOATING'::text]))),
+    CONSTRAINT maintenance_plan_check CHECK ((((kind = 'CALENDAR'::text) = (every_count IS NOT NULL)) AND ((kind = 'CALENDAR'::text) = (every_unit IS NOT NULL)))),
+    CONSTRAINT maintenance_plan_check1 CHECK ((((kind = 'USAGE'::text) = (usage_sensor IS NOT NULL)) AND ((kind = 'USAGE'::text) = (usage_every IS NOT NULL)))),
+    CONSTRAINT maintenance_plan_check2 CHECK (((kind = 'CONDITION'::text) = (fault_group IS NOT NULL))),
+    CONSTRAINT maintenance_plan_check3 CHECK (((state = 'ENDED'::text) = (ended_at IS NOT NULL))),
+    CONSTRAINT maintenance_plan_every_count_check CHECK (((every_count >= 1) AND (every_count <= 1200))),
+    CONSTRAINT maintenance_plan_every_unit_check CHECK ((every_unit = ANY (ARRAY['DAY'::text, 'WEEK'::text, 'MONTH'::text, 'YEAR'::text]))),
+    CONSTRAINT maintenance_plan_kind_check CHECK ((kind = ANY (ARRAY['CALENDAR'::text, 'USAGE'::text, 'CONDITION'::text]))),
+    CONSTRAINT maintenance_plan_lead_days_check CHECK (((lead_days >= 0) AND (lead_days <= 365))),
+    CONSTRAINT maintenance_plan_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT maintenance_plan_order_type_check CHECK ((order_type = ANY (ARRAY['PREVENTIVE'::text, 'CALIBRATION'::text]))),
+    CONSTRAINT maintenance_plan_priority_check CHECK ((priority = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
+    CONSTRAINT maintenance_plan_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'ENDED'::text]))),
+    CONSTRAINT maintenance_plan_usage_every_check CHECK (((usage_every > (0)::double precision) AND (usage_every < 'Infinity'::double precision)))
+);
+COMMENT ON TABLE public.maintenance_plan IS 'Planned maintenance and calibration of a device model, or of one device of it.';
+COMMENT ON COLUMN public.maintenance_plan.anchor IS 'FIXED counts from the installation; FLOATING from the day on which it was done last.';
+COMMENT ON COLUMN public.maintenance_plan.device_id IS 'NULL: every installed device of the model.';
+COMMENT ON COLUMN public.maintenance_plan.usage_sensor IS 'The sensor that counts, e.g. run hours.';
+COMMENT ON COLUMN public.maintenance_plan.fault_group IS 'Of CONDITION: a breach of it makes the work due.';
+COMMENT ON COLUMN public.maintenance_plan.lead_days IS 'The work order opens so many days before it is due; of CONDITION within how many days it is due.';
+COMMENT ON COLUMN public.maintenance_plan.starts_on IS 'Nothing is due before.';
+ALTER TABLE public.maintenance_plan ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.maintenance_plan_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.maintenance_plan_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 CREATE TABLE public.model_job (
     id bigint NOT NULL,
     kind text NOT NULL,
@@ -1348,6 +2144,90 @@ ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.part_usage (
+    id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    order_version integer NOT NULL,
+    state text NOT NULL,
+    item text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    quantity numeric(12,3) NOT NULL,
+    lot text DEFAULT ''::text NOT NULL,
+    serial_in text DEFAULT ''::text NOT NULL,
+    serial_out text DEFAULT ''::text NOT NULL,
+    requested_quantity numeric(12,3),
+    requested_by text,
+    requested_at timestamp with time zone,
+    decided_by_id bigint,
+    decided_by text,
+    decided_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    CONSTRAINT part_usage_check CHECK (((state = 'REQUESTED'::text) = (decided_at IS NULL))),
+    CONSTRAINT part_usage_check1 CHECK (((state <> 'USED'::text) OR (decided_by_id IS NOT NULL))),
+    CONSTRAINT part_usage_check2 CHECK ((((serial_in = ''::text) AND (serial_out = ''::text)) OR (quantity = (1)::numeric))),
+    CONSTRAINT part_usage_item_check CHECK ((item <> ''::text)),
+    CONSTRAINT part_usage_quantity_check CHECK ((quantity > (0)::numeric)),
+    CONSTRAINT part_usage_requested_quantity_check CHECK ((requested_quantity > (0)::numeric)),
+    CONSTRAINT part_usage_state_check CHECK ((state = ANY (ARRAY['REQUESTED'::text, 'USED'::text, 'WITHDRAWN'::text])))
+);
+COMMENT ON TABLE public.part_usage IS 'Parts of an order: asked for, then used (signed) or withdrawn.';
+COMMENT ON COLUMN public.part_usage.quantity IS 'What was asked for; once used, what was used.';
+COMMENT ON COLUMN public.part_usage.requested_quantity IS 'What was asked for; NULL: the part was at hand.';
+ALTER TABLE public.part_usage ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.part_usage_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.plan_occurrence (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    plan_id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    number integer NOT NULL,
+    state text NOT NULL,
+    due_on date,
+    usage_target double precision,
+    usage_total double precision,
+    breach_id uuid,
+    work_order_id bigint,
+    done_on date,
+    skip_request text,
+    skip_reason text DEFAULT ''::text NOT NULL,
+    ended_at timestamp with time zone,
+    is_simulated boolean NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT plan_occurrence_check CHECK ((((state = 'DONE'::text) = (done_on IS NOT NULL)) AND ((state = 'SKIPPED'::text) = (skip_request IS NOT NULL)))),
+    CONSTRAINT plan_occurrence_check1 CHECK (((state <> 'DONE'::text) OR (work_order_id IS NOT NULL))),
+    CONSTRAINT plan_occurrence_check2 CHECK (((state = ANY (ARRAY['DONE'::text, 'SKIPPED'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT plan_occurrence_number_check CHECK ((number >= 1)),
+    CONSTRAINT plan_occurrence_state_check CHECK ((state = ANY (ARRAY['UPCOMING'::text, 'DUE'::text, 'OVERDUE'::text, 'DONE'::text, 'SKIPPED'::text])))
+);
+COMMENT ON TABLE public.plan_occurrence IS 'One time that planned work is due at one device; what became of it follows from its work order.';
+COMMENT ON COLUMN public.plan_occurrence.number IS 'Counts up for plan and device.';
+COMMENT ON COLUMN public.plan_occurrence.due_on IS 'On the calendar of the device''s site. Of USAGE a forecast, NULL as long as none can be made.';
+COMMENT ON COLUMN public.plan_occurrence.usage_target IS 'At which total of the counter it is due.';
+COMMENT ON COLUMN public.plan_occurrence.usage_total IS 'The total when it was last looked at.';
+COMMENT ON COLUMN public.plan_occurrence.breach_id IS 'Of CONDITION: the breach that made it due.';
+COMMENT ON COLUMN public.plan_occurrence.skip_request IS 'The approval request by which two people left it out.';
+ALTER TABLE public.plan_occurrence ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.plan_occurrence_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.plan_occurrence_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 CREATE TABLE public.reading (
     series_id integer NOT NULL,
     flags smallint DEFAULT 0 NOT NULL,
@@ -1456,6 +2336,31 @@ CREATE TABLE public.rejection_total (
     count bigint NOT NULL
 );
 COMMENT ON TABLE public.rejection_total IS 'Rejections by reason since the beginning; never less, whatever retention removes.';
+CREATE TABLE public.reminder (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    ends_on date NOT NULL,
+    device_id bigint,
+    contract_id bigint,
+    user_id bigint,
+    customer_id bigint,
+    region text DEFAULT ''::text NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    reminded_at timestamp with time zone NOT NULL,
+    CONSTRAINT reminder_kind_check CHECK ((kind = ANY (ARRAY['WARRANTY'::text, 'CONTRACT'::text, 'CERTIFICATE'::text, 'CALIBRATION'::text])))
+);
+COMMENT ON TABLE public.reminder IS 'That something ends: each end is reminded of once.';
+COMMENT ON COLUMN public.reminder.subject IS 'Serial, contract code, or technician and model.';
+COMMENT ON COLUMN public.reminder.reminded_at IS 'When it was said.';
+ALTER TABLE public.reminder ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.reminder_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.rollup_late (
     id bigint NOT NULL,
     series_id integer NOT NULL,
@@ -1518,6 +2423,60 @@ ALTER TABLE public.series ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.service_calendar (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    current_version integer NOT NULL,
+    checked_release text NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT service_calendar_code_check CHECK ((code ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'::text)),
+    CONSTRAINT service_calendar_name_check CHECK ((name <> ''::text))
+);
+COMMENT ON TABLE public.service_calendar IS 'Working hours that sites and policies refer to; the hours themselves are in its versions.';
+COMMENT ON COLUMN public.service_calendar.checked_release IS 'The release of the library of holidays that its days were last compared with.';
+ALTER TABLE public.service_calendar ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.service_calendar_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.service_calendar_version (
+    id bigint NOT NULL,
+    service_calendar_id bigint NOT NULL,
+    version integer NOT NULL,
+    weekly jsonb NOT NULL,
+    country text NOT NULL,
+    subdivision text NOT NULL,
+    own_days jsonb NOT NULL,
+    calendar jsonb NOT NULL,
+    sha256 text NOT NULL,
+    first_year integer NOT NULL,
+    last_year integer NOT NULL,
+    holidays_release text NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT service_calendar_version_version_check CHECK ((version >= 1))
+);
+COMMENT ON TABLE public.service_calendar_version IS 'A calendar as it was at some time. Written once: clocks keep the version they began with.';
+COMMENT ON COLUMN public.service_calendar_version.weekly IS 'Hours by weekday as they were given, e.g. {"monday": ["08:00-17:00"]}.';
+COMMENT ON COLUMN public.service_calendar_version.country IS 'ISO 3166-1 alpha-2; empty: no public holidays.';
+COMMENT ON COLUMN public.service_calendar_version.own_days IS 'Days with hours of their own, or without any, as they were given.';
+COMMENT ON COLUMN public.service_calendar_version.calendar IS 'What clocks count by: weekly hours, and every holiday and own day from first_year to last_year.';
+COMMENT ON COLUMN public.service_calendar_version.sha256 IS 'Of `calendar`.';
+COMMENT ON COLUMN public.service_calendar_version.holidays_release IS 'Of the library that the public holidays come from.';
+ALTER TABLE public.service_calendar_version ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.service_calendar_version_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.service_contract (
     id bigint NOT NULL,
     code text NOT NULL,
@@ -1529,10 +2488,12 @@ CREATE TABLE public.service_contract (
     remind_days integer DEFAULT 60 NOT NULL,
     is_simulated boolean DEFAULT false NOT NULL,
     row_version integer DEFAULT 1 NOT NULL,
+    sla_policy_id bigint,
     CONSTRAINT service_contract_check CHECK ((ends_on >= starts_on)),
     CONSTRAINT service_contract_status_check CHECK ((status = ANY (ARRAY['DRAFT'::text, 'ACTIVE'::text, 'EXPIRED'::text, 'TERMINATED'::text])))
 );
 COMMENT ON TABLE public.service_contract IS 'What a customer has been promised, from when to when.';
+COMMENT ON COLUMN public.service_contract.sla_policy_id IS 'NULL: the times of the device model''s profile.';
 ALTER TABLE public.service_contract ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.service_contract_id_seq
     START WITH 1
@@ -1596,9 +2557,12 @@ CREATE TABLE public.signature (
     signer_id bigint NOT NULL,
     printed_name text NOT NULL,
     meaning text NOT NULL,
-    signed_at timestamp with time zone DEFAULT now() NOT NULL
+    signed_at timestamp with time zone DEFAULT now() NOT NULL,
+    content text,
+    CONSTRAINT signature_content_hashed CHECK (((content IS NULL) OR (content_sha256 = encode(sha256(convert_to(content, 'UTF8'::name)), 'hex'::text))))
 );
 COMMENT ON TABLE public.signature IS 'Who signed which version of what, and what it means. Written once.';
+COMMENT ON COLUMN public.signature.content IS 'The canonical JSON that was signed; its SHA-256 is content_sha256. NULL: signed before it was kept.';
 ALTER TABLE public.signature ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.signature_id_seq
     START WITH 1
@@ -1607,23 +2571,123 @@ ALTER TABLE public.signature ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-CREATE TABLE public.site (
-    id bigint NOT NULL,
-    customer_id bigint NOT NULL,
-    code text NOT NULL,
-    name text NOT NULL,
-    department text DEFAULT ''::text NOT NULL,
-    address text DEFAULT ''::text NOT NULL,
-    time_zone text DEFAULT 'UTC'::text NOT NULL,
-    region text DEFAULT ''::text NOT NULL,
-    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
-    is_simulated boolean DEFAULT false NOT NULL,
-    row_version integer DEFAULT 1 NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
-);
-COMMENT ON TABLE public.site IS 'Where devices stand: a department of a customer, with its time zone.';
 ALTER TABLE public.site ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.site_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.sla_clock (
+    work_order_id bigint NOT NULL,
+    version integer NOT NULL,
+    clock text NOT NULL,
+    state text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    allowed_s double precision NOT NULL,
+    used_s double precision NOT NULL,
+    due_at timestamp with time zone,
+    due_soon_at timestamp with time zone,
+    paused_since timestamp with time zone,
+    pause_reason text DEFAULT ''::text NOT NULL,
+    met_at timestamp with time zone,
+    breached_at timestamp with time zone,
+    breach_said boolean DEFAULT false NOT NULL,
+    warned_at timestamp with time zone,
+    waived_at timestamp with time zone,
+    waiver_reason text DEFAULT ''::text NOT NULL,
+    stopped_at timestamp with time zone,
+    policy_version_id bigint,
+    calendar_version_id bigint,
+    CONSTRAINT sla_clock_check CHECK (((state = 'BREACHED'::text) = (breached_at IS NOT NULL))),
+    CONSTRAINT sla_clock_clock_check CHECK ((clock = ANY (ARRAY['RESPONSE'::text, 'RESOLUTION'::text]))),
+    CONSTRAINT sla_clock_state_check CHECK ((state = ANY (ARRAY['RUNNING'::text, 'PAUSED'::text, 'MET'::text, 'BREACHED'::text, 'STOPPED'::text])))
+);
+COMMENT ON TABLE public.sla_clock IS 'SLA clocks as their events leave them; derived from sla_event alone.';
+COMMENT ON COLUMN public.sla_clock.state IS 'RUNNING becomes BREACHED within a tick of its due time. BREACHED stays, also when the work is done.';
+COMMENT ON COLUMN public.sla_clock.allowed_s IS 'Working time of the limit that governs, in seconds.';
+COMMENT ON COLUMN public.sla_clock.used_s IS 'Working time used of that limit when the last event was written, in seconds.';
+COMMENT ON COLUMN public.sla_clock.due_at IS 'NULL while it is paused, and of a stopped one. Of a breached one when its time was used up.';
+COMMENT ON COLUMN public.sla_clock.breach_said IS 'Whether sla.breached was said.';
+COMMENT ON COLUMN public.sla_clock.warned_at IS 'When sla.due_soon was said of the limit that governs.';
+COMMENT ON COLUMN public.sla_clock.waived_at IS 'From then on out of the figures, by two people; a breach stays visible.';
+COMMENT ON COLUMN public.sla_clock.stopped_at IS 'The order ended, or the clock was waived, before what it waited for had happened.';
+CREATE TABLE public.sla_event (
+    id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    version integer NOT NULL,
+    clock text NOT NULL,
+    kind text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    allowed_s double precision,
+    due_soon_share double precision,
+    pauses text[],
+    time_zone text,
+    policy_version_id bigint,
+    profile_version integer,
+    calendar_version_id bigint,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT sla_event_allowed_s_check CHECK ((allowed_s > (0)::double precision)),
+    CONSTRAINT sla_event_check CHECK (((kind = ANY (ARRAY['STARTED'::text, 'ESCALATED'::text])) = (allowed_s IS NOT NULL))),
+    CONSTRAINT sla_event_check1 CHECK ((((allowed_s IS NULL) = (due_soon_share IS NULL)) AND ((allowed_s IS NULL) = (pauses IS NULL)) AND ((allowed_s IS NULL) = (time_zone IS NULL)))),
+    CONSTRAINT sla_event_clock_check CHECK ((clock = ANY (ARRAY['RESPONSE'::text, 'RESOLUTION'::text]))),
+    CONSTRAINT sla_event_kind_check CHECK ((kind = ANY (ARRAY['STARTED'::text, 'ESCALATED'::text, 'PAUSED'::text, 'RESUMED'::text, 'MET'::text, 'TAKEN_BACK'::text, 'STOPPED'::text, 'WAIVED'::text, 'DUE_SOON'::text, 'BREACHED'::text])))
+);
+COMMENT ON TABLE public.sla_event IS 'What happened to SLA clocks. Written once; a clock is derived from its events.';
+COMMENT ON COLUMN public.sla_event.version IS 'Of the order: a reopened order has new clocks.';
+COMMENT ON COLUMN public.sla_event.at IS 'When it happened; of BREACHED when the time was used up.';
+COMMENT ON COLUMN public.sla_event.allowed_s IS 'Of STARTED and ESCALATED: working time in seconds. With the columns up to calendar_version_id the terms of a limit.';
+COMMENT ON COLUMN public.sla_event.pauses IS 'Hold reasons that pause the clock.';
+COMMENT ON COLUMN public.sla_event.time_zone IS 'The site''s, in which working hours are counted.';
+COMMENT ON COLUMN public.sla_event.policy_version_id IS 'NULL: the times were those of the profile.';
+COMMENT ON COLUMN public.sla_event.profile_version IS 'The profile''s version where the times were its.';
+COMMENT ON COLUMN public.sla_event.calendar_version_id IS 'NULL: around the clock.';
+COMMENT ON COLUMN public.sla_event.recorded_at IS 'When it was written, by the database clock.';
+ALTER TABLE public.sla_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sla_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.sla_policy (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    current_version integer NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT sla_policy_code_check CHECK ((code ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'::text)),
+    CONSTRAINT sla_policy_name_check CHECK ((name <> ''::text))
+);
+COMMENT ON TABLE public.sla_policy IS 'Response and resolution times that contracts refer to; the times themselves are in its versions.';
+ALTER TABLE public.sla_policy ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sla_policy_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.sla_policy_version (
+    id bigint NOT NULL,
+    sla_policy_id bigint NOT NULL,
+    version integer NOT NULL,
+    body jsonb NOT NULL,
+    service_calendar_id bigint,
+    made_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT sla_policy_version_version_check CHECK ((version >= 1))
+);
+COMMENT ON TABLE public.sla_policy_version IS 'A policy as it was at some time. Written once: clocks keep the version they began with.';
+COMMENT ON COLUMN public.sla_policy_version.body IS 'Hours by priority, which hold reasons pause which clock, and when to warn.';
+COMMENT ON COLUMN public.sla_policy_version.service_calendar_id IS 'For sites without a calendar of their own; NULL: around the clock.';
+ALTER TABLE public.sla_policy_version ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sla_policy_version_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1684,9 +2748,18 @@ ALTER TABLE public.status_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
 CREATE TABLE public.technician_certificate (
     user_id bigint NOT NULL,
     device_model_id integer NOT NULL,
-    valid_until date NOT NULL
+    valid_until date NOT NULL,
+    reference text DEFAULT ''::text NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL
 );
 COMMENT ON TABLE public.technician_certificate IS 'Who may work on which model, until when.';
+COMMENT ON COLUMN public.technician_certificate.reference IS 'Number of the document, or where it is kept.';
+CREATE TABLE public.technician_region (
+    user_id bigint NOT NULL,
+    region text NOT NULL,
+    CONSTRAINT technician_region_region_check CHECK ((region <> ''::text))
+);
+COMMENT ON TABLE public.technician_region IS 'Regions in which a technician works; none: all.';
 CREATE TABLE public.threshold_proposal (
     id bigint NOT NULL,
     code text NOT NULL,
@@ -1761,6 +2834,73 @@ CREATE TABLE public.unscored_monitor (
 COMMENT ON TABLE public.unscored_monitor IS 'Monitors that nobody judges, since their detector raised an error on them; the device is then of unknown health.';
 COMMENT ON COLUMN public.unscored_monitor.reason IS 'The error.';
 COMMENT ON COLUMN public.unscored_monitor.since IS 'When it was found, by the database clock.';
+CREATE TABLE public.vigilance_assessment (
+    id bigint NOT NULL,
+    complaint_id bigint NOT NULL,
+    version integer NOT NULL,
+    aware_at timestamp with time zone NOT NULL,
+    harm text NOT NULL,
+    is_unanticipated boolean NOT NULL,
+    needs_remedial_action boolean NOT NULL,
+    jurisdictions text[] NOT NULL,
+    reason text NOT NULL,
+    assessed_by_id bigint NOT NULL,
+    assessed_by text NOT NULL,
+    assessed_at timestamp with time zone NOT NULL,
+    decision text,
+    reportable_in text[] DEFAULT '{}'::text[] NOT NULL,
+    justification text DEFAULT ''::text NOT NULL,
+    decided_by_id bigint,
+    decided_by text,
+    decided_at timestamp with time zone,
+    CONSTRAINT vigilance_assessment_check CHECK ((((decision IS NULL) = (decided_by_id IS NULL)) AND ((decision IS NULL) = (decided_at IS NULL)))),
+    CONSTRAINT vigilance_assessment_check1 CHECK (((decision IS NULL) OR (justification <> ''::text))),
+    CONSTRAINT vigilance_assessment_check2 CHECK (((reportable_in <@ jurisdictions) AND ((NOT (decision IS DISTINCT FROM 'REPORTABLE'::text)) = (cardinality(reportable_in) > 0)))),
+    CONSTRAINT vigilance_assessment_check3 CHECK ((decided_by_id <> assessed_by_id)),
+    CONSTRAINT vigilance_assessment_decision_check CHECK ((decision = ANY (ARRAY['REPORTABLE'::text, 'NOT_REPORTABLE'::text]))),
+    CONSTRAINT vigilance_assessment_harm_check CHECK ((harm = ANY (ARRAY['DEATH'::text, 'SERIOUS_INJURY'::text, 'SERIOUS_PUBLIC_HEALTH_THREAT'::text, 'MALFUNCTION_COULD_RECUR'::text, 'NONE'::text]))),
+    CONSTRAINT vigilance_assessment_jurisdictions_check CHECK (((jurisdictions <@ ARRAY['EU'::text, 'US'::text, 'CN'::text]) AND (cardinality(jurisdictions) > 0))),
+    CONSTRAINT vigilance_assessment_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT vigilance_assessment_version_check CHECK ((version >= 1))
+);
+COMMENT ON TABLE public.vigilance_assessment IS 'What people know of the harm behind a complaint, and whether it is reported. The newest counts.';
+COMMENT ON COLUMN public.vigilance_assessment.aware_at IS 'When somebody of the maker came to know of it: clocks run from here.';
+COMMENT ON COLUMN public.vigilance_assessment.is_unanticipated IS 'An unanticipated serious deterioration of health (EU MDR Article 87).';
+COMMENT ON COLUMN public.vigilance_assessment.needs_remedial_action IS 'To prevent an unreasonable risk of substantial harm to the public health (21 CFR 803.53).';
+COMMENT ON COLUMN public.vigilance_assessment.reportable_in IS 'Of `jurisdictions` those to which it is reported.';
+ALTER TABLE public.vigilance_assessment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.vigilance_assessment_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.vigilance_clock (
+    assessment_id bigint NOT NULL,
+    jurisdiction text NOT NULL,
+    state text NOT NULL,
+    rule text NOT NULL,
+    time_zone text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    warn_at timestamp with time zone NOT NULL,
+    holidays_release text DEFAULT ''::text NOT NULL,
+    warned_at timestamp with time zone,
+    overdue_at timestamp with time zone,
+    submitted_at timestamp with time zone,
+    submitted_by text,
+    reference text DEFAULT ''::text NOT NULL,
+    CONSTRAINT vigilance_clock_check CHECK ((warn_at <= due_at)),
+    CONSTRAINT vigilance_clock_check1 CHECK ((((state = 'SUBMITTED'::text) = (submitted_at IS NOT NULL)) AND ((state = 'SUBMITTED'::text) = (reference <> ''::text)))),
+    CONSTRAINT vigilance_clock_jurisdiction_check CHECK ((jurisdiction = ANY (ARRAY['EU'::text, 'US'::text, 'CN'::text]))),
+    CONSTRAINT vigilance_clock_state_check CHECK ((state = ANY (ARRAY['RUNNING'::text, 'SUBMITTED'::text, 'NOT_REQUIRED'::text, 'SUPERSEDED'::text])))
+);
+COMMENT ON TABLE public.vigilance_clock IS 'Due times of reports to authorities, by assessment and jurisdiction.';
+COMMENT ON COLUMN public.vigilance_clock.rule IS 'The rule that gave the time.';
+COMMENT ON COLUMN public.vigilance_clock.due_at IS 'The end of the last day in the authority''s zone.';
+COMMENT ON COLUMN public.vigilance_clock.holidays_release IS 'Of the library that the public holidays come from, where working days count.';
+COMMENT ON COLUMN public.vigilance_clock.overdue_at IS 'When it was said that the time is over; stays when the report comes later.';
+COMMENT ON COLUMN public.vigilance_clock.reference IS 'What the authority calls the report.';
 CREATE TABLE public.work_order (
     id bigint NOT NULL,
     code text NOT NULL,
@@ -1808,10 +2948,12 @@ CREATE TABLE public.work_order (
     created_by text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    merged_into_id bigint,
     CONSTRAINT work_order_check CHECK (((state <> 'ON_HOLD'::text) OR (hold_reason IS NOT NULL))),
     CONSTRAINT work_order_check1 CHECK ((num_nonnulls(device_id, gateway_id, site_id) >= 1)),
     CONSTRAINT work_order_hold_reason_check CHECK ((hold_reason = ANY (ARRAY['PARTS'::text, 'CUSTOMER'::text, 'ACCESS'::text, 'VENDOR'::text]))),
     CONSTRAINT work_order_inbox_reason_check CHECK ((inbox_reason = ANY (ARRAY['NEW'::text, 'REOPENED'::text, 'ESCALATED'::text, 'CAME_BACK'::text]))),
+    CONSTRAINT work_order_merged_is_cancelled CHECK (((merged_into_id IS NULL) OR ((state = 'CANCELLED'::text) AND (merged_into_id <> id)))),
     CONSTRAINT work_order_outcome_check CHECK ((outcome = ANY (ARRAY['CONFIRMED'::text, 'NO_FAULT_FOUND'::text, 'SENSOR_FAULT'::text, 'FALSE_ALARM'::text]))),
     CONSTRAINT work_order_priority_check CHECK ((priority = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
     CONSTRAINT work_order_source_check CHECK ((source = ANY (ARRAY['AUTOMATIC'::text, 'MANUAL'::text, 'COMPLAINT'::text, 'PLAN'::text]))),
@@ -1820,12 +2962,30 @@ CREATE TABLE public.work_order (
 );
 COMMENT ON TABLE public.work_order IS 'Work to be done on a device or gateway.';
 COMMENT ON COLUMN public.work_order.version IS 'Counts up when a closed order is reopened; a signature belongs to a version.';
+COMMENT ON COLUMN public.work_order.merged_into_id IS 'The order that went on in place of this one, which turned out to be the same.';
 CREATE TABLE public.work_order_breach (
     work_order_id bigint NOT NULL,
     breach_id uuid NOT NULL,
     linked_at timestamp with time zone DEFAULT now() NOT NULL
 );
 COMMENT ON TABLE public.work_order_breach IS 'Which breaches an order is about.';
+CREATE TABLE public.work_order_checklist (
+    id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    order_version integer NOT NULL,
+    template_id bigint NOT NULL,
+    template_version integer NOT NULL,
+    made_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.work_order_checklist IS 'A checklist of one version of an order, frozen at a version of its template.';
+ALTER TABLE public.work_order_checklist ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.work_order_checklist_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 ALTER TABLE public.work_order ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.work_order_id_seq
     START WITH 1
@@ -1857,6 +3017,31 @@ CREATE SEQUENCE public.work_order_number
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+CREATE TABLE public.work_order_visit (
+    id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    order_version integer NOT NULL,
+    technician_id bigint NOT NULL,
+    arrived_at timestamp with time zone NOT NULL,
+    left_at timestamp with time zone,
+    outcome text,
+    note text DEFAULT ''::text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT work_order_visit_check CHECK ((left_at >= arrived_at)),
+    CONSTRAINT work_order_visit_check1 CHECK (((left_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT work_order_visit_note_check CHECK ((length(note) <= 10000)),
+    CONSTRAINT work_order_visit_outcome_check CHECK ((outcome = ANY (ARRAY['COMPLETED'::text, 'PARTS_NEEDED'::text, 'NO_ACCESS'::text, 'FOLLOW_UP'::text])))
+);
+COMMENT ON TABLE public.work_order_visit IS 'A technician at the place of an order: arrival, departure, what came of it.';
+COMMENT ON COLUMN public.work_order_visit.left_at IS 'NULL while the visit is under way.';
+ALTER TABLE public.work_order_visit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.work_order_visit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 ALTER TABLE ONLY public.anomaly_checkpoint
     ADD CONSTRAINT anomaly_checkpoint_pkey PRIMARY KEY (shard);
 ALTER TABLE ONLY public.api_token
@@ -1871,6 +3056,14 @@ ALTER TABLE ONLY public.app_user
     ADD CONSTRAINT app_user_name_key UNIQUE (name);
 ALTER TABLE ONLY public.app_user
     ADD CONSTRAINT app_user_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.approval_request
+    ADD CONSTRAINT approval_request_code_key UNIQUE (code);
+ALTER TABLE ONLY public.approval_request
+    ADD CONSTRAINT approval_request_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.attachment
+    ADD CONSTRAINT attachment_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.attachment
+    ADD CONSTRAINT attachment_work_order_id_sha256_visibility_key UNIQUE (work_order_id, sha256, visibility);
 ALTER TABLE ONLY public.audit_event
     ADD CONSTRAINT audit_event_pkey PRIMARY KEY (seq);
 ALTER TABLE ONLY public.audit_head
@@ -1885,14 +3078,44 @@ ALTER TABLE ONLY public.breach_transition
     ADD CONSTRAINT breach_transition_breach_id_kind_at_key UNIQUE (breach_id, kind, at);
 ALTER TABLE ONLY public.breach_transition
     ADD CONSTRAINT breach_transition_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.capa_action
+    ADD CONSTRAINT capa_action_capa_id_number_key UNIQUE (capa_id, number);
+ALTER TABLE ONLY public.capa_action
+    ADD CONSTRAINT capa_action_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.capa_cause
+    ADD CONSTRAINT capa_cause_capa_id_place_key UNIQUE (capa_id, place);
+ALTER TABLE ONLY public.capa_cause
+    ADD CONSTRAINT capa_cause_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.capa
     ADD CONSTRAINT capa_code_key UNIQUE (code);
+ALTER TABLE ONLY public.capa_device
+    ADD CONSTRAINT capa_device_pkey PRIMARY KEY (capa_id, device_id);
+ALTER TABLE ONLY public.capa_effectiveness_plan
+    ADD CONSTRAINT capa_effectiveness_plan_pkey PRIMARY KEY (capa_id);
+ALTER TABLE ONLY public.capa_effectiveness_result
+    ADD CONSTRAINT capa_effectiveness_result_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.capa_member
     ADD CONSTRAINT capa_member_pkey PRIMARY KEY (capa_id, work_order_id);
 ALTER TABLE ONLY public.capa
     ADD CONSTRAINT capa_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.capa_why
+    ADD CONSTRAINT capa_why_pkey PRIMARY KEY (cause_id, place);
 ALTER TABLE ONLY public.change_log
     ADD CONSTRAINT change_log_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.checklist_answer
+    ADD CONSTRAINT checklist_answer_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.checklist_template
+    ADD CONSTRAINT checklist_template_code_key UNIQUE (code);
+ALTER TABLE ONLY public.checklist_template
+    ADD CONSTRAINT checklist_template_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.checklist_template_version
+    ADD CONSTRAINT checklist_template_version_pkey PRIMARY KEY (template_id, version);
+ALTER TABLE ONLY public.complaint
+    ADD CONSTRAINT complaint_code_key UNIQUE (code);
+ALTER TABLE ONLY public.complaint
+    ADD CONSTRAINT complaint_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.complaint_reference
+    ADD CONSTRAINT complaint_reference_pkey PRIMARY KEY (system, type, external_id);
 ALTER TABLE ONLY public.customer
     ADD CONSTRAINT customer_code_key UNIQUE (code);
 ALTER TABLE ONLY public.customer
@@ -1933,10 +3156,14 @@ ALTER TABLE ONLY public.device_model
     ADD CONSTRAINT device_model_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.device_model_profile
     ADD CONSTRAINT device_model_profile_pkey PRIMARY KEY (device_model_id, version);
+ALTER TABLE ONLY public.device_notice
+    ADD CONSTRAINT device_notice_pkey PRIMARY KEY (device_id);
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_serial_key UNIQUE (serial);
+ALTER TABLE ONLY public.device_usage
+    ADD CONSTRAINT device_usage_pkey PRIMARY KEY (device_id, sensor);
 ALTER TABLE ONLY public.distribution_day
     ADD CONSTRAINT distribution_day_pkey PRIMARY KEY (device_model_id, is_simulated, kind, subject, firmware, day);
 ALTER TABLE ONLY public.drift_alert
@@ -1945,6 +3172,28 @@ ALTER TABLE ONLY public.drift_day
     ADD CONSTRAINT drift_day_pkey PRIMARY KEY (device_model_id, is_simulated, kind, subject, firmware, day);
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (breach_id);
+ALTER TABLE ONLY public.export_log
+    ADD CONSTRAINT export_log_approval_request_id_key UNIQUE (approval_request_id);
+ALTER TABLE ONLY public.export_log
+    ADD CONSTRAINT export_log_code_key UNIQUE (code);
+ALTER TABLE ONLY public.export_log
+    ADD CONSTRAINT export_log_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.field_action
+    ADD CONSTRAINT field_action_code_key UNIQUE (code);
+ALTER TABLE ONLY public.field_action_communication
+    ADD CONSTRAINT field_action_communication_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.field_action_item
+    ADD CONSTRAINT field_action_item_field_action_id_device_id_key UNIQUE (field_action_id, device_id);
+ALTER TABLE ONLY public.field_action_item
+    ADD CONSTRAINT field_action_item_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.field_action
+    ADD CONSTRAINT field_action_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.firmware_record
+    ADD CONSTRAINT firmware_record_code_key UNIQUE (code);
+ALTER TABLE ONLY public.firmware_record
+    ADD CONSTRAINT firmware_record_device_model_id_component_version_key UNIQUE (device_model_id, component, version);
+ALTER TABLE ONLY public.firmware_record
+    ADD CONSTRAINT firmware_record_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.firmware_regression
     ADD CONSTRAINT firmware_regression_pkey PRIMARY KEY (device_model_id, version, is_simulated, measure, subject);
 ALTER TABLE ONLY public.firmware_regression_proposal
@@ -1973,6 +3222,10 @@ ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY public.ledger_block
     ADD CONSTRAINT ledger_block_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.maintenance_plan
+    ADD CONSTRAINT maintenance_plan_code_key UNIQUE (code);
+ALTER TABLE ONLY public.maintenance_plan
+    ADD CONSTRAINT maintenance_plan_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.model_job
     ADD CONSTRAINT model_job_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.model_record
@@ -1987,6 +3240,16 @@ ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_event_id_key UNIQUE (event_id);
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.part_usage
+    ADD CONSTRAINT part_usage_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.plan_occurrence
+    ADD CONSTRAINT plan_occurrence_code_key UNIQUE (code);
+ALTER TABLE ONLY public.plan_occurrence
+    ADD CONSTRAINT plan_occurrence_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.plan_occurrence
+    ADD CONSTRAINT plan_occurrence_plan_id_device_id_number_key UNIQUE (plan_id, device_id, number);
+ALTER TABLE ONLY public.plan_occurrence
+    ADD CONSTRAINT plan_occurrence_work_order_id_key UNIQUE (work_order_id);
 ALTER TABLE ONLY public.reading_1d
     ADD CONSTRAINT reading_1d_pkey PRIMARY KEY (series_id, bucket);
 ALTER TABLE ONLY public.reading_1h
@@ -2005,6 +3268,10 @@ ALTER TABLE ONLY public.rejection
     ADD CONSTRAINT rejection_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.rejection_total
     ADD CONSTRAINT rejection_total_pkey PRIMARY KEY (reason);
+ALTER TABLE ONLY public.reminder
+    ADD CONSTRAINT reminder_kind_subject_ends_on_key UNIQUE (kind, subject, ends_on);
+ALTER TABLE ONLY public.reminder
+    ADD CONSTRAINT reminder_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.rollup_late
     ADD CONSTRAINT rollup_late_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.rollup_state
@@ -2017,6 +3284,14 @@ ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_device_id_sensor_key UNIQUE (device_id, sensor);
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.service_calendar
+    ADD CONSTRAINT service_calendar_code_key UNIQUE (code);
+ALTER TABLE ONLY public.service_calendar
+    ADD CONSTRAINT service_calendar_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.service_calendar_version
+    ADD CONSTRAINT service_calendar_version_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.service_calendar_version
+    ADD CONSTRAINT service_calendar_version_service_calendar_id_version_key UNIQUE (service_calendar_id, version);
 ALTER TABLE ONLY public.service_contract
     ADD CONSTRAINT service_contract_code_key UNIQUE (code);
 ALTER TABLE ONLY public.service_contract
@@ -2035,6 +3310,18 @@ ALTER TABLE ONLY public.site
     ADD CONSTRAINT site_code_key UNIQUE (code);
 ALTER TABLE ONLY public.site
     ADD CONSTRAINT site_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.sla_clock
+    ADD CONSTRAINT sla_clock_pkey PRIMARY KEY (work_order_id, version, clock);
+ALTER TABLE ONLY public.sla_event
+    ADD CONSTRAINT sla_event_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.sla_policy
+    ADD CONSTRAINT sla_policy_code_key UNIQUE (code);
+ALTER TABLE ONLY public.sla_policy
+    ADD CONSTRAINT sla_policy_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.sla_policy_version
+    ADD CONSTRAINT sla_policy_version_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.sla_policy_version
+    ADD CONSTRAINT sla_policy_version_sla_policy_id_version_key UNIQUE (sla_policy_id, version);
 ALTER TABLE ONLY public.sparkplug_edge
     ADD CONSTRAINT sparkplug_edge_pkey PRIMARY KEY (group_id, edge_id);
 ALTER TABLE ONLY public.sparkplug_owner
@@ -2045,6 +3332,8 @@ ALTER TABLE ONLY public.status_report
     ADD CONSTRAINT status_report_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.technician_certificate
     ADD CONSTRAINT technician_certificate_pkey PRIMARY KEY (user_id, device_model_id);
+ALTER TABLE ONLY public.technician_region
+    ADD CONSTRAINT technician_region_pkey PRIMARY KEY (user_id, region);
 ALTER TABLE ONLY public.threshold_proposal
     ADD CONSTRAINT threshold_proposal_code_key UNIQUE (code);
 ALTER TABLE ONLY public.threshold_proposal
@@ -2055,25 +3344,57 @@ ALTER TABLE ONLY public.triage_state
     ADD CONSTRAINT triage_state_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY public.unscored_monitor
     ADD CONSTRAINT unscored_monitor_pkey PRIMARY KEY (device_id, monitor);
+ALTER TABLE ONLY public.vigilance_assessment
+    ADD CONSTRAINT vigilance_assessment_complaint_id_version_key UNIQUE (complaint_id, version);
+ALTER TABLE ONLY public.vigilance_assessment
+    ADD CONSTRAINT vigilance_assessment_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.vigilance_clock
+    ADD CONSTRAINT vigilance_clock_pkey PRIMARY KEY (assessment_id, jurisdiction);
 ALTER TABLE ONLY public.work_order_breach
     ADD CONSTRAINT work_order_breach_pkey PRIMARY KEY (work_order_id, breach_id);
+ALTER TABLE ONLY public.work_order_checklist
+    ADD CONSTRAINT work_order_checklist_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.work_order_checklist
+    ADD CONSTRAINT work_order_checklist_work_order_id_order_version_template_i_key UNIQUE (work_order_id, order_version, template_id);
 ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_code_key UNIQUE (code);
 ALTER TABLE ONLY public.work_order_note
     ADD CONSTRAINT work_order_note_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.work_order_visit
+    ADD CONSTRAINT work_order_visit_pkey PRIMARY KEY (id);
 CREATE INDEX app_session_user ON public.app_session USING btree (user_id);
+CREATE INDEX approval_request_entity ON public.approval_request USING btree (entity, entity_id);
+CREATE UNIQUE INDEX approval_request_one_open ON public.approval_request USING btree (kind, entity, entity_id) WHERE ((state = 'ASKED'::text) AND (kind <> 'identifiable_export'::text));
+CREATE INDEX approval_request_waiting ON public.approval_request USING btree (expires_at) WHERE (state = 'ASKED'::text);
+CREATE INDEX attachment_content ON public.attachment USING btree (sha256);
+CREATE INDEX audit_event_action ON public.audit_event USING btree (action, seq DESC);
 CREATE INDEX audit_event_actor ON public.audit_event USING btree (actor, seq DESC);
+CREATE INDEX audit_event_at ON public.audit_event USING btree (at, seq);
 CREATE INDEX audit_event_entity ON public.audit_event USING btree (entity, entity_id, seq DESC);
 CREATE INDEX baseline_reset_device ON public.baseline_reset USING btree (device_id, at DESC);
 CREATE INDEX breach_active ON public.breach USING btree (device_id, fault_group) WHERE (state = 'ACTIVE'::text);
 CREATE INDEX breach_device ON public.breach USING btree (device_id, first_seen DESC);
 CREATE INDEX breach_fault_group ON public.breach USING btree (fault_group, raised_at);
 CREATE INDEX breach_recorded ON public.breach USING btree (recorded_at DESC);
+CREATE INDEX capa_action_due ON public.capa_action USING btree (due_on, id) WHERE (state = 'OPEN'::text);
+CREATE INDEX capa_action_owner ON public.capa_action USING btree (owner_id) WHERE (state = 'OPEN'::text);
+CREATE INDEX capa_device_device ON public.capa_device USING btree (device_id);
+CREATE INDEX capa_effectiveness_result_capa ON public.capa_effectiveness_result USING btree (capa_id, id DESC);
+CREATE INDEX capa_measured ON public.capa USING btree (id) WHERE (state = 'EFFECTIVENESS'::text);
 CREATE UNIQUE INDEX capa_one_live_per_scope ON public.capa USING btree (device_model_id, scope_kind, scope_value, fault_group) WHERE (state <> ALL (ARRAY['REJECTED'::text, 'CLOSED'::text]));
+CREATE INDEX capa_why_capa ON public.capa_why USING btree (capa_id);
 CREATE INDEX change_log_at ON public.change_log USING btree (at);
 CREATE INDEX change_log_order ON public.change_log USING btree (xid, id);
+CREATE INDEX checklist_answer_item ON public.checklist_answer USING btree (checklist_id, item, id DESC);
+CREATE UNIQUE INDEX checklist_template_one_in_use ON public.checklist_template USING btree (kind, COALESCE(device_model_id, 0)) WHERE is_active;
+CREATE INDEX complaint_customer ON public.complaint USING btree (customer_id);
+CREATE INDEX complaint_device ON public.complaint USING btree (device_id);
+CREATE INDEX complaint_open ON public.complaint USING btree (received_at, id) WHERE (state <> 'CLOSED'::text);
+CREATE INDEX complaint_received ON public.complaint USING btree (received_at DESC, id DESC);
+CREATE INDEX complaint_reference_complaint ON public.complaint_reference USING btree (complaint_id);
+CREATE INDEX complaint_work_order ON public.complaint USING btree (work_order_id) WHERE (work_order_id IS NOT NULL);
 CREATE INDEX data_quality_alert_day ON public.data_quality_alert USING btree (day DESC, kind);
 CREATE INDEX data_quality_day_alerts ON public.data_quality_day USING btree (day DESC, device_id) WHERE (alerts <> '{}'::text[]);
 CREATE INDEX data_quality_day_device ON public.data_quality_day USING btree (device_id, day DESC);
@@ -2084,17 +3405,37 @@ CREATE INDEX device_gateway ON public.device USING btree (gateway_id);
 CREATE INDEX device_history_device ON public.device_history USING btree (device_id, at DESC);
 CREATE INDEX device_history_firmware ON public.device_history USING btree (at) WHERE (field = 'firmware:main'::text);
 CREATE INDEX device_model_firmware ON public.device USING btree (device_model_id, firmware);
+CREATE INDEX device_notice_action ON public.device_notice USING btree (field_action_id);
+CREATE INDEX device_notice_pending ON public.device_notice USING btree (device_id) WHERE (published_revision <> revision);
 CREATE INDEX device_site ON public.device USING btree (site_id);
 CREATE INDEX distribution_day_day ON public.distribution_day USING btree (day);
 CREATE UNIQUE INDEX drift_alert_one_open ON public.drift_alert USING btree (device_model_id, is_simulated, kind, subject, firmware) WHERE (ended_at IS NULL);
 CREATE INDEX drift_day_day ON public.drift_day USING btree (day DESC);
+CREATE INDEX export_log_actor ON public.export_log USING btree (actor, id DESC);
+CREATE INDEX export_log_list ON public.export_log USING btree (list, id DESC);
+CREATE INDEX field_action_communication_action ON public.field_action_communication USING btree (field_action_id, id DESC);
+CREATE INDEX field_action_communication_customer ON public.field_action_communication USING btree (field_action_id, customer_id);
+CREATE INDEX field_action_communication_item ON public.field_action_communication USING btree (item_id) WHERE (item_id IS NOT NULL);
+CREATE INDEX field_action_item_device ON public.field_action_item USING btree (device_id);
+CREATE INDEX field_action_item_order ON public.field_action_item USING btree (work_order_id) WHERE (work_order_id IS NOT NULL);
+CREATE INDEX field_action_item_state ON public.field_action_item USING btree (field_action_id, state);
+CREATE INDEX field_action_live ON public.field_action USING btree (id) WHERE (state = ANY (ARRAY['NOTIFYING'::text, 'EXECUTING'::text, 'EFFECTIVENESS'::text]));
+CREATE INDEX field_action_model ON public.field_action USING btree (device_model_id);
 CREATE INDEX firmware_report_step ON public.firmware_report USING btree (device_id, component, observed_at DESC, id DESC) WHERE (state = ANY (ARRAY['UPDATED'::text, 'FAILED'::text]));
+CREATE INDEX maintenance_plan_active ON public.maintenance_plan USING btree (device_model_id) WHERE (state = 'ACTIVE'::text);
 CREATE INDEX model_job_model ON public.model_job USING btree (model_id, id DESC) WHERE (model_id IS NOT NULL);
 CREATE INDEX model_job_waiting ON public.model_job USING btree (id) WHERE (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
 CREATE UNIQUE INDEX model_record_live ON public.model_record USING btree (device_model_id, kind, firmware) WHERE (state = 'LIVE'::text);
 CREATE UNIQUE INDEX model_record_shadow ON public.model_record USING btree (device_model_id, kind, firmware) WHERE (state = 'SHADOW'::text);
 CREATE INDEX outbox_simulated ON public.outbox USING btree (id) WHERE is_simulated;
 CREATE INDEX outbox_waiting ON public.outbox USING btree (id) WHERE ((delivered_at IS NULL) AND (NOT is_simulated));
+CREATE INDEX part_usage_item ON public.part_usage USING btree (item) WHERE (state = 'USED'::text);
+CREATE INDEX part_usage_lot ON public.part_usage USING btree (lot) WHERE (lot <> ''::text);
+CREATE INDEX part_usage_order ON public.part_usage USING btree (work_order_id, id);
+CREATE INDEX part_usage_serial_in ON public.part_usage USING btree (serial_in) WHERE (serial_in <> ''::text);
+CREATE INDEX plan_occurrence_device ON public.plan_occurrence USING btree (device_id);
+CREATE INDEX plan_occurrence_due ON public.plan_occurrence USING btree (due_on, id);
+CREATE UNIQUE INDEX plan_occurrence_one_open ON public.plan_occurrence USING btree (plan_id, device_id) WHERE (state = ANY (ARRAY['UPCOMING'::text, 'DUE'::text, 'OVERDUE'::text]));
 CREATE INDEX reading_observed ON ONLY public.reading USING brin (observed_at) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX rejection_cause ON public.rejection USING btree (reason, public.rejection_field_pattern(field, serial), received_at DESC);
 CREATE INDEX rejection_order ON public.rejection USING btree (xid, id);
@@ -2102,51 +3443,100 @@ CREATE INDEX rejection_reason ON public.rejection USING btree (reason, received_
 CREATE INDEX rejection_received ON public.rejection USING btree (received_at DESC, id DESC);
 CREATE INDEX rejection_serial ON public.rejection USING btree (serial, received_at DESC) WHERE (serial IS NOT NULL);
 CREATE INDEX rejection_to_replay ON public.rejection USING btree (replay_requested_at, id) WHERE ((replay_requested_at IS NOT NULL) AND (replayed_at IS NULL));
+CREATE INDEX reminder_ends ON public.reminder USING btree (ends_on, id);
 CREATE INDEX rollup_late_series ON public.rollup_late USING btree (series_id);
 CREATE INDEX score_rollup_minute ON public.score_rollup USING btree (minute);
 CREATE INDEX service_contract_customer ON public.service_contract USING btree (customer_id);
 CREATE INDEX shelving_device ON public.shelving USING btree (device_id) WHERE (ended_at IS NULL);
 CREATE INDEX signature_entity ON public.signature USING btree (entity, entity_id);
 CREATE INDEX site_customer ON public.site USING btree (customer_id);
+CREATE INDEX sla_clock_due ON public.sla_clock USING btree (due_at) WHERE (state = 'RUNNING'::text);
+CREATE INDEX sla_clock_due_soon ON public.sla_clock USING btree (due_soon_at) WHERE ((state = 'RUNNING'::text) AND (warned_at IS NULL));
+CREATE INDEX sla_clock_unsaid ON public.sla_clock USING btree (breached_at) WHERE ((state = 'BREACHED'::text) AND (NOT breach_said));
+CREATE UNIQUE INDEX sla_event_one_breach ON public.sla_event USING btree (work_order_id, version, clock) WHERE (kind = 'BREACHED'::text);
+CREATE UNIQUE INDEX sla_event_one_start ON public.sla_event USING btree (work_order_id, version, clock) WHERE (kind = 'STARTED'::text);
+CREATE INDEX sla_event_order ON public.sla_event USING btree (work_order_id, id);
 CREATE INDEX status_report_received ON public.status_report USING btree (device_id, received_at DESC);
 CREATE UNIQUE INDEX threshold_proposal_one_open ON public.threshold_proposal USING btree (device_model_id, monitor) WHERE (state = ANY (ARRAY['PROPOSED'::text, 'BACKTESTED'::text, 'ENDORSED'::text]));
 CREATE INDEX ticket_decision_order ON public.ticket_decision USING btree (work_order_id) WHERE (work_order_id IS NOT NULL);
 CREATE INDEX ticket_decision_put_off ON public.ticket_decision USING btree (transition_id) WHERE (reason = ANY (ARRAY['shelved'::text, 'under_maintenance'::text, 'triage_failed'::text]));
 CREATE INDEX unscored_monitor_shard ON public.unscored_monitor USING btree (shard);
+CREATE INDEX vigilance_clock_due ON public.vigilance_clock USING btree (due_at) WHERE (state = 'RUNNING'::text);
 CREATE INDEX work_order_assignee ON public.work_order USING btree (assignee_id) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
 CREATE INDEX work_order_breach_breach ON public.work_order_breach USING btree (breach_id);
 CREATE INDEX work_order_closed ON public.work_order USING btree (closed_at) WHERE (state = 'CLOSED'::text);
 CREATE INDEX work_order_customer ON public.work_order USING btree (customer_id);
+CREATE INDEX work_order_fault ON public.work_order USING btree (fault_group, closed_at DESC) WHERE (state = 'CLOSED'::text);
 CREATE INDEX work_order_key ON public.work_order USING btree (device_id, fault_group, closed_at DESC);
+CREATE INDEX work_order_merged ON public.work_order USING btree (merged_into_id) WHERE (merged_into_id IS NOT NULL);
+CREATE INDEX work_order_merged_key ON public.work_order USING btree (device_id, fault_group) WHERE (merged_into_id IS NOT NULL);
 CREATE INDEX work_order_note_order ON public.work_order_note USING btree (work_order_id, at);
 CREATE UNIQUE INDEX work_order_one_open_per_device ON public.work_order USING btree (device_id, fault_group) WHERE ((source = 'AUTOMATIC'::text) AND (device_id IS NOT NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
 CREATE UNIQUE INDEX work_order_one_open_per_gateway ON public.work_order USING btree (gateway_id, fault_group) WHERE ((source = 'AUTOMATIC'::text) AND (device_id IS NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
 CREATE UNIQUE INDEX work_order_one_open_per_site ON public.work_order USING btree (site_id, fault_group) WHERE ((source = 'AUTOMATIC'::text) AND (device_id IS NULL) AND (gateway_id IS NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
 CREATE INDEX work_order_open_due ON public.work_order USING btree (LEAST(response_due_at, resolution_due_at)) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
 CREATE INDEX work_order_parent ON public.work_order USING btree (parent_id) WHERE (parent_id IS NOT NULL);
+CREATE INDEX work_order_recurrence ON public.work_order USING btree (recurrence_of) WHERE (recurrence_of IS NOT NULL);
 CREATE INDEX work_order_state ON public.work_order USING btree (state, priority, created_at);
+CREATE UNIQUE INDEX work_order_visit_one_under_way ON public.work_order_visit USING btree (work_order_id, technician_id) WHERE (left_at IS NULL);
+CREATE INDEX work_order_visit_order ON public.work_order_visit USING btree (work_order_id, arrived_at);
+CREATE TRIGGER approval_request_change AFTER INSERT OR UPDATE ON public.approval_request FOR EACH ROW EXECUTE FUNCTION public.log_change();
+CREATE TRIGGER approval_request_decided_once BEFORE UPDATE ON public.approval_request FOR EACH ROW WHEN ((old.state <> 'ASKED'::text)) EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER approval_request_kept BEFORE DELETE ON public.approval_request FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER attachment_write_once BEFORE DELETE OR UPDATE ON public.attachment FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER audit_event_chain BEFORE INSERT ON public.audit_event FOR EACH ROW EXECUTE FUNCTION public.chain_audit_event();
 CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON public.audit_event FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER audit_event_write_once BEFORE DELETE OR UPDATE ON public.audit_event FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER breach_change AFTER INSERT OR UPDATE OF state, severity ON public.breach FOR EACH ROW EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER breach_transition_notify AFTER INSERT ON public.breach_transition FOR EACH STATEMENT EXECUTE FUNCTION public.notify_transition();
+CREATE TRIGGER capa_action_approved BEFORE INSERT OR DELETE ON public.capa_action FOR EACH ROW EXECUTE FUNCTION public.keep_approved_capa();
+CREATE TRIGGER capa_action_kept BEFORE UPDATE ON public.capa_action FOR EACH ROW WHEN (((((((((old.capa_id IS DISTINCT FROM new.capa_id) OR (old.number IS DISTINCT FROM new.number)) OR (old.round IS DISTINCT FROM new.round)) OR (old.kind IS DISTINCT FROM new.kind)) OR (old.text IS DISTINCT FROM new.text)) OR (old.owner_id IS DISTINCT FROM new.owner_id)) OR (old.due_on IS DISTINCT FROM new.due_on)) OR ((old.state = 'CANCELLED'::text) <> (new.state = 'CANCELLED'::text)))) EXECUTE FUNCTION public.keep_approved_capa();
+CREATE TRIGGER capa_cause_approved BEFORE INSERT OR DELETE OR UPDATE ON public.capa_cause FOR EACH ROW EXECUTE FUNCTION public.keep_approved_capa();
 CREATE TRIGGER capa_change AFTER INSERT OR UPDATE ON public.capa FOR EACH ROW EXECUTE FUNCTION public.log_change();
+CREATE TRIGGER capa_effectiveness_plan_approved BEFORE INSERT OR DELETE OR UPDATE ON public.capa_effectiveness_plan FOR EACH ROW EXECUTE FUNCTION public.keep_approved_capa();
+CREATE TRIGGER capa_effectiveness_result_no_truncate BEFORE TRUNCATE ON public.capa_effectiveness_result FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER capa_effectiveness_result_write_once BEFORE DELETE OR UPDATE ON public.capa_effectiveness_result FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER capa_why_approved BEFORE INSERT OR DELETE OR UPDATE ON public.capa_why FOR EACH ROW EXECUTE FUNCTION public.keep_approved_capa();
+CREATE TRIGGER checklist_answer_write_once BEFORE DELETE OR UPDATE ON public.checklist_answer FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER checklist_template_version_write_once BEFORE DELETE OR UPDATE ON public.checklist_template_version FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER complaint_change AFTER INSERT OR UPDATE ON public.complaint FOR EACH ROW EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER device_change AFTER UPDATE OF connectivity, lifecycle, firmware ON public.device FOR EACH ROW WHEN (((old.connectivity IS DISTINCT FROM new.connectivity) OR (old.lifecycle IS DISTINCT FROM new.lifecycle) OR (old.firmware IS DISTINCT FROM new.firmware))) EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER device_gateway_change AFTER UPDATE OF gateway_id ON public.device FOR EACH ROW WHEN ((old.gateway_id IS DISTINCT FROM new.gateway_id)) EXECUTE FUNCTION public.record_gateway_change();
 CREATE TRIGGER device_registered_firmware BEFORE INSERT ON public.device FOR EACH ROW EXECUTE FUNCTION public.keep_registered_firmware();
 CREATE TRIGGER device_registry_insert AFTER INSERT OR DELETE ON public.device FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER device_registry_update AFTER UPDATE OF device_model_id, serial, site_id, gateway_id, lifecycle, installed_on, shard ON public.device FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER evidence_no_truncate BEFORE TRUNCATE ON public.evidence FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER evidence_write_once BEFORE DELETE OR UPDATE ON public.evidence FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER export_log_no_truncate BEFORE TRUNCATE ON public.export_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER export_log_write_once BEFORE DELETE OR UPDATE ON public.export_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER field_action_approved BEFORE UPDATE ON public.field_action FOR EACH ROW WHEN ((old.state <> 'DRAFT'::text)) EXECUTE FUNCTION public.keep_approved_field_action();
+CREATE TRIGGER field_action_change AFTER INSERT OR UPDATE ON public.field_action FOR EACH ROW EXECUTE FUNCTION public.log_change();
+CREATE TRIGGER field_action_communication_write_once BEFORE DELETE OR UPDATE ON public.field_action_communication FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER field_action_item_frozen_in AFTER INSERT ON public.field_action_item REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION public.keep_frozen_items();
+CREATE TRIGGER field_action_item_frozen_out AFTER DELETE ON public.field_action_item REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION public.keep_frozen_items();
+CREATE TRIGGER firmware_record_approved BEFORE UPDATE ON public.firmware_record FOR EACH ROW WHEN ((old.state <> 'DRAFT'::text)) EXECUTE FUNCTION public.keep_approved_firmware();
+CREATE TRIGGER firmware_record_change AFTER INSERT OR UPDATE ON public.firmware_record FOR EACH ROW EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER gateway_registry AFTER INSERT OR DELETE OR UPDATE ON public.gateway FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER ingest_ledger_past AFTER DELETE ON public.ingest_ledger REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.keep_ledger_sum();
 CREATE TRIGGER model_record_registry AFTER UPDATE OF state ON public.model_record FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER model_record_write_once BEFORE DELETE OR UPDATE OF code, kind, device_model_id, firmware, description, arrays, sha256, provenance, created_by, created_at ON public.model_record FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER model_registry AFTER UPDATE ON public.device_model FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER part_usage_decided_once BEFORE UPDATE ON public.part_usage FOR EACH ROW WHEN ((old.state <> 'REQUESTED'::text)) EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER part_usage_kept BEFORE DELETE ON public.part_usage FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER profile_registry AFTER INSERT ON public.device_model_profile FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER series_registry AFTER INSERT OR DELETE ON public.series FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
+CREATE TRIGGER service_calendar_version_write_once BEFORE DELETE OR UPDATE ON public.service_calendar_version FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER signature_no_truncate BEFORE TRUNCATE ON public.signature FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER signature_write_once BEFORE DELETE OR UPDATE ON public.signature FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER sla_event_write_once BEFORE DELETE OR UPDATE ON public.sla_event FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER sla_policy_version_write_once BEFORE DELETE OR UPDATE ON public.sla_policy_version FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER ticket_decision_write_once BEFORE DELETE OR UPDATE ON public.ticket_decision FOR EACH ROW WHEN ((old.reason <> ALL (ARRAY['shelved'::text, 'under_maintenance'::text, 'triage_failed'::text]))) EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER vigilance_assessment_decided_once BEFORE UPDATE ON public.vigilance_assessment FOR EACH ROW WHEN ((old.decision IS NOT NULL)) EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER vigilance_assessment_kept BEFORE DELETE ON public.vigilance_assessment FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER work_order_change AFTER INSERT OR UPDATE ON public.work_order FOR EACH ROW EXECUTE FUNCTION public.log_change();
+CREATE TRIGGER work_order_checklist_write_once BEFORE DELETE OR UPDATE ON public.work_order_checklist FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER work_order_visit_kept BEFORE DELETE ON public.work_order_visit FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER work_order_visit_over BEFORE UPDATE ON public.work_order_visit FOR EACH ROW WHEN ((old.left_at IS NOT NULL)) EXECUTE FUNCTION public.refuse_change();
 ALTER TABLE ONLY public.anomaly_checkpoint
     ADD CONSTRAINT anomaly_checkpoint_shard_fkey FOREIGN KEY (shard) REFERENCES public.shard(shard);
 ALTER TABLE ONLY public.api_token
@@ -2155,6 +3545,12 @@ ALTER TABLE ONLY public.app_session
     ADD CONSTRAINT app_session_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.app_user
     ADD CONSTRAINT app_user_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.approval_request
+    ADD CONSTRAINT approval_request_asked_by_id_fkey FOREIGN KEY (asked_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.approval_request
+    ADD CONSTRAINT approval_request_decided_by_id_fkey FOREIGN KEY (decided_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.attachment
+    ADD CONSTRAINT attachment_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
 ALTER TABLE ONLY public.baseline_reset
     ADD CONSTRAINT baseline_reset_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.baseline_reset
@@ -2165,14 +3561,52 @@ ALTER TABLE ONLY public.breach
     ADD CONSTRAINT breach_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.series(id);
 ALTER TABLE ONLY public.breach_transition
     ADD CONSTRAINT breach_transition_breach_id_fkey FOREIGN KEY (breach_id) REFERENCES public.breach(id);
+ALTER TABLE ONLY public.capa_action
+    ADD CONSTRAINT capa_action_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
+ALTER TABLE ONLY public.capa_action
+    ADD CONSTRAINT capa_action_done_by_id_fkey FOREIGN KEY (done_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.capa_action
+    ADD CONSTRAINT capa_action_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.capa_action
+    ADD CONSTRAINT capa_action_verified_by_id_fkey FOREIGN KEY (verified_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.capa_cause
+    ADD CONSTRAINT capa_cause_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
+ALTER TABLE ONLY public.capa_device
+    ADD CONSTRAINT capa_device_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
+ALTER TABLE ONLY public.capa_device
+    ADD CONSTRAINT capa_device_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.capa
     ADD CONSTRAINT capa_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.capa_effectiveness_plan
+    ADD CONSTRAINT capa_effectiveness_plan_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
+ALTER TABLE ONLY public.capa_effectiveness_result
+    ADD CONSTRAINT capa_effectiveness_result_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
 ALTER TABLE ONLY public.capa
     ADD CONSTRAINT capa_ineffective_of_fkey FOREIGN KEY (ineffective_of) REFERENCES public.capa(id);
 ALTER TABLE ONLY public.capa_member
     ADD CONSTRAINT capa_member_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
 ALTER TABLE ONLY public.capa_member
     ADD CONSTRAINT capa_member_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.capa_why
+    ADD CONSTRAINT capa_why_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
+ALTER TABLE ONLY public.capa_why
+    ADD CONSTRAINT capa_why_cause_id_fkey FOREIGN KEY (cause_id) REFERENCES public.capa_cause(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.checklist_answer
+    ADD CONSTRAINT checklist_answer_checklist_id_fkey FOREIGN KEY (checklist_id) REFERENCES public.work_order_checklist(id);
+ALTER TABLE ONLY public.checklist_template
+    ADD CONSTRAINT checklist_template_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.checklist_template_version
+    ADD CONSTRAINT checklist_template_version_template_id_fkey FOREIGN KEY (template_id) REFERENCES public.checklist_template(id);
+ALTER TABLE ONLY public.complaint
+    ADD CONSTRAINT complaint_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.complaint
+    ADD CONSTRAINT complaint_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.complaint
+    ADD CONSTRAINT complaint_investigation_decided_by_id_fkey FOREIGN KEY (investigation_decided_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.complaint_reference
+    ADD CONSTRAINT complaint_reference_complaint_id_fkey FOREIGN KEY (complaint_id) REFERENCES public.complaint(id);
+ALTER TABLE ONLY public.complaint
+    ADD CONSTRAINT complaint_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
 ALTER TABLE ONLY public.data_quality_alert
     ADD CONSTRAINT data_quality_alert_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.data_quality_day
@@ -2199,8 +3633,14 @@ ALTER TABLE ONLY public.device_history
     ADD CONSTRAINT device_history_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.device_model_profile
     ADD CONSTRAINT device_model_profile_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.device_notice
+    ADD CONSTRAINT device_notice_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.device_notice
+    ADD CONSTRAINT device_notice_field_action_id_fkey FOREIGN KEY (field_action_id) REFERENCES public.field_action(id);
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
+ALTER TABLE ONLY public.device_usage
+    ADD CONSTRAINT device_usage_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.distribution_day
     ADD CONSTRAINT distribution_day_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.drift_alert
@@ -2209,6 +3649,34 @@ ALTER TABLE ONLY public.drift_day
     ADD CONSTRAINT drift_day_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_breach_id_fkey FOREIGN KEY (breach_id) REFERENCES public.breach(id);
+ALTER TABLE ONLY public.export_log
+    ADD CONSTRAINT export_log_approval_request_id_fkey FOREIGN KEY (approval_request_id) REFERENCES public.approval_request(id);
+ALTER TABLE ONLY public.export_log
+    ADD CONSTRAINT export_log_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.export_log
+    ADD CONSTRAINT export_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.field_action
+    ADD CONSTRAINT field_action_capa_id_fkey FOREIGN KEY (capa_id) REFERENCES public.capa(id);
+ALTER TABLE ONLY public.field_action_communication
+    ADD CONSTRAINT field_action_communication_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.field_action_communication
+    ADD CONSTRAINT field_action_communication_field_action_id_fkey FOREIGN KEY (field_action_id) REFERENCES public.field_action(id);
+ALTER TABLE ONLY public.field_action_communication
+    ADD CONSTRAINT field_action_communication_item_id_fkey FOREIGN KEY (item_id) REFERENCES public.field_action_item(id);
+ALTER TABLE ONLY public.field_action
+    ADD CONSTRAINT field_action_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.field_action
+    ADD CONSTRAINT field_action_firmware_id_fkey FOREIGN KEY (firmware_id) REFERENCES public.firmware_record(id);
+ALTER TABLE ONLY public.field_action_item
+    ADD CONSTRAINT field_action_item_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.field_action_item
+    ADD CONSTRAINT field_action_item_field_action_id_fkey FOREIGN KEY (field_action_id) REFERENCES public.field_action(id);
+ALTER TABLE ONLY public.field_action_item
+    ADD CONSTRAINT field_action_item_remediated_by_id_fkey FOREIGN KEY (remediated_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.field_action_item
+    ADD CONSTRAINT field_action_item_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.firmware_record
+    ADD CONSTRAINT firmware_record_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.firmware_regression
     ADD CONSTRAINT firmware_regression_device_model_id_version_is_simulated_fkey FOREIGN KEY (device_model_id, version, is_simulated) REFERENCES public.firmware_release(device_model_id, version, is_simulated);
 ALTER TABLE ONLY public.firmware_regression_proposal
@@ -2221,6 +3689,10 @@ ALTER TABLE ONLY public.firmware_report
     ADD CONSTRAINT firmware_report_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
+ALTER TABLE ONLY public.maintenance_plan
+    ADD CONSTRAINT maintenance_plan_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.maintenance_plan
+    ADD CONSTRAINT maintenance_plan_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.model_job
     ADD CONSTRAINT model_job_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model_record(id);
 ALTER TABLE ONLY public.model_record
@@ -2233,12 +3705,34 @@ ALTER TABLE ONLY public.monitor_flag
     ADD CONSTRAINT monitor_flag_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.monitor_quality
     ADD CONSTRAINT monitor_quality_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.part_usage
+    ADD CONSTRAINT part_usage_decided_by_id_fkey FOREIGN KEY (decided_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.part_usage
+    ADD CONSTRAINT part_usage_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.plan_occurrence
+    ADD CONSTRAINT plan_occurrence_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.plan_occurrence
+    ADD CONSTRAINT plan_occurrence_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.maintenance_plan(id);
+ALTER TABLE ONLY public.plan_occurrence
+    ADD CONSTRAINT plan_occurrence_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.reminder
+    ADD CONSTRAINT reminder_contract_id_fkey FOREIGN KEY (contract_id) REFERENCES public.service_contract(id);
+ALTER TABLE ONLY public.reminder
+    ADD CONSTRAINT reminder_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.reminder
+    ADD CONSTRAINT reminder_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.reminder
+    ADD CONSTRAINT reminder_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.score_rollup
     ADD CONSTRAINT score_rollup_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.series(id);
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.service_calendar_version
+    ADD CONSTRAINT service_calendar_version_service_calendar_id_fkey FOREIGN KEY (service_calendar_id) REFERENCES public.service_calendar(id);
 ALTER TABLE ONLY public.service_contract
     ADD CONSTRAINT service_contract_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.service_contract
+    ADD CONSTRAINT service_contract_sla_policy_id_fkey FOREIGN KEY (sla_policy_id) REFERENCES public.sla_policy(id);
 ALTER TABLE ONLY public.shadow_checkpoint
     ADD CONSTRAINT shadow_checkpoint_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model_record(id);
 ALTER TABLE ONLY public.shadow_checkpoint
@@ -2251,12 +3745,32 @@ ALTER TABLE ONLY public.signature
     ADD CONSTRAINT signature_signer_id_fkey FOREIGN KEY (signer_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.site
     ADD CONSTRAINT site_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.site
+    ADD CONSTRAINT site_service_calendar_id_fkey FOREIGN KEY (service_calendar_id) REFERENCES public.service_calendar(id);
+ALTER TABLE ONLY public.sla_clock
+    ADD CONSTRAINT sla_clock_calendar_version_id_fkey FOREIGN KEY (calendar_version_id) REFERENCES public.service_calendar_version(id);
+ALTER TABLE ONLY public.sla_clock
+    ADD CONSTRAINT sla_clock_policy_version_id_fkey FOREIGN KEY (policy_version_id) REFERENCES public.sla_policy_version(id);
+ALTER TABLE ONLY public.sla_clock
+    ADD CONSTRAINT sla_clock_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.sla_event
+    ADD CONSTRAINT sla_event_calendar_version_id_fkey FOREIGN KEY (calendar_version_id) REFERENCES public.service_calendar_version(id);
+ALTER TABLE ONLY public.sla_event
+    ADD CONSTRAINT sla_event_policy_version_id_fkey FOREIGN KEY (policy_version_id) REFERENCES public.sla_policy_version(id);
+ALTER TABLE ONLY public.sla_event
+    ADD CONSTRAINT sla_event_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.sla_policy_version
+    ADD CONSTRAINT sla_policy_version_service_calendar_id_fkey FOREIGN KEY (service_calendar_id) REFERENCES public.service_calendar(id);
+ALTER TABLE ONLY public.sla_policy_version
+    ADD CONSTRAINT sla_policy_version_sla_policy_id_fkey FOREIGN KEY (sla_policy_id) REFERENCES public.sla_policy(id);
 ALTER TABLE ONLY public.status_report
     ADD CONSTRAINT status_report_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.technician_certificate
     ADD CONSTRAINT technician_certificate_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
 ALTER TABLE ONLY public.technician_certificate
     ADD CONSTRAINT technician_certificate_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.technician_region
+    ADD CONSTRAINT technician_region_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.threshold_proposal
     ADD CONSTRAINT threshold_proposal_backtest_job_id_fkey FOREIGN KEY (backtest_job_id) REFERENCES public.model_job(id);
 ALTER TABLE ONLY public.threshold_proposal
@@ -2271,12 +3785,24 @@ ALTER TABLE ONLY public.ticket_decision
     ADD CONSTRAINT ticket_decision_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
 ALTER TABLE ONLY public.unscored_monitor
     ADD CONSTRAINT unscored_monitor_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.vigilance_assessment
+    ADD CONSTRAINT vigilance_assessment_assessed_by_id_fkey FOREIGN KEY (assessed_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.vigilance_assessment
+    ADD CONSTRAINT vigilance_assessment_complaint_id_fkey FOREIGN KEY (complaint_id) REFERENCES public.complaint(id);
+ALTER TABLE ONLY public.vigilance_assessment
+    ADD CONSTRAINT vigilance_assessment_decided_by_id_fkey FOREIGN KEY (decided_by_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.vigilance_clock
+    ADD CONSTRAINT vigilance_clock_assessment_id_fkey FOREIGN KEY (assessment_id) REFERENCES public.vigilance_assessment(id);
 ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_assignee_id_fkey FOREIGN KEY (assignee_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.work_order_breach
     ADD CONSTRAINT work_order_breach_breach_id_fkey FOREIGN KEY (breach_id) REFERENCES public.breach(id);
 ALTER TABLE ONLY public.work_order_breach
     ADD CONSTRAINT work_order_breach_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.work_order_checklist
+    ADD CONSTRAINT work_order_checklist_template_id_template_version_fkey FOREIGN KEY (template_id, template_version) REFERENCES public.checklist_template_version(template_id, version);
+ALTER TABLE ONLY public.work_order_checklist
+    ADD CONSTRAINT work_order_checklist_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
 ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_contract_id_fkey FOREIGN KEY (contract_id) REFERENCES public.service_contract(id);
 ALTER TABLE ONLY public.work_order
@@ -2285,6 +3811,8 @@ ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+ALTER TABLE ONLY public.work_order
+    ADD CONSTRAINT work_order_merged_into_id_fkey FOREIGN KEY (merged_into_id) REFERENCES public.work_order(id);
 ALTER TABLE ONLY public.work_order_note
     ADD CONSTRAINT work_order_note_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
 ALTER TABLE ONLY public.work_order
@@ -2293,6 +3821,10 @@ ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_recurrence_of_fkey FOREIGN KEY (recurrence_of) REFERENCES public.work_order(id);
 ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
+ALTER TABLE ONLY public.work_order_visit
+    ADD CONSTRAINT work_order_visit_technician_id_fkey FOREIGN KEY (technician_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.work_order_visit
+    ADD CONSTRAINT work_order_visit_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
 GRANT USAGE ON SCHEMA public TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.audit_event TO forewarn_app;
 REVOKE ALL ON FUNCTION public.drop_readings_before(first_kept date) FROM PUBLIC;
@@ -2313,6 +3845,8 @@ REVOKE ALL ON FUNCTION public.main_firmware_of(device bigint, instant timestamp 
 GRANT ALL ON FUNCTION public.main_firmware_of(device bigint, instant timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.mend_firmware(device bigint, part text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.mend_firmware(device bigint, part text) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.orders_within(order_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.orders_within(order_id bigint) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.remove_device_days_before(first_kept date, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.remove_device_days_before(first_kept date, most integer) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.remove_readings(series_ids integer[], first timestamp with time zone, last timestamp with time zone) FROM PUBLIC;
@@ -2321,23 +3855,83 @@ REVOKE ALL ON FUNCTION public.remove_rejections_before(first_kept timestamp with
 GRANT ALL ON FUNCTION public.remove_rejections_before(first_kept timestamp with time zone, most integer) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.remove_rows_before(name text, first_kept timestamp with time zone, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.remove_rows_before(name text, first_kept timestamp with time zone, most integer) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.surviving_order(order_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.surviving_order(order_id bigint) TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.anomaly_checkpoint TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_token TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.api_token_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.app_session TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.app_user TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.app_user_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.approval_request TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.approval_request TO forewarn_app;
+GRANT UPDATE(decided_by_id) ON TABLE public.approval_request TO forewarn_app;
+GRANT UPDATE(decided_by) ON TABLE public.approval_request TO forewarn_app;
+GRANT UPDATE(decided_at) ON TABLE public.approval_request TO forewarn_app;
+GRANT UPDATE(decision_reason) ON TABLE public.approval_request TO forewarn_app;
+GRANT UPDATE(outcome) ON TABLE public.approval_request TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.approval_request TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.approval_request TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.approval_request_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.approval_request_number TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.attachment TO forewarn_app;
 GRANT SELECT ON TABLE public.audit_head TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.baseline_reset TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.breach TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.breach_transition TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.breach_transition_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.capa TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.capa_action TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.capa_action_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.capa_cause TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.capa_cause_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.capa_device TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.capa_effectiveness_plan TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.capa_effectiveness_result TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.capa_effectiveness_result_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.capa_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.capa_member TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.capa_number TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.capa_why TO forewarn_app;
 GRANT SELECT,DELETE ON TABLE public.change_log TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.change_log_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.checklist_answer TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.checklist_template TO forewarn_app;
+GRANT UPDATE(current_version) ON TABLE public.checklist_template TO forewarn_app;
+GRANT UPDATE(is_active) ON TABLE public.checklist_template TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.checklist_template TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.checklist_template TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.checklist_template_version TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(version) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(severity) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(device_name) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(device_identification) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(reporter_name) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(reporter_address) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(reporter_phone) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(details) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(correction) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(reply) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(device_id) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(customer_id) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(fault_group) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(work_order_id) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(joined_as) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(investigated) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(investigation) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(not_investigated_reason) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(investigation_decided_by_id) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(investigation_decided_by) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(closed_at) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(region) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(is_simulated) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.complaint TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.complaint TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.complaint_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.complaint_number TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.complaint_reference TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.customer_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.data_quality_alert TO forewarn_app;
@@ -2366,15 +3960,105 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.device_ingest_state TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.device_model TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.device_model_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.device_model_profile TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.device_notice TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.device_usage TO forewarn_app;
+GRANT UPDATE(total) ON TABLE public.device_usage TO forewarn_app;
+GRANT UPDATE(last_value) ON TABLE public.device_usage TO forewarn_app;
+GRANT UPDATE(last_at) ON TABLE public.device_usage TO forewarn_app;
+GRANT UPDATE(window_total) ON TABLE public.device_usage TO forewarn_app;
+GRANT UPDATE(window_at) ON TABLE public.device_usage TO forewarn_app;
+GRANT UPDATE(earlier_total) ON TABLE public.device_usage TO forewarn_app;
+GRANT UPDATE(earlier_at) ON TABLE public.device_usage TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.distribution_day TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.drift_alert TO forewarn_app;
 GRANT UPDATE(ended_at) ON TABLE public.drift_alert TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.drift_alert_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.drift_day TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.evidence TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.export_log TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.export_log_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.export_number TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(kind) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(title) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(description) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(instructions) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(device_model_id) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(firmware_id) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(priority) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(needs_visit) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(max_attempts) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(install_attempts) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(not_before) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(waves) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(current_wave) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(wave_opened_at) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(scope) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(scope_sha256) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(scope_frozen_at) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(item_count) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(halt_p) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(watched_from) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(looks) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(next_look_hours) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(halted_at) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(halt_reason) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(halt_statistics) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(accepted_findings) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(effectiveness) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(author_ids) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(content_version) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(capa_id) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(cancel_reason) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(region) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(is_simulated) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(external_refs) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(executing_at) ON TABLE public.field_action TO forewarn_app;
+GRANT UPDATE(closed_at) ON TABLE public.field_action TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.field_action_communication TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.field_action_communication_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.field_action_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(state_since) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(attempts) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(install_failures) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(notified_at) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(acknowledged_at) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(scheduled_for) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(remediated_at) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(remediated_by_id) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(verified_at) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(evidence) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(reason) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(work_order_id) ON TABLE public.field_action_item TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.field_action_item TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.field_action_item_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.field_action_number TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.site TO forewarn_app;
+GRANT SELECT ON TABLE public.field_action_place TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.firmware_report TO forewarn_app;
 GRANT SELECT ON TABLE public.firmware_step TO forewarn_app;
 GRANT SELECT ON TABLE public.firmware_interval TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(sha256) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(url) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(size_bytes) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(notes) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(author_ids) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(content_version) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(released_at) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(withdrawn_at) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(withdraw_reason) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(external_refs) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.firmware_record TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.firmware_record TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.firmware_record_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.firmware_record_number TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.firmware_regression TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.firmware_regression_proposal TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.firmware_release TO forewarn_app;
@@ -2389,6 +4073,14 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.ingest_receipt TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.ingest_receipt_id_seq TO forewarn_app;
 GRANT SELECT ON TABLE public.installation TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.ledger_block TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.maintenance_plan TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.maintenance_plan TO forewarn_app;
+GRANT UPDATE(ended_at) ON TABLE public.maintenance_plan TO forewarn_app;
+GRANT UPDATE(end_reason) ON TABLE public.maintenance_plan TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.maintenance_plan TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.maintenance_plan TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.maintenance_plan_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.maintenance_plan_number TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.model_job TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.model_number TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.model_record TO forewarn_app;
@@ -2407,6 +4099,30 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.monitor_flag TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.monitor_quality TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.outbox TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.outbox_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(description) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(quantity) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(lot) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(serial_in) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(serial_out) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(decided_by_id) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(decided_by) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(decided_at) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(reason) ON TABLE public.part_usage TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(due_on) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(usage_total) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(work_order_id) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(done_on) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(skip_request) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(skip_reason) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(ended_at) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.plan_occurrence_id_seq TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.plan_occurrence_number TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.reading TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reading_1d TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reading_1h TO forewarn_app;
@@ -2422,6 +4138,8 @@ GRANT SELECT,UPDATE ON TABLE public.rejection_fold TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rejection_group TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.rejection_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.rejection_total TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.reminder TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.reminder_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.rollup_late TO forewarn_app;
 GRANT SELECT ON TABLE public.rollup_state TO forewarn_app;
 GRANT UPDATE(announced_to) ON TABLE public.rollup_state TO forewarn_app;
@@ -2433,6 +4151,15 @@ GRANT SELECT ON TABLE public.schema_migration TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.score_rollup TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.series TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.series_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.service_calendar TO forewarn_app;
+GRANT UPDATE(name) ON TABLE public.service_calendar TO forewarn_app;
+GRANT UPDATE(current_version) ON TABLE public.service_calendar TO forewarn_app;
+GRANT UPDATE(checked_release) ON TABLE public.service_calendar TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.service_calendar TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.service_calendar TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.service_calendar_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.service_calendar_version TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.service_calendar_version_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.service_contract TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.service_contract_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shadow_checkpoint TO forewarn_app;
@@ -2442,8 +4169,18 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.shelving TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.shelving_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.signature TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.signature_id_seq TO forewarn_app;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.site TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.site_id_seq TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sla_clock TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.sla_event TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.sla_event_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.sla_policy TO forewarn_app;
+GRANT UPDATE(name) ON TABLE public.sla_policy TO forewarn_app;
+GRANT UPDATE(current_version) ON TABLE public.sla_policy TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.sla_policy TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.sla_policy TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.sla_policy_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.sla_policy_version TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.sla_policy_version_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.sparkplug_edge TO forewarn_app;
 GRANT SELECT ON TABLE public.sparkplug_owner TO forewarn_app;
 GRANT UPDATE(term) ON TABLE public.sparkplug_owner TO forewarn_app;
@@ -2452,6 +4189,7 @@ GRANT UPDATE(since) ON TABLE public.sparkplug_owner TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.status_report TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.status_report_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.technician_certificate TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.technician_region TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.threshold_proposal TO forewarn_app;
 GRANT UPDATE(state) ON TABLE public.threshold_proposal TO forewarn_app;
 GRANT UPDATE(backtest_job_id) ON TABLE public.threshold_proposal TO forewarn_app;
@@ -2479,9 +4217,29 @@ GRANT SELECT,UPDATE ON TABLE public.triage_state TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.unscored_monitor TO forewarn_app;
 GRANT UPDATE(shard) ON TABLE public.unscored_monitor TO forewarn_app;
 GRANT UPDATE(reason) ON TABLE public.unscored_monitor TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.vigilance_assessment TO forewarn_app;
+GRANT UPDATE(decision) ON TABLE public.vigilance_assessment TO forewarn_app;
+GRANT UPDATE(reportable_in) ON TABLE public.vigilance_assessment TO forewarn_app;
+GRANT UPDATE(justification) ON TABLE public.vigilance_assessment TO forewarn_app;
+GRANT UPDATE(decided_by_id) ON TABLE public.vigilance_assessment TO forewarn_app;
+GRANT UPDATE(decided_by) ON TABLE public.vigilance_assessment TO forewarn_app;
+GRANT UPDATE(decided_at) ON TABLE public.vigilance_assessment TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.vigilance_assessment_id_seq TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.vigilance_clock TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.vigilance_clock TO forewarn_app;
+GRANT UPDATE(warned_at) ON TABLE public.vigilance_clock TO forewarn_app;
+GRANT UPDATE(overdue_at) ON TABLE public.vigilance_clock TO forewarn_app;
+GRANT UPDATE(submitted_at) ON TABLE public.vigilance_clock TO forewarn_app;
+GRANT UPDATE(submitted_by) ON TABLE public.vigilance_clock TO forewarn_app;
+GRANT UPDATE(reference) ON TABLE public.vigilance_clock TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order_breach TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.work_order_checklist TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.work_order_note TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_note_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_number TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.work_order_visit TO forewarn_app;
+GRANT UPDATE(left_at) ON TABLE public.work_order_visit TO forewarn_app;
+GRANT UPDATE(outcome) ON TABLE public.work_order_visit TO forewarn_app;
+GRANT UPDATE(note) ON TABLE public.work_order_visit TO forewarn_app;
