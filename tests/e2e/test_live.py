@@ -10,6 +10,7 @@ from store.registry import load_registry
 from tests.e2e.browser import open_page, sign_in
 from tests.e2e.seeding import PASSWORD, SERIALS, load_profile_of, raise_breach, triage
 from tests.e2e.service import Service
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 STREAM = "**/api/v1/events/stream"
@@ -63,7 +64,8 @@ def test_an_order_that_opens_while_the_page_is_compared_is_seen(chromium: Browse
             answer = route.fetch()
             if len(compared) == 1:
                 open_order(service, SERIALS[7], "pressure_high")
-                page.wait_for_function("window.told > 0")
+                # Not wait_for_function: what the page itself evaluates later, its Content-Security-Policy refuses.
+                wait_until(lambda: page.evaluate("window.told > 0"), what="the event of the order")
             route.fulfill(response=answer)
 
         page.route(INBOX, answer_late)
