@@ -48,12 +48,13 @@ def main() -> None:
     plan += [(kind, 200 + seed) for kind in BAD for seed in range(arguments.seeds)]
     began = time.perf_counter()
     found = []
-    with bench_database(None) as urls:
-        for first in range(0, len(plan), 8):
-            for world in make_worlds(plan[first : first + 8], profile):
+    for first in range(0, len(plan), 8):
+        for world in make_worlds(plan[first : first + 8], profile):
+            # A database each: what is written once cannot be emptied for the next.
+            with bench_database(None) as urls:
                 found.append(watch(urls, world, profile))
-                if not arguments.json:
-                    print(_say(found[-1]), flush=True)
+            if not arguments.json:
+                print(_say(found[-1]), flush=True)
     print(json.dumps(summarise(found) | {"seconds": round(time.perf_counter() - began, 1)}))
 
 
@@ -83,26 +84,27 @@ def summarise(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 def watch(urls: Urls, world: World, profile: Profile) -> dict[str, Any]:
     """Lets the time of the world pass, six hours at once, and says what was proposed and when."""
-    with psycopg.connect(urls.owner, autocommit=True) as owner:
-        owner.execute("TRUNCATE device, capa, firmware_release, reading_1h CASCADE")
-        with open_connection(urls.app, application="benchmark", autocommit=True) as conn:
-            series = _register(conn, profile)
-            _store_hours(owner, world, series)
-            _store_breaches(conn, world)
-            proposed_at, slowest = None, 0.0
-            updated = np.where(np.isnan(world.updated_at), np.inf, world.updated_at)
-            for hour in range(UPDATES_FROM_H, HOURS + 1, LOOK_EVERY_H):
-                now = START + timedelta(hours=hour)
-                _tell_updates(conn, updated, (hour - LOOK_EVERY_H) * 3600.0, hour * 3600.0)
-                owner.execute("UPDATE rollup_state SET hours_to = %s, days_to = %s", (now, START))
-                began = time.perf_counter()
-                codes = watch_releases(conn, now)
-                slowest = max(slowest, time.perf_counter() - began)
-                if codes and proposed_at is None:
-                    proposed_at = now
-            (state,) = load_states_of_version(conn, profile.model, VERSION)
-            (judged,) = load_judged(conn, model=profile.model, version=VERSION).values()
-            capas = load_capas(conn)
+    with (
+        psycopg.connect(urls.owner, autocommit=True) as owner,
+        open_connection(urls.app, application="benchmark", autocommit=True) as conn,
+    ):
+        series = _register(conn, profile)
+        _store_hours(owner, world, series)
+        _store_breaches(conn, world)
+        proposed_at, slowest = None, 0.0
+        updated = np.where(np.isnan(world.updated_at), np.inf, world.updated_at)
+        for hour in range(UPDATES_FROM_H, HOURS + 1, LOOK_EVERY_H):
+            now = START + timedelta(hours=hour)
+            _tell_updates(conn, updated, (hour - LOOK_EVERY_H) * 3600.0, hour * 3600.0)
+            owner.execute("UPDATE rollup_state SET hours_to = %s, days_to = %s", (now, START))
+            began = time.perf_counter()
+            codes = watch_releases(conn, now)
+            slowest = max(slowest, time.perf_counter() - began)
+            if codes and proposed_at is None:
+                proposed_at = now
+        (state,) = load_states_of_version(conn, profile.model, VERSION)
+        (judged,) = load_judged(conn, model=profile.model, version=VERSION).values()
+        capas = load_capas(conn)
     after_20 = None if proposed_at is None else (proposed_at - world.reached_20_at) / timedelta(hours=1)
     return {
         "kind": world.kind.value,
