@@ -108,10 +108,12 @@ class World:
         known_for: timedelta = timedelta(days=1),
         is_simulated: bool = False,
     ) -> int:
+        since = self.now - known_for  # in the world's time, or the default would be the hour at which the test runs
         row = self.conn.execute(
             "INSERT INTO device (device_model_id, serial, site_id, gateway_id, lot, firmware, shard, created_at,"
-            " is_simulated) SELECT id, %s, %s, %s, %s, %s, 0, %s, %s FROM device_model WHERE key = %s RETURNING id",
-            (serial, site_id, gateway_id, lot, firmware, self.now - known_for, is_simulated, model),
+            " lifecycle_since, is_simulated) SELECT id, %s, %s, %s, %s, %s, 0, %s, %s, %s FROM device_model"
+            " WHERE key = %s RETURNING id",
+            (serial, site_id, gateway_id, lot, firmware, since, since, is_simulated, model),
         ).fetchone()
         assert row is not None
         self.devices[serial] = int(row[0])

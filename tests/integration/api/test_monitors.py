@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -53,6 +53,7 @@ def propose(conn: Connection, *, safety_critical: bool) -> tuple[str, str]:
 
 def test_monitors_with_all_that_is_known_of_them(api: Api, conn: Connection) -> None:
     code, monitor = propose(conn, safety_critical=False)
+    conn.execute("UPDATE device SET created_at = %s", (NOW - timedelta(days=10),))
     watch_monitors(conn, NOW)
     model_id = find_model_id(conn)
     today = datetime.now(UTC).date()
