@@ -1,6 +1,7 @@
 """Steps of records that people take: taken once, refused where the record has moved; `api.signing` signs them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import Request
@@ -26,6 +27,7 @@ def take_step_once(
     entity: str,
     code: str,
     find_row_version: Callable[[Connection], int],
+    status: int = 200,
 ) -> Response:
     """The answer to a step as `change_once` gives it.
 
@@ -34,8 +36,23 @@ def take_step_once(
     ProblemError
         412: the record is at another version, which is named, and who changed it.
     """
+    with naming_conflict(pool, entity, code, find_row_version):
+        return change_once(pool, caller, request, key, body, work, status=status)
+
+
+@contextmanager
+def naming_conflict(
+    pool: Pool, entity: str, code: str, find_row_version: Callable[[Connection], int]
+) -> Iterator[None]:
+    """Where the block finds the record at another version, the answer says to which one it moved, and through whom.
+
+    Raises
+    ------
+    ProblemError
+        412.
+    """
     try:
-        return change_once(pool, caller, request, key, body, work, status=200)
+        yield
     except RowVersionConflictError:
         with pool.connection() as conn:
             current = find_row_version(conn)

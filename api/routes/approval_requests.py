@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import FORBIDDEN, INVALID, ProblemError, declare, not_found
 from api.shapes.approval_requests import (
     ApprovalRequestDetail,
@@ -21,10 +21,9 @@ from api.shapes.pages import Page
 from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
-from api.steps import find_last_change
+from api.steps import take_step_once
 from domain.approval_request import DECISIONS, RULES, ApprovalKind, ApprovalRequest, ApprovalState, ApprovalWish
 from domain.audit_approval_request import ENTITY
-from domain.errors import RowVersionConflictError
 from domain.masking import mask_json
 from domain.roles import Permission
 from store.approval_handlers import HANDLERS
@@ -148,12 +147,17 @@ def decide_on_request(
         )
         return _describe(conn, decided, caller), {"ETag": make_etag(decided.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _find_request(conn, code, caller)
-            raise conflict(current.row_version, **find_last_change(conn, ENTITY, code)) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity=ENTITY,
+        code=code,
+        find_row_version=lambda conn: _find_request(conn, code, caller).row_version,
+    )
 
 
 def may_read(caller: Caller, kind: ApprovalKind) -> bool:

@@ -1,7 +1,8 @@
 """What people write into a CAPA: its root cause, its actions, and how its effect will be judged."""
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
@@ -15,7 +16,7 @@ from api.capa_answers import (
     find_capa,
 )
 from api.once import IdempotencyKey, change, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.shapes.capas import (
     ActionFields,
@@ -28,11 +29,10 @@ from api.shapes.capas import (
 )
 from api.shapes.service import CapaDetail
 from api.state import Database, now
-from api.steps import find_last_change
+from api.steps import naming_conflict
 from domain.capa_action import ACTION_TRANSITIONS, ActionRequest
 from domain.capa_cause import EvidenceRef
 from domain.capa_effectiveness import LimitKind
-from domain.errors import RowVersionConflictError
 from domain.roles import Permission
 from store.capa_actions import (
     ActionDraft,
@@ -55,7 +55,6 @@ router = APIRouter(tags=["quality"])
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Worker = Annotated[Caller, require(Permission.CAPA_WORK)]
 Number = Annotated[int, Path(ge=1, le=1_000_000)]
-Result = TypeVar("Result")
 
 
 @router.get("/capas/{code}/root-cause", summary="The root cause", responses=declare(404))
@@ -117,7 +116,8 @@ def post_action(
         }
         return describe_capa(conn, after, caller), headers
 
-    return _changing(pool, code, lambda: change_once(pool, caller, request, idempotency_key, body, work))
+    with _moving(pool, code):
+        return change_once(pool, caller, request, idempotency_key, body, work)
 
 
 @router.get("/capas/{code}/actions/{number}", summary="One action", responses=declare(404))
@@ -187,7 +187,8 @@ def step_action(
         after, _ = record_action_step(conn, acting.actor, before, number, wanted, references, now=now())
         return describe_capa(conn, after, caller), {"ETag": make_etag(after.row_version)}
 
-    return _changing(pool, code, lambda: change_once(pool, caller, request, idempotency_key, body, work, status=200))
+    with _moving(pool, code):
+        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
 
 
 @router.get("/capas/{code}/effectiveness", summary="Whether it helped", responses=declare(404))
@@ -225,20 +226,19 @@ def _put(
     def write(conn: Connection) -> CapaDetail:
         return describe_capa(conn, work(conn, lock_capa(conn, code, version)), caller)
 
-    detail = _changing(pool, code, lambda: change(pool, write))
+    with _moving(pool, code):
+        detail = change(pool, write)
     response.headers["ETag"] = make_etag(detail.row_version)
     return detail
 
 
-def _changing(pool: Pool, code: str, run: Callable[[], Result]) -> Result:
-    """What `run` gives; 404 where there is no such CAPA, 412 that says who moved it."""
+@contextmanager
+def _moving(pool: Pool, code: str) -> Iterator[None]:
+    """404 where there is no such CAPA, 412 that says who moved it."""
     with pool.connection() as conn:
         find_capa(conn, code)
-    try:
-        return run()
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            raise conflict(find_capa(conn, code).row_version, **find_last_change(conn, ENTITY, code)) from None
+    with naming_conflict(pool, ENTITY, code, lambda conn: find_capa(conn, code).row_version):
+        yield
 
 
 def _make_draft(conn: Connection, body: ActionFields) -> ActionDraft:

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
+from api.complaint_steps import act_on_complaint_once
 from api.complaint_views import describe_complaint, find_complaint_row, shape_complaint
 from api.cursors import Cursor, Limit, make_cursor, read_cursor, read_instant
 from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import ALREADY_EXISTS, INVALID, ProblemError, declare
 from api.routes.devices import find_device
 from api.shapes.complaints import (
@@ -22,10 +23,7 @@ from api.shapes.complaints import (
 from api.shapes.pages import Page
 from api.signing import make_signature
 from api.state import Database, now
-from api.steps import find_last_change
-from domain.audit_complaint import ENTITY
-from domain.complaint import COMPLAINT_TRANSITIONS, ComplaintRequest, ComplaintSeverity, ComplaintState
-from domain.errors import RowVersionConflictError
+from domain.complaint import COMPLAINT_TRANSITIONS, Complaint, ComplaintRequest, ComplaintSeverity, ComplaintState
 from domain.roles import Permission
 from store.complaint_lists import ComplaintFilter, load_complaints
 from store.complaint_transitions import record_complaint_step
@@ -148,11 +146,11 @@ def put_right(
     """Changes what is given; before and after are kept. As soon as device and fault group are known, it gets its work
     order, and both stay as they are."""
 
-    def work(conn: Connection) -> tuple[ComplaintDetail, dict[str, str]]:
+    def act(conn: Connection) -> Complaint:
         row = find_complaint_row(conn, code, caller)
         _verify_place(conn, body.serial or row.serial, body.fault_group, caller)
         changes = body.model_dump(exclude={"reason", "serial"}, exclude_none=True)
-        changed = change_complaint(
+        return change_complaint(
             conn,
             caller.actor,
             code,
@@ -162,12 +160,8 @@ def put_right(
             expected_row_version=version,
             now=now(),
         )
-        return describe_complaint(conn, code, caller), {"ETag": make_etag(changed.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        raise _conflict(pool, code, caller) from None
+    return act_on_complaint_once(pool, caller, request, idempotency_key, body, code, act)
 
 
 @router.post(
@@ -192,21 +186,11 @@ def take_complaint_step(
     acting = caller if needed is None else caller.acting_by(needed)
     signature = make_signature(pool, caller, body.password, body.meaning) if body.to is ComplaintState.CLOSED else None
 
-    def work(conn: Connection) -> tuple[ComplaintDetail, dict[str, str]]:
+    def act(conn: Connection) -> Complaint:
         wanted = ComplaintRequest(body.to, body.reason, body.investigation, signature)
-        after = record_complaint_step(conn, acting.actor, code, wanted, expected_row_version=version, now=now())
-        return describe_complaint(conn, code, caller), {"ETag": make_etag(after.row_version)}
+        return record_complaint_step(conn, acting.actor, code, wanted, expected_row_version=version, now=now())
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        raise _conflict(pool, code, caller) from None
-
-
-def _conflict(pool: Database, code: str, caller: Caller) -> ProblemError:
-    with pool.connection() as conn:
-        current = find_complaint_row(conn, code, caller)
-        return conflict(current.row_version, **find_last_change(conn, ENTITY, code))
+    return act_on_complaint_once(pool, caller, request, idempotency_key, body, code, act)
 
 
 def _verify_place(conn: Connection, serial: str | None, fault_group: str | None, caller: Caller) -> None:

@@ -10,7 +10,7 @@ from api.auth import Caller, require
 from api.once import IdempotencyKey, change, change_once
 from api.preconditions import IfMatch, make_etag
 from api.problems import FORBIDDEN, INVALID, ProblemError, declare, not_found
-from api.routes.field_actions import changing, describe, find_action
+from api.routes.field_actions import describe, find_action, moving
 from api.shapes.field_actions import (
     FieldActionDetail,
     FieldActionFields,
@@ -75,7 +75,8 @@ def change_field_action(
         after = _with_references(body, lambda: change_draft(conn, caller.actor, before, draft, now=now()))
         return describe(conn, after, caller)
 
-    detail = changing(pool, caller, code, lambda: change(pool, work))
+    with moving(pool, caller, code):
+        detail = change(pool, work)
     response.headers["ETag"] = make_etag(detail.row_version)
     return detail
 
@@ -116,7 +117,8 @@ def write_scope(
             raise ProblemError(INVALID, fields={"serials": f"{len(unknown)} are of no device of the model: {named}"})
         return describe(conn, freeze_scope(conn, caller.actor, before, query, now=now()), caller)
 
-    detail = changing(pool, caller, code, lambda: change(pool, work))
+    with moving(pool, caller, code):
+        detail = change(pool, work)
     response.headers["ETag"] = make_etag(detail.row_version)
     return detail
 

@@ -9,7 +9,7 @@ from api.auth import Caller, missing_permission, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.masking import mask_shape
 from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.field_actions import find_action
 from api.shapes.field_actions import (
@@ -23,9 +23,9 @@ from api.shapes.field_actions import (
 )
 from api.shapes.pages import Page
 from api.state import Database, now
-from api.steps import find_last_change
+from api.steps import take_step_once
 from domain.audit_field_action import ITEM
-from domain.errors import NotFoundError, RowVersionConflictError
+from domain.errors import NotFoundError
 from domain.field_action import FieldAction
 from domain.field_action_item import FieldActionItem, ItemRequest, ItemState, find_item_id, find_item_permissions
 from domain.roles import Permission
@@ -116,13 +116,17 @@ def step_item(
         after = record_item_step(conn, acting.actor, action, before, wanted, now=now())
         return ItemShape.model_validate(after), {"ETag": make_etag(after.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _find_item(conn, find_action(conn, code, caller), serial, caller)
-            changed = find_last_change(conn, ITEM, find_item_id(code, serial))
-            raise conflict(current.row_version, **changed) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity=ITEM,
+        code=find_item_id(code, serial),
+        find_row_version=lambda conn: _find_item(conn, find_action(conn, code, caller), serial, caller).row_version,
+    )
 
 
 @router.get("/communications", summary="What was said to whom", responses=declare(404))

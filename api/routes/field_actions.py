@@ -1,7 +1,7 @@
 """Field actions: lists, the steps that people take, halting and going on."""
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from contextlib import AbstractContextManager
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.auth import Caller, missing_permission, require
 from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor
 from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import declare, not_found
 from api.shapes.field_actions import (
     FieldActionDetail,
@@ -24,9 +24,8 @@ from api.shapes.pages import Page
 from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
-from api.steps import find_last_change
+from api.steps import naming_conflict
 from domain.audit import find_content_sha256
-from domain.errors import RowVersionConflictError
 from domain.field_action import (
     FieldAction,
     FieldActionKind,
@@ -65,7 +64,6 @@ HIDDEN = {
     "created_by": "",
 }
 HALTERS = (Permission.FIELD_ACTION_WRITE, Permission.FIELD_ACTION_APPROVE)
-Result = TypeVar("Result")
 
 
 @router.get("", summary="List field actions")
@@ -144,9 +142,8 @@ def step_field_action(
         after = record_field_action_step(conn, acting.actor, before, wanted, now=now())
         return describe(conn, after, caller), {"ETag": make_etag(after.row_version)}
 
-    return changing(
-        pool, caller, code, lambda: change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    )
+    with moving(pool, caller, code):
+        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
 
 
 @router.post("/{code}/halt", summary="Halt", response_model=FieldActionDetail, responses=declare(404, 409))
@@ -197,9 +194,8 @@ def resume_field_action(
         after = record_resumption(conn, caller.actor, before, body.reason, signature, now=now())
         return describe(conn, after, caller), {"ETag": make_etag(after.row_version)}
 
-    return changing(
-        pool, caller, code, lambda: change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    )
+    with moving(pool, caller, code):
+        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
 
 
 @router.post(
@@ -224,9 +220,8 @@ def open_wave(
         after = open_next_wave(conn, caller.actor, lock_field_action(conn, code, version), now=now())
         return describe(conn, after, caller), {"ETag": make_etag(after.row_version)}
 
-    return changing(
-        pool, caller, code, lambda: change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    )
+    with moving(pool, caller, code):
+        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
 
 
 def find_action(conn: Connection, code: str, caller: Caller) -> FieldAction:
@@ -266,11 +261,6 @@ def _to_values(action: FieldAction, shape: type[FieldActionShape]) -> dict[str, 
     return values | ({"waves": [dict(w) for w in action.waves]} if "waves" in shape.model_fields else {})
 
 
-def changing(pool: Pool, caller: Caller, code: str, work: Callable[[], Result]) -> Result:
-    """What `work` gives; where the action moved meanwhile, the 412 says to where and by whom."""
-    try:
-        return work()
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = find_action(conn, code, caller)
-            raise conflict(current.row_version, **find_last_change(conn, ENTITY, code)) from None
+def moving(pool: Pool, caller: Caller, code: str) -> AbstractContextManager[None]:
+    """Where the block finds that the action moved meanwhile, the 412 says to where and by whom."""
+    return naming_conflict(pool, ENTITY, code, lambda conn: find_action(conn, code, caller).row_version)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.auth import Caller, missing_permission, require
 from api.cursors import Cursor, Limit, WantsTotal, make_cursor, read_cursor
 from api.once import IdempotencyKey, change, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import ALREADY_EXISTS, ProblemError, declare, not_found
 from api.shapes.firmware_records import (
     FirmwareImage,
@@ -23,10 +23,10 @@ from api.shapes.pages import Page
 from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
-from api.steps import find_last_change
+from api.steps import naming_conflict, take_step_once
 from domain.audit import find_content_sha256
 from domain.audit_firmware import ENTITY
-from domain.errors import NotFoundError, RowVersionConflictError
+from domain.errors import NotFoundError
 from domain.firmware_record import (
     FIRMWARE_TRANSITIONS,
     FirmwareRecord,
@@ -127,18 +127,16 @@ def change_version(
 ) -> FirmwareRecordDetail:
     """Changes hash, address, size or notes of a draft; signatures on it as it was hold no more."""
 
+    with pool.connection() as conn:
+        known = _find(conn, model, component, version)
+
     def work(conn: Connection) -> FirmwareRecordDetail:
-        _find(conn, model, component, version)
         before = lock_firmware(conn, model, component, version, row_version)
         record = change_firmware(conn, caller.actor, before, body.model_dump(), now=now())
         return _describe(conn, record, caller)
 
-    try:
+    with naming_conflict(pool, ENTITY, known.code, lambda conn: _find(conn, model, component, version).row_version):
         detail = change(pool, work)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _find(conn, model, component, version)
-            raise conflict(current.row_version, **find_last_change(conn, ENTITY, current.code)) from None
     response.headers["ETag"] = make_etag(detail.row_version)
     return detail
 
@@ -175,12 +173,17 @@ def step_version(
         after = record_firmware_step(conn, acting.actor, before, wanted, now=now())
         return _describe(conn, after, caller), {"ETag": make_etag(after.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _find(conn, model, component, version)
-            raise conflict(current.row_version, **find_last_change(conn, ENTITY, current.code)) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity=ENTITY,
+        code=record.code,
+        find_row_version=lambda conn: _find(conn, model, component, version).row_version,
+    )
 
 
 def _find(conn: Connection, model: str, component: str, version: str) -> FirmwareRecord:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, not_ours, read_cursor
 from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.shapes.maintenance_plans import (
     MaintenancePlanShape,
@@ -19,9 +19,8 @@ from api.shapes.maintenance_plans import (
 )
 from api.shapes.pages import Page
 from api.state import Database, now
-from api.steps import find_last_change
+from api.steps import take_step_once
 from domain.audit_plan import ENTITY
-from domain.errors import RowVersionConflictError
 from domain.maintenance_plan import OccurrenceState, PlanDraft, PlanState, find_plan_problems
 from domain.roles import Permission
 from store.maintenance_plans import (
@@ -158,12 +157,17 @@ def take_plan_step(
         plan = describe_plan(conn, code, caller)
         return plan, {"ETag": make_etag(plan.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = describe_plan(conn, code, caller)
-            raise conflict(current.row_version, **find_last_change(conn, ENTITY, code)) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity=ENTITY,
+        code=code,
+        find_row_version=lambda conn: describe_plan(conn, code, caller).row_version,
+    )
 
 
 def describe_plan(conn: Connection, code: str, caller: Caller) -> MaintenancePlanShape:

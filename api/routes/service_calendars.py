@@ -10,7 +10,7 @@ from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.masking import mask_shape
 from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import ALREADY_EXISTS, INVALID, ProblemError, declare, not_found
 from api.shapes.pages import Page
 from api.shapes.sla import (
@@ -24,8 +24,7 @@ from api.shapes.sla import (
     SiteCalendarShape,
 )
 from api.state import Database, now
-from api.steps import find_last_change
-from domain.errors import RowVersionConflictError
+from api.steps import take_step_once
 from domain.public_holidays import find_unknown_place
 from domain.roles import Permission
 from domain.service_calendar import WEEKDAYS, CalendarDraft, Spans, SpecialDay, find_calendar_problems, parse_spans
@@ -132,12 +131,17 @@ def replace_calendar(
         detail = _describe(conn, code, caller)
         return detail, {"ETag": make_etag(detail.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _find_calendar(conn, code, caller)
-            raise conflict(current.row_version, **find_last_change(conn, "service_calendar", code)) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity="service_calendar",
+        code=code,
+        find_row_version=lambda conn: _find_calendar(conn, code, caller).row_version,
+    )
 
 
 @router.get("/sites/{code}/service-calendar", summary="The calendar of a site", responses=declare(404))
@@ -182,12 +186,17 @@ def choose_site_calendar(
         shape = _describe_site(conn, code, caller)
         return shape, {"ETag": make_etag(shape.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _describe_site(conn, code, caller)
-            raise conflict(current.row_version, **find_last_change(conn, "site", code)) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity="site",
+        code=code,
+        find_row_version=lambda conn: _describe_site(conn, code, caller).row_version,
+    )
 
 
 def _find_calendar(conn: Connection, code: str, caller: Caller) -> CalendarRow:

@@ -9,7 +9,7 @@ from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.masking import mask_shape
 from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.preconditions import IfMatch, make_etag
 from api.problems import ALREADY_EXISTS, INVALID, ProblemError, declare, not_found
 from api.shapes.pages import Page
 from api.shapes.sla import (
@@ -21,8 +21,7 @@ from api.shapes.sla import (
     PolicyVersions,
 )
 from api.state import Database, now
-from api.steps import find_last_change
-from domain.errors import RowVersionConflictError
+from api.steps import take_step_once
 from domain.roles import Permission
 from domain.sla_policy import ClockKind, SlaPolicy, find_policy_problems, policy_from_json
 from domain.work_order import HoldReason
@@ -131,12 +130,17 @@ def replace_policy(
         row = _find_policy(conn, code, caller)
         return _shape(row, caller), {"ETag": make_etag(row.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _find_policy(conn, code, caller)
-            raise conflict(current.row_version, **find_last_change(conn, "sla_policy", code)) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity="sla_policy",
+        code=code,
+        find_row_version=lambda conn: _find_policy(conn, code, caller).row_version,
+    )
 
 
 @router.get("/contracts/{code}/sla-policy", summary="The policy of a contract", responses=declare(404))
@@ -173,12 +177,17 @@ def choose_contract_policy(
         shape = _describe_contract(conn, code, caller)
         return shape, {"ETag": make_etag(shape.row_version)}
 
-    try:
-        return change_once(pool, caller, request, idempotency_key, body, work, status=200)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = _describe_contract(conn, code, caller)
-            raise conflict(current.row_version, **find_last_change(conn, "contract", code)) from None
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity="contract",
+        code=code,
+        find_row_version=lambda conn: _describe_contract(conn, code, caller).row_version,
+    )
 
 
 def _find_policy(conn: Connection, code: str, caller: Caller) -> PolicyRow:

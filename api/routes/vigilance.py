@@ -1,27 +1,23 @@
 """Vigilance: people assess harm and decide on reports to authorities; the machine counts down and decides nothing."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.auth import Caller, require
-from api.complaint_views import describe_complaint, find_complaint_row
-from api.once import IdempotencyKey, change_once
-from api.preconditions import IfMatch, conflict, make_etag
+from api.complaint_steps import act_on_complaint_once
+from api.complaint_views import find_complaint_row
+from api.once import IdempotencyKey
+from api.preconditions import IfMatch
 from api.problems import declare
 from api.shapes.complaints import ComplaintDetail, NewAssessment, NewSubmission, NewVigilanceDecision
 from api.signing import make_signature
 from api.state import Database, now
-from api.steps import find_last_change
-from domain.audit_complaint import ENTITY
 from domain.complaint import Complaint
-from domain.errors import RowVersionConflictError
 from domain.roles import Permission
 from domain.vigilance import AssessmentRequest, DecisionRequest, SubmissionRequest
-from store.pool import Connection, Pool
+from store.pool import Connection
 from store.vigilance import record_assessment, record_submission, record_vigilance_decision
 
 router = APIRouter(prefix="/complaints", tags=["complaints"])
@@ -54,7 +50,7 @@ def assess_harm(
     def act(conn: Connection) -> Complaint:
         return record_assessment(conn, caller.actor, code, wanted, expected_row_version=version, now=now())
 
-    return _change(pool, caller, request, idempotency_key, body, code, act, status=201)
+    return act_on_complaint_once(pool, caller, request, idempotency_key, body, code, act, status=201)
 
 
 @router.post(
@@ -79,7 +75,7 @@ def decide_on_report(
     def act(conn: Connection) -> Complaint:
         return record_vigilance_decision(conn, caller.actor, code, wanted, expected_row_version=version, now=now())
 
-    return _change(pool, caller, request, idempotency_key, body, code, act)
+    return act_on_complaint_once(pool, caller, request, idempotency_key, body, code, act)
 
 
 @router.post(
@@ -108,28 +104,4 @@ def submit_report(
     def act(conn: Connection) -> Complaint:
         return record_submission(conn, acting.actor, code, wanted, expected_row_version=version, now=now())
 
-    return _change(pool, caller, request, idempotency_key, body, code, act, status=201)
-
-
-def _change(
-    pool: Pool,
-    caller: Caller,
-    request: Request,
-    key: str | None,
-    body: BaseModel,
-    code: str,
-    act: Callable[[Connection], Complaint],
-    *,
-    status: int = 200,
-) -> Response:
-    def work(conn: Connection) -> tuple[ComplaintDetail, dict[str, str]]:
-        find_complaint_row(conn, code, caller)
-        after = act(conn)
-        return describe_complaint(conn, code, caller), {"ETag": make_etag(after.row_version)}
-
-    try:
-        return change_once(pool, caller, request, key, body, work, status=status)
-    except RowVersionConflictError:
-        with pool.connection() as conn:
-            current = find_complaint_row(conn, code, caller)
-            raise conflict(current.row_version, **find_last_change(conn, ENTITY, code)) from None
+    return act_on_complaint_once(pool, caller, request, idempotency_key, body, code, act, status=201)
