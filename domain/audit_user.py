@@ -1,7 +1,6 @@
 """The audit's sentences about people's accounts."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from domain.audit import AuditEntry
@@ -38,8 +37,3 @@ def signed_in(name: str) -> AuditEntry:
 def user_locked(name: str, *, failed: int, seconds: float) -> AuditEntry:
     """Too many wrong passwords: nothing is looked at for a while."""
     return AuditEntry("user.locked", ENTITY, name, None, {"failed": failed, "seconds": seconds})
-
-
-def certificate_granted(name: str, model: str, valid_until: date) -> AuditEntry:
-    """A technician may work on a device model until that day."""
-    return AuditEntry("certificate.granted", ENTITY, name, None, {"model": model, "valid_until": valid_until})

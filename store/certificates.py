@@ -6,8 +6,7 @@ from datetime import date
 from psycopg.rows import class_row
 
 from domain.audit import Actor
-from domain.audit_certificate import certificate_changed, certificate_revoked
-from domain.audit_user import certificate_granted
+from domain.audit_certificate import certificate_changed, certificate_granted, certificate_revoked
 from domain.errors import NotFoundError, RowVersionConflictError
 from store.audit import record_audit
 from store.pool import Connection
@@ -32,7 +31,7 @@ RECORD_CERTIFICATE = """
     WHERE u.name = %(user)s AND m.key = %(model)s
     ON CONFLICT (user_id, device_model_id) DO UPDATE SET valid_until = excluded.valid_until,
         reference = excluded.reference, row_version = c.row_version + 1
-    RETURNING user_id
+    RETURNING row_version
 """
 _COLUMNS = """u.id AS user_id, u.name AS user_name, u.full_name, m.key AS model, c.valid_until, c.reference,
     c.row_version
@@ -64,19 +63,23 @@ def record_certificate(
     NotFoundError
         There is no such person or model.
     RowVersionConflictError
-        What stands there is not at `expected_row_version` (None: whatever it is at; 0: nothing may stand there).
+        What stands there is not at `expected_row_version` (None: whatever it is at; 0: nothing may stand there), or
+        somebody else gave the first one at the same time.
     """
     before = load_certificate(conn, user_name, model)
     _verify_version(before, user_name, model, expected_row_version)
     values = {"user": user_name, "model": model, "valid_until": valid_until, "reference": reference}
-    if conn.execute(RECORD_CERTIFICATE, values).fetchone() is None:
+    row = conn.execute(RECORD_CERTIFICATE, values).fetchone()
+    if row is None:
         raise NotFoundError(f"{user_name} or {model}")
+    if before is None and row[0] > 1:
+        raise RowVersionConflictError(f"The certificate of {user_name} for {model} was given by somebody just now.")
     if before is None:
-        record_audit(conn, actor, certificate_granted(user_name, model, valid_until))
+        record_audit(conn, actor, certificate_granted(user_name, model, valid_until, reference, reason))
     else:
         was = {"model": model, "valid_until": before.valid_until, "reference": before.reference}
         becomes = {"model": model, "valid_until": valid_until, "reference": reference}
-        record_audit(conn, actor, certificate_changed(user_name, was, becomes, reason))
+        record_audit(conn, actor, certificate_changed(user_name, model, was, becomes, reason))
 
 
 REVOKE_CERTIFICATE = """
@@ -101,7 +104,7 @@ def revoke_certificate(
     _verify_version(before, user_name, model, expected_row_version)
     conn.execute(REVOKE_CERTIFICATE, (before.user_id, model))
     was = {"model": model, "valid_until": before.valid_until, "reference": before.reference}
-    record_audit(conn, actor, certificate_revoked(user_name, was, reason))
+    record_audit(conn, actor, certificate_revoked(user_name, model, was, reason))
 
 
 def _verify_version(known: Certificate | None, user_name: str, model: str, expected: int | None) -> None:

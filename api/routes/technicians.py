@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
-from api.once import IdempotencyKey, change, change_once
-from api.preconditions import make_etag
+from api.once import IdempotencyKey, change
+from api.preconditions import IfMatch, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.shapes.assignments import (
     CertificateList,
@@ -20,6 +20,8 @@ from api.shapes.assignments import (
     TechnicianShape,
 )
 from api.state import Database, now
+from api.steps import naming_conflict, take_step_once
+from domain.audit_certificate import ENTITY, find_certificate_id
 from domain.errors import NotFoundError
 from domain.roles import Permission
 from store.certificates import (
@@ -83,7 +85,7 @@ def list_certificates(
     "/technician-certificates/{user}/{model}",
     summary="Certify a technician",
     response_model=CertificateShape,
-    responses=declare(404),
+    responses=declare(404, 412, 428),
 )
 def certify(
     user: str,
@@ -92,14 +94,23 @@ def certify(
     pool: Database,
     request: Request,
     body: NewCertificate,
+    version: IfMatch,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Gives the technician a certificate for the model, or replaces the one that he has; the audit keeps both."""
+    """Gives the technician a certificate for the model (`If-Match: "0"`: he has none yet), or replaces the one that he
+    has; the audit keeps both."""
 
     def work(conn: Connection) -> tuple[CertificateShape, dict[str, str]]:
         try:
             record_certificate(
-                conn, caller.actor, user, model, body.valid_until, reference=body.reference, reason=body.reason
+                conn,
+                caller.actor,
+                user,
+                model,
+                body.valid_until,
+                reference=body.reference,
+                reason=body.reason,
+                expected_row_version=version,
             )
         except NotFoundError as error:
             raise not_found("technician or device model", f"{user} or {model}", "user") from error
@@ -107,7 +118,17 @@ def certify(
         assert certificate is not None
         return _shape(certificate), {"ETag": make_etag(certificate.row_version)}
 
-    return change_once(pool, caller, request, idempotency_key, body, work, status=200)
+    return take_step_once(
+        pool,
+        caller,
+        request,
+        idempotency_key,
+        body,
+        work,
+        entity=ENTITY,
+        code=find_certificate_id(user, model),
+        find_row_version=lambda conn: _find_row_version(conn, user, model),
+    )
 
 
 @router.delete(
@@ -115,7 +136,7 @@ def certify(
     summary="Revoke a certificate",
     status_code=204,
     response_class=Response,
-    responses=declare(404),
+    responses=declare(404, 412, 428),
 )
 def revoke(
     user: str,
@@ -123,17 +144,25 @@ def revoke(
     caller: Writer,
     pool: Database,
     reason: Annotated[str, Query(min_length=1, max_length=2000)],
+    version: IfMatch,
 ) -> Response:
     """From now on no order of the model can be given to him, and none be begun by him."""
 
     def work(conn: Connection) -> None:
         try:
-            revoke_certificate(conn, caller.actor, user, model, reason)
+            revoke_certificate(conn, caller.actor, user, model, reason, expected_row_version=version)
         except NotFoundError as error:
             raise not_found("certificate", f"{user}/{model}", "user") from error
 
-    change(pool, work)
+    code = find_certificate_id(user, model)
+    with naming_conflict(pool, ENTITY, code, lambda conn: _find_row_version(conn, user, model)):
+        change(pool, work)
     return Response(status_code=204)
+
+
+def _find_row_version(conn: Connection, user: str, model: str) -> int:
+    known = load_certificate(conn, user, model)
+    return 0 if known is None else known.row_version
 
 
 def _shape(certificate: Certificate) -> CertificateShape:

@@ -40,7 +40,8 @@ def staff(api: Api) -> Staff:
     api.add_user("mona", Role.SERVICE_MANAGER)
     headers = {name: api.sign_in(name).writing for name in ("zq-tom", "zq-tina", "dirk", "mona")}
     path = "/technician-certificates/zq-tom/TEST-100"
-    made = api.request("PUT", path, headers=headers["mona"], json={"valid_until": "2099-01-01", "reference": "C-1"})
+    first = {**headers["mona"], "If-Match": '"0"'}
+    made = api.request("PUT", path, headers=first, json={"valid_until": "2099-01-01", "reference": "C-1"})
     assert (made.status_code, made.json()["row_version"]) == (200, 1)
     return headers
 
@@ -144,7 +145,8 @@ def test_whom_to_assign_and_what_helped_before(api: Api, staff: Staff) -> None:
         ("/technicians/zq-tom/regions", {"regions": ["CN"]}),
     ]
     for path, change in changes:
-        assert api.request("PUT", path, headers=staff["mona"], json=change).status_code == 200
+        headers = {**staff["mona"], "If-Match": '"0"'}
+        assert api.request("PUT", path, headers=headers, json=change).status_code == 200
     said = api.get(f"/work-orders/{next_code}/suggestions", headers=tom).json()
     assert [one["name"] for one in said["assignees"]] == ["zq-tina", "zq-tom"]
     assert said["assignees"][0]["score"] > said["assignees"][1]["score"]
@@ -154,22 +156,33 @@ def test_whom_to_assign_and_what_helped_before(api: Api, staff: Staff) -> None:
 
 def test_certificates_are_given_renewed_and_revoked(api: Api, staff: Staff) -> None:
     path, mona = "/technician-certificates/zq-tom/TEST-100", staff["mona"]
-    renewed = api.request("PUT", path, headers=mona, json={"valid_until": "2030-01-01", "reason": "course"})
-    assert renewed.json()["row_version"] == 2
+    until = {"valid_until": "2030-01-01", "reason": "course"}
+    assert api.request("PUT", path, headers=mona, json=until).status_code == 428
+    for version in ('"0"', '"7"'):
+        stale = api.request("PUT", path, headers={**mona, "If-Match": version}, json=until)
+        assert (stale.status_code, stale.json()["current"]["changed_by"]) == (412, "mona")
+    renewed = api.request("PUT", path, headers={**mona, "If-Match": '"1"'}, json=until)
+    assert (renewed.json()["row_version"], renewed.headers["etag"]) == (2, '"2"')
     listed = api.get("/technician-certificates?valid_on=2030-01-02", headers=mona).json()["items"]
     assert listed == []
     unknown = api.request(
-        "PUT", "/technician-certificates/nobody/TEST-100", headers=mona, json={"valid_until": "2030-01-01"}
+        "PUT", "/technician-certificates/nobody/TEST-100", headers={**mona, "If-Match": '"0"'}, json=until
     )
     assert unknown.status_code == 404
+    newest = {**mona, "If-Match": '"2"'}
+    assert api.request("DELETE", f"{path}?reason=left", headers=mona).status_code == 428
+    assert api.request("DELETE", f"{path}?reason=left", headers={**mona, "If-Match": '"1"'}).status_code == 412
     assert api.request("DELETE", path, headers=staff["dirk"]).status_code == 403
-    assert api.request("DELETE", f"{path}?reason=left", headers=mona).status_code == 204
-    assert api.request("DELETE", f"{path}?reason=left", headers=mona).status_code == 404
+    assert api.request("DELETE", f"{path}?reason=left", headers=newest).status_code == 204
+    assert api.request("DELETE", f"{path}?reason=left", headers=newest).status_code == 404
     code = open_order(api, staff)
     step(api, staff["dirk"], code, {"to": "TRIAGED"})
     refused = step(api, staff["dirk"], code, {"to": "ASSIGNED", "assignee": "zq-tom"})
     assert refused.json()["guard"] == "certificate_invalid"
-    actions = [e["action"] for e in api.get("/audit?entity=user", headers=api.token(Role.AUDITOR)).json()["items"]]
+    actions = [
+        e["action"]
+        for e in api.get("/audit?entity=technician_certificate", headers=api.token(Role.AUDITOR)).json()["items"]
+    ]
     assert {"certificate.granted", "certificate.changed", "certificate.revoked"} <= set(actions)
 
 
