@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from domain.audit import Signature
+from domain.audit import Actor, Signature
 from domain.roles import Permission
 from domain.work_order import (
     CloseOut,
@@ -26,45 +26,59 @@ RECORD = CloseOut("Pump", "SN-1", date(2026, 11, 22), "Tina Tech", "replaced mot
 
 @dataclass(slots=True)
 class Staff:
-    """A world with a technician and two managers who work on its orders."""
+    """The world and its people: tina may work on the devices, otto has no certificate, mia manages."""
 
     world: World
     people: dict[str, int] = field(default_factory=dict)
 
-    def move(self, who: str, code: str, to: WorkOrderState, **more: Any) -> WorkOrder:
-        order = self.load(code)
-        (permission, *_) = find_permissions_for(order.state, to) or (Permission.WORK_ORDER_TRIAGE,)
-        more.setdefault("expected_row_version", order.row_version)
-        version = more.pop("expected_row_version")
-        with self.world.conn.transaction():
-            return record_transition(
-                self.world.conn,
-                actor(who, more.pop("by", permission), self.people[who]),
-                code,
-                TransitionRequest(to, **more),
-                expected_row_version=version,
-                now=self.world.now,
-            )
+    def act(self, who: str, permission: Permission) -> Actor:
+        return actor(who, permission, self.people[who])
 
     def load(self, code: str) -> WorkOrder:
         order = load_work_order(self.world.conn, code)
         assert order is not None
         return order
 
+    def move(self, who: str, code: str, to: WorkOrderState, **more: Any) -> WorkOrder:
+        """One step; `by` another right than the one it takes, or from another `expected_row_version`."""
+        order = self.load(code)
+        (permission, *_) = find_permissions_for(order.state, to) or (Permission.WORK_ORDER_TRIAGE,)
+        by, version = more.pop("by", permission), more.pop("expected_row_version", order.row_version)
+        with self.world.conn.transaction():
+            return record_transition(
+                self.world.conn,
+                self.act(who, by),
+                code,
+                TransitionRequest(to, **more),
+                expected_row_version=version,
+                now=self.world.now,
+            )
+
+    def start(self, code: str, who: str = "tina") -> WorkOrder:
+        """From NEW to IN_PROGRESS."""
+        self.move("mia", code, _S.TRIAGED)
+        self.move("mia", code, _S.ASSIGNED, assignee_id=self.people[who])
+        return self.move(who, code, _S.IN_PROGRESS)
+
+    def finish(self, code: str, outcome: Outcome = Outcome.CONFIRMED, who: str = "tina", **more: Any) -> WorkOrder:
+        """From IN_PROGRESS to CLOSED."""
+        more.setdefault("failure_code", "motor_wear")
+        self.move(who, code, _S.WORK_DONE, outcome=outcome, close_out=RECORD, **more)
+        self.move("mia", code, _S.VERIFIED, test_evidence="bench report")
+        return self.move("mia", code, _S.CLOSED, signature=self.sign("mia"))
+
     def work_through(self, code: str, outcome: Outcome = Outcome.CONFIRMED) -> WorkOrder:
         """From NEW to CLOSED, each by whom it is for."""
-        self.move("mia", code, _S.TRIAGED)
-        self.move("mia", code, _S.ASSIGNED, assignee_id=self.people["tina"])
-        self.move("tina", code, _S.IN_PROGRESS)
-        self.move("tina", code, _S.WORK_DONE, outcome=outcome, close_out=RECORD, failure_code="motor_wear")
-        self.move("mia", code, _S.VERIFIED, test_evidence="bench report")
-        signature = Signature(self.people["mia"], "Mia Manager", "reviewed and closed")
-        return self.move("mia", code, _S.CLOSED, signature=signature)
+        self.start(code)
+        return self.finish(code, outcome)
+
+    def sign(self, who: str) -> Signature:
+        return Signature(self.people[who], who.title(), "reviewed and done")
 
 
 @contextmanager
 def open_staff(url: str) -> Iterator[Staff]:
-    """Four devices at four customers with contracts, and their people."""
+    """SN-1 ... SN-4, each at a customer of its own with a contract, and their people."""
     with open_world(url) as world:
         for n in range(1, 5):
             world.add_device(f"SN-{n}", world.add_site(f"S{n}", contract=True), firmware="2.4.1", lot="L1")

@@ -23,7 +23,7 @@ from store.work_order_merges import load_merged_codes, load_survivor_code, merge
 from store.work_order_pages import load_timeline
 from store.work_order_transitions import record_note
 from tests.support.databases import Database
-from tests.support.order_staff import RECORD, OrderStaff, open_order_staff
+from tests.support.staff import RECORD, Staff, open_staff
 
 _S = WorkOrderState
 FIRST, SECOND, THIRD = "WO-2026-000001", "WO-2026-000002", "WO-2026-000003"
@@ -31,14 +31,12 @@ WORK = Permission.WORK_ORDER_WORK
 
 
 @pytest.fixture
-def staff(database: Database) -> Iterator[OrderStaff]:
-    with open_order_staff(database.url) as found:
+def staff(database: Database) -> Iterator[Staff]:
+    with open_staff(database.url) as found:
         yield found
 
 
-def merge(
-    staff: OrderStaff, code: str, merged: str, reason: str = "one fault", version: int | None = None
-) -> WorkOrder:
+def merge(staff: Staff, code: str, merged: str, reason: str = "one fault", version: int | None = None) -> WorkOrder:
     with staff.world.conn.transaction():
         return merge_work_orders(
             staff.world.conn,
@@ -51,7 +49,7 @@ def merge(
         )
 
 
-def report(staff: OrderStaff, serial: str = "SN-1", **more: object) -> tuple[WorkOrder, ReportResult]:
+def report(staff: Staff, serial: str = "SN-1", **more: object) -> tuple[WorkOrder, ReportResult]:
     values: dict[str, object] = {"priority": Priority.P3, "fault_group": "motor_wear", "description": "It hums."}
     values |= {"type_": WorkOrderType.CORRECTIVE, "now": staff.world.now} | more
     with staff.world.conn.transaction():
@@ -64,7 +62,7 @@ def refuse(step: Callable[[], object]) -> str:
     return refused.value.guard
 
 
-def test_the_survivor_has_all_that_both_had(staff: OrderStaff) -> None:
+def test_the_survivor_has_all_that_both_had(staff: Staff) -> None:
     world, conn = staff.world, staff.world.conn
     world.decide("SN-1", fault_group="motor_wear")
     staff.start(FIRST)
@@ -102,7 +100,7 @@ def test_the_survivor_has_all_that_both_had(staff: OrderStaff) -> None:
     assert verify_chain(conn).holds
 
 
-def test_what_may_not_become_one(staff: OrderStaff) -> None:
+def test_what_may_not_become_one(staff: Staff) -> None:
     world = staff.world
     world.decide("SN-1")
     world.decide("SN-2")
@@ -121,7 +119,7 @@ def test_what_may_not_become_one(staff: OrderStaff) -> None:
     assert world.rows("SELECT count(*) AS n FROM work_order WHERE merged_into_id IS NOT NULL")[0]["n"] == 0
 
 
-def test_a_chain_of_merges_ends_at_the_last_one(staff: OrderStaff) -> None:
+def test_a_chain_of_merges_ends_at_the_last_one(staff: Staff) -> None:
     world, conn = staff.world, staff.world.conn
     for group in ("motor_wear", "occlusion", "connectivity"):
         world.decide("SN-1", fault_group=group)
@@ -135,7 +133,7 @@ def test_a_chain_of_merges_ends_at_the_last_one(staff: OrderStaff) -> None:
     assert [o["code"] for o in world.orders() if o["state"] != "CANCELLED"] == [THIRD]
 
 
-def test_a_child_goes_up_in_its_parent_and_no_parent_of_others_in_a_child(staff: OrderStaff) -> None:
+def test_a_child_goes_up_in_its_parent_and_no_parent_of_others_in_a_child(staff: Staff) -> None:
     world = staff.world
     site = world.add_site("SG", contract=True)
     gateway = world.add_gateway("GW-1", site)
@@ -158,7 +156,7 @@ def test_a_child_goes_up_in_its_parent_and_no_parent_of_others_in_a_child(staff:
     assert [o["code"] for o in world.orders() if o["state"] != "CANCELLED"] == [children[1]]
 
 
-def test_a_report_joins_is_raised_and_comes_back_from_done(staff: OrderStaff) -> None:
+def test_a_report_joins_is_raised_and_comes_back_from_done(staff: Staff) -> None:
     world = staff.world
     first, result = report(staff)
     assert (first.code, result) == (FIRST, ReportResult.OPENED)
@@ -187,7 +185,7 @@ def test_a_report_joins_is_raised_and_comes_back_from_done(staff: OrderStaff) ->
     assert world.decide("SN-1").work_order_id == later.id
 
 
-def test_work_that_was_reported_done_goes_on_when_somebody_reports_the_fault(staff: OrderStaff) -> None:
+def test_work_that_was_reported_done_goes_on_when_somebody_reports_the_fault(staff: Staff) -> None:
     report(staff)
     staff.start(FIRST)
     staff.move("tina", FIRST, _S.WORK_DONE, outcome=Outcome.CONFIRMED, close_out=RECORD)
@@ -200,7 +198,7 @@ def test_work_that_was_reported_done_goes_on_when_somebody_reports_the_fault(sta
     )
 
 
-def test_a_case_of_a_capa_counts_once_after_a_merge(staff: OrderStaff) -> None:
+def test_a_case_of_a_capa_counts_once_after_a_merge(staff: Staff) -> None:
     world, conn = staff.world, staff.world.conn
     world.decide("SN-1")
     world.decide("SN-1", fault_group="occlusion")
@@ -237,7 +235,7 @@ def run_at_once(url: str, *works: Callable[[Connection], str]) -> list[str]:
         return list(pool.map(run, works))
 
 
-def test_people_who_report_at_once_report_one_order(staff: OrderStaff, database: Database) -> None:
+def test_people_who_report_at_once_report_one_order(staff: Staff, database: Database) -> None:
     def work(conn: Connection) -> str:
         return report_fault(
             conn,
@@ -255,7 +253,7 @@ def test_people_who_report_at_once_report_one_order(staff: OrderStaff, database:
     assert verify_chain(staff.world.conn).holds
 
 
-def test_two_orders_that_go_up_in_each_other_at_once_leave_one(staff: OrderStaff, database: Database) -> None:
+def test_two_orders_that_go_up_in_each_other_at_once_leave_one(staff: Staff, database: Database) -> None:
     staff.world.decide("SN-1")
     staff.world.decide("SN-1", fault_group="occlusion")
 

@@ -29,7 +29,7 @@ from store.part_usages import (
 from store.visits import load_visits, record_arrival, record_departure
 from store.work_order_transitions import load_order_signatures
 from tests.support.databases import Database
-from tests.support.order_staff import RECORD, OrderStaff, open_order_staff
+from tests.support.staff import RECORD, Staff, open_staff
 
 _S = WorkOrderState
 CODE = "WO-2026-000001"
@@ -39,8 +39,8 @@ DONE: dict[str, Any] = {"outcome": Outcome.CONFIRMED, "close_out": RECORD}
 
 
 @pytest.fixture
-def staff(database: Database) -> Iterator[OrderStaff]:
-    with open_order_staff(database.url) as found:
+def staff(database: Database) -> Iterator[Staff]:
+    with open_staff(database.url) as found:
         found.world.decide("SN-1")
         yield found
 
@@ -51,7 +51,7 @@ def refuse(step: Callable[[], object]) -> str:
     return refused.value.guard
 
 
-def attach(staff: OrderStaff, sha256: str, visibility: Visibility = Visibility.INTERNAL) -> int:
+def attach(staff: Staff, sha256: str, visibility: Visibility = Visibility.INTERNAL) -> int:
     draft = AttachmentDraft(
         sha256=sha256 * 64,
         size=7,
@@ -70,7 +70,7 @@ def attach(staff: OrderStaff, sha256: str, visibility: Visibility = Visibility.I
     return file.id
 
 
-def test_visits_begin_and_end_once_by_the_one_who_came(staff: OrderStaff) -> None:
+def test_visits_begin_and_end_once_by_the_one_who_came(staff: Staff) -> None:
     conn, world = staff.world.conn, staff.world
 
     def arrive(who: str = "tina", **delta: float) -> object:
@@ -120,7 +120,7 @@ def test_visits_begin_and_end_once_by_the_one_who_came(staff: OrderStaff) -> Non
     assert staff.move("mia", CODE, _S.VERIFIED, **verify).state is _S.VERIFIED
 
 
-def test_a_part_is_asked_for_used_and_signed_for(staff: OrderStaff) -> None:
+def test_a_part_is_asked_for_used_and_signed_for(staff: Staff) -> None:
     conn, world = staff.world.conn, staff.world
     staff.start(CODE)
     staff.move("tina", CODE, _S.ON_HOLD, hold_reason=HoldReason.PARTS)
@@ -181,7 +181,7 @@ ITEMS = (
 DRAFT = TemplateDraft({"en": "Repair", "zh": "维修"}, ITEMS)
 
 
-def make_template(staff: OrderStaff, code: str, model: str | None = None, draft: TemplateDraft = DRAFT) -> bool:
+def make_template(staff: Staff, code: str, model: str | None = None, draft: TemplateDraft = DRAFT) -> bool:
     act = staff.act("mia", Permission.TEMPLATE_WRITE)
     with staff.world.conn.transaction():
         return create_template(
@@ -189,7 +189,7 @@ def make_template(staff: OrderStaff, code: str, model: str | None = None, draft:
         )
 
 
-def test_a_checklist_is_frozen_when_the_order_is_assigned_and_keeps_it_from_being_done(staff: OrderStaff) -> None:
+def test_a_checklist_is_frozen_when_the_order_is_assigned_and_keeps_it_from_being_done(staff: Staff) -> None:
     conn, world = staff.world.conn, staff.world
     assert make_template(staff, "general", draft=TemplateDraft(DRAFT.title, ITEMS[:1]))
     assert make_template(staff, "pump", "PUMP")
@@ -250,7 +250,7 @@ def test_a_checklist_is_frozen_when_the_order_is_assigned_and_keeps_it_from_bein
     assert first.id == checklist.id
 
 
-def test_the_closing_signature_stands_for_all_records_of_the_order(staff: OrderStaff, database: Database) -> None:
+def test_the_closing_signature_stands_for_all_records_of_the_order(staff: Staff, database: Database) -> None:
     conn = staff.world.conn
     staff.start(CODE)
     attach(staff, "a")

@@ -50,7 +50,7 @@ def test_from_new_to_closed_and_every_step_is_told(staff: Staff) -> None:
     told = [r["type"] for r in staff.world.rows("SELECT type FROM outbox WHERE entity = 'work_order' ORDER BY id")]
     assert told == ["workorder.opened", "workorder.assigned", "workorder.done", "workorder.closed"]
     (signature,) = staff.world.rows("SELECT * FROM signature")
-    assert (signature["entity_version"], signature["printed_name"]) == (1, "Mia Manager")
+    assert (signature["entity_version"], signature["printed_name"]) == (1, "Mia")
     assert verify_chain(staff.world.conn).holds
 
 
