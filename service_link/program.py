@@ -34,8 +34,6 @@ OPENING = (DecisionKind.OPENED, DecisionKind.REOPENED, DecisionKind.PARENT)
 MIN_COHORT_S = 2.0
 # How often it is asked whether CAPAs helped: their periods are weeks.
 EFFECTIVENESS_S = 60.0
-# How often plans are looked at: they count in days.
-PLANS_S = 60.0
 
 
 def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
@@ -149,7 +147,7 @@ class _Service:
             self._try(self._propose)
         if self._is_time("effectiveness", EFFECTIVENESS_S):
             self._try(lambda: measure_effectiveness(self._conn, _now()))
-        if self._is_time("plans", PLANS_S):
+        if self._is_time("plans", self._settings.plan_s):
             self._try(lambda: keep_plans(self._conn, _now()))
         if self._is_time("house", self._settings.housekeeping_s):
             self._try(lambda: keep_house(self._conn, _now()))

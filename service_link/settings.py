@@ -14,6 +14,7 @@ class ServiceLinkSettings:
     late_grace_s: float = 20.0  # a late transition waits so long for the rest of its backlog
     tick_s: float = 5.0  # quiet periods, clocks, shelvings that end
     cohort_s: float = 10.0  # how often the cohort statistic looks, and at once after an order opened
+    plan_s: float = 60.0  # maintenance plans, their occurrences, reminders: they count in days
     heartbeat_s: float = 2.0
     max_backoff_s: float = 10.0  # between attempts at a database that is away
     reading_days: int = 400  # readings of standard sensors, scores and rejections are kept so long; 0: for ever
