@@ -158,7 +158,7 @@ class TransitionFacts:
     assignee_certified: bool = True  # he has a valid certificate for the device's model; True where there is no model
     done_by_id: int | None = None
     is_quiet: bool = False  # every breach cleared, the quiet period over, and the device reports
-    has_other_open_order: bool = False  # another open automatic order of the same key
+    has_other_open_order: bool = False  # another open order takes care of the same key
     open_parts: int = 0  # parts that were asked for, and nobody said what became of them
     unanswered: tuple[str, ...] = ()  # required lines of the order's checklists without an answer
     is_visit_under_way: bool = False

@@ -58,6 +58,10 @@ class WorkingSet:
         elif order.site_id is not None and order.fault_group == STORM_FAULT_GROUP:
             self.by_site.setdefault(order.site_id, order.id)
 
+    def add_key(self, key: Key, order_id: int) -> None:
+        """The order, of whatever key, is found by this one as well where the key has no order of its own."""
+        self.by_key.setdefault(key, order_id)
+
     def link(self, order_id: int, breach_id: UUID, *, is_active: bool) -> None:
         """The breach belongs to the order from now on."""
         if order_id not in self.orders_of_breach[breach_id]:

@@ -138,12 +138,17 @@ class _Batch:
     def _reopen(self, transition: UndecidedTransition, decision: Decision, policy: TicketPolicy) -> WorkOrder | None:
         assert decision.order is not None
         key = (transition.device_id, transition.fault_group)
-        before = lock_work_order(self.orders.conn, decision.order.code, None)
         self.orders.known.closed.pop(key, None)
+        if decision.order.id in self.orders.known.orders:
+            # A breach of the other key that it takes care of has reopened it in this batch: it is joined.
+            self.orders.known.add_key(key, decision.order.id)
+            return None
+        before = lock_work_order(self.orders.conn, decision.order.code, None)
         if before.state is not WorkOrderState.CLOSED:
             # A person reopened it at this moment: then it is open, and is joined.
             if before.state.is_open:
                 self.orders.known.add_order(before)
+                self.orders.known.add_key(key, before.id)
             return None
         terms = self.orders.find_terms(before.site_id, before.contract_id, decision.priority, policy)
         clocks = start_clocks(terms, self.orders.now)
@@ -151,6 +156,7 @@ class _Batch:
         after = replace(after, priority=decision.priority, inbox_reason=InboxReason.REOPENED)
         self.orders.plan.clocks += find_start(after, terms, self.orders.now)
         self.orders.known.add_order(after)
+        self.orders.known.add_key(key, after.id)
         after = self.orders.take_in(after, transition)
         self.orders.put(after)
         self.orders.plan.tell(OrderNews.REOPENED, transition, decision, before, after, self.orders.now)

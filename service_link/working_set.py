@@ -7,6 +7,7 @@ from domain.breach import BreachKind, BreachState, Severity, TransitionKind
 from domain.profile import TicketPolicy
 from domain.tickets import UndecidedTransition
 from domain.working_set import WorkingSet
+from store.fault_keys import lock_fault_keys
 from store.pool import Connection
 from store.triage_context import (
     count_episodes,
@@ -35,11 +36,12 @@ def load_working_set(
     gateway_ids = _distinct(t.gateway_id for t in transitions if t.breach_kind is BreachKind.OFFLINE)
     severe = [t for t in transitions if t.severity.rank >= Severity.MAJOR.rank and t.kind is not TransitionKind.CLEARED]
     site_ids = _distinct(t.site_id for t in severe)
+    lock_fault_keys(conn, keys)
     for order in lock_open_orders(conn, keys, breach_ids, gateway_ids, site_ids):
         loaded.add_order(order)
     for key, order_id in load_survivors(conn, keys):
         if order_id in loaded.orders:
-            loaded.by_key.setdefault(key, order_id)
+            loaded.add_key(key, order_id)
     for order_id, breach_id, is_active in load_links(conn, list(loaded.orders), breach_ids):
         loaded.link(order_id, breach_id, is_active=is_active)
     loaded.closed = load_last_closed_orders(conn, keys)

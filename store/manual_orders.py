@@ -19,6 +19,7 @@ from domain.tickets import Priority
 from domain.work_order import Guard, InboxReason, Outcome, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
 from domain.work_order_merge import FAULT_TYPES, REPORTED
 from store.audit import record_audit
+from store.fault_keys import lock_fault_keys
 from store.outbox import record_events
 from store.pool import Connection
 from store.sla_clocks import settle_clocks
@@ -84,7 +85,7 @@ def open_manual_order(
     NotFoundError
         There is no device of that serial.
     """
-    device = _load_device(conn, LOAD_DEVICE_OF_ORDER, serial)
+    device = _load_device(conn, serial)
     draft = WorkOrderDraft(
         type=type_,
         source=source,
@@ -112,16 +113,14 @@ def open_manual_order(
     return order
 
 
-def _load_device(conn: Connection, query: str, serial: str) -> _DeviceOfOrder:
+def _load_device(conn: Connection, serial: str) -> _DeviceOfOrder:
     with conn.cursor(row_factory=class_row(_DeviceOfOrder)) as cursor:
-        device = cursor.execute(query.encode(), (serial,)).fetchone()
+        device = cursor.execute(LOAD_DEVICE_OF_ORDER, (serial,)).fetchone()
     if device is None:
         raise NotFoundError(serial)
     return device
 
 
-# The device's row is the arbiter between two people who report at once.
-LOCK_DEVICE_OF_ORDER = LOAD_DEVICE_OF_ORDER + " FOR NO KEY UPDATE OF d"
 # By the order's own key, or by that of one that went up in it; an automatic one before others, then the oldest.
 LOCK_ORDER_OF_FAULT = f"""
     SELECT {WORK_ORDER_COLUMNS} FROM work_order w
@@ -153,12 +152,12 @@ def report_fault(
     ------
     NotFoundError
         There is no device of that serial.
-    GuardRefusedError
-        The machine opened an order for the fault at this very moment.
     """
     recurrence_of = None
     if type_ in FAULT_TYPES:
-        device = _load_device(conn, LOCK_DEVICE_OF_ORDER, serial)
+        device = _load_device(conn, serial)
+        # The arbiter between people who report at once, and between them and the machine.
+        lock_fault_keys(conn, [(device.id, fault_group)])
         with conn.cursor(row_factory=dict_row) as cursor:
             row = cursor.execute(
                 LOCK_ORDER_OF_FAULT.encode(), {"device_id": device.id, "fault_group": fault_group}

@@ -63,25 +63,34 @@ def load_survivors(conn: Connection, keys: Collection[Key]) -> list[tuple[Key, i
     return [((device_id, fault_group), order_id) for device_id, fault_group, order_id in rows]
 
 
-# Of the customer where the device stands now: what was done for the one before is not taken up again.
+# Of the customer where the device stands now: what was done for the one before is not taken up again. What went up in
+# another order was done with that one; not where that one's own fault has an order again by now.
 LOAD_CLOSED_ORDERS = f"""
-    SELECT {WORK_ORDER_COLUMNS} FROM unnest(%s::bigint[], %s::text[]) AS k (device_id, fault_group)
+    SELECT k.device_id AS of_device, k.fault_group AS of_fault_group, {WORK_ORDER_COLUMNS}
+    FROM unnest(%s::bigint[], %s::text[]) AS k (device_id, fault_group)
     CROSS JOIN LATERAL (
-        SELECT o.* FROM work_order o WHERE o.device_id = k.device_id AND o.fault_group = k.fault_group
-            AND o.state = 'CLOSED' AND o.type IN ('CORRECTIVE', 'PREDICTIVE')
-            AND o.customer_id IS NOT DISTINCT FROM (
-                SELECT s.customer_id FROM device d JOIN site s ON s.id = d.site_id WHERE d.id = k.device_id)
-        ORDER BY o.closed_at DESC LIMIT 1
+        SELECT o.* FROM (
+            SELECT o.id FROM work_order o WHERE o.device_id = k.device_id AND o.fault_group = k.fault_group
+                AND o.state = 'CLOSED'
+            UNION SELECT s.id FROM work_order m JOIN work_order s ON s.id = surviving_order(m.id)
+            WHERE m.device_id = k.device_id AND m.fault_group = k.fault_group AND m.merged_into_id IS NOT NULL
+                AND s.state = 'CLOSED' AND NOT EXISTS (
+                    SELECT FROM work_order x WHERE x.device_id = s.device_id AND x.fault_group = s.fault_group
+                        AND x.type IN ('CORRECTIVE', 'PREDICTIVE') AND x.state NOT IN ('CLOSED', 'CANCELLED'))
+        ) AS past JOIN work_order o ON o.id = past.id
+        WHERE o.type IN ('CORRECTIVE', 'PREDICTIVE') AND o.customer_id IS NOT DISTINCT FROM (
+            SELECT s.customer_id FROM device d JOIN site s ON s.id = d.site_id WHERE d.id = k.device_id)
+        ORDER BY o.closed_at DESC, o.id DESC LIMIT 1
     ) w
 """  # noqa: S608
 
 
 def load_last_closed_orders(conn: Connection, keys: Collection[Key]) -> dict[Key, WorkOrder]:
-    """The order of each key that was closed last for the device's present customer, where there is one."""
+    """The order of each key that was closed last for the device's present customer, where there is one; of another key
+    where the key's own went up in it."""
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(LOAD_CLOSED_ORDERS, ([k[0] for k in keys], [k[1] for k in keys]))
-        orders = [to_work_order(row) for row in rows]
-    return {(o.device_id, o.fault_group): o for o in orders if o.device_id is not None}
+        return {(row["of_device"], row["of_fault_group"]): to_work_order(row) for row in rows}
 
 
 # Of an order that lives for months only the links that matter now.

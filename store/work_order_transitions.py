@@ -24,10 +24,12 @@ from domain.work_order import (
     find_refusal,
     find_reset_reason,
 )
+from domain.work_order_merge import FAULT_TYPES
 from domain.work_order_signing import find_order_content
 from store.audit import record_audit
 from store.baseline_resets import record_baseline_reset
 from store.checklists import make_checklists
+from store.fault_keys import lock_keys_of_orders
 from store.monitor_flags import flag_false_alarming_monitors
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
@@ -78,9 +80,11 @@ LOAD_SURROUNDINGS = """
             AND (d.id IS NULL
                 OR (d.connectivity <> 'OFFLINE' AND d.last_seen_at >= coalesce(w.resolved_at, w.quiet_since)))
             AS is_quiet,
-        EXISTS (
-            SELECT FROM work_order o WHERE o.id <> w.id AND o.device_id = w.device_id AND o.fault_group = w.fault_group
-                AND o.source = 'AUTOMATIC' AND w.source = 'AUTOMATIC' AND o.state NOT IN ('CLOSED', 'CANCELLED')
+        w.type = ANY (%(fault_types)s) AND EXISTS (
+            SELECT FROM work_order o WHERE o.device_id = w.device_id AND o.fault_group = w.fault_group
+                AND (o.state NOT IN ('CLOSED', 'CANCELLED') OR o.merged_into_id IS NOT NULL)
+                AND EXISTS (SELECT FROM work_order s WHERE s.id = surviving_order(o.id) AND s.id <> w.id
+                    AND s.type = ANY (%(fault_types)s) AND s.state NOT IN ('CLOSED', 'CANCELLED'))
         ) AS has_other_open_order
     FROM work_order w
     LEFT JOIN device d ON d.id = w.device_id LEFT JOIN device_model m ON m.id = d.device_model_id
@@ -109,6 +113,8 @@ def record_transition(
     GuardRefusedError
         The life-cycle refuses it; `guard` is a value of `domain.work_order.Guard`.
     """
+    if request.to is _S.TRIAGED:  # perhaps it is opened again, and nobody may open another one meanwhile
+        lock_keys_of_orders(conn, [code])
     before = lock_work_order(conn, code, expected_row_version)
     around = _load_surroundings(conn, before, request, now)
     records = load_record_facts(conn, before) if request.to in (_S.WORK_DONE, _S.VERIFIED) else None
@@ -170,7 +176,8 @@ def make_order_event(event_type: str, order: WorkOrder, subject: str | None, at:
 def _load_surroundings(conn: Connection, order: WorkOrder, request: TransitionRequest, now: datetime) -> _Surroundings:
     assignee_id = request.assignee_id if request.to is _S.ASSIGNED else order.assignee_id
     with conn.cursor(row_factory=class_row(_Surroundings)) as cursor:
-        found = cursor.execute(LOAD_SURROUNDINGS, {"assignee_id": assignee_id, "id": order.id, "now": now}).fetchone()
+        values = {"assignee_id": assignee_id, "id": order.id, "now": now, "fault_types": list(FAULT_TYPES)}
+        found = cursor.execute(LOAD_SURROUNDINGS, values).fetchone()
     assert found is not None
     return found
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -16,6 +17,7 @@ from api.console.instants import name_duration
 from api.console.order_rows import find_fault, find_row
 from api.console.page import View, find_view
 from api.console.proofs import load_proof
+from api.once import change
 from api.state import Database
 from domain.assignment import Suggestion, Work, explain_suggestion
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
@@ -198,12 +200,15 @@ def take_inbox_action(
     }
     if action not in steps or (action == "shelve" and not shelve_reason.strip()):
         return _render(view, pool, query={}, results=(view.t("guard.reason_missing"),), status=422)
+
+    def take(one: Picked, conn: Connection) -> str:
+        return steps[action](conn, one)
+
     said: list[str] = []
     left: set[str] = set()
     for one in picked:
         try:
-            with pool.connection() as conn:
-                said.append(steps[action](conn, one))
+            said.append(change(pool, partial(take, one)))
         except GuardRefusedError as refused:
             said.append(view.t("inbox.refused", code=one.code, why=view.name("guard", refused.guard)))
             left.add(one.code)

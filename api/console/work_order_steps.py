@@ -14,6 +14,7 @@ from api.console.page import View, find_view
 from api.console.timeline import find_who
 from api.console.work_order_acts import Typed
 from api.console.work_order_page import load_own_order, render_order
+from api.once import change
 from api.sign_in import check_password
 from api.state import Database
 from domain.audit import Signature
@@ -27,7 +28,7 @@ from domain.work_order import (
     WorkOrderState,
     find_permissions_for,
 )
-from store.pool import Pool
+from store.pool import Connection, Pool
 from store.technicians import load_technicians
 from store.work_order_pages import load_timeline
 from store.work_order_transitions import record_note, record_transition
@@ -80,31 +81,34 @@ def take_transition(
             problem = view.t("work_order.locked", span=span) if is_locked else view.t("work_order.wrong_password")
             return render_order(view, pool, code, problem=problem, typed=typed, status=422)
         signature = Signature(caller.user_id, caller.full_name, meaning.strip())
+
+    def work(conn: Connection) -> None:
+        technicians = load_technicians(conn, view.now.date())
+        chosen = next((one for one in technicians if one.name == assignee), None)
+        wish = TransitionRequest(
+            to,
+            reason=reason.strip(),
+            assignee_id=chosen.id if chosen else None,
+            hold_reason=HoldReason(hold_reason) if hold_reason in set(HoldReason) else None,
+            outcome=Outcome(outcome) if outcome in set(Outcome) else None,
+            failure_code=failure_code,
+            close_out=close_out if to is WorkOrderState.WORK_DONE else None,
+            test_evidence=test_evidence.strip(),
+            signature=signature,
+        )
+        needed = find_permissions_for(order.state, to)
+        if not needed:
+            raise GuardRefusedError("no_such_transition", code)
+        actor = find_actor(caller, needed)
+        after = record_transition(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
+        if order.state is WorkOrderState.NEW and to is WorkOrderState.TRIAGED and chosen is not None:
+            # Accepted for somebody: both steps or neither.
+            assigner = find_actor(caller, find_permissions_for(WorkOrderState.TRIAGED, WorkOrderState.ASSIGNED))
+            given = TransitionRequest(WorkOrderState.ASSIGNED, assignee_id=chosen.id)
+            record_transition(conn, assigner, code, given, expected_row_version=after.row_version, now=view.now)
+
     try:
-        with pool.connection() as conn:
-            technicians = load_technicians(conn, view.now.date())
-            chosen = next((one for one in technicians if one.name == assignee), None)
-            wish = TransitionRequest(
-                to,
-                reason=reason.strip(),
-                assignee_id=chosen.id if chosen else None,
-                hold_reason=HoldReason(hold_reason) if hold_reason in set(HoldReason) else None,
-                outcome=Outcome(outcome) if outcome in set(Outcome) else None,
-                failure_code=failure_code,
-                close_out=close_out if to is WorkOrderState.WORK_DONE else None,
-                test_evidence=test_evidence.strip(),
-                signature=signature,
-            )
-            needed = find_permissions_for(order.state, to)
-            if not needed:
-                raise GuardRefusedError("no_such_transition", code)
-            actor = find_actor(caller, needed)
-            after = record_transition(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
-            if order.state is WorkOrderState.NEW and to is WorkOrderState.TRIAGED and chosen is not None:
-                # Accepted for somebody: both steps or neither.
-                assigner = find_actor(caller, find_permissions_for(WorkOrderState.TRIAGED, WorkOrderState.ASSIGNED))
-                given = TransitionRequest(WorkOrderState.ASSIGNED, assignee_id=chosen.id)
-                record_transition(conn, assigner, code, given, expected_row_version=after.row_version, now=view.now)
+        change(pool, work)
     except GuardRefusedError as refused_by:
         problem = view.name("guard", refused_by.guard)
         if refused_by.guard == "close_out_incomplete":
