@@ -17,7 +17,7 @@ from api.problems import CSRF, FORBIDDEN, PASSWORD_CHANGE_REQUIRED, UNAUTHENTICA
 from api.sign_in import find_cookie_name, find_idle
 from api.state import ApiState, find_state, now
 from domain.audit import Actor
-from domain.roles import Permission, Role, find_permissions, find_role_for
+from domain.roles import EVERYBODYS, Permission, Role, find_permissions, find_role_for
 from store.sessions import SessionUser, load_session
 from store.tokens import Token, load_valid_token
 
@@ -104,6 +104,9 @@ class Requirement:
         if must_change and self.permission is not Permission.ACCOUNT_USE:
             raise ProblemError(PASSWORD_CHANGE_REQUIRED)
         if self.permission not in caller.permissions:
+            if caller.customer_id is not None and self.permission in EVERYBODYS:
+                detail = "An account of one customer does not change what counts for all of them."
+                raise ProblemError(FORBIDDEN, detail, permission=self.permission.value)
             raise missing_permission(self.permission)
         return caller
 
@@ -175,7 +178,7 @@ def _identify_token(state: ApiState, authorization: str, permission: Permission,
         name=f"token:{token.name}",
         full_name=token.name,
         roles=(token.role,),
-        permissions=find_permissions((token.role,)),
+        permissions=find_permissions((token.role,), of_one_customer=token.customer_id is not None),
         permission=permission,
         customer_id=token.customer_id,
         user_id=None,
@@ -200,7 +203,7 @@ def _identify_session(state: ApiState, request: Request, permission: Permission,
         name=session.name,
         full_name=session.full_name,
         roles=tuple(session.roles),
-        permissions=find_permissions(session.roles),
+        permissions=find_permissions(session.roles, of_one_customer=session.customer_id is not None),
         permission=permission,
         customer_id=session.customer_id,
         user_id=session.user_id,

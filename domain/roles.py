@@ -261,12 +261,29 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+# What these change counts for every customer: an account that works for one has none of them, whatever its role.
+EVERYBODYS = frozenset(
+    {
+        Permission.TEMPLATE_WRITE,
+        Permission.CERTIFICATE_WRITE,
+        Permission.SLA_POLICY_WRITE,
+        Permission.PLAN_WRITE,
+        Permission.FIRMWARE_WRITE,
+        Permission.FIRMWARE_APPROVE,
+        Permission.PROFILE_WRITE,
+        Permission.CAPA_DECIDE,
+        Permission.CAPA_WORK,
+        Permission.CAPA_APPROVE,
+    }
+)
 _KNOWN_ROLES = frozenset(role.value for role in Role)
 
 
-def find_permissions(roles: Iterable[str]) -> frozenset[Permission]:
-    """What somebody with these roles may do: the union. A role that this version does not know gives nothing."""
-    return frozenset[Permission]().union(*(ROLE_PERMISSIONS[Role(role)] for role in roles if role in _KNOWN_ROLES))
+def find_permissions(roles: Iterable[str], *, of_one_customer: bool = False) -> frozenset[Permission]:
+    """What somebody with these roles may do: the union. A role that this version does not know gives nothing, and an
+    account that works for one customer changes nothing that counts for all."""
+    given = frozenset[Permission]().union(*(ROLE_PERMISSIONS[Role(role)] for role in roles if role in _KNOWN_ROLES))
+    return given - EVERYBODYS if of_one_customer else given
 
 
 def find_role_for(roles: Iterable[str], permission: Permission) -> Role | None:

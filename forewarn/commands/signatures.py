@@ -43,7 +43,7 @@ def find_signing_actor(user: str, permission: Permission, what: str) -> tuple[Ac
     if account.must_change_password:
         say(f"{user} has a password that somebody else set: it signs nothing until it is changed at a sign-in.")
         raise typer.Exit(ExitCode.FAILED)
-    if permission not in find_permissions(account.roles):
+    if permission not in find_permissions(account.roles, of_one_customer=account.customer_id is not None):
         say(f"{user} lacks {permission}: only an engineer may {what}.")
         raise typer.Exit(ExitCode.FAILED)
     role = find_role_for(account.roles, permission)

@@ -1,10 +1,13 @@
 """Accounts of our own roles that work for one customer alone: what is another's, or everybody's, is not theirs."""
 
+from typing import Any
+
 import psycopg
 import pytest
 
 from domain.roles import Role
 from tests.integration.api.test_field_actions import SIGNED, Staff
+from tests.support.clinic import promise
 from tests.support.http_api import Api
 
 OURS, ANOTHERS = "T-C0", "T-C1"
@@ -60,6 +63,30 @@ def test_questions_for_two_people_and_what_others_took_out_are_not_shown(api: Ap
     assert api.post("/approval-requests", headers=theirs, json=asked).status_code == 403
     ours = api.token(Role.SERVICE_MANAGER)
     assert len(api.get("/approval-requests", headers=ours).json()["items"]) == 1
+
+
+def test_what_counts_for_all_customers_is_not_changed_for_one(api: Api) -> None:
+    ours, theirs = api.token(Role.SERVICE_MANAGER), api.token(Role.SERVICE_MANAGER, customer=OURS)
+    promise(api, ours)  # the calendar and the policy of OURS: visible to it, and still not its own
+    weekly, terms = {"monday": ["00:00-24:00"]}, {f"P{n}": {"response_h": 1, "resolution_h": 2} for n in range(1, 5)}
+    site = api.get("/devices/T-0000", headers=ours).json()["site"]
+    changes: list[tuple[str, str, dict[str, Any]]] = [
+        ("PUT", "/service-calendars/office", {"name": "Always", "weekly": weekly}),
+        ("POST", "/service-calendars", {"code": "own", "name": "Own", "weekly": weekly}),
+        ("PUT", "/sla-policies/gold", {"name": "Platinum", "terms": terms}),
+        ("POST", "/sla-policies", {"code": "own", "name": "Own", "terms": terms}),
+        ("PUT", f"/sites/{site}/service-calendar", {"service_calendar": None}),
+        ("PUT", "/contracts/K-1/sla-policy", {"sla_policy": None}),
+        ("PUT", "/checklist-templates/none", {"title": {}, "items": []}),
+        ("PUT", "/technician-certificates/tom/TEST-100", {"valid_until": "2099-01-01"}),
+    ]
+    for method, path, body in changes:
+        known = api.get(path, headers=theirs) if path.startswith(("/service-calendars/", "/sla-policies/")) else None
+        assert known is None or known.status_code == 200, path
+        refused = api.request(method, path, headers={**theirs, "If-Match": '"1"'}, json=body)
+        assert (refused.status_code, "counts for all" in refused.json()["detail"]) == (403, True), path
+    assert api.get("/service-calendars/office", headers=ours).json()["version"] == 1
+    assert api.get("/sla-policies/gold", headers=ours).json()["version"] == 1
 
 
 def test_the_audit_is_of_all_customers_and_so_for_nobody_who_works_for_one(api: Api) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.roles import ROLE_PERMISSIONS, Permission, Role, find_permissions, find_role_for
+from domain.roles import EVERYBODYS, ROLE_PERMISSIONS, Permission, Role, find_permissions, find_role_for
 
 # To take an export writes nothing but that it was taken.
 READS = (".read", ".read_contacts", "account.use", "export.take")
@@ -48,6 +48,13 @@ def test_rights_of_several_roles_add_up_and_unknown_roles_give_nothing() -> None
     both = find_permissions(["technician", "admin", "wizard"])
     assert both == ROLE_PERMISSIONS[Role.TECHNICIAN] | ROLE_PERMISSIONS[Role.ADMIN]
     assert find_permissions(["wizard"]) == frozenset()
+
+
+def test_what_counts_for_all_customers_is_not_for_an_account_of_one() -> None:
+    manager = find_permissions(["service_manager"], of_one_customer=True)
+    assert Permission.SLA_POLICY_WRITE not in manager
+    assert Permission.WORK_ORDER_CLOSE in manager
+    assert find_permissions(["service_manager"]) - manager == ROLE_PERMISSIONS[Role.SERVICE_MANAGER] & EVERYBODYS
 
 
 def test_the_audit_names_the_least_powerful_role_that_gives_the_right() -> None:
