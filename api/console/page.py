@@ -129,9 +129,10 @@ class View:
         return self.caller is not None and self.caller.may(permission)
 
     def link(self, path: str, **query: str | int | None) -> str:
-        """An address with the parts of the query that are there."""
+        """An address with the parts of the query that are there, behind those that `path` has already."""
         kept = {key: value for key, value in query.items() if value not in (None, "")}
-        return f"{path}?{urlencode(kept)}" if kept else path
+        joint = "&" if "?" in path else "?"
+        return f"{path}{joint}{urlencode(kept)}" if kept else path
 
     def render(self, template: str, status: int = 200, /, **context: Any) -> HTMLResponse:
         """The page."""
