@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
@@ -30,6 +29,7 @@ from api.problems import (
     not_found,
 )
 from api.routes.work_orders import find_row
+from api.shapes.pages import Instant
 from api.shapes.work_order_records import AttachmentList, AttachmentShape
 from api.state import Database, State, now
 from domain.attachment import (
@@ -89,7 +89,7 @@ async def attach_file(
     kind: AttachmentKind,
     file_name: Annotated[str, Query(min_length=1, max_length=500)],
     visibility: Visibility = Visibility.INTERNAL,
-    captured_at: Annotated[AwareDatetime | None, Query(description="When it was taken; by default now.")] = None,
+    captured_at: Annotated[Instant | None, Query(description="When it was taken; by default now.")] = None,
     captured_by: Annotated[str, Query(max_length=200, description="Who took it; by default who sends it.")] = "",
     note: Annotated[str, Query(max_length=2000)] = "",
     sha256: Annotated[str, Query(pattern="^([0-9a-f]{64})?$", description="If given, the content must have it.")] = "",

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.masking import mask_shape, verify_filter
 from api.problems import FORBIDDEN, ProblemError
-from api.shapes.pages import Page, Shape
+from api.shapes.pages import Instant, Page, Shape
 from api.state import Database
 from domain.audit import AuditEvent
 from domain.masking import mask_json
@@ -78,8 +78,8 @@ def list_audit(
     entity_id: str = "",
     actor: str = "",
     action: str = "",
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    since: Annotated[Instant | None, Query(alias="from")] = None,
+    until: Annotated[Instant | None, Query(alias="to")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[AuditShape]:

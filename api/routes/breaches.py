@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -22,7 +21,7 @@ from api.shapes.breaches import (
     NewShelving,
     ShelvingShape,
 )
-from api.shapes.pages import Page
+from api.shapes.pages import Instant, Page
 from api.state import Database, now
 from domain.roles import Permission
 from domain.sentences import LANGUAGES, render
@@ -56,8 +55,8 @@ def list_breaches(
     kind: Literal["LIMIT", "ANOMALY", "FORECAST", "DEVICE_CODE", "OFFLINE", "STALE"] | None = None,
     monitor: str | None = None,
     fault_group: str | None = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="Raised then or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Raised before.")] = None,
+    since: Annotated[Instant | None, Query(alias="from", description="Raised then or later.")] = None,
+    until: Annotated[Instant | None, Query(alias="to", description="Raised before.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
     total: WantsTotal = False,

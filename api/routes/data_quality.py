@@ -19,7 +19,7 @@ from api.shapes.data_quality import (
     QualityDayShape,
     QualitySummaryShape,
 )
-from api.shapes.pages import Page
+from api.shapes.pages import Day, Page
 from api.state import Database, now
 from domain.data_quality import AlertKind
 from domain.roles import Permission
@@ -36,8 +36,8 @@ from store.ledger_queries import is_balanced, load_device_ledger, load_ledger_da
 router = APIRouter(prefix="/data-quality", tags=["data quality"])
 Reader = Annotated[Caller, require(Permission.READING_READ)]
 LedgerReader = Annotated[Caller, require(Permission.REJECTION_READ)]
-First = Annotated[date | None, Query(alias="from", description="First day (UTC), included; a week ago by default.")]
-Last = Annotated[date | None, Query(alias="to", description="Last day (UTC), included; today by default.")]
+First = Annotated[Day | None, Query(alias="from", description="First day (UTC), included; a week ago by default.")]
+Last = Annotated[Day | None, Query(alias="to", description="Last day (UTC), included; today by default.")]
 WEEK = timedelta(days=6)
 LONGEST = timedelta(days=400)
 WRITERS = ("ingest", "sparkplug")
@@ -115,7 +115,7 @@ def read_ledger(caller: LedgerReader, pool: Database, first: First = None, last:
 def list_ledger_of_devices(
     caller: LedgerReader,
     pool: Database,
-    day: Annotated[date | None, Query(description="Of receipt (UTC); today by default.")] = None,
+    day: Annotated[Day | None, Query(description="Of receipt (UTC); today by default.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[DeviceLedgerShape]:

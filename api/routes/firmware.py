@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from api.auth import Caller, require
 from api.problems import declare, not_found
@@ -21,6 +20,7 @@ from api.shapes.firmware import (
     RunningShape,
     UpdateAttemptShape,
 )
+from api.shapes.pages import Instant
 from api.state import Database, now
 from domain.firmware import find_attempts
 from domain.firmware_release import Judged
@@ -32,13 +32,13 @@ router = APIRouter(tags=["installed base"])
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 # Figures over the devices of all customers.
 FleetReader = Annotated[Caller, require(Permission.CAPA_READ)]
-Instant = Annotated[AwareDatetime | None, Query(description="With offset, device time; default: now.")]
+At = Annotated[Instant | None, Query(description="With offset, device time; default: now.")]
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @router.get("/devices/{serial}/firmware", summary="Firmware of a device", responses=declare(404))
-def read_device_firmware(serial: str, caller: Reader, pool: Database, at: Instant = None) -> DeviceFirmware:
+def read_device_firmware(serial: str, caller: Reader, pool: Database, at: At = None) -> DeviceFirmware:
     """What each component of the device runs, or ran at any past moment, with its newest changes and updates.
 
     Everything follows from the device's reports by its own time; one that came late stands where it belongs.

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -15,6 +14,7 @@ from api.export_file import write_watermark
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.devices import find_device
 from api.shapes.installed_base import BucketedReadings, BucketedScores, ScoreColumns
+from api.shapes.pages import Instant
 from api.state import Database, now
 from domain.clock import to_micros
 from domain.export import ExportWish, find_watermark
@@ -32,8 +32,8 @@ MAX_POINTS = 10_000
 Sensor = Annotated[
     str, Query(min_length=1, max_length=100, description="The sensor's key.", examples=["motor_current"])
 ]
-From = Annotated[AwareDatetime | None, Query(alias="from", description="With offset; default: 24 hours before `to`.")]
-To = Annotated[AwareDatetime | None, Query(alias="to", description="With offset, not included; default: now.")]
+From = Annotated[Instant | None, Query(alias="from", description="With offset; default: 24 hours before `to`.")]
+To = Annotated[Instant | None, Query(alias="to", description="With offset, not included; default: now.")]
 Points = Annotated[int, Query(ge=1, le=MAX_POINTS, description="Never more points than this.")]
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=3660)

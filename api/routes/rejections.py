@@ -1,11 +1,10 @@
 """What arrived and could not be used: one by one, by cause, and again once the cause is mended."""
 
 import base64
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -21,7 +20,7 @@ from api.shapes.data_quality import (
     ReplayOrder,
     ReplayRequestShape,
 )
-from api.shapes.pages import Page
+from api.shapes.pages import Day, Instant, Page
 from api.state import Database, now
 from domain.reading import RejectionReason
 from domain.roles import Permission
@@ -50,8 +49,8 @@ def list_rejections(
     reason: RejectionReason | None = None,
     serial: str | None = None,
     field_pattern: Annotated[str | None, Query(description="As in the groups.", max_length=300)] = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="Received then or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Received before.")] = None,
+    since: Annotated[Instant | None, Query(alias="from", description="Received then or later.")] = None,
+    until: Annotated[Instant | None, Query(alias="to", description="Received before.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
     total: WantsTotal = False,
@@ -69,9 +68,7 @@ def list_rejections(
 
 
 @router.get("/reasons", summary="How often for which reason")
-def list_reasons(
-    caller: Reader, pool: Database, since: Annotated[AwareDatetime, Query(alias="from")]
-) -> Page[ReasonShape]:
+def list_reasons(caller: Reader, pool: Database, since: Annotated[Instant, Query(alias="from")]) -> Page[ReasonShape]:
     """What was refused since then, the most frequent reason first."""
     with pool.connection() as conn:
         return Page(items=[ReasonShape.model_validate(count) for count in count_by_reason(conn, since)])
@@ -81,7 +78,7 @@ def list_reasons(
 def list_groups(
     caller: Reader,
     pool: Database,
-    since: Annotated[date | None, Query(alias="from", description="First day (UTC); a week ago by default.")] = None,
+    since: Annotated[Day | None, Query(alias="from", description="First day (UTC); a week ago by default.")] = None,
     reason: RejectionReason | None = None,
     serial: str | None = None,
     limit: Limit = 100,

@@ -1,6 +1,5 @@
 """Technicians: where they work, and on which device models they may."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -19,6 +18,7 @@ from api.shapes.assignments import (
     TechnicianList,
     TechnicianShape,
 )
+from api.shapes.pages import Day
 from api.state import Database, now
 from api.steps import naming_conflict, take_step_once
 from domain.audit_certificate import ENTITY, find_certificate_id
@@ -73,7 +73,7 @@ def list_certificates(
     pool: Database,
     user: Annotated[str, Query(description="Name of the account.")] = "",
     model: Annotated[str, Query(description="Key of the device model.")] = "",
-    valid_on: Annotated[date | None, Query(description="Those that are valid on that day.")] = None,
+    valid_on: Annotated[Day | None, Query(description="Those that are valid on that day.")] = None,
 ) -> CertificateList:
     """Certificates of active technicians, those that have run out too unless a day is named."""
     with pool.connection() as conn:

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Instant, Sent, Shape
 from domain.roles import Role
 
 AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -25,7 +25,7 @@ class Me(Shape):
     session_ends_at: datetime | None
 
 
-class PasswordChange(Shape):
+class PasswordChange(Sent):
     """A new password for oneself."""
 
     current: str = Field(max_length=200)
@@ -47,7 +47,7 @@ class UserShape(Shape):
     created_at: datetime
 
 
-class NewUser(Shape):
+class NewUser(Sent):
     """An account to be made."""
 
     name: AccountName
@@ -64,7 +64,7 @@ class UserMade(Shape):
     initial_password: str
 
 
-class UserChange(Shape):
+class UserChange(Sent):
     """What is to change; what is left out stays."""
 
     full_name: Line | None = None
@@ -74,7 +74,7 @@ class UserChange(Shape):
     reason: Line
 
 
-class Reason(Shape):
+class Reason(Sent):
     """Why."""
 
     reason: Line
@@ -99,13 +99,13 @@ class TokenShape(Shape):
     last_used_at: datetime | None = Field(description="To the minute.")
 
 
-class NewToken(Shape):
+class NewToken(Sent):
     """A token to be made."""
 
     name: AccountName
     role: Role
     customer: str | None = Field(None, description="Code of the customer; needed by the role `customer`.")
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class TokenMade(Shape):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Sent, Shape
 from api.shapes.signatures import SignatureShape
 from domain.approval_request import ApprovalKind, ApprovalState
 
@@ -81,7 +81,7 @@ def verify_json(value: Any, depth: int = 0) -> Any:
     return value
 
 
-class NewApprovalRequest(Shape):
+class NewApprovalRequest(Sent):
     """A change that is asked for."""
 
     kind: ApprovalKind
@@ -94,7 +94,7 @@ class NewApprovalRequest(Shape):
     meaning: Short = Field("", description="What the signature means.", examples=["I ask for this change"])
 
 
-class ApprovalTransition(Shape):
+class ApprovalTransition(Sent):
     """What becomes of a request."""
 
     to: Literal[ApprovalState.GRANTED, ApprovalState.REFUSED, ApprovalState.WITHDRAWN]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Day, Sent, Shape
 from api.shapes.work_order_records import Short, Text
 from domain.assignment import AssignmentReason
 from domain.work_order import Outcome
@@ -29,10 +29,10 @@ class CertificateList(Shape):
     items: list[CertificateShape]
 
 
-class NewCertificate(Shape):
+class NewCertificate(Sent):
     """A certificate that is given or renewed."""
 
-    valid_until: date
+    valid_until: Day
     reference: Short = Field("", description="Number of the document, or where it is kept.")
     reason: Text = ""
 
@@ -53,7 +53,7 @@ class TechnicianList(Shape):
     items: list[TechnicianShape]
 
 
-class NewRegions(Shape):
+class NewRegions(Sent):
     """Where a technician works."""
 
     regions: list[Short] = Field(max_length=100, description="None: everywhere.")

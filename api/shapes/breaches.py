@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Instant, Sent, Shape
 
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
@@ -76,14 +76,14 @@ class EvidenceShape(Shape):
     body: dict[str, Any] = Field(description="Raw window, limits or band, score, contributions, versions, firmware.")
 
 
-class NewShelving(Shape):
+class NewShelving(Sent):
     """That a device, or one fault group of it, shall open nothing for a while."""
 
     fault_group: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
         None, description="null: all of the device."
     )
     reason: Sentence
-    until: AwareDatetime = Field(description="At most 90 days from now.")
+    until: Instant = Field(description="At most 90 days from now.")
 
 
 class ShelvingShape(Shape):

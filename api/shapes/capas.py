@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Day, Sent, Shape
 from api.shapes.signatures import SignatureShape
 from domain.capa import CapaKind, CapaState, ScopeKind
 from domain.capa_action import ActionKind, ActionState
@@ -29,7 +29,7 @@ Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-class EvidenceShape(Shape):
+class EvidenceShape(Sent):
     """What shows it: a record of this system, which must exist, or a document kept elsewhere."""
 
     kind: EvidenceKind
@@ -43,14 +43,14 @@ class EvidenceShape(Shape):
 Evidence = Annotated[list[EvidenceShape], Field(max_length=50)]
 
 
-class WhyShape(Shape):
+class WhyShape(Sent):
     """One answer of the chain."""
 
     statement: Statement
     evidence: Evidence = Field([])
 
 
-class CauseShape(Shape):
+class CauseShape(Sent):
     """A candidate cause, what was made of it, and the whys that lead to it."""
 
     category: CauseCategory
@@ -64,7 +64,7 @@ class CauseShape(Shape):
         return Cause(self.category, self.verdict, self.statement, whys, tuple(ref.to_ref() for ref in self.evidence))
 
 
-class RootCauseFields(Shape):
+class RootCauseFields(Sent):
     """The investigation as a whole: it replaces what was written before."""
 
     problem: Statement = Field(description="What is wrong, on which devices, since when.")
@@ -82,13 +82,13 @@ class RootCauseShape(Shape):
     is_reviewed: bool = Field(description="It was written since the last check failed, or none has.")
 
 
-class ActionFields(Shape):
+class ActionFields(Sent):
     """An action while the plan is written."""
 
     kind: ActionKind
     text: Statement
     owner: Short | None = Field(None, description="Name of the account of who sees to it; needed for the approval.")
-    due_on: date | None = Field(None, description="Needed for the approval.")
+    due_on: Day | None = Field(None, description="Needed for the approval.")
 
 
 class CapaActionShape(Shape):
@@ -116,7 +116,7 @@ class CapaActionShape(Shape):
     updated_at: datetime
 
 
-class CapaActionTransition(Shape):
+class CapaActionTransition(Sent):
     """A step of an action: DONE and VERIFIED need `evidence`, OPEN (sent back) and CANCELLED a `reason`."""
 
     to: ActionState
@@ -125,7 +125,7 @@ class CapaActionTransition(Shape):
     reason: Text = ""
 
 
-class EffectivenessFields(Shape):
+class EffectivenessFields(Sent):
     """By which figure the effect is judged, on the devices of the scope."""
 
     metric: EffectivenessMetric
@@ -182,7 +182,7 @@ class CapaSignatures(Shape):
     closure: list[SignatureShape]
 
 
-class CapaFields(Shape):
+class CapaFields(Sent):
     """What a person proposes; somebody else decides whether it is opened."""
 
     kind: CapaKind = CapaKind.CORRECTIVE

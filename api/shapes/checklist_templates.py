@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Sent, Shape
 from api.shapes.work_order_records import ItemShape, Short, Text
 from domain.checklist import TemplateKind
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
-class TemplateContent(Shape):
+class TemplateContent(Sent):
     """What a template says."""
 
     title: dict[Literal["en", "zh"], Short] = Field(examples=[{"en": "Repair of a pump", "zh": "泵维修"}])

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Instant, Sent, Shape
 from api.shapes.signatures import SignatureShape
 from domain.complaint import ComplaintSeverity, ComplaintState
 from domain.vigilance import VigilanceDecision
@@ -16,7 +16,7 @@ Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-class ExternalReference(Shape):
+class ExternalReference(Sent):
     """What another system calls the record."""
 
     system: Key = Field(examples=["helpdesk"])
@@ -118,10 +118,10 @@ class ComplaintDetail(ComplaintShape):
     next_steps: list[ComplaintStep]
 
 
-class NewComplaint(Shape):
+class NewComplaint(Sent):
     """A complaint as it came in."""
 
-    received_at: AwareDatetime | None = Field(None, description="When the maker received it; left out: now.")
+    received_at: Instant | None = Field(None, description="When the maker received it; left out: now.")
     severity: ComplaintSeverity
     details: Text = Field(min_length=1, description="Nature and details.")
     device_name: Short = ""
@@ -142,7 +142,7 @@ class NewComplaint(Shape):
     )
 
 
-class ComplaintChange(Shape):
+class ComplaintChange(Sent):
     """What is put right or added; what is left out stays."""
 
     severity: ComplaintSeverity | None = None
@@ -159,7 +159,7 @@ class ComplaintChange(Shape):
     reason: Text = Field(min_length=1, description="Why; kept with before and after.")
 
 
-class ComplaintTransition(Shape):
+class ComplaintTransition(Sent):
     """What becomes of a complaint."""
 
     to: ComplaintState
@@ -169,10 +169,10 @@ class ComplaintTransition(Shape):
     meaning: Short = Field("", description="What the signature means.", examples=["Reviewed and closed"])
 
 
-class NewAssessment(Shape):
+class NewAssessment(Sent):
     """What is known of the harm."""
 
-    aware_at: AwareDatetime = Field(description="When somebody of the maker came to know of it.")
+    aware_at: Instant = Field(description="When somebody of the maker came to know of it.")
     harm: Harm
     jurisdictions: list[Jurisdiction] = Field(max_length=3)
     reason: Text = Field("", description="On what it rests; of a second one also why.")
@@ -195,7 +195,7 @@ class NewAssessment(Shape):
         return self
 
 
-class NewVigilanceDecision(Shape):
+class NewVigilanceDecision(Sent):
     """Whether it is reported."""
 
     decision: VigilanceDecision
@@ -205,9 +205,9 @@ class NewVigilanceDecision(Shape):
     meaning: Short = Field("", description="What the signature means.", examples=["Decided on the facts given"])
 
 
-class NewSubmission(Shape):
+class NewSubmission(Sent):
     """A report was submitted to an authority."""
 
     jurisdiction: Jurisdiction
-    submitted_at: AwareDatetime
+    submitted_at: Instant
     reference: Short = Field("", description="What the authority calls the report.")

@@ -3,9 +3,9 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Instant, Sent, Shape
 
 AlertKindName = Literal["missing", "duplicate", "inconsistent", "implausible", "clock_skew"]
 
@@ -171,15 +171,15 @@ class RejectionGroupShape(Shape):
 Why = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 
 
-class ReplayOrder(Shape):
+class ReplayOrder(Sent):
     """Which rejections to decode again: by `ids`, or all that match the other fields, the oldest first."""
 
     ids: list[Annotated[int, Field(ge=1, le=2**63 - 1)]] | None = Field(None, min_length=1, max_length=1000)
     reason: str | None = Field(None, max_length=64, examples=["unknown_serial"])
     field_pattern: str | None = Field(None, max_length=300, description="As in the groups.")
     serial: str | None = Field(None, max_length=64)
-    since: AwareDatetime | None = Field(None, description="Received then or later.")
-    until: AwareDatetime | None = Field(None, description="Received before.")
+    since: Instant | None = Field(None, description="Received then or later.")
+    until: Instant | None = Field(None, description="Received before.")
     why: Why = Field("", description="For the audit.")
 
     @model_validator(mode="after")
@@ -196,7 +196,7 @@ class ReplayOrder(Shape):
         return {n: getattr(self, n) for n in ("reason", "field_pattern", "serial", "since", "until")}
 
 
-class ReplayOne(Shape):
+class ReplayOne(Sent):
     """Why one rejection is to be decoded again."""
 
     why: Why = Field("", description="For the audit.")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Sent, Shape
 
 
 class AccountShape(Shape):
@@ -18,7 +18,7 @@ class AccountShape(Shape):
     revoked_at: datetime | None
 
 
-class NewCredentials(Shape):
+class NewCredentials(Sent):
     """How the device will sign in."""
 
     method: Literal["password", "certificate"] = Field(
@@ -36,7 +36,7 @@ class CredentialsShape(Shape):
     rotated: bool = Field(description="There was an account before, whose password holds no longer.")
 
 
-class NewClaimCode(Shape):
+class NewClaimCode(Sent):
     """For how long a claim code is good."""
 
     hours: float = Field(168.0, ge=0.1, le=8784.0)
@@ -50,7 +50,7 @@ class ClaimCodeShape(Shape):
     expires_at: datetime
 
 
-class Claim(Shape):
+class Claim(Sent):
     """What a device exchanges for its account."""
 
     serial: str = Field(min_length=1, max_length=64, examples=["INF-0017"])

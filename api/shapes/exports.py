@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Sent, Shape
 
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
@@ -47,7 +47,7 @@ class ExportLists(Shape):
     items: tuple[ExportListShape, ...]
 
 
-class NewExport(Shape):
+class NewExport(Sent):
     """What is to be taken out."""
 
     list: Short = Field(min_length=1, examples=["work_orders"])

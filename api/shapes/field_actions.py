@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from api.shapes.pages import Instant, Shape
+from api.shapes.pages import Instant, Sent, Shape
 from api.shapes.signatures import SignatureShape
 from domain.field_action import FieldActionKind, FieldActionState
 from domain.field_action_halt import DEFAULT_P
@@ -20,7 +20,7 @@ Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-class VersionRangeShape(Shape):
+class VersionRangeShape(Sent):
     """Firmware from `since` on, up to `until` (included) or `before` (not included); empty: no bound. Compared as
     versions: 2.10 is later than 2.9, and 2.4.1-rc.1 before 2.4.1."""
 
@@ -29,7 +29,7 @@ class VersionRangeShape(Shape):
     before: Short = Field("", examples=["2.4.1"])
 
 
-class ScopeShape(Shape):
+class ScopeShape(Sent):
     """Which devices: all that is given must be true, of a list any one. Decommissioned devices are never in it."""
 
     lots: list[Word] = Field([], max_length=1_000)
@@ -93,7 +93,7 @@ class FrozenScope(Shape):
     added_sample: list[str]
 
 
-class WaveShape(Shape):
+class WaveShape(Sent):
     """One part of a roll-out: the devices named, or a share of those that no wave before it has."""
 
     share: float = Field(1.0, gt=0.0, le=1.0)
@@ -106,7 +106,7 @@ class WaveShape(Shape):
         return Wave(self.share, tuple(dict.fromkeys(self.serials)), self.soak_h, self.done_share)
 
 
-class FieldActionFields(Shape):
+class FieldActionFields(Sent):
     """What a draft says, but its scope."""
 
     kind: FieldActionKind
@@ -192,7 +192,7 @@ class FieldActionDetail(FieldActionShape):
     next_steps: list[FieldActionStep]
 
 
-class Signed(Shape):
+class Signed(Sent):
     """What every signed step takes."""
 
     reason: Text = ""
@@ -206,7 +206,7 @@ class FieldActionTransition(Signed):
     to: FieldActionState
 
 
-class Halt(Shape):
+class Halt(Sent):
     """Why an action must stand still."""
 
     reason: Text = Field(min_length=1)
@@ -216,7 +216,7 @@ class Resumption(Signed):
     """Why an action may go on; signed."""
 
 
-class NextWave(Shape):
+class NextWave(Sent):
     """Nothing needs to be said to open the next wave."""
 
 
@@ -242,7 +242,7 @@ class ItemShape(Shape):
     row_version: int
 
 
-class ItemTransition(Shape):
+class ItemTransition(Sent):
     """A step of one device. What is installed of a campaign follows from the device's reports alone."""
 
     to: ItemState
@@ -251,7 +251,7 @@ class ItemTransition(Shape):
     scheduled_for: Instant | None = Field(None, description="For SCHEDULED.")
 
 
-class NewCommunicationShape(Shape):
+class NewCommunicationShape(Sent):
     """What was said: to a customer about all of its devices in the action, or about one device."""
 
     channel: Channel

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.shapes.field_actions import Signed, Text, Word
-from api.shapes.pages import Shape
+from api.shapes.pages import Sent, Shape
 from api.shapes.signatures import SignatureShape
 from domain.firmware_record import FirmwareRecordState
 
@@ -14,7 +14,7 @@ Sha256 = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, 
 ImageUrl = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=r"^(https?://\S+)?$")]
 
 
-class FirmwareImage(Shape):
+class FirmwareImage(Sent):
     """What can be changed of a draft."""
 
     sha256: Sha256 = Field(description="Of the image, hexadecimal.")

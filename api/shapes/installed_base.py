@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from api.shapes.device_accounts import AccountShape
-from api.shapes.pages import Shape
+from api.shapes.pages import Day, Sent, Shape
 from domain.installed_base import SERIAL_PATTERN
 
 Code = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)]
@@ -162,7 +162,7 @@ class HistoryShape(Shape):
     source: str = Field(examples=["device"])
 
 
-class NewDevice(Shape):
+class NewDevice(Sent):
     """A device to be registered, with where it stands."""
 
     serial: Annotated[str, StringConstraints(pattern=f"^{SERIAL_PATTERN.pattern}$")] = Field(examples=["MY-0001"])
@@ -178,10 +178,10 @@ class NewDevice(Shape):
     site_name: Words = ""
     site_time_zone: Code = "UTC"
     region: Code = ""
-    made_on: date | None = None
-    installed_on: date | None = None
-    warranty_end: date | None = None
-    calibration_due: date | None = None
+    made_on: Day | None = None
+    installed_on: Day | None = None
+    warranty_end: Day | None = None
+    calibration_due: Day | None = None
 
 
 class ModelShape(Shape):

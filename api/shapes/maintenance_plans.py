@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from api.shapes.complaints import ExternalReference
-from api.shapes.pages import Shape
+from api.shapes.pages import Day, Sent, Shape
 from domain.maintenance_plan import PlanAnchor, PlanKind, PlanUnit
 from domain.tickets import Priority
 
@@ -46,7 +46,7 @@ class MaintenancePlanShape(Shape):
     updated_at: datetime
 
 
-class NewMaintenancePlan(Shape):
+class NewMaintenancePlan(Sent):
     """A plan to be made."""
 
     name: Short = Field(min_length=1, examples=["Yearly safety check"])
@@ -63,11 +63,11 @@ class NewMaintenancePlan(Shape):
     lead_days: int = Field(14, ge=0, le=365, description="So many days before it is due the work order opens.")
     priority: Priority = Priority.P3
     instructions: Text = ""
-    starts_on: date | None = Field(None, description="Nothing is due before; left out: today.")
+    starts_on: Day | None = Field(None, description="Nothing is due before; left out: today.")
     external_refs: list[ExternalReference] = Field([], max_length=10)
 
 
-class PlanTransition(Shape):
+class PlanTransition(Sent):
     """Ends a plan."""
 
     to: Literal["ENDED"]

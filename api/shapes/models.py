@@ -3,9 +3,9 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Instant, Sent, Shape
 from domain.model_record import ModelKind, ModelState, ModelStep
 
 Short = Annotated[str, Field(max_length=200)]
@@ -53,7 +53,7 @@ class ModelRecordDetail(ModelRecordShape):
     next_steps: list[ModelStepShape]
 
 
-class ModelTransition(Shape):
+class ModelTransition(Sent):
     """A step of a model."""
 
     step: ModelStep
@@ -62,28 +62,28 @@ class ModelTransition(Shape):
     meaning: Short = Field("", description="What the signature means.", examples=["Reviewed the backtest"])
 
 
-class NewTraining(Shape):
+class NewTraining(Sent):
     """A training that is asked for."""
 
     model: Short = Field(description="The device model.", examples=["INF-200"])
     kind: Literal[ModelKind.FLEET_PRIOR] = ModelKind.FLEET_PRIOR
     firmware: Short = ""
-    since: AwareDatetime | None = Field(None, description="null: the first reading.")
-    until: AwareDatetime | None = Field(None, description="null: the last reading.")
+    since: Instant | None = Field(None, description="null: the first reading.")
+    until: Instant | None = Field(None, description="null: the last reading.")
 
 
-class NewBacktest(Shape):
+class NewBacktest(Sent):
     """A backtest that is asked for."""
 
-    since: AwareDatetime | None = Field(None, description="null: the first reading.")
-    until: AwareDatetime | None = Field(None, description="null: the last reading.")
+    since: Instant | None = Field(None, description="null: the first reading.")
+    until: Instant | None = Field(None, description="null: the last reading.")
     level: Literal["raw", "minute", "hour"] | None = Field(
         None, description="Readings, or means of them; null: the coarsest that leaves no monitor out."
     )
     settle_days: float = Field(0.0, ge=0.0, le=365.0, description="Days at the begin that are not counted.")
 
 
-class MonitorChanges(Shape):
+class MonitorChanges(Sent):
     """What would be changed of the monitor; null: as it is."""
 
     raise_at: Number | None = None
@@ -104,7 +104,7 @@ class NewMonitorBacktest(NewBacktest):
     changes: MonitorChanges
 
 
-class MonitorProposal(Shape):
+class MonitorProposal(Sent):
     """Other thresholds of one monitor, as a draft."""
 
     changes: MonitorChanges

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Sent, Shape
 from api.shapes.service import Short, Text
 from domain.threshold_proposal import ProposalState
 
@@ -95,7 +95,7 @@ class ThresholdProposalDetail(ThresholdProposalShape):
     next_steps: list[ProposalStep]
 
 
-class ProposalTransition(Shape):
+class ProposalTransition(Sent):
     """A person's decision on a proposed threshold."""
 
     to: ProposalState

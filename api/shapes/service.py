@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from api.shapes.breaches import BreachShape, DecisionShape
 from api.shapes.capas import CapaActionShape, EffectivenessShape, RootCauseShape
-from api.shapes.pages import Shape
+from api.shapes.pages import Day, Sent, Shape
 from api.shapes.signatures import SignatureShape
 from domain.capa import CapaState
 from domain.tickets import Priority
@@ -116,7 +116,7 @@ class ReportedOrder(WorkOrderDetail):
     result: ReportResult = Field(description="Whether it is new, was open, or is open again.")
 
 
-class NewWorkOrder(Shape):
+class NewWorkOrder(Sent):
     """A work order that a person opens."""
 
     serial: Short = Field(min_length=1, examples=["INF-0017"])
@@ -128,18 +128,18 @@ class NewWorkOrder(Shape):
     description: Text = Field(min_length=1)
 
 
-class CloseOutShape(Shape):
+class CloseOutShape(Sent):
     """The service record after 21 CFR 820.35(b)."""
 
     device_name: Short = ""
     device_identification: Short = Field("", description="UDI or serial.")
-    serviced_on: date | None = None
+    serviced_on: Day | None = None
     serviced_by: Short = ""
     work_performed: Text = ""
     test_data: Text = ""
 
 
-class Transition(Shape):
+class Transition(Sent):
     """A step of a work order. Only the fields that the wanted state needs are looked at."""
 
     to: WorkOrderState
@@ -154,7 +154,7 @@ class Transition(Shape):
     meaning: Short = Field("", description="What the signature means; for CLOSED.", examples=["Reviewed and closed"])
 
 
-class NewNote(Shape):
+class NewNote(Sent):
     """A note."""
 
     body: Text = Field(min_length=1)
@@ -244,7 +244,7 @@ class CapaDetail(CapaShape):
     closure_asked: bool = Field(description="Somebody signed that it may be closed, on the figures as they are now.")
 
 
-class CapaTransition(Shape):
+class CapaTransition(Sent):
     """A step of a CAPA. IMPLEMENTATION and CLOSED are signed by two people; the second signature moves the CAPA."""
 
     to: CapaState

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Day, Sent, Shape
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -20,7 +20,7 @@ Hours = Annotated[
 ]
 
 
-class WeeklyHours(Shape):
+class WeeklyHours(Sent):
     """Working hours by weekday. Hours over midnight are two, one on each day."""
 
     monday: Hours = ()
@@ -32,15 +32,15 @@ class WeeklyHours(Shape):
     sunday: Hours = ()
 
 
-class OwnDay(Shape):
+class OwnDay(Sent):
     """A day with hours of its own, or without any; it goes before a public holiday."""
 
-    day: date
+    day: Day
     hours: Hours = ()
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
 
 
-class CalendarContent(Shape):
+class CalendarContent(Sent):
     """What a calendar says."""
 
     name: Name
@@ -100,7 +100,7 @@ class CalendarVersions(Shape):
     items: list[CalendarShape]
 
 
-class PriorityTermsShape(Shape):
+class PriorityTermsShape(Sent):
     """The times of one priority, in hours of working time."""
 
     response_h: float
@@ -108,7 +108,7 @@ class PriorityTermsShape(Shape):
     around_the_clock: bool = Field(False, description="In hours, whatever the site's calendar says.")
 
 
-class TermsShape(Shape):
+class TermsShape(Sent):
     """Times by priority."""
 
     P1: PriorityTermsShape
@@ -117,14 +117,14 @@ class TermsShape(Shape):
     P4: PriorityTermsShape
 
 
-class PausesShape(Shape):
+class PausesShape(Sent):
     """The hold reasons that pause each clock: PARTS, CUSTOMER, ACCESS, VENDOR."""
 
     RESPONSE: tuple[str, ...] = ()
     RESOLUTION: tuple[str, ...] = ("ACCESS", "CUSTOMER", "PARTS")
 
 
-class PolicyContent(Shape):
+class PolicyContent(Sent):
     """What a policy says."""
 
     name: Name
@@ -174,7 +174,7 @@ class SiteCalendarShape(Shape):
     row_version: int
 
 
-class SiteCalendarChoice(Shape):
+class SiteCalendarChoice(Sent):
     """The calendar that a site is served by from now on."""
 
     service_calendar: str | None
@@ -189,7 +189,7 @@ class ContractPolicyShape(Shape):
     row_version: int
 
 
-class ContractPolicyChoice(Shape):
+class ContractPolicyChoice(Sent):
     """The policy that a contract has from now on."""
 
     sla_policy: str | None

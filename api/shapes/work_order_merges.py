@@ -5,21 +5,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Sent, Shape
 from api.shapes.work_order_records import Short, Text
 from domain.work_order import HoldReason, WorkOrderState
 
 _S = WorkOrderState
 
 
-class NewMerge(Shape):
+class NewMerge(Sent):
     """An order that goes up in this one."""
 
     order: Short = Field(min_length=1, description="Code of the order that goes.", examples=["WO-2026-000124"])
     reason: Text
 
 
-class BulkTransition(Shape):
+class BulkTransition(Sent):
     """One step for many orders. What is said of each single order (close-out, signature) is not said in bulk."""
 
     codes: list[Short] = Field(min_length=1, max_length=200, description="Each once.")

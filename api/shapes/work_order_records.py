@@ -4,9 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StrictBool, StrictFloat, StrictInt, StrictStr, StringConstraints
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, StringConstraints
 
-from api.shapes.pages import Shape
+from api.shapes.pages import Instant, Sent, Shape
 from api.shapes.signatures import SignatureShape
 from domain.attachment import AttachmentKind, MediaType, Visibility
 from domain.checklist import ItemKind, TemplateKind
@@ -38,17 +38,17 @@ class VisitList(Shape):
     items: list[VisitShape]
 
 
-class Arrival(Shape):
+class Arrival(Sent):
     """A visit that begins."""
 
-    arrived_at: AwareDatetime | None = Field(None, description="null: now.")
+    arrived_at: Instant | None = Field(None, description="null: now.")
     note: Text = ""
 
 
-class Departure(Shape):
+class Departure(Sent):
     """A visit that is over."""
 
-    left_at: AwareDatetime | None = Field(None, description="null: now.")
+    left_at: Instant | None = Field(None, description="null: now.")
     outcome: VisitOutcome
     note: Text = ""
 
@@ -79,7 +79,7 @@ class PartList(Shape):
     items: list[PartShape]
 
 
-class NewPart(Shape):
+class NewPart(Sent):
     """A part that is asked for, or one that was at hand and is used."""
 
     state: Literal[PartState.REQUESTED, PartState.USED] = PartState.REQUESTED
@@ -93,7 +93,7 @@ class NewPart(Shape):
     meaning: Short = Field("", description="What the signature means; for USED.", examples=["Fitted by me"])
 
 
-class PartStep(Shape):
+class PartStep(Sent):
     """What became of a part that was asked for."""
 
     to: Literal[PartState.USED, PartState.WITHDRAWN]
@@ -130,7 +130,7 @@ class AttachmentList(Shape):
     items: list[AttachmentShape]
 
 
-class ItemShape(Shape):
+class ItemShape(Sent):
     """One line of a checklist."""
 
     key: Short = Field(min_length=1, examples=["leak_test"])
@@ -181,7 +181,7 @@ class AnswerList(Shape):
     items: list[AnswerShape]
 
 
-class NewAnswer(Shape):
+class NewAnswer(Sent):
     """An answer to one line."""
 
     item: Short = Field(min_length=1)
@@ -191,7 +191,7 @@ class NewAnswer(Shape):
     remark: Text = Field("", description="Needed with false and with a number out of its limits.")
 
 
-class NewAnswers(Shape):
+class NewAnswers(Sent):
     """Answers to lines of one checklist: all of them are taken, or none."""
 
     answers: list[NewAnswer] = Field(min_length=1, max_length=200)
