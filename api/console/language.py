@@ -1,4 +1,7 @@
-"""The console's words: one catalogue per language, whole sentences with named parameters, never half translated."""
+"""The console's words: one catalogue per language, whole sentences with named parameters, never half translated.
+
+A catalogue is a folder with a file for each part of the console, so that a page brings its words along.
+"""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +21,12 @@ Message = str | dict[str, str]
 @cache
 def load_catalogue(language: str) -> Mapping[str, Message]:
     """All messages of one language, by key; a message that counts something has the forms "one" and "other"."""
-    messages: dict[str, Message] = json.loads((_LOCALE_FOLDER / f"{language}.json").read_text("utf-8"))
+    messages: dict[str, Message] = {}
+    for path in sorted((_LOCALE_FOLDER / language).glob("*.json")):
+        part: dict[str, Message] = json.loads(path.read_text("utf-8"))
+        if twice := messages.keys() & part.keys():
+            raise ValueError(f"{path.name} says again what another file says: {sorted(twice)}")
+        messages |= part
     return messages
 
 

@@ -23,6 +23,7 @@ from api.console.language import (
     load_catalogue,
     translate,
 )
+from api.console.navigation import build_navigation
 from api.console.static_files import asset_url
 from api.state import now
 from domain.roles import Permission
@@ -40,14 +41,6 @@ SCRIPT_WORDS = (
     "live.on", "live.paused", "live.stale", "live.pause", "live.go_on", "live.new", "live.changed", "live.show",
     "live.this_changed", "live.dirty", "list.comma", "inbox.selected", "device.stale", "chart.firmware",
 )  # fmt: skip
-NAVIGATION = (
-    ("/inbox", "nav.inbox", "i", Permission.WORK_ORDER_READ),
-    ("/work-orders", "nav.work_orders", "w", Permission.WORK_ORDER_READ),
-    ("/capa", "nav.capa", "c", Permission.CAPA_READ),
-    ("/devices", "nav.devices", "d", Permission.DEVICE_READ),
-    ("/data-quality", "nav.data_quality", "q", Permission.REJECTION_READ),
-    ("/audit", "nav.audit", "a", Permission.AUDIT_READ),
-)
 KEY_HELP = (
     ("j k", "keys.step"),
     ("x", "keys.pick"),
@@ -174,17 +167,7 @@ class View:
             "role_names": self.t("list.comma").join(self.name("role", role) for role in self.caller.roles)
             if self.caller
             else "",
-            "navigation": [
-                {
-                    "href": href,
-                    "label": label,
-                    "key": key,
-                    "current": path == href or path.startswith(f"{href}/"),
-                    "count": None,
-                }
-                for href, label, key, permission in NAVIGATION
-                if self.may(permission)
-            ],
+            "navigation": build_navigation(path, self.may),
             "key_help": [{"key": key, "label": label} for key, label in KEY_HELP],
             "words": _flatten_words(self.language),
         }

@@ -1,0 +1,52 @@
+"""Where one can go: what people open all day stands in the bar, the rest in menus by the kind of work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from domain.roles import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One page of the bar (`group` is empty) or of a menu; `key` opens it after `g`."""
+
+    href: str
+    label: str
+    key: str
+    permission: Permission
+    group: str = ""
+
+
+PLACES = (
+    Place("/inbox", "nav.inbox", "i", Permission.WORK_ORDER_READ),
+    Place("/work-orders", "nav.work_orders", "w", Permission.WORK_ORDER_READ),
+    Place("/devices", "nav.devices", "d", Permission.DEVICE_READ),
+    Place("/capa", "nav.capa", "c", Permission.CAPA_READ, "nav.quality"),
+    Place("/data-quality", "nav.data_quality", "q", Permission.REJECTION_READ, "nav.insight"),
+    Place("/audit", "nav.audit", "a", Permission.AUDIT_READ, "nav.control"),
+)
+
+
+def build_navigation(path: str, may: Callable[[Permission], bool]) -> list[dict[str, Any]]:
+    """The bar in order: a link where there is a `href`, else a menu with `items`; only what this person may open.
+
+    A menu of one page is that page.
+    """
+    bar: list[dict[str, Any]] = []
+    menus: dict[str, dict[str, Any]] = {}
+    for place in PLACES:
+        if not may(place.permission):
+            continue
+        current = path == place.href or path.startswith(f"{place.href}/")
+        link = {"href": place.href, "label": place.label, "key": place.key, "current": current, "count": None}
+        if not place.group:
+            bar.append(link)
+            continue
+        menu = menus.get(place.group)
+        if menu is None:
+            menu = menus[place.group] = {"href": None, "label": place.group, "current": False, "items": []}
+            bar.append(menu)
+        menu["items"].append(link)
+        menu["current"] = menu["current"] or current
+    return [item["items"][0] if not item["href"] and len(item["items"]) == 1 else item for item in bar]
