@@ -236,6 +236,11 @@ def find_field_action_refusal(
     return _CHECKS[request.to](request, facts)
 
 
+def is_field_action_step_signed(state: FieldActionState, to: FieldActionState) -> bool:
+    """Whether the step takes a signature; one that comes along with any other is not recorded: nobody checked it."""
+    return to in (_S.APPROVED, _S.CLOSED) or (to is _S.CANCELLED and state is not _S.DRAFT)
+
+
 def find_field_action_next(request: FieldActionRequest, facts: FieldActionFacts) -> FieldActionState:
     """The state after a step that no guard refused: a draft is approved by its second signature."""
     if request.to is _S.APPROVED and len({*facts.signed_by}) + 1 < NEEDED:
@@ -289,7 +294,7 @@ def _check_closed(request: FieldActionRequest, facts: FieldActionFacts) -> Field
 def _check_cancelled(request: FieldActionRequest, facts: FieldActionFacts) -> FieldActionRefusal | None:
     if not request.reason.strip():
         return _refuse(_G.REASON_MISSING, "cancelling an action needs a reason")
-    if facts.state is _S.DRAFT:
+    if not is_field_action_step_signed(facts.state, request.to):
         return None
     # Stopping approves nothing: whoever may approve may stop, also what he wrote himself.
     return _check_signature(request, replace(facts, author_ids=()))

@@ -135,7 +135,7 @@ def find_firmware_refusal(request: FirmwareRequest, facts: FirmwareFacts, by: st
             return FirmwareRefusal(FirmwareGuard.REASON_MISSING, "withdrawing a version needs its reason")
         if facts.actor_id is None:
             return FirmwareRefusal(FirmwareGuard.PERSON_NEEDED, "a person withdraws a version")
-        if facts.state is not _S.RELEASED:
+        if not is_firmware_step_signed(facts.state, request.to):
             return None
         # Whoever sees the danger stops it, the author too: withdrawing is signed, and approves nothing.
         refusal = find_signing_refusal(request.signature, actor_id=facts.actor_id, author_ids=())
@@ -145,6 +145,11 @@ def find_firmware_refusal(request: FirmwareRequest, facts: FirmwareFacts, by: st
             request.signature, actor_id=facts.actor_id, author_ids=facts.author_ids, signed_by=signed_by
         )
     return None if refusal is None else FirmwareRefusal(FirmwareGuard(refusal.guard.value), refusal.detail)
+
+
+def is_firmware_step_signed(state: FirmwareRecordState, to: FirmwareRecordState) -> bool:
+    """Whether the step takes a signature; one that comes along with any other is not recorded: nobody checked it."""
+    return to in (_S.APPROVED, _S.RELEASED) or state is _S.RELEASED
 
 
 def find_firmware_next(request: FirmwareRequest, facts: FirmwareFacts) -> FirmwareRecordState:

@@ -20,6 +20,7 @@ from domain.field_action import (
     find_field_action_content,
     find_field_action_next,
     find_field_action_refusal,
+    is_field_action_step_signed,
 )
 from domain.field_action_item import FieldActionItem, ItemRequest, ItemState
 from domain.field_action_scope import Wave
@@ -121,7 +122,7 @@ def record_field_action_step(
 
 
 def _sign(conn: Connection, action: FieldAction, request: FieldActionRequest, now: datetime) -> str | None:
-    if request.signature is None:
+    if request.signature is None or not is_field_action_step_signed(action.state, request.to):
         return None
     content = find_field_action_content(action)
     entity = ENTITY

@@ -20,6 +20,7 @@ from domain.firmware_record import (
     find_firmware_content,
     find_firmware_next,
     find_firmware_refusal,
+    is_firmware_step_signed,
 )
 from store.audit import record_audit
 from store.field_action_halts import halt_campaigns_of
@@ -234,7 +235,7 @@ def record_firmware_step(
     if request.to is not _S.APPROVED:
         content = content | {"step": request.to, "reason": request.reason}
     sha256 = None
-    if request.signature is not None:
+    if request.signature is not None and is_firmware_step_signed(before.state, request.to):
         entity = ENTITY if request.to is _S.APPROVED else f"{ENTITY}.{request.to.lower()}"
         record_signature(conn, entity, before.id, before.content_version, content, request.signature, now)
         sha256 = find_content_sha256(content)

@@ -159,6 +159,21 @@ def test_halting_is_quick_and_going_on_takes_a_signature(api: Api, staff: Staff)
     assert listed == []
 
 
+def test_a_password_with_a_step_that_takes_no_signature_signs_nothing(api: Api, staff: Staff) -> None:
+    made = staff.post("quentin", "/field-actions", {"kind": "RECALL", "title": "Leak", "model": "TEST-100"}, 201)
+    path = f"/field-actions/{made['code']}"
+    staff.send("quentin", "PUT", f"{path}/scope", {"serials": ["T-0000"]})
+    for who in ("ada", "bob"):
+        staff.post(who, f"{path}/transitions", {"to": "APPROVED", **SIGNED})
+    begun = staff.post("quentin", f"{path}/transitions", {"to": "NOTIFYING", **SIGNED})
+    assert (begun["approvals"], len(begun["signatures"])) == (2, 2), "who wrote it has not approved it"
+    staff.post("eva", "/firmware", FIRMWARE, 201)
+    withdrawn = {"to": "WITHDRAWN", "reason": "wrong file", "password": PASSWORD}
+    staff.post("eva", "/firmware/TEST-100/2.0.0/transitions", withdrawn)
+    with psycopg.connect(api.settings.database_url) as conn:
+        assert conn.execute("SELECT count(*) FROM signature").fetchone() == (2,)
+
+
 def test_what_a_draft_names_must_be_there(api: Api, staff: Staff) -> None:
     writing = staff.headers["quentin"]
     for change, field in (
