@@ -14,13 +14,21 @@ from accounts.claim_codes import hash_claim_code, make_claim_code, matches_claim
 from domain.audit import Actor
 from domain.audit_broker_account import claim_code_issued, credentials_issued, credentials_revoked
 from domain.broker_account import AccountKind, BrokerAccount, SignInMethod, find_name_problem
-from domain.errors import ForewarnError
+from domain.errors import ForewarnError, GuardRefusedError
 from store.audit import record_audit
-from store.device_accounts import DeviceAccount, load_account, lock_owner, record_account, revoke_account
+from store.device_accounts import (
+    DeviceAccount,
+    is_owner_gone,
+    load_account,
+    lock_owner,
+    record_account,
+    revoke_account,
+)
 from store.device_claims import load_open_claim, record_claim, use_claim, withdraw_claims
 from store.pool import Connection
 
 CLAIM_PERMISSION = "device.claim"
+DECOMMISSIONED = "decommissioned"  # the guard of what is out of service for good
 
 
 class AccountNameError(ForewarnError):
@@ -59,11 +67,14 @@ def issue_credentials(
         Nobody has registered it.
     AccountNameError
         Its name cannot stand in a topic.
+    GuardRefusedError
+        `decommissioned`: the device is out of service for good.
     BrokerUnreachableError, BrokerRefusedError
         Nothing is changed on record.
     """
     _verify_name(account)
     owner_id = lock_owner(conn, account)
+    _verify_in_use(conn, account)
     before = load_account(conn, account.username)
     record_account(conn, account, owner_id, method, by=actor.name)
     password = make_account_password() if method is SignInMethod.PASSWORD else None
@@ -104,12 +115,13 @@ def issue_claim_code(conn: Connection, actor: Actor, serial: str, *, expires_at:
 
     Raises
     ------
-    NotFoundError, AccountNameError
+    NotFoundError, AccountNameError, GuardRefusedError
         See `issue_credentials`.
     """
     account = BrokerAccount(AccountKind.DEVICE, serial)
     _verify_name(account)
     device_id = lock_owner(conn, account)
+    _verify_in_use(conn, account)
     code = make_claim_code()
     record_claim(conn, device_id, hash_claim_code(code), by=actor.name, expires_at=expires_at)
     record_audit(conn, actor, claim_code_issued(account, expires_at))
@@ -140,6 +152,11 @@ def _verify_name(account: BrokerAccount) -> None:
     problem = find_name_problem(account)
     if problem is not None:
         raise AccountNameError(f"{account.name!r} {problem}.")
+
+
+def _verify_in_use(conn: Connection, account: BrokerAccount) -> None:
+    if is_owner_gone(conn, account):
+        raise GuardRefusedError(DECOMMISSIONED, f"{account.name} is decommissioned: it gets no account any more")
 
 
 def _describe(account: DeviceAccount | None) -> dict[str, Any] | None:

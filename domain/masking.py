@@ -141,3 +141,13 @@ def mask_history(
     if is_shown("device_history", "source", frozenset(permissions)):
         return before, source
     return (None if field in _OWNER_FIELDS else before), source.partition(":")[0]
+
+
+def mask_owner(
+    field: str, after: str | None, present: Iterable[str | None], permissions: Iterable[Permission]
+) -> str | None:
+    """Of an entry of a device's history: what stood there after it, without whose the device was meanwhile; `present`
+    are the customer and the site of today."""
+    if is_shown("device_history", "source", frozenset(permissions)) or field not in _OWNER_FIELDS:
+        return after
+    return after if after in tuple(present) else None

@@ -274,6 +274,8 @@ EVERYBODYS = frozenset(
         Permission.CAPA_DECIDE,
         Permission.CAPA_WORK,
         Permission.CAPA_APPROVE,
+        Permission.MASTER_DATA_WRITE,
+        Permission.KEY_FIELD_APPROVE,
     }
 )
 _KNOWN_ROLES = frozenset(role.value for role in Role)

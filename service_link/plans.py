@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from service_link.batch_plan import MACHINE
+from store.contracts import expire_contracts
 from store.device_usage import follow_counters
 from store.plan_occurrences import follow_occurrences, plan_occurrences
 from store.pool import Connection
@@ -13,8 +14,8 @@ AT_ONCE = 500
 
 
 def keep_plans(conn: Connection, now: datetime) -> None:
-    """Follows counters, plans what comes next, opens what is due and reminds of what ends. It may be run by several,
-    stopped and run again at any moment: an occurrence has one order."""
+    """Follows counters, plans what comes next, opens what is due, reminds of what ends and ends old contracts.
+    It may be run by several, stopped and run again at any moment: an occurrence has one order."""
     with conn.transaction():
         follow_counters(conn, AT_ONCE)
     with conn.transaction():
@@ -23,3 +24,5 @@ def keep_plans(conn: Connection, now: datetime) -> None:
         follow_occurrences(conn, MACHINE, now, AT_ONCE)
     with conn.transaction():
         record_reminders(conn, MACHINE, now, AT_ONCE)
+    with conn.transaction():
+        expire_contracts(conn, MACHINE, now, AT_ONCE)

@@ -3,11 +3,13 @@
 from domain.approval_request import ApprovalKind
 from store.approval_requests import ApprovalHandler
 from store.exports import IDENTIFIABLE_EXPORT
+from store.key_fields import KEY_FIELD_CHANGE
 from store.plan_skips import PLAN_SKIP
 from store.sla_waivers import SLA_WAIVER
 
 HANDLERS: dict[ApprovalKind, ApprovalHandler] = {
     ApprovalKind.SLA_WAIVER: SLA_WAIVER,
     ApprovalKind.PLAN_SKIP: PLAN_SKIP,
+    ApprovalKind.KEY_FIELD_CHANGE: KEY_FIELD_CHANGE,
     ApprovalKind.IDENTIFIABLE_EXPORT: IDENTIFIABLE_EXPORT,
 }

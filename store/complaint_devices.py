@@ -26,7 +26,8 @@ class DeviceOfComplaint:
 LOAD_DEVICE_OF_COMPLAINT = """
     SELECT d.id, d.serial, m.manufacturer || ' ' || m.key AS name, d.udi, s.customer_id, m.safety_critical, d.region,
         d.is_simulated, EXISTS (SELECT FROM service_contract k WHERE k.customer_id = s.customer_id
-            AND k.status = 'ACTIVE' AND current_date BETWEEN k.starts_on AND k.ends_on) AS under_contract
+            AND k.status = 'ACTIVE' AND current_date BETWEEN k.starts_on AND k.ends_on
+            AND contract_covers(k, d.id)) AS under_contract
     FROM device d JOIN device_model m ON m.id = d.device_model_id LEFT JOIN site s ON s.id = d.site_id
     WHERE d.serial = %s
 """

@@ -63,6 +63,7 @@ _TABLES = """
     LEFT JOIN LATERAL (
         SELECT c.id FROM service_contract c WHERE c.customer_id = s.customer_id AND c.status = 'ACTIVE'
             AND (%(now)s::timestamptz AT TIME ZONE 'UTC')::date BETWEEN c.starts_on AND c.ends_on
+            AND contract_covers(c, d.id)
         ORDER BY c.ends_on DESC LIMIT 1
     ) k ON true
 """

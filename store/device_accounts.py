@@ -100,3 +100,12 @@ REVOKE_ACCOUNT = """
 def revoke_account(conn: Connection, username: str, *, by: str) -> bool:
     """The account is revoked; False where there is none, or it was revoked before."""
     return conn.execute(REVOKE_ACCOUNT, {"username": username, "by": by}).rowcount == 1
+
+
+IS_GONE = "SELECT EXISTS (SELECT FROM device WHERE serial = %s AND lifecycle = 'DECOMMISSIONED')"
+
+
+def is_owner_gone(conn: Connection, account: BrokerAccount) -> bool:
+    """Whether the device is decommissioned: it gets no account any more. A gateway has no life-cycle."""
+    row = conn.execute(IS_GONE, (account.name,)).fetchone() if account.kind is AccountKind.DEVICE else None
+    return row is not None and bool(row[0])

@@ -7,6 +7,7 @@ from domain.audit import Actor
 from domain.audit_device import device_registered
 from domain.installed_base import InstalledDevice
 from store.audit import record_audit
+from store.master_references import lock_master_data
 from store.pool import Connection
 from store.rejection_replays import request_replays_of_serials
 
@@ -62,6 +63,7 @@ def register_device(conn: Connection, actor: Actor, device: InstalledDevice) -> 
 
     After a refusal the caller rolls the transaction back.
     """
+    lock_master_data(conn)
     values = asdict(device)
     if conn.execute(LOAD_MODEL, values).fetchone() is None:
         return RegistrationRefusal.MODEL_UNKNOWN

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from domain.audit import Actor
 from domain.audit_device import devices_imported
 from domain.installed_base import InstalledDevice, LineProblem
+from domain.udi import normalise_udi
 from store.audit import record_audit
+from store.master_references import lock_master_data
 from store.pool import Connection
 from store.rejection_replays import request_replays_of_serials
 
@@ -112,14 +114,19 @@ def record_installed_base(
     """
     report = ImportReport()
     models = {key for (key,) in conn.execute(LOAD_MODEL_KEYS)}
+    lock_master_data(conn)
+    kept = _load_kept(conn, devices)
     usable: list[InstalledDevice] = []
     for place, device in enumerate(devices):
-        if device.model in models:
-            usable.append(device)
-        else:
-            line = lines[place] if lines is not None else place + 1
+        line = lines[place] if lines is not None else place + 1
+        problem = _find_kept_problem(device, kept)
+        if device.model not in models:
             known = ", ".join(sorted(models)) or "none; apply a profile first"
             report.problems.append(LineProblem(line, "model", f"{device.model!r} is not known (known: {known})"))
+        elif problem is not None:
+            report.problems.append(LineProblem(line, *problem))
+        else:
+            usable.append(device)
     _record_surroundings(conn, usable)
     touched: list[int] = []
     created: list[str] = []
@@ -147,6 +154,48 @@ def record_installed_base(
         serial = None if len(touched) > 1 else usable[0].serial
         record_audit(conn, Actor(actor, role, "device.register"), devices_imported(serial, summary))
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a file does not change: UDI and owner of known devices, and whose a site with devices is."""
+
+    udis: dict[str, str]
+    owners: dict[str, str]  # serial -> customer
+    sites: dict[str, str]  # site with devices -> customer
+
+
+LOAD_KEPT = """
+    SELECT d.serial, d.udi, c.code FROM device d LEFT JOIN site s ON s.id = d.site_id
+    LEFT JOIN customer c ON c.id = s.customer_id WHERE d.serial = ANY (%s)
+"""
+LOAD_KEPT_SITES = """
+    SELECT s.code, c.code FROM site s JOIN customer c ON c.id = s.customer_id
+    WHERE s.code = ANY (%s) AND EXISTS (SELECT FROM device d WHERE d.site_id = s.id)
+"""
+_TWO_PEOPLE = "two people change it, by an approval request of kind key_field_change"
+
+
+def _load_kept(conn: Connection, devices: Sequence[InstalledDevice]) -> _Kept:
+    known = conn.execute(LOAD_KEPT, ([device.serial for device in devices],)).fetchall()
+    sites = conn.execute(LOAD_KEPT_SITES, (sorted({device.site_ref for device in devices}),)).fetchall()
+    udis = {serial: normalise_udi(udi) for serial, udi, _ in known if udi}
+    return _Kept(udis, {serial: owner for serial, _, owner in known if owner is not None}, dict(sites))
+
+
+def _find_kept_problem(device: InstalledDevice, kept: _Kept) -> tuple[str, str] | None:
+    udi = kept.udis.get(device.serial)
+    if udi is not None and device.udi and normalise_udi(device.udi) != udi:
+        return "udi", f"is {udi}; {_TWO_PEOPLE}"
+    if not device.site_ref:
+        return None
+    owner = kept.owners.get(device.serial, device.customer_ref)
+    if device.customer_ref != owner:
+        return "customer_ref", f"the device is {owner}'s; {_TWO_PEOPLE}"
+    of_site = kept.sites.get(device.site_ref, device.customer_ref)
+    if device.customer_ref != of_site:
+        return "site_ref", f"{device.site_ref} is {of_site}'s, and devices stand there"
+    return None
 
 
 def _record_surroundings(conn: Connection, devices: Sequence[InstalledDevice]) -> None:

@@ -59,7 +59,8 @@ class _DeviceOfOrder:
 LOAD_DEVICE_OF_ORDER = """
     SELECT d.id, d.device_model_id, d.site_id, s.customer_id, d.region, d.is_simulated,
         (SELECT c.id FROM service_contract c WHERE c.customer_id = s.customer_id AND c.status = 'ACTIVE'
-            AND current_date BETWEEN c.starts_on AND c.ends_on ORDER BY c.ends_on DESC LIMIT 1) AS contract_id
+            AND current_date BETWEEN c.starts_on AND c.ends_on AND contract_covers(c, d.id)
+            ORDER BY c.ends_on DESC LIMIT 1) AS contract_id
     FROM device d LEFT JOIN site s ON s.id = d.site_id WHERE d.serial = %s
 """
 

@@ -193,8 +193,9 @@ LOCK_OPEN = """
     SELECT o.id, o.code, p.code AS plan, p.name AS plan_name, o.state, o.due_on, o.usage_target, p.lead_days,
         p.order_type, p.priority, p.instructions, o.device_id, d.serial, coalesce(s.time_zone, 'UTC') AS time_zone,
         d.site_id, s.customer_id, (SELECT k.id FROM service_contract k WHERE k.customer_id = s.customer_id
-            AND k.status = 'ACTIVE' AND t.today BETWEEN k.starts_on AND k.ends_on ORDER BY k.ends_on DESC LIMIT 1)
-            AS contract_id, d.region, o.is_simulated, o.work_order_id, w.code AS work_order, w.state AS order_state,
+            AND k.status = 'ACTIVE' AND t.today BETWEEN k.starts_on AND k.ends_on AND contract_covers(k, d.id)
+            ORDER BY k.ends_on DESC LIMIT 1) AS contract_id,
+        d.region, o.is_simulated, o.work_order_id, w.code AS work_order, w.state AS order_state,
         w.resolved_at, (w.close_out ->> 'serviced_on')::date AS serviced_on, u.total, u.last_value, u.last_at,
         u.window_total, u.window_at, u.earlier_total, u.earlier_at
     FROM plan_occurrence o JOIN maintenance_plan p ON p.id = o.plan_id JOIN device d ON d.id = o.device_id

@@ -26,9 +26,10 @@ from api.shapes.installed_base import (
 from api.shapes.pages import Page
 from api.state import Database
 from domain.installed_base import InstalledDevice
-from domain.masking import mask_history
+from domain.masking import mask_history, mask_owner
 from domain.profile import Profile
 from domain.roles import Permission
+from store.contracts import load_contract_of
 from store.customers import load_contracts
 from store.device_accounts import load_account
 from store.device_attributes import load_attributes
@@ -101,7 +102,7 @@ def read_history(
         found = load_history(conn, device.id, before=before, limit=limit + 1)
     page = found[:limit]
     next_cursor = make_cursor([page[-1].at.isoformat(), page[-1].key]) if len(found) > limit else None
-    return Page(items=[_shape_history(entry, caller) for entry in page], next_cursor=next_cursor)
+    return Page(items=[_shape_history(entry, device, caller) for entry in page], next_cursor=next_cursor)
 
 
 @router.post("", summary="Register a device", status_code=201, response_model=DeviceDetail, responses=declare(409))
@@ -135,8 +136,8 @@ def find_device(conn: Connection, serial: str, caller: Caller) -> Device:
 def describe_device(conn: Connection, device: Device) -> DeviceDetail:
     """The device with its contract, latest readings and attributes."""
     contracts = load_contracts(conn, device.customer_id) if device.customer_id is not None else []
-    today = datetime.now(UTC).date()
-    active = next((c for c in contracts if c.status == "ACTIVE" and c.starts_on <= today <= c.ends_on), None)
+    code = load_contract_of(conn, device.id, datetime.now(UTC).date())
+    active = next((contract for contract in contracts if contract.code == code), None)
     profile = load_profile(conn, device.model)
     latest = [_shape_latest(value, profile) for value in load_latest(conn, device.id)]
     values = asdict(device) | {"health": asdict(find_device_health(device))}
@@ -148,9 +149,10 @@ def describe_device(conn: Connection, device: Device) -> DeviceDetail:
     return DeviceDetail.model_validate({name: value for name, value in values.items() if name in known})
 
 
-def _shape_history(entry: HistoryEntry, caller: Caller) -> HistoryShape:
+def _shape_history(entry: HistoryEntry, device: Device, caller: Caller) -> HistoryShape:
     before, source = mask_history(entry.field, entry.before, entry.source, caller.permissions)
-    return HistoryShape.model_validate(entry).model_copy(update={"before": before, "source": source})
+    after = mask_owner(entry.field, entry.after, (device.customer_code, device.site_code), caller.permissions)
+    return HistoryShape.model_validate(entry).model_copy(update={"before": before, "after": after, "source": source})
 
 
 def _with_health(device: Device) -> dict[str, object]:
