@@ -10,9 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.allowed_methods import find_allowed_methods
 from api.problems import (
     GUARD_REFUSED,
     INVALID,
+    METHOD_NOT_ALLOWED,
     NOT_FOUND,
     ROW_VERSION_CONFLICT,
     UNAVAILABLE,
@@ -48,9 +50,12 @@ def map_problems(app: FastAPI, render: Render) -> None:
     def handle(translate: Callable[[Any], ProblemError]) -> Callable[[Request, Exception], Response]:
         return lambda request, error: render(request, translate(error))
 
+    def handle_asked(translate: Callable[[Request, Any], ProblemError]) -> Callable[[Request, Exception], Response]:
+        return lambda request, error: render(request, translate(request, error))
+
     app.add_exception_handler(ProblemError, handle(lambda error: error))
-    app.add_exception_handler(RequestValidationError, handle(_from_validation))
-    app.add_exception_handler(HTTPException, handle(_from_http))
+    app.add_exception_handler(RequestValidationError, handle_asked(_from_validation))
+    app.add_exception_handler(HTTPException, handle_asked(_from_http))
     app.add_exception_handler(NotFoundError, handle(lambda error: ProblemError(NOT_FOUND, str(error))))
     app.add_exception_handler(
         GuardRefusedError, handle(lambda error: ProblemError(GUARD_REFUSED, str(error), guard=error.guard))
@@ -64,7 +69,11 @@ def map_problems(app: FastAPI, render: Render) -> None:
         app.add_exception_handler(gone, handle(_from_database_gone))
 
 
-def _from_validation(error: RequestValidationError) -> ProblemError:
+def _from_validation(request: Request, error: RequestValidationError) -> ProblemError:
+    if any(e["loc"][0] == "path" for e in error.errors()):
+        allowed = find_allowed_methods(request)
+        if request.method not in allowed:  # a word of ours where another route has the id of a record
+            return ProblemError(METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
     problem = ProblemError(INVALID)
     problem.errors = [FieldError(field=_name_field(e["loc"]), detail=str(e["msg"])) for e in error.errors()]
     problem.detail = "; ".join(f"{e.field}: {e.detail}" for e in problem.errors)
@@ -79,10 +88,13 @@ def _name_field(location: Sequence[str | int]) -> str:
     return name
 
 
-def _from_http(error: HTTPException) -> ProblemError:
+def _from_http(request: Request, error: HTTPException) -> ProblemError:
     kind = find_kind(error.status_code)
     detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else ""
-    return ProblemError(kind, detail, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if kind is METHOD_NOT_ALLOWED:  # the framework names those of the first route alone
+        headers["Allow"] = ", ".join(find_allowed_methods(request))
+    return ProblemError(kind, detail, headers=headers)
 
 
 def _from_database_gone(error: Exception) -> ProblemError:
