@@ -50,6 +50,7 @@ class Interval:
     low: float
     ratio: float
     high: float
+    is_open: bool  # the ratio has no upper bound: nothing happened before
     one: float
     ticks: list[dict[str, Any]]
     caption: str
@@ -148,7 +149,7 @@ def find_cohort(view: View, capa: Capa) -> Cohort:
         "rate": _say_rate(figures.get("rate") if has_rate else None),
         "baseline": _say_rate(figures.get("baseline_rate")) if has_test else view.t("capa.no_baseline"),
         "ratio": _say(figures.get("ratio"), 1),
-        "interval": f"{_say(low, 1)} – {_say(high, 1)}" if has_test and low is not None else "–",
+        "interval": _say_interval(low, high, 1) if has_test else "–",
         "p": _say_probability(figures.get("p")),
         "q": _say_probability(figures.get("q")),
     }
@@ -157,8 +158,9 @@ def find_cohort(view: View, capa: Capa) -> Cohort:
     compared = capa.trigger == CapaTrigger.FIRMWARE_REGRESSION and "window_days" not in figures
     if compared:
         names = [name for name in names if name != "events"]
+    heads = ["p_compared" if compared and name == "p" else name for name in names]
     return Cohort(
-        columns=[view.t("capa.col_scope"), *(view.t(f"capa.col_{name}") for name in names)],
+        columns=[view.t("capa.col_scope"), *(view.t(f"capa.col_{name}") for name in heads)],
         rows=[[f"{capa.model}, {find_scope(view, capa)}", *(values[name] for name in names)]],
         explain=view.t(
             "capa.explain_regression" if compared else "capa.explain" if has_test else "capa.explain_counts"
@@ -174,7 +176,7 @@ def find_regression(view: View, capa: Capa, profiles: Mapping[str, Profile]) -> 
     found = capa.statistics.get("regression")
     if not found:
         return None
-    names = ("subject", "before", "after", "effect", "interval", "share", "p", "q")
+    names = ("subject", "before", "after", "effect", "interval", "share", "p_compared", "q")
     return Regression(
         explain=view.t(
             "capa.regression_explain",
@@ -197,13 +199,12 @@ def _find_regression_row(view: View, capa: Capa, line: Mapping[str, Any], profil
         subject = str(line["subject"]) if sensor is None else str(getattr(sensor.label, view.language, sensor.label.en))
     unit = "" if is_rate else f" {find_unit_sign(line['unit'])}"
     decimals = 2 if sensor is None else sensor.decimals + 1
-    low, high = (_say(line[name], decimals) for name in ("low", "high"))
     return [
         view.t(f"capa.measure_{line['measure']}", subject=subject),
         f"{_say(line['before'], decimals)}{unit}",
         f"{_say(line['after'], decimals)}{unit}",
         f"× {_say(line['effect'], 1)}" if is_rate else f"{line['effect']:+,.{decimals}f}{unit}",
-        f"{low} – {high}",
+        _say_interval(line["low"], line["high"], decimals, sign="" if is_rate else "+"),
         "–" if line["share"] is None else f"{line['share']:.0%}",
         _say_probability(line["p"]),
         _say_probability(line["q"]),
@@ -256,7 +257,8 @@ def _find_interval(view: View, figures: Mapping[str, Any], low: Any, high: Any) 
     ratio = figures.get("ratio")
     if not ratio or low is None:
         return None
-    top = high if high is not None and math.isfinite(high) else ratio * 4
+    is_open = high is None or not math.isfinite(high)
+    top = ratio * 4 if is_open else high
     bottom = max(float(low), 0.05)
     reach = max(math.log10(top), abs(math.log10(bottom)), math.log10(2)) * 1.1
     first = -0.15 * reach if bottom >= 1 else min(math.log10(bottom) * 1.1, -0.15 * reach)
@@ -269,16 +271,30 @@ def _find_interval(view: View, figures: Mapping[str, Any], low: Any, high: Any) 
     return Interval(
         low=place(bottom),
         ratio=place(float(ratio)),
-        high=place(top),
+        high=RIGHT if is_open else place(top),
+        is_open=is_open,
         one=place(1.0),
         ticks=ticks,
         caption=view.t("capa.interval_caption"),
-        label=view.t("capa.interval_label", ratio=_say(ratio, 1), low=_say(low, 1), high=_say(high, 1)),
+        label=view.t(
+            "capa.interval_label_open" if is_open else "capa.interval_label",
+            ratio=_say(ratio, 1),
+            low=_say(low, 1),
+            high=_say(high, 1),
+        ),
     )
 
 
 def _say(value: Any, decimals: int) -> str:
     return "–" if value is None else f"{float(value):,.{decimals}f}"
+
+
+def _say_interval(low: Any, high: Any, decimals: int, sign: str = "") -> str:
+    """Both ends; where the upper one is infinite, from where on. A difference (`sign` "+") has its sign at both."""
+    if low is None:
+        return "–"
+    ends = [f"{float(end):{sign},.{decimals}f}" for end in (low, high) if end is not None and math.isfinite(end)]
+    return " – ".join(ends) if len(ends) == 2 else f"≥ {ends[0]}"
 
 
 def _has_rate(device_days: Any) -> bool:

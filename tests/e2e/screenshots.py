@@ -11,8 +11,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, ViewportSize
 
 from tests.e2e.browser import open_page, running_chromium, sign_in
+from tests.e2e.release_seeding import seed_release
 from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
-from tests.e2e.service import Service, running_service
+from tests.e2e.service import Service, running_api, running_service
 from tests.support.databases import embedded_server
 
 ROOT = Path(__file__).parents[2]
@@ -37,13 +38,17 @@ def main(arguments: list[str]) -> int:
         with (
             embedded_server(home) as server,
             server.fresh_database() as database,
+            server.fresh_database() as other_database,
             running_service(home / "service", database) as service,
+            running_api(home / "release", other_database) as (release_url, _),
             running_chromium() as browser,
         ):
+            (proposed,) = seed_release(other_database.owner_url)
             for language in ("en", "zh"):
                 for theme in ("light", "dark"):
                     for end, view in VIEWS.items():
                         take_pictures(browser, service, folder, language, theme, view, end)
+                        take_release_picture(browser, release_url, proposed, folder, language, theme, view, end)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -82,6 +87,17 @@ def take_pictures(
         sign_in(page, "aya", PASSWORD)
         page.goto("/audit")
         page.screenshot(path=folder / f"audit-{kind}", full_page=True)
+
+
+def take_release_picture(
+    browser: Browser, url: str, code: str, folder: Path, language: str, theme: str, view: ViewportSize, end: str
+) -> None:
+    """The CAPA that a firmware version is proposed by, with what was compared before and after it."""
+    with open_page(browser, url, viewport=view, language=language, theme=theme) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        page.goto(f"/capa/{code}")
+        page.locator("#live[data-state=on]").wait_for()
+        page.screenshot(path=folder / f"capa-regression-{language}-{theme}{end}.png", full_page=True)
 
 
 if __name__ == "__main__":

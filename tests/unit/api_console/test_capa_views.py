@@ -1,0 +1,66 @@
+"""A release's figures as its CAPA page shows them: signs, units, and an interval that has no upper end."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from api.console.capa_views import RIGHT, find_cohort, find_regression
+from api.console.page import View
+from store.capas import Capa
+from tests.support.releases import PROFILE
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LEVEL = {
+    "measure": "level", "subject": "current", "unit": "A", "before": 0.497, "after": 0.487, "effect": -0.01,
+    "low": -0.0125, "high": 0.0025, "share": None, "p": 0.03, "q": 0.04,
+}  # fmt: skip
+RATE = {
+    "measure": "rate", "subject": "motor", "unit": "/1000 d", "before": 0.0, "after": 284.4, "effect": 119.6,
+    "low": 13.12, "high": None, "share": None, "p": 2e-7, "q": 5e-7,
+}  # fmt: skip
+FIGURES = {
+    "devices": 15, "customers": 3, "device_days": 43.0, "rate": 284.4, "baseline_rate": 0.0, "ratio": 119.6,
+    "interval": [13.12, None], "p": 2e-7, "q": 5e-7,
+    "regression": {"devices": 15, "controls": 25, "device_hours": 1032.0, "lines": [LEVEL, RATE]},
+}  # fmt: skip
+
+
+def make_capa(**figures: Any) -> Capa:
+    return Capa(
+        id=1, code="CAPA-2026-0001", kind="CORRECTIVE", state="PROPOSED", state_since=NOW, device_model_id=1,
+        model="PUMP", model_name={}, safety_critical=False, scope_kind="FIRMWARE", scope_value="2.0",
+        fault_group="motor", trigger="FIRMWARE_REGRESSION", statistics=FIGURES | figures, decision_reason=None,
+        decided_by=None, decided_at=None, ineffective_of_code=None, round=1, plan_version=1, author_ids=[], problem="",
+        investigated_round=0, before_until=None, effective_from=None, effective_until=None, effectiveness_verdict=None,
+        open_actions=0, next_due_on=None, member_count=9, device_count=15, customer_count=3, is_simulated=False,
+        region="", row_version=1, created_at=NOW, updated_at=NOW, closed_at=None,
+    )  # fmt: skip
+
+
+@pytest.fixture(params=["en", "zh"])
+def view(request: pytest.FixtureRequest) -> View:
+    return View(Request({"type": "http", "headers": []}), None, request.param, NOW, "UTC")
+
+
+def test_a_difference_shows_its_sign_and_a_ratio_without_an_upper_end_says_so(view: View) -> None:
+    shown = find_regression(view, make_capa(), {"PUMP": PROFILE})
+    assert shown is not None
+    level, rate = shown.rows
+    assert level[1:6] == ["0.4970 A", "0.4870 A", "-0.0100 A", "-0.0125 – +0.0025", "–"]
+    assert rate[1:] == ["0.00", "284.40", "× 119.6", "≥ 13.12", "–", "< 0.0001", "< 0.0001"]
+    assert shown.columns[6] == "p", "the comparison is no Poisson test"
+
+
+def test_an_interval_without_an_upper_end_is_drawn_open(view: View) -> None:
+    cohort = find_cohort(view, make_capa())
+    assert "≥ 13.1" in cohort.rows[0]
+    assert "p" in cohort.columns
+    assert cohort.interval is not None
+    assert (cohort.interval.is_open, cohort.interval.high) == (True, RIGHT)
+    assert "–" not in cohort.interval.label
+    closed = find_cohort(view, make_capa(interval=[13.12, 480.0])).interval
+    assert closed is not None
+    assert not closed.is_open
+    assert closed.high < RIGHT
