@@ -148,11 +148,14 @@ def find_contact_changes(
     for item in items:
         after = item
         if result.is_failure:
-            if item.state in (_S.IDENTIFIED, _S.NOTIFIED):
+            if item.state.is_open:
                 after = replace(item, attempts=item.attempts + 1)
-                if after.attempts >= max_attempts:
+                # Who has agreed to it, or has an appointment, is given up by a person.
+                if after.attempts >= max_attempts and item.state in (_S.IDENTIFIED, _S.NOTIFIED):
                     after = replace(after, state=_S.UNREACHABLE, state_since=now)
         elif result is ContactResult.ACKNOWLEDGED:
+            if item.state.is_open and item.attempts:
+                after = replace(item, attempts=0)
             if item.state in (_S.IDENTIFIED, _S.NOTIFIED, _S.UNREACHABLE):
                 notified = item.notified_at or now
                 after = replace(
@@ -160,7 +163,7 @@ def find_contact_changes(
                 )
         elif result in (ContactResult.SENT, ContactResult.REACHED, ContactResult.REFUSED):
             reached = result is not ContactResult.SENT
-            if reached and item.attempts:
+            if reached and item.attempts and (item.state.is_open or item.state is _S.UNREACHABLE):
                 after = replace(after, attempts=0)
             if item.state is _S.IDENTIFIED or (reached and item.state is _S.UNREACHABLE):
                 after = replace(after, state=_S.NOTIFIED, state_since=now, notified_at=item.notified_at or now)

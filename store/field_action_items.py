@@ -159,6 +159,8 @@ def verify_item_step(conn: Connection, actor: Actor, action: FieldAction, item: 
 def find_next_item(item: FieldActionItem, request: ItemRequest, actor_id: int | None, now: datetime) -> FieldActionItem:
     """The item after a step that no guard refused."""
     after = replace(item, state=request.to, state_since=now, reason=request.reason, row_version=item.row_version + 1)
+    if item.state is _S.UNREACHABLE and after.state.is_open:
+        after = replace(after, attempts=0)  # found: attempts count from now on
     match request.to:
         case _S.NOTIFIED:
             # A roll-back, or work that was sent back: what was done is not done.

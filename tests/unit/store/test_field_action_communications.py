@@ -59,6 +59,8 @@ def test_no_result_takes_a_step_that_there_is_not(state: ItemState, result: Cont
         (_I.NOTIFIED, ContactResult.UNDELIVERABLE, 2, (_I.UNREACHABLE, 3)),
         (_I.NOTIFIED, ContactResult.REACHED, 2, (_I.NOTIFIED, 0)),
         (_I.NOTIFIED, ContactResult.ACKNOWLEDGED, 2, (_I.ACKNOWLEDGED, 0)),
+        (_I.SCHEDULED, ContactResult.NO_ANSWER, 2, (_I.SCHEDULED, 3)),
+        (_I.ACKNOWLEDGED, ContactResult.ACKNOWLEDGED, 2, (_I.ACKNOWLEDGED, 0)),
         (_I.UNREACHABLE, ContactResult.REACHED, 3, (_I.NOTIFIED, 0)),
         (_I.UNREACHABLE, ContactResult.ACKNOWLEDGED, 3, (_I.ACKNOWLEDGED, 0)),
     ],
@@ -71,4 +73,6 @@ def test_each_result(state: ItemState, result: ContactResult, attempts: int, exp
 @pytest.mark.parametrize("state", [_I.ACKNOWLEDGED, _I.SCHEDULED, _I.REMEDIATED, _I.VERIFIED, _I.SCRAPPED])
 @pytest.mark.parametrize("result", [ContactResult.SENT, ContactResult.NO_ANSWER, ContactResult.ACKNOWLEDGED])
 def test_who_is_further_on_is_not_moved(state: ItemState, result: ContactResult) -> None:
-    assert find_contact_changes([make_item(state)], result, 3, NOW) == []
+    changes = find_contact_changes([make_item(state, 3)], result, 3, NOW)
+    assert [change.after.state for change in changes] in ([], [state])
+    assert not changes or state.is_open, "of a device that is done nothing is counted"
