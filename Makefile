@@ -1,10 +1,11 @@
 # make run          start everything with a simulated fleet; the console is at http://127.0.0.1:8000
 # make test         everything that must hold: style, types, import contract, all tests
 # make schema       after a new migration: store/schema.sql and the data dictionary anew
+# make reference    after a new route or right: docs/reference/openapi.json and the table of roles anew
 # make bench        the benchmarks, each prints its figures as JSON
 # make screenshots  pictures of every page in var/screenshots, and those of the README in docs/images
 # make clean        remove data, virtual environment and caches
-.PHONY: run test install schema screenshots bench clean
+.PHONY: run test install schema reference screenshots bench clean
 .DEFAULT_GOAL := run
 
 VENV := .venv
@@ -45,6 +46,10 @@ test: $(INSTALLED_DEV)
 schema: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.integration.store.schema_snapshot
 	$(BIN)/python -m tests.integration.store.data_dictionary
+
+reference: $(INSTALLED_DEV)
+	$(BIN)/forewarn openapi --output docs/reference/openapi.json
+	$(BIN)/python -m tests.unit.api.roles_page
 
 bench: $(INSTALLED_DEV)
 	@set -e; for file in benchmarks/*.py; do \

@@ -28,6 +28,7 @@ MODULES = {
     "migrate": "database",
     "doctor": "doctor",
     "score": "score",
+    "openapi": "openapi",
     "config": "config",
     "version": "config",
 }
