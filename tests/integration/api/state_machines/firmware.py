@@ -48,7 +48,7 @@ class FirmwareMachine:
         self.code: str = made.json()["code"]
         self.authors = {writer.name}
         self.content = ""
-        self.signed: dict[str, str] = {}  # who signed which content; none counts for another
+        self.signed: set[tuple[str, str]] = set()  # who signed which content; none counts for another
 
     def propose(self, rng: Random) -> Command:
         who: Person = rng.choice(list(self.people.values()))
@@ -87,7 +87,7 @@ class FirmwareMachine:
         verdict.signatures = 1
         judge_signature(command, verdict)
         if to == "APPROVED":
-            verdict.unless(self.signed.get(who.name) != self.content, "second_person")
+            verdict.unless((who.name, self.content) not in self.signed, "second_person")
         return verdict
 
     def apply(self, command: Command, answer: Mapping[str, Any]) -> None:
@@ -96,10 +96,10 @@ class FirmwareMachine:
             self.authors.add(name)
             self.content = command.body["notes"]
         elif to == "APPROVED":
-            self.signed[name] = self.content
-            if sum(content == self.content for content in self.signed.values()) == 2:
+            self.signed.add((name, self.content))
+            if sum(content == self.content for _, content in self.signed) == 2:
                 self.state = "APPROVED"
         else:
             self.state = str(to)
-        holding = sum(content == self.content for content in self.signed.values())
+        holding = sum(content == self.content for _, content in self.signed)
         assert answer["approvals"] == holding, f"{answer['approvals']} approvals are shown, {holding} hold"

@@ -18,8 +18,10 @@ from store.audit import verify_chain
 from store.certificates import record_certificate
 from store.pool import open_connection
 from store.profiles import record_profile
+from tests.integration.api.state_machines.capas import CapaMachine
 from tests.integration.api.state_machines.complaints import ComplaintMachine
 from tests.integration.api.state_machines.driver import Driver, Machine
+from tests.integration.api.state_machines.field_actions import FieldActionMachine
 from tests.integration.api.state_machines.firmware import FirmwareMachine
 from tests.integration.api.state_machines.people import make_people
 from tests.integration.api.state_machines.work_orders import CERTIFIED, WorkOrderMachine
@@ -63,8 +65,8 @@ Make = Callable[[Driver, Random], Machine]
 
 
 def drive(driver: Driver, make: Make, *, steps: int, at_once: int = 80) -> None:
-    """Records one after the other, `steps` commands in all and at most `at_once` for each; with FOREWARN_MACHINE_SECONDS
-    as many as there is time for."""
+    """Records one after the other, `steps` commands in all and at most `at_once` for each; where
+    FOREWARN_MACHINE_SECONDS is set, as many as there is time for."""
     until = time.monotonic() + SECONDS
     driver.taken, driver.refused = 0, {}
     sent = life = 0
@@ -94,3 +96,11 @@ def test_firmware(driver: Driver) -> None:
 
 def test_complaints_and_vigilance(driver: Driver) -> None:
     drive(driver, ComplaintMachine, steps=120)
+
+
+def test_capas(driver: Driver) -> None:
+    drive(driver, CapaMachine, steps=160, at_once=120)
+
+
+def test_field_actions_and_their_devices(driver: Driver) -> None:
+    drive(driver, FieldActionMachine, steps=160, at_once=120)
