@@ -7,7 +7,7 @@ from domain.breach import BreachKind, BreachState, Severity, TransitionKind
 from domain.profile import TicketPolicy
 from domain.tickets import UndecidedTransition
 from domain.working_set import WorkingSet
-from store.fault_keys import lock_fault_keys
+from store.fault_locks import lock_faults
 from store.pool import Connection
 from store.triage_context import (
     count_episodes,
@@ -36,7 +36,7 @@ def load_working_set(
     gateway_ids = _distinct(t.gateway_id for t in transitions if t.breach_kind is BreachKind.OFFLINE)
     severe = [t for t in transitions if t.severity.rank >= Severity.MAJOR.rank and t.kind is not TransitionKind.CLEARED]
     site_ids = _distinct(t.site_id for t in severe)
-    lock_fault_keys(conn, keys)
+    lock_faults(conn, {t.device_id for t in transitions})
     for order in lock_open_orders(conn, keys, breach_ids, gateway_ids, site_ids):
         loaded.add_order(order)
     for key, order_id in load_survivors(conn, keys):

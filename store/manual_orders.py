@@ -19,7 +19,7 @@ from domain.tickets import Priority
 from domain.work_order import Guard, InboxReason, Outcome, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
 from domain.work_order_merge import FAULT_TYPES, REPORTED
 from store.audit import record_audit
-from store.fault_keys import lock_fault_keys
+from store.fault_locks import lock_faults
 from store.outbox import record_events
 from store.pool import Connection
 from store.sla_clocks import settle_clocks
@@ -158,7 +158,7 @@ def report_fault(
     if type_ in FAULT_TYPES:
         device = _load_device(conn, serial)
         # The arbiter between people who report at once, and between them and the machine.
-        lock_fault_keys(conn, [(device.id, fault_group)])
+        lock_faults(conn, [device.id])
         with conn.cursor(row_factory=dict_row) as cursor:
             row = cursor.execute(
                 LOCK_ORDER_OF_FAULT.encode(), {"device_id": device.id, "fault_group": fault_group}

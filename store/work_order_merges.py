@@ -9,7 +9,7 @@ from domain.errors import GuardRefusedError
 from domain.work_order import WorkOrder
 from domain.work_order_merge import MergeFacts, find_merge_refusal, find_merged, find_survivor
 from store.audit import record_audit
-from store.fault_keys import lock_keys_of_orders
+from store.fault_locks import lock_faults_of_orders
 from store.outbox import record_events
 from store.pool import Connection
 from store.sla_clocks import settle_clocks
@@ -75,7 +75,7 @@ def merge_work_orders(
     GuardRefusedError
         A rule refuses it (`domain.work_order_merge.MergeGuard`).
     """
-    lock_keys_of_orders(conn, [code, merged_code])
+    lock_faults_of_orders(conn, [code, merged_code])
     conn.execute(LOCK_ORDERS, {"survivor": code, "merged": merged_code})
     survivor = lock_work_order(conn, code, expected_row_version)
     merged = lock_work_order(conn, merged_code, None)

@@ -29,7 +29,7 @@ from domain.work_order_signing import find_order_content
 from store.audit import record_audit
 from store.baseline_resets import record_baseline_reset
 from store.checklists import make_checklists
-from store.fault_keys import lock_keys_of_orders
+from store.fault_locks import lock_faults_of_orders
 from store.monitor_flags import flag_false_alarming_monitors
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
@@ -114,7 +114,7 @@ def record_transition(
         The life-cycle refuses it; `guard` is a value of `domain.work_order.Guard`.
     """
     if request.to is _S.TRIAGED:  # perhaps it is opened again, and nobody may open another one meanwhile
-        lock_keys_of_orders(conn, [code])
+        lock_faults_of_orders(conn, [code])
     before = lock_work_order(conn, code, expected_row_version)
     around = _load_surroundings(conn, before, request, now)
     records = load_record_facts(conn, before) if request.to in (_S.WORK_DONE, _S.VERIFIED) else None
