@@ -1,9 +1,10 @@
 """Query parameters that no route knows are refused: a filter with a typing error would otherwise show everything."""
 
+from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 
 from api.problems import INVALID, ProblemError
 
@@ -18,9 +19,7 @@ def refuse_unknown_parameters(request: Request) -> None:
     """
     if not request.query_params:
         return
-    known = _find_known(request)
-    if known is None:
-        return
+    known = set(find_query_parameters(request.scope["route"].dependant))
     fields = {}
     for name in request.query_params:
         if name not in known:
@@ -31,13 +30,12 @@ def refuse_unknown_parameters(request: Request) -> None:
         raise ProblemError(INVALID, fields=fields)
 
 
-def _find_known(request: Request) -> set[str] | None:
-    # The published document is the list of what a route takes; FastAPI keeps it once it is built.
-    paths: dict[str, Any] = request.app.openapi()["paths"]
-    path = request.url.path
-    for name, value in request.path_params.items():
-        path = path.replace(f"/{value}", f"/{{{name}}}", 1)
-    operation = paths.get(path, {}).get(request.method.lower())
-    if operation is None:  # a value in the path that looks like another part of it: better unchecked than refused
-        return None
-    return {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
+def find_query_parameters(dependant: Dependant) -> Iterator[str]:
+    """The names of all query parameters that a route asks for, by itself or by what it depends on.
+
+    These are the ones of the published document, without the second that it takes to make that document.
+    """
+    for parameter in dependant.query_params:
+        yield parameter.alias
+    for needed in dependant.dependencies:
+        yield from find_query_parameters(needed)

@@ -6,15 +6,23 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.app import create_app
 from api.docs_page import describe_page
+from api.known_parameters import find_query_parameters
 from api.settings import ApiSettings
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    return create_app(ApiSettings(database_url="postgresql://nobody@127.0.0.1:1/none")).openapi()
+def app() -> FastAPI:
+    return create_app(ApiSettings(database_url="postgresql://nobody@127.0.0.1:1/none"))
+
+
+@pytest.fixture(scope="module")
+def document(app: FastAPI) -> dict[str, Any]:
+    return app.openapi()
 
 
 def find_operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -70,3 +78,19 @@ def test_the_page_shows_every_operation_and_schema(document: dict[str, Any]) -> 
     shown = [f"{o['method'].lower()} {o['path']}" for group in page["groups"].values() for o in group]
     assert sorted(shown) == sorted(name for name, _ in find_operations(document))
     assert set(page["schemas"]) == set(document["components"]["schemas"])
+
+
+def test_the_query_parameters_that_are_taken_are_those_that_are_published(
+    app: FastAPI, document: dict[str, Any]
+) -> None:
+    compared = 0
+    for context in iter_route_contexts(app.routes):
+        for method, operation in document["paths"].get(context.path_format, {}).items():
+            if method.upper() in (context.methods or ()):
+                published = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"}
+                # A request knows the route as its router has it, before it was included in the application.
+                assert isinstance(context.route, APIRoute)
+                taken = set(find_query_parameters(context.route.dependant))
+                assert taken == published, f"{method} {context.path}"
+                compared += len(published)
+    assert compared > 100
