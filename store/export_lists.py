@@ -103,6 +103,99 @@ LOAD_CUSTOMERS = """
     ORDER BY c.code
 """
 
+SITES = ExportList(
+    name="sites",
+    record="site",
+    permission=Permission.DEVICE_READ,
+    columns=(
+        "code", "customer", "customer_name", "name", "department", "address", "time_zone", "region", "service_calendar",
+        "external_refs", "updated_at", "is_simulated",
+    ),
+    filters={"customer": _TEXTS, "region": _TEXT},
+)  # fmt: skip
+LOAD_SITES = """
+    SELECT s.code, c.code, c.name, s.name, s.department, s.address, s.time_zone, s.region, k.code, s.external_refs,
+        s.updated_at, s.is_simulated
+    FROM site s JOIN customer c ON c.id = s.customer_id LEFT JOIN service_calendar k ON k.id = s.service_calendar_id
+    WHERE (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
+        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
+        AND (%(region)s::text IS NULL OR s.region = %(region)s)
+    ORDER BY s.code
+"""
+
+CONTRACTS = ExportList(
+    name="contracts",
+    record="contract",
+    permission=Permission.DEVICE_READ,
+    columns=(
+        "code", "customer", "customer_name", "coverage", "starts_on", "ends_on", "status", "status_since",
+        "remind_days", "sla_policy", "covers_all", "devices", "region", "external_refs", "updated_at",
+        "is_simulated",
+    ),
+    filters={"customer": _TEXTS, "status": _TEXTS, "region": _TEXT},
+)  # fmt: skip
+LOAD_CONTRACTS = """
+    SELECT k.code, c.code, c.name, k.coverage, k.starts_on, k.ends_on, k.status, k.status_since, k.remind_days,
+        p.code, k.covers_all,
+        CASE WHEN k.covers_all THEN '*' ELSE coalesce((SELECT string_agg(d.serial, ' ' ORDER BY d.serial)
+            FROM service_contract_device x JOIN device d ON d.id = x.device_id WHERE x.contract_id = k.id), '') END,
+        k.region, k.external_refs, k.updated_at, k.is_simulated
+    FROM service_contract k JOIN customer c ON c.id = k.customer_id LEFT JOIN sla_policy p ON p.id = k.sla_policy_id
+    WHERE (%(customer_id)s::bigint IS NULL OR k.customer_id = %(customer_id)s)
+        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
+        AND (%(status)s::text[] IS NULL OR k.status = ANY (%(status)s))
+        AND (%(region)s::text IS NULL OR k.region = %(region)s)
+    ORDER BY k.code
+"""
+
+# What people wrote (details, correction, reply, reasons) is in no file, nor what the machine only counts.
+COMPLAINTS = ExportList(
+    name="complaints",
+    record="complaint",
+    permission=Permission.COMPLAINT_READ,
+    columns=(
+        "code", "state", "version", "received_at", "severity", "device_name", "device_identification", "serial",
+        "model", "customer", "customer_name", "fault_group", "work_order", "joined_as", "investigated", "harm",
+        "decision", "reportable_in", "next_report_due_at", "is_report_overdue", "closed_at", "external_refs", "region",
+        "created_at", "updated_at", "is_simulated", "reporter_name", "reporter_address", "reporter_phone",
+        "investigation_decided_by", "created_by",
+    ),
+    filters={
+        "state": _TEXTS, "severity": _TEXTS, "customer": _TEXTS, "model": _TEXTS, "serial": _TEXT, "region": _TEXT,
+        "decision": _TEXTS, "received_from": _INSTANT, "received_to": _INSTANT,
+    },
+)  # fmt: skip
+LOAD_COMPLAINTS = """
+    SELECT q.code, q.state, q.version, q.received_at, q.severity, q.device_name, q.device_identification, d.serial,
+        m.key, c.code, c.name, q.fault_group, w.code, q.joined_as, q.investigated, a.harm, a.decision, a.reportable_in,
+        t.due_at, coalesce(t.is_overdue, false), q.closed_at, q.external_refs, q.region, q.created_at, q.updated_at,
+        q.is_simulated, q.reporter_name, q.reporter_address, q.reporter_phone, q.investigation_decided_by, q.created_by
+    FROM complaint q
+    LEFT JOIN device d ON d.id = q.device_id
+    LEFT JOIN device_model m ON m.id = d.device_model_id
+    LEFT JOIN customer c ON c.id = q.customer_id
+    LEFT JOIN work_order w ON w.id = surviving_order(q.work_order_id)
+    LEFT JOIN LATERAL (
+        SELECT v.id, v.harm, v.decision, array_to_string(v.reportable_in, ' ') AS reportable_in
+        FROM vigilance_assessment v WHERE v.complaint_id = q.id ORDER BY v.version DESC LIMIT 1
+    ) a ON true
+    LEFT JOIN LATERAL (
+        SELECT min(x.due_at) AS due_at, bool_or(x.overdue_at IS NOT NULL) AS is_overdue
+        FROM vigilance_clock x WHERE x.assessment_id = a.id AND x.state = 'RUNNING'
+    ) t ON true
+    WHERE (%(customer_id)s::bigint IS NULL OR q.customer_id = %(customer_id)s)
+        AND (%(state)s::text[] IS NULL OR q.state = ANY (%(state)s))
+        AND (%(severity)s::text[] IS NULL OR q.severity = ANY (%(severity)s))
+        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
+        AND (%(model)s::text[] IS NULL OR m.key = ANY (%(model)s))
+        AND (%(serial)s::text IS NULL OR d.serial = %(serial)s)
+        AND (%(region)s::text IS NULL OR q.region = %(region)s)
+        AND (%(decision)s::text[] IS NULL OR coalesce(a.decision, 'UNDECIDED') = ANY (%(decision)s))
+        AND (%(received_from)s::timestamptz IS NULL OR q.received_at >= %(received_from)s)
+        AND (%(received_to)s::timestamptz IS NULL OR q.received_at < %(received_to)s)
+    ORDER BY q.id
+"""
+
 # Who acted is a column of its own; an account is also what some events are about.
 AUDIT = ExportList(
     name="audit",
@@ -135,6 +228,9 @@ _QUERIES: dict[str, tuple[ExportList, str]] = {
         (WORK_ORDERS, LOAD_WORK_ORDERS),
         (DEVICES, LOAD_DEVICES),
         (CUSTOMERS, LOAD_CUSTOMERS),
+        (SITES, LOAD_SITES),
+        (CONTRACTS, LOAD_CONTRACTS),
+        (COMPLAINTS, LOAD_COMPLAINTS),
         (AUDIT, LOAD_AUDIT),
     )
 }

@@ -132,7 +132,7 @@ def end_credentials(serial: str, caller: Engineer, state: State, pool: Database)
     summary="Make a claim code for a device",
     status_code=201,
     response_model=ClaimCodeShape,
-    responses=declare(404, 422),
+    responses=declare(404, 409, 422),
 )
 def make_claim_code(
     serial: str,
