@@ -12,7 +12,6 @@ Servers of databases start once in a session. A missing service fails in CI and 
 
 import gc
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -31,7 +30,7 @@ from tests.support.databases import (
     embedded_server,
     timescale_server,
 )
-from tests.support.services import is_ci, miss
+from tests.support.services import find_chromium, is_ci, miss
 
 # A property is what is tested; how long an example takes says only how busy the machine is.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -142,9 +141,9 @@ LONG_FILES = frozenset(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is slow first; browser tests name their missing Chromium once, in CI they fail instead."""
     items.sort(key=_find_rank)
-    if is_ci() or _find_chromium() is not None:
+    if is_ci() or find_chromium() is not None:
         return
-    skip = pytest.mark.skip(reason="Chromium is not installed: `apt-get install chromium` or the like")
+    skip = pytest.mark.skip(reason="Chromium is not installed: `apt-get install chromium-headless-shell` or the like")
     for item in items:
         if item.get_closest_marker("browser") is not None:
             item.add_marker(skip)
@@ -155,9 +154,3 @@ def _find_rank(item: pytest.Item) -> int:
     if path.parts[0] in ORDER:
         return ORDER.index(path.parts[0])
     return len(ORDER) + (path.as_posix() not in LONG_FILES)
-
-
-def _find_chromium() -> str | None:
-    return next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )

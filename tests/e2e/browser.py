@@ -1,6 +1,5 @@
 """Chromium for the stories: one browser, a fresh context each, every request and console message watched."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,9 +7,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect, sync_playwright
 
-from tests.support.services import miss
+from tests.support.services import find_chromium, miss
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -27,21 +25,13 @@ DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 320, "height": 640}
 
 
-def find_chromium() -> str:
-    """The path of an installed Chromium; fails in CI and skips elsewhere when there is none."""
-    found = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        miss("Chromium is not installed: `apt-get install chromium` or the like")
-        raise AssertionError
-    return found
-
-
 @contextmanager
 def running_chromium() -> Iterator[Browser]:
     """A headless Chromium that talks to nobody by itself."""
+    path = find_chromium() or miss("Chromium is not installed: `apt-get install chromium-headless-shell` or the like")
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS, timeout=PATIENCE_MS)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE_MS)
         try:
             yield browser
         finally:
