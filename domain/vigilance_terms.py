@@ -1,8 +1,10 @@
 """How long there is to report to an authority, and until when: the day after one became aware is the first. Pure.
 
-Sources: Regulation (EU) 2017/745 Article 87(3) to (5); 21 CFR 803.10(c), 803.3 (work day) and 803.53; China,
-Provisions for Medical Device Adverse Event Monitoring and Re-evaluation (SAMR Order No. 1 of 2018) Article 25, for one
-event within the country. It counts down; whether an event is reportable is a person's decision.
+Sources: Regulation (EU) 2017/745 Article 87(3) to (5), Regulation 1182/71 Article 3(1); 21 CFR 803.10(c), 803.3 (work
+day) and 803.53; China, Provisions for Medical Device Adverse Event Monitoring and Re-evaluation (SAMR Order No. 1 of
+2018) Article 25, for one event within the country, Civil Code Article 201. Two terms run by law from later knowledge:
+of the threat (87(4)), of the need for remedial action (803.10(c)(2)(i)); here from the incident's: never too late.
+It counts down; whether an event is reportable is a person's decision.
 """
 
 from dataclasses import dataclass
