@@ -18,11 +18,13 @@ from store.audit import verify_chain
 from store.certificates import record_certificate
 from store.pool import open_connection
 from store.profiles import record_profile
+from tests.integration.api.state_machines.approvals import ApprovalMachine
 from tests.integration.api.state_machines.capas import CapaMachine
 from tests.integration.api.state_machines.complaints import ComplaintMachine
 from tests.integration.api.state_machines.driver import Driver, Machine
 from tests.integration.api.state_machines.field_actions import FieldActionMachine
 from tests.integration.api.state_machines.firmware import FirmwareMachine
+from tests.integration.api.state_machines.house_rules import HouseRulesMachine
 from tests.integration.api.state_machines.people import make_people
 from tests.integration.api.state_machines.work_orders import CERTIFIED, WorkOrderMachine
 from tests.support.databases import DatabaseServer
@@ -104,3 +106,11 @@ def test_capas(driver: Driver) -> None:
 
 def test_field_actions_and_their_devices(driver: Driver) -> None:
     drive(driver, FieldActionMachine, steps=160, at_once=120)
+
+
+def test_changes_that_take_two_people(driver: Driver) -> None:
+    drive(driver, ApprovalMachine, steps=60, at_once=20)
+
+
+def test_certificates_calendars_policies_and_plans(driver: Driver) -> None:
+    drive(driver, HouseRulesMachine, steps=40, at_once=40)
