@@ -55,7 +55,6 @@ class Intake:
     actor: Actor
     now: datetime
     entries: list[AuditEntry] = field(default_factory=list)
-    serials: list[str] = field(default_factory=list)  # of devices that were not known before
 
     def begin(self) -> None:
         """Waits for other writers; the history of devices names this actor from here."""
@@ -129,8 +128,9 @@ def locate(
         code = find_new_code(kind, name, given)
         if isinstance(code, FieldRefusal):
             return Refused((code,))
-        with conn.cursor(row_factory=class_row(Located)) as cursor:
-            found = cursor.execute(LOAD_BY_CODE[kind], {"system": name.system, "id": code}).fetchone()
+        if not name.is_own or code != name.id:
+            with conn.cursor(row_factory=class_row(Located)) as cursor:
+                found = cursor.execute(LOAD_BY_CODE[kind], {"system": name.system, "id": code}).fetchone()
         if found is None:
             if expected_row_version is not None:
                 raise NotFoundError(f"({kind} {name.id!r} of {name.system})")

@@ -29,6 +29,7 @@ from domain.installed_base import InstalledDevice
 from domain.masking import mask_history, mask_owner
 from domain.profile import Profile
 from domain.roles import Permission
+from domain.udi import find_udi_conflicts, parse_udi
 from store.contracts import load_contract_of
 from store.customers import load_contracts
 from store.device_accounts import load_account
@@ -173,7 +174,7 @@ _REFUSALS = {
 
 
 def verify_place(body: NewDevice) -> None:
-    """Returns when customer, site and time zone go together.
+    """Returns when customer, site and time zone go together, and the UDI says the same serial and lot.
 
     Raises
     ------
@@ -184,6 +185,12 @@ def verify_place(body: NewDevice) -> None:
         raise ProblemError(INVALID, fields={"customer": "a site needs the customer that it belongs to"})
     if body.site_time_zone not in available_timezones():
         raise ProblemError(INVALID, fields={"site_time_zone": "is no IANA time zone"})
+    udi = parse_udi(body.udi) if body.udi else None
+    if isinstance(udi, str):
+        raise ProblemError(INVALID, fields={"udi": udi})
+    conflicts = {} if udi is None else find_udi_conflicts(udi, model_udi_di="", serial=body.serial, lot=body.lot)
+    if conflicts:
+        raise ProblemError(INVALID, fields=conflicts)
 
 
 def _to_installed(body: NewDevice) -> InstalledDevice:

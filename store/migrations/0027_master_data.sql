@@ -9,7 +9,7 @@ ALTER TABLE service_contract ADD COLUMN covers_all boolean NOT NULL DEFAULT true
 ALTER TABLE service_contract ADD COLUMN status_since timestamptz NOT NULL DEFAULT now();
 ALTER TABLE service_contract ADD COLUMN status_reason text NOT NULL DEFAULT '';
 ALTER TABLE service_contract ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now();
-CREATE INDEX service_contract_ending ON service_contract (ends_on) WHERE status = 'ACTIVE';
+CREATE INDEX service_contract_active ON service_contract (customer_id, ends_on) WHERE status = 'ACTIVE';
 
 -- Of a contract that does not cover all devices of its customer: those that it covers.
 CREATE TABLE service_contract_device (
@@ -19,7 +19,7 @@ CREATE TABLE service_contract_device (
 );
 CREATE INDEX service_contract_device_device ON service_contract_device (device_id);
 
--- Whether the contract, of the device's customer, is for that device. No search_path of its own: it becomes part of the query.
+-- Whether the contract, of the device's customer, is for that device.
 CREATE FUNCTION contract_covers(k service_contract, device bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT k.covers_all OR EXISTS (
         SELECT FROM public.service_contract_device x WHERE x.contract_id = k.id AND x.device_id = device)

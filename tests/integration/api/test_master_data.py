@@ -201,6 +201,8 @@ def test_a_contract_lives_from_draft_to_its_end(api: Api, erp: dict[str, str]) -
     assert (ended.json()["status"], ended.json()["status_reason"]) == ("TERMINATED", "sold")
     over = put(api, erp, path, {"coverage": "parts"})
     assert (over.status_code, over.json()["guard"]) == (409, "contract_over")
+    (own,) = api.get("/contracts", headers=api.token(Role.CUSTOMER, customer="T-C0")).json()["items"]
+    assert (own["code"], own["status_reason"]) == ("K1", "")
     theirs = api.token(Role.CUSTOMER, customer="T-C1")
     assert api.get("/contracts", headers=theirs).json()["items"] == []
     assert api.get("/contracts/K1", headers=theirs).status_code == 404
@@ -282,3 +284,9 @@ def test_who_writes_no_master_data(api: Api) -> None:
             api.post("/devices/T-0000/transitions", headers={**headers, "If-Match": '"1"'}, json={"to": "QUARANTINED"}),
         ):
             assert answer.status_code == 403, answer.text
+
+
+def test_a_registered_device_has_no_other_carrier_either(api: Api, erp: dict[str, str]) -> None:
+    for udi, field in (("nonsense", "udi"), ("(01)06970001009996(21)OTHER", "serial")):
+        refused = api.post("/devices", headers=erp, json={"serial": "R-1", "model": "TEST-100", "udi": udi})
+        assert (refused.status_code, set(find_errors(refused))) == (422, {field})

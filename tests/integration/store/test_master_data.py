@@ -1,5 +1,6 @@
 """Master data by several at once, by the command line's import, and what contracts cover where orders are made."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +27,7 @@ ERP = Actor("token:erp", "integrator", Permission.MASTER_DATA_WRITE)
 UDI = "(01)06970001009996(21)T-0000"
 
 
-def upsert(url: str, kind: MasterKind, name: ExternalName, given: dict[str, object]) -> Upserted:
+def upsert(url: str, kind: MasterKind, name: ExternalName, given: Mapping[str, object]) -> Upserted:
     with open_connection(url, application="test") as conn:
         intake = Intake(conn, ERP, NOW)
         intake.begin()
