@@ -49,12 +49,13 @@ def measure_requests(app_url: str, now: datetime, rounds: int) -> dict[str, dict
         The API does not start, or an answer is not 200.
     """
     figures: dict[str, dict[str, float]] = {}
-    with _running_api(app_url) as port:
+    with running_api(app_url) as port:
         headers = _let_in(app_url, now)
         for name, path in find_requests(now).items():
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            first, size = _time_request(connection, path, headers)
-            later = [_time_request(connection, path, headers)[0] for _ in range(rounds)]
+            by = "Authorization" if path.startswith("/api/") else "Cookie"
+            first, size = time_request(connection, path, {by: headers[by]})
+            later = [time_request(connection, path, {by: headers[by]})[0] for _ in range(rounds)]
             connection.close()
             cuts = quantiles(later, n=20, method="inclusive")
             figures[name] = {
@@ -67,7 +68,14 @@ def measure_requests(app_url: str, now: datetime, rounds: int) -> dict[str, dict
 
 
 @contextmanager
-def _running_api(app_url: str) -> Iterator[int]:
+def running_api(app_url: str) -> Iterator[int]:
+    """The port of a running API and console on that database; it ends with the block.
+
+    Raises
+    ------
+    BenchmarkFailedError
+        It does not start.
+    """
     with tempfile.TemporaryDirectory(prefix="forewarn-bench-") as folder:
         port = find_free_port()
         environment = {key: value for key, value in os.environ.items() if not key.startswith("FOREWARN_")} | {
@@ -107,10 +115,16 @@ def _let_in(app_url: str, now: datetime) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", "Cookie": f"{COOKIE}={cookie}"}
 
 
-def _time_request(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> tuple[float, int]:
-    name = "Authorization" if path.startswith("/api/") else "Cookie"
+def time_request(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> tuple[float, int]:
+    """Milliseconds until the last byte, and how many bytes there were.
+
+    Raises
+    ------
+    BenchmarkFailedError
+        The answer is not 200.
+    """
     began = time.perf_counter()
-    connection.request("GET", path, headers={name: headers[name], "Accept-Encoding": "identity"})
+    connection.request("GET", path, headers={**headers, "Accept-Encoding": "identity"})
     answer = connection.getresponse()
     body = answer.read()
     took_ms = (time.perf_counter() - began) * 1e3

@@ -10,39 +10,45 @@ from domain.assignment import Candidate, Suggestion, Work, find_suggestions
 from store.pool import Connection
 
 LOOK_BACK = timedelta(days=3 * 365)
-MOST_ORDERS = 200  # of one device model and fault group
+MOST_ORDERS = 600  # of one fault group, the newest
 
 LOAD_CANDIDATES = """
-    SELECT u.id AS user_id, u.name, u.full_name,
-        coalesce((SELECT jsonb_object_agg(m.key, t.valid_until) FROM technician_certificate t
-            JOIN device_model m ON m.id = t.device_model_id WHERE t.user_id = u.id), '{}') AS certificates,
-        ARRAY(SELECT r.region FROM technician_region r WHERE r.user_id = u.id ORDER BY r.region) AS regions,
-        o.open_orders, o.urgent_orders
+    SELECT u.id AS user_id, u.name, u.full_name, coalesce(c.certificates, '{}') AS certificates,
+        coalesce(r.regions, '{}') AS regions, coalesce(o.open_orders, 0) AS open_orders,
+        coalesce(o.urgent_orders, 0) AS urgent_orders
     FROM app_user u
-    CROSS JOIN LATERAL (
-        SELECT count(*)::integer AS open_orders,
+    LEFT JOIN (
+        SELECT t.user_id, jsonb_object_agg(m.key, t.valid_until) AS certificates
+        FROM technician_certificate t JOIN device_model m ON m.id = t.device_model_id GROUP BY t.user_id
+    ) c ON c.user_id = u.id
+    LEFT JOIN (
+        SELECT user_id, array_agg(region ORDER BY region) AS regions FROM technician_region GROUP BY user_id
+    ) r ON r.user_id = u.id
+    LEFT JOIN (
+        SELECT w.assignee_id, count(*)::integer AS open_orders,
             count(*) FILTER (WHERE w.priority IN ('P1', 'P2'))::integer AS urgent_orders
-        FROM work_order w WHERE w.assignee_id = u.id AND w.state IN ('ASSIGNED', 'IN_PROGRESS', 'ON_HOLD')
-    ) o
+        FROM work_order w WHERE w.state IN ('ASSIGNED', 'IN_PROGRESS', 'ON_HOLD') GROUP BY w.assignee_id
+    ) o ON o.assignee_id = u.id
     WHERE u.status = 'ACTIVE' AND 'technician' = ANY (u.roles) ORDER BY u.name
 """
-# The newest of each model and fault group, so that a page with many of them stays quick. Put right is: closed with a
-# fault that was mended, never reopened, and no later order says that it recurred.
+# The newest of each fault group, so that a page with many of them stays quick. Put right is: closed with a fault that
+# was mended, never reopened, and no later order says that it recurred.
 LOAD_PAST = """
-    SELECT (w.close_out ->> 'done_by_id')::bigint AS user_id, m.key AS model, w.fault_group,
+    SELECT w.user_id, m.key AS model, w.fault_group,
         count(*) FILTER (WHERE w.reopen_count = 0 AND NOT EXISTS (
             SELECT FROM work_order r WHERE r.recurrence_of = w.id AND r.outcome IS DISTINCT FROM 'FALSE_ALARM'
         ))::integer AS fixed,
         count(*)::integer AS tried
-    FROM unnest(%(models)s::text[], %(fault_groups)s::text[]) AS k (model, fault_group)
-    JOIN device_model m ON m.key = k.model
+    FROM (SELECT DISTINCT g FROM unnest(%(fault_groups)s::text[]) AS g) AS k (fault_group)
     CROSS JOIN LATERAL (
-        SELECT o.id, o.fault_group, o.reopen_count, o.close_out
-        FROM work_order o JOIN device d ON d.id = o.device_id AND d.device_model_id = m.id
+        SELECT o.id, o.device_id, o.fault_group, o.reopen_count, (o.close_out ->> 'done_by_id')::bigint AS user_id
+        FROM work_order o
         WHERE o.state = 'CLOSED' AND o.fault_group = k.fault_group AND o.closed_at > %(since)s
-            AND o.outcome IN ('CONFIRMED', 'SENSOR_FAULT') AND o.close_out ? 'done_by_id'
-        ORDER BY o.closed_at DESC LIMIT %(most)s
+            AND o.outcome IN ('CONFIRMED', 'SENSOR_FAULT')
+        ORDER BY o.fault_group, o.closed_at DESC LIMIT %(most)s
     ) w
+    JOIN device d ON d.id = w.device_id JOIN device_model m ON m.id = d.device_model_id
+    WHERE w.user_id IS NOT NULL AND m.key = ANY (%(models)s)
     GROUP BY 1, 2, 3
 """
 

@@ -84,11 +84,11 @@ LOAD_COMPLAINTS = """
     LEFT JOIN LATERAL (SELECT min(t.due_at) AS due_at, bool_or(t.overdue_at IS NOT NULL) AS is_overdue
         FROM vigilance_clock t WHERE t.assessment_id = a.id AND t.state = 'RUNNING') k ON true
     WHERE (%(code)s = '' OR c.code = %(code)s)
-        AND (%(states)s::text[] = '{}' OR c.state = ANY (%(states)s::text[]))
-        AND (%(severities)s::text[] = '{}' OR c.severity = ANY (%(severities)s::text[]))
+        AND (%(states)s::text[] = '{{}}' OR c.state = ANY (%(states)s::text[]))
+        AND (%(severities)s::text[] = '{{}}' OR c.severity = ANY (%(severities)s::text[]))
         AND (%(serial)s = '' OR d.serial = %(serial)s) AND (%(customer_code)s = '' OR u.code = %(customer_code)s)
         AND (%(fault_group)s = '' OR c.fault_group = %(fault_group)s)
-        AND (%(decision)s = '' OR coalesce(a.decision, 'UNDECIDED') = %(decision)s)
+        AND {decision}
         AND (NOT %(open_only)s OR c.state <> 'CLOSED') AND (NOT %(unlinked_only)s OR c.work_order_id IS NULL)
         AND (NOT %(report_due_only)s OR k.due_at IS NOT NULL)
         AND (%(reference)s = '' OR EXISTS (SELECT FROM complaint_reference r WHERE r.complaint_id = c.id
@@ -97,6 +97,13 @@ LOAD_COMPLAINTS = """
         AND (%(before_at)s::timestamptz IS NULL OR (c.received_at, c.id) < (%(before_at)s, %(before_id)s::bigint))
     ORDER BY c.received_at DESC, c.id DESC LIMIT %(limit)s
 """
+# Few are decided, most are not: a decision is looked for among the assessments, its lack among the complaints.
+DECISIONS = {
+    "": "true",
+    "UNDECIDED": "a.decision IS NULL",
+}
+DECIDED = """c.id IN (SELECT v.complaint_id FROM vigilance_assessment v WHERE v.decision = %(decision)s AND NOT EXISTS (
+            SELECT FROM vigilance_assessment n WHERE n.complaint_id = v.complaint_id AND n.version > v.version))"""
 
 
 def load_complaints(
@@ -107,7 +114,9 @@ def load_complaints(
     values |= {"states": list(wanted.states), "severities": list(wanted.severities), "limit": limit}
     values |= {"before_at": before[0] if before else None, "before_id": before[1] if before else None}
     with conn.cursor(row_factory=class_row(ComplaintRow)) as cursor:
-        return cursor.execute(LOAD_COMPLAINTS, values).fetchall()
+        # Which index is best depends on what is asked for: each is planned anew.
+        query = LOAD_COMPLAINTS.format(decision=DECISIONS.get(wanted.decision, DECIDED))
+        return cursor.execute(query.encode(), values, prepare=False).fetchall()
 
 
 def load_complaint_row(conn: Connection, code: str, *, customer_id: int | None) -> ComplaintRow | None:

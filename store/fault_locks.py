@@ -1,8 +1,8 @@
-"""The lock of a device's faults: whoever looks for an open order of the device and opens, reopens or merges one holds it.
+"""The lock of a device's faults: who looks for an open order of the device and opens, reopens or merges one holds it.
 
-Machine and people take it alike, before they lock any order, so that of two who come at one instant the second one sees
-what the first one did. It is the device's and not the fault group's, as an order of one group may go up in one of another.
-It lasts until the transaction ends.
+Machine and people take it alike, before they lock any order, so that of two who come at one instant the second one
+sees what the first one did. It is the device's and not the fault group's, as an order of one group may go up in one of
+another. It lasts until the transaction ends.
 """
 
 from collections.abc import Collection

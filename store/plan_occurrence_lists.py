@@ -45,19 +45,26 @@ LOAD_OCCURRENCES = """
         s.code AS site, coalesce(s.time_zone, 'UTC') AS time_zone, o.number, o.state, o.due_on, o.usage_target,
         coalesce(u.total, o.usage_total) AS usage_total, w.code AS work_order, w.state AS work_order_state, o.done_on,
         o.skip_request, o.skip_reason, o.is_simulated, o.row_version, o.created_at, o.updated_at
-    FROM plan_occurrence o JOIN maintenance_plan p ON p.id = o.plan_id JOIN device d ON d.id = o.device_id
+    FROM (
+        SELECT o.* FROM plan_occurrence o JOIN maintenance_plan p ON p.id = o.plan_id
+        WHERE (p.state = 'ACTIVE' OR o.work_order_id IS NOT NULL OR o.state = 'SKIPPED') AND {condition}
+        ORDER BY coalesce(o.due_on, '9999-12-31'::date), o.id LIMIT %(limit)s
+    ) AS o JOIN maintenance_plan p ON p.id = o.plan_id JOIN device d ON d.id = o.device_id
     LEFT JOIN site s ON s.id = d.site_id LEFT JOIN customer c ON c.id = s.customer_id
     LEFT JOIN work_order w ON w.id = surviving_order(o.work_order_id)
     LEFT JOIN device_usage u ON u.device_id = d.id AND u.sensor = p.usage_sensor
         AND o.state IN ('UPCOMING', 'DUE', 'OVERDUE')
-    WHERE (%(plan)s = '' OR p.code = %(plan)s) AND (%(serial)s = '' OR d.serial = %(serial)s)
-        AND (%(states)s::text[] = '{}' OR o.state = ANY (%(states)s::text[]))
-        AND (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
-        AND (p.state = 'ACTIVE' OR o.work_order_id IS NOT NULL OR o.state = 'SKIPPED')
-        AND (%(after_id)s::bigint IS NULL
-            OR (coalesce(o.due_on, '9999-12-31'), o.id) > (%(after_on)s::date, %(after_id)s))
-    ORDER BY coalesce(o.due_on, '9999-12-31'), o.id LIMIT %(limit)s
+    ORDER BY coalesce(o.due_on, '9999-12-31'::date), o.id
 """
+# On the occurrence itself, so that the server can walk the list's index and stop at the end of the page.
+CONDITIONS = {
+    "plan": "o.plan_id = (SELECT x.id FROM maintenance_plan x WHERE x.code = %(plan)s)",
+    "serial": "o.device_id = (SELECT x.id FROM device x WHERE x.serial = %(serial)s)",
+    "states": "o.state = ANY (%(states)s)",
+    "customer_id": """o.device_id IN (SELECT x.id FROM device x JOIN site y ON y.id = x.site_id
+        WHERE y.customer_id = %(customer_id)s)""",
+    "after_id": "(coalesce(o.due_on, '9999-12-31'::date), o.id) > (%(after_on)s::date, %(after_id)s::bigint)",
+}
 
 
 def load_plan_occurrences(
@@ -72,7 +79,9 @@ def load_plan_occurrences(
 ) -> list[PlanOccurrence]:
     """Occurrences, the one that is due first at the top; `after` is (due_on or 9999-12-31, id) of the last one seen."""
     after_on, after_id = after or (None, None)
-    values = {"plan": plan, "serial": serial, "customer_id": customer_id, "after_id": after_id, "limit": limit}
-    lists = {"states": list(states), "after_on": after_on}
+    asked = {"plan": plan, "serial": serial, "states": list(states), "customer_id": customer_id, "after_id": after_id}
+    conditions = [CONDITIONS[name] for name, value in asked.items() if value not in ("", [], None)]
+    query = LOAD_OCCURRENCES.format(condition=" AND ".join(conditions) or "true")
     with conn.cursor(row_factory=class_row(PlanOccurrence)) as cursor:
-        return cursor.execute(LOAD_OCCURRENCES, {**values, **lists}).fetchall()
+        # Which index is best depends on what is asked for: each is planned anew.
+        return cursor.execute(query.encode(), asked | {"after_on": after_on, "limit": limit}, prepare=False).fetchall()

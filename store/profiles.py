@@ -18,6 +18,7 @@ from domain.profile_json import find_profile_sha256, profile_from_json, profile_
 from domain.roles import Permission
 from store.audit import record_audit
 from store.pool import Connection
+from store.profile_bodies import load_profile_bodies
 
 
 class Applied(StrEnum):
@@ -134,7 +135,7 @@ def count_safety_critical(conn: Connection, model: str) -> int:
 
 
 LOAD_PROFILES = """
-    SELECT p.body FROM device_model m
+    SELECT p.sha256 FROM device_model m
     JOIN device_model_profile p ON p.device_model_id = m.id AND p.version = m.current_version
     ORDER BY m.key
 """
@@ -142,8 +143,9 @@ LOAD_PROFILES = """
 
 def load_profiles(conn: Connection) -> dict[str, Profile]:
     """The current profile of every model, by the model's key."""
-    profiles = [profile_from_json(body) for (body,) in conn.execute(LOAD_PROFILES)]
-    return {p.model: p for p in profiles}
+    hashes = [sha256 for (sha256,) in conn.execute(LOAD_PROFILES)]
+    bodies = load_profile_bodies(conn, hashes)
+    return {bodies[sha256].model: bodies[sha256] for sha256 in hashes}
 
 
 LOAD_PROFILE_VERSIONS = """

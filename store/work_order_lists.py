@@ -10,35 +10,11 @@ from typing import Any
 import orjson
 from psycopg.rows import class_row
 
+from domain.tickets import Priority
 from store.pool import Connection
+from store.work_order_filters import EVERYTHING, WorkOrderFilter, find_conditions
 
 MAX_LIMIT = 500
-
-
-@dataclass(frozen=True, slots=True)
-class WorkOrderFilter:
-    """Which orders; an empty value means all. Filters are joined by AND, the values of one by OR."""
-
-    states: tuple[str, ...] = ()
-    priorities: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()  # title codes
-    fault_groups: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    firmwares: tuple[str, ...] = ()
-    serial: str = ""
-    customer_codes: tuple[str, ...] = ()
-    customer_id: int | None = None  # what a customer's own user may see
-    region: str = ""
-    assignee: str = ""  # user name
-    assignee_id: int | None = None
-    parent: str = ""  # code: the children of this order
-    code: str = ""  # this one alone
-    q: str = ""  # in code, serial, site and customer
-    open_only: bool = False
-    inbox_only: bool = False  # a person has yet to look; children of a parent are folded into it
-    is_simulated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,46 +86,31 @@ class WorkOrderPage:
 
 _NEXT_DUE = """CASE WHEN w.state IN ('CLOSED', 'CANCELLED') OR w.resolved_at IS NOT NULL THEN NULL
     WHEN w.responded_at IS NULL THEN least(w.response_due_at, w.resolution_due_at) ELSE w.resolution_due_at END"""
-# Two ascending expressions each, the second unique: the cursor is the pair of the last row.
+
+
+@dataclass(frozen=True, slots=True)
+class _Sort:
+    """By which key, and by which number where keys are equal: both together are unique, and have an index."""
+
+    key: str
+    type: str
+    tie: str = "-w.id"
+    is_ascending: bool = True
+
+    def find_after(self) -> str:
+        """What the rows behind the last one of the page before fulfil."""
+        sign, last = (">", "-%(after_id)s::bigint") if self.is_ascending else ("<", "%(after_id)s::bigint")
+        return f"({self.key}, {self.tie}) {sign} (%(after_key)s::{self.type}, {last})"
+
+
+# The expressions are those of the indexes in migration 0029, to the letter.
 SORTS = {
-    "due": f"coalesce(extract(epoch FROM {_NEXT_DUE})::float8, 1e15)",
-    "priority": "substr(w.priority, 2)::float8",
-    "last_seen": "-coalesce(extract(epoch FROM w.last_breach_at)::float8, 0)",
-    "created": "-extract(epoch FROM w.created_at)::float8",
-    "updated": "-extract(epoch FROM w.updated_at)::float8",
+    "due": _Sort(f"coalesce({_NEXT_DUE}, 'infinity'::timestamptz)", "timestamptz"),
+    "priority": _Sort("w.priority", "text"),
+    "last_seen": _Sort("coalesce(w.last_breach_at, '-infinity'::timestamptz)", "timestamptz", "w.id", False),
+    "created": _Sort("w.created_at", "timestamptz", "w.id", False),
+    "updated": _Sort("w.updated_at", "timestamptz", "w.id", False),
 }
-_TABLES = """
-    FROM work_order w
-    LEFT JOIN device d ON d.id = w.device_id
-    LEFT JOIN device_model m ON m.id = d.device_model_id
-    LEFT JOIN gateway g ON g.id = w.gateway_id
-    LEFT JOIN site s ON s.id = w.site_id
-    LEFT JOIN customer c ON c.id = w.customer_id
-    LEFT JOIN app_user a ON a.id = w.assignee_id
-    LEFT JOIN work_order p ON p.id = w.parent_id
-    WHERE (%(states)s::text[] = '{}' OR w.state = ANY (%(states)s))
-        AND (%(priorities)s::text[] = '{}' OR w.priority = ANY (%(priorities)s))
-        AND (%(types)s::text[] = '{}' OR w.type = ANY (%(types)s))
-        AND (%(sources)s::text[] = '{}' OR w.source = ANY (%(sources)s))
-        AND (%(reasons)s::text[] = '{}' OR w.title_code = ANY (%(reasons)s))
-        AND (%(fault_groups)s::text[] = '{}' OR w.fault_group = ANY (%(fault_groups)s))
-        AND (%(models)s::text[] = '{}' OR m.key = ANY (%(models)s))
-        AND (%(firmwares)s::text[] = '{}' OR d.firmware = ANY (%(firmwares)s))
-        AND (%(serial)s = '' OR d.serial = %(serial)s)
-        AND (%(customer_codes)s::text[] = '{}' OR c.code = ANY (%(customer_codes)s))
-        AND (%(customer_id)s::bigint IS NULL OR w.customer_id = %(customer_id)s)
-        AND (%(region)s = '' OR w.region = %(region)s)
-        AND (%(assignee)s = '' OR a.name = %(assignee)s)
-        AND (%(assignee_id)s::bigint IS NULL OR w.assignee_id = %(assignee_id)s)
-        AND (%(parent)s = '' OR p.code = %(parent)s)
-        AND (%(code)s = '' OR w.code = %(code)s)
-        AND (%(q)s = ''
-            OR strpos(lower(concat_ws(' ', w.code, d.serial, g.name, s.name, c.code, c.name)), lower(%(q)s)) > 0)
-        AND (NOT %(open_only)s OR w.state NOT IN ('CLOSED', 'CANCELLED'))
-        AND (NOT %(inbox_only)s OR (w.inbox_reason IS NOT NULL AND w.state NOT IN ('CLOSED', 'CANCELLED')
-            AND (w.parent_id IS NULL OR p.state IN ('CLOSED', 'CANCELLED'))))
-        AND (%(is_simulated)s::boolean IS NULL OR w.is_simulated = %(is_simulated)s)
-"""
 _COLUMNS = f"""
     w.id, w.code, w.type, w.source, w.priority, w.state, w.hold_reason, w.inbox_reason, w.fault_group, w.title_code,
     w.title_params, d.serial, m.key AS model, m.name AS model_name, d.firmware,
@@ -170,20 +131,32 @@ _COLUMNS = f"""
         ORDER BY q.code) AS capa_codes,
     w.is_simulated, w.row_version, w.created_at, w.updated_at, w.closed_at
 """  # noqa: S608
-LIST_WORK_ORDERS = {
-    sort: f"""
-    SELECT {_COLUMNS}, jsonb_build_array({expression}, -w.id) AS sort_key {_TABLES}
-        AND (%(after_value)s::float8 IS NULL OR ({expression}, -w.id) > (%(after_value)s, %(after_id)s))
-    ORDER BY {expression}, -w.id LIMIT %(limit)s
+_TABLES = """
+    LEFT JOIN device d ON d.id = w.device_id
+    LEFT JOIN device_model m ON m.id = d.device_model_id
+    LEFT JOIN gateway g ON g.id = w.gateway_id
+    LEFT JOIN site s ON s.id = w.site_id
+    LEFT JOIN customer c ON c.id = w.customer_id
+    LEFT JOIN app_user a ON a.id = w.assignee_id
+    LEFT JOIN work_order p ON p.id = w.parent_id
 """
-    for sort, expression in SORTS.items()
-}
-COUNT_WORK_ORDERS = f"SELECT count(*) {_TABLES}"
+# The orders of the page first, and only for these what stands beside them.
+_PAGE = """
+    FROM (
+        SELECT w.*, {key} AS sort_key FROM work_order w WHERE {condition} ORDER BY {key} {way}, {tie} {way}
+        LIMIT %(limit)s
+    ) AS w
+"""
+_ORDER = "ORDER BY w.sort_key {way}, {tie} {way}"
+LIST_WORK_ORDERS = (
+    f"SELECT {_COLUMNS}, jsonb_build_array(w.sort_key::text, w.id) AS sort_key {_PAGE} {_TABLES} {_ORDER}"
+)
+COUNT_WORK_ORDERS = "SELECT count(*) FROM work_order w WHERE {condition}"
 
 
 def load_work_order_page(
     conn: Connection,
-    wanted: WorkOrderFilter = WorkOrderFilter(),
+    wanted: WorkOrderFilter = EVERYTHING,
     *,
     sort: str = "due",
     cursor: str | None = None,
@@ -199,27 +172,64 @@ def load_work_order_page(
     """
     if sort not in SORTS:
         raise ValueError(f"sort is one of {', '.join(SORTS)}")
-    after = decode_cursor(cursor)
+    by = SORTS[sort]
+    after = decode_cursor(cursor, by.type)
+    condition, values = find_conditions(conn, wanted)
     limit = max(1, min(limit, MAX_LIMIT))
-    values = _find_values(wanted) | {"after_value": after[0], "after_id": after[1], "limit": limit + 1}
+    total = _count(conn, condition, values) if with_total else None
+    values |= {"limit": limit + 1}
+    if after is not None:
+        condition += f" AND {by.find_after()}"
+        values |= {"after_key": after[0], "after_id": after[1]}
+    way = "ASC" if by.is_ascending else "DESC"
+    query = LIST_WORK_ORDERS.format(key=by.key, tie=by.tie, way=way, condition=condition)
     with conn.cursor(row_factory=class_row(WorkOrderRow)) as rows_cursor:
-        rows = rows_cursor.execute(LIST_WORK_ORDERS[sort], values).fetchall()
-    total = count_work_orders(conn, wanted) if with_total else None
+        # Which index is best depends on what is asked for: each is planned anew.
+        rows = rows_cursor.execute(query.encode(), values, prepare=False).fetchall()
     more = len(rows) > limit
     rows = rows[:limit]
     return WorkOrderPage(rows, encode_cursor(rows[-1].sort_key) if more else None, total)
 
 
-def count_work_orders(conn: Connection, wanted: WorkOrderFilter = WorkOrderFilter()) -> int:
+@dataclass(frozen=True, slots=True)
+class OrderFacet:
+    """What an order is about, for the choices of a filter."""
+
+    fault_group: str
+    model: str | None
+    firmware: str | None
+    customer_code: str | None
+    customer_name: str | None
+
+
+LIST_FACETS = (
+    "SELECT DISTINCT w.fault_group, m.key AS model, d.firmware, c.code AS customer_code, c.name AS customer_name"
+    + _PAGE
+    + """
+    LEFT JOIN device d ON d.id = w.device_id LEFT JOIN device_model m ON m.id = d.device_model_id
+    LEFT JOIN customer c ON c.id = w.customer_id
+"""
+)
+
+
+def load_order_facets(conn: Connection, wanted: WorkOrderFilter, *, limit: int = MAX_LIMIT) -> list[OrderFacet]:
+    """What the first `limit` orders by due time are about, each combination once."""
+    by = SORTS["due"]
+    condition, values = find_conditions(conn, wanted)
+    query = LIST_FACETS.format(key=by.key, tie=by.tie, way="ASC", condition=condition)
+    with conn.cursor(row_factory=class_row(OrderFacet)) as cursor:
+        return cursor.execute(query.encode(), values | {"limit": limit}, prepare=False).fetchall()
+
+
+def count_work_orders(conn: Connection, wanted: WorkOrderFilter = EVERYTHING) -> int:
     """How many orders are wanted."""
-    row = conn.execute(COUNT_WORK_ORDERS, _find_values(wanted)).fetchone()
+    return _count(conn, *find_conditions(conn, wanted))
+
+
+def _count(conn: Connection, condition: str, values: dict[str, Any]) -> int:
+    query = COUNT_WORK_ORDERS.format(condition=condition)
+    row = conn.execute(query.encode(), values, prepare=False).fetchone()
     return 0 if row is None else int(row[0])
-
-
-def _find_values(wanted: WorkOrderFilter) -> dict[str, Any]:
-    names = WorkOrderFilter.__dataclass_fields__
-    values = {name: getattr(wanted, name) for name in names}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def encode_cursor(sort_key: list[Any]) -> str:
@@ -227,8 +237,8 @@ def encode_cursor(sort_key: list[Any]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(sort_key)).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str | None) -> tuple[float | None, int | None]:
-    """The sort key that `encode_cursor` was given; a pair of None without a cursor.
+def decode_cursor(cursor: str | None, type_: str) -> tuple[str, int] | None:
+    """The sort key that `encode_cursor` was given, its first value being one of that type; None without a cursor.
 
     Raises
     ------
@@ -236,9 +246,16 @@ def decode_cursor(cursor: str | None) -> tuple[float | None, int | None]:
         The text is not a cursor.
     """
     if not cursor:
-        return None, None
+        return None
     try:
-        value, row_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return float(value), int(row_id)
+        key, row_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if type_ == "timestamptz" and key not in ("infinity", "-infinity"):
+            datetime.fromisoformat(key)
+        elif type_ == "text" and key not in set(Priority):
+            raise ValueError("not a priority")
+        number = int(row_id)
+        if not 0 < number < 2**63:
+            raise ValueError("not the number of a row")
     except (binascii.Error, ValueError, TypeError) as error:
         raise ValueError("the cursor is not one that this list gave") from error
+    return key, number

@@ -172,8 +172,8 @@ LOAD_SIMILAR = """
     SELECT o.code, o.state, d.serial, o.device_id = w.device_id AS is_same_device, c.code AS customer_code, d.firmware,
         o.outcome, o.failure_code, o.close_out ->> 'work_performed' AS work_performed, o.created_at, o.closed_at
     FROM work_order w JOIN device wd ON wd.id = w.device_id
-    JOIN device d ON d.device_model_id = wd.device_model_id
-    JOIN work_order o ON o.device_id = d.id AND o.fault_group = w.fault_group AND o.id <> w.id
+    JOIN work_order o ON o.fault_group = w.fault_group AND o.id <> w.id
+    JOIN device d ON d.id = o.device_id AND d.device_model_id = wd.device_model_id
     LEFT JOIN customer c ON c.id = o.customer_id
     WHERE w.id = %s AND o.state <> 'CANCELLED' AND o.created_at >= %s::timestamptz - interval '180 days'
     ORDER BY (o.outcome IS NULL), o.created_at DESC LIMIT %s

@@ -23,7 +23,8 @@ from store.capa_transitions import record_capa_decision
 from store.capas import Capa, load_capa, load_capa_members, load_capas
 from store.pool import Pool
 from store.profiles import load_profiles
-from store.work_order_lists import WorkOrderFilter, count_work_orders
+from store.work_order_filters import WorkOrderFilter
+from store.work_order_lists import count_work_orders
 
 router = APIRouter(include_in_schema=False)
 ROWS = 50

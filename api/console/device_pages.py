@@ -28,7 +28,8 @@ from store.devices import Device, DeviceFilters, count_devices, find_device_heal
 from store.firmware import load_firmware_changes, load_firmware_reports
 from store.pool import Connection
 from store.profiles import load_profiles
-from store.work_order_lists import WorkOrderFilter, load_work_order_page
+from store.work_order_filters import WorkOrderFilter
+from store.work_order_lists import load_work_order_page
 
 router = APIRouter(include_in_schema=False)
 ROWS = 100

@@ -31,7 +31,14 @@ from store.pool import Connection, Pool
 from store.profiles import load_profiles
 from store.shelvings import record_shelving
 from store.technicians import load_technicians
-from store.work_order_lists import WorkOrderFilter, WorkOrderPage, WorkOrderRow, load_work_order_page
+from store.work_order_filters import WorkOrderFilter
+from store.work_order_lists import (
+    OrderFacet,
+    WorkOrderPage,
+    WorkOrderRow,
+    load_order_facets,
+    load_work_order_page,
+)
 from store.work_order_pages import load_order_cards
 from store.work_order_transitions import record_acknowledgement, record_transition
 from store.work_orders import load_work_order
@@ -77,8 +84,7 @@ def _render(
     sort = sort if sort in SORTS else "sla"
     with pool.connection() as conn:
         profiles = load_profiles(conn)
-        everything = load_work_order_page(conn, _find_wanted(view), sort=SORTS[sort], limit=500).rows
-        filters = _find_filters(view, profiles, everything, query)
+        filters = _find_filters(view, profiles, load_order_facets(conn, _find_wanted(view)), query)
         chosen = {f.name: f.value for f in filters}
         page = _load_page(conn, _find_wanted(view, chosen), SORTS[sort], cursor)
         technicians = load_technicians(conn, view.now.date()) if view.may(Permission.STAFF_READ) else []
@@ -133,7 +139,7 @@ def _load_page(conn: Connection, wanted: WorkOrderFilter, sort: str, cursor: str
 
 
 def _find_filters(
-    view: View, profiles: Mapping[str, Profile], rows: list[WorkOrderRow], query: Mapping[str, str]
+    view: View, profiles: Mapping[str, Profile], rows: list[OrderFacet], query: Mapping[str, str]
 ) -> list[Filter]:
     """Only what is there to be chosen is offered."""
     faults = {row.fault_group: find_fault(view, profiles, row.model, row.fault_group) for row in rows}

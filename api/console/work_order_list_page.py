@@ -17,7 +17,8 @@ from domain.tickets import Priority
 from domain.work_order import WorkOrderState
 from store.profiles import load_profiles
 from store.technicians import load_technicians
-from store.work_order_lists import WorkOrderFilter, load_work_order_page
+from store.work_order_filters import WorkOrderFilter
+from store.work_order_lists import load_work_order_page
 
 router = APIRouter(include_in_schema=False)
 ROWS = 50

@@ -50,7 +50,8 @@ from store.manual_orders import ReportResult, report_fault
 from store.pool import Connection
 from store.profiles import load_profile
 from store.users import load_user
-from store.work_order_lists import WorkOrderFilter, WorkOrderRow, load_work_order_page
+from store.work_order_filters import WorkOrderFilter
+from store.work_order_lists import WorkOrderRow, load_work_order_page
 from store.work_order_merges import load_merged_codes, load_survivor_code
 from store.work_order_pages import load_order_decisions, load_timeline
 from store.work_order_transitions import load_order_signatures, record_note, record_transition

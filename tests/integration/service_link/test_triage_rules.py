@@ -15,7 +15,8 @@ from service_link.ticks import tick
 from store.audit import verify_chain
 from store.manual_orders import open_manual_order
 from store.shelvings import end_shelving, record_shelving
-from store.work_order_lists import WorkOrderFilter, load_work_order_page
+from store.work_order_filters import WorkOrderFilter
+from store.work_order_lists import load_work_order_page
 from tests.support.databases import Database
 from tests.support.service_world import World, actor, make_profile, open_world
 

@@ -10,7 +10,8 @@ from domain.roles import Permission
 from domain.work_order import (
     WorkOrderState,
 )
-from store.work_order_lists import SORTS, WorkOrderFilter, load_work_order_page
+from store.work_order_filters import WorkOrderFilter
+from store.work_order_lists import SORTS, load_work_order_page
 from store.work_order_pages import (
     load_linked_breaches,
     load_order_cards,
