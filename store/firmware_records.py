@@ -110,7 +110,10 @@ def register_firmware(
     ------
     NotFoundError
         There is no such device model.
+    GuardRefusedError
+        A token or a program registers it.
     """
+    author_id = find_author(actor)
     values = {
         "model": model,
         "component": component,
@@ -120,7 +123,7 @@ def register_firmware(
         "size_bytes": size_bytes,
         "notes": notes,
         "is_simulated": is_simulated,
-        "author_ids": [] if actor.user_id is None else [actor.user_id],
+        "author_ids": [author_id],
         "created_by": actor.name,
         "now": now,
     }
@@ -135,6 +138,19 @@ def register_firmware(
     assert record is not None
     record_audit(conn, actor, firmware_registered(record))
     return record
+
+
+def find_author(actor: Actor) -> int:
+    """The person who writes: who wrote a version does not approve it, and behind a token may stand anybody.
+
+    Raises
+    ------
+    GuardRefusedError
+        A token or a program does.
+    """
+    if actor.user_id is None:
+        raise GuardRefusedError(FirmwareGuard.PERSON_NEEDED, "people register firmware; a token does not")
+    return actor.user_id
 
 
 LOCK_FIRMWARE = LOAD_FIRMWARE + " FOR UPDATE OF f"
@@ -191,14 +207,15 @@ def change_firmware(
     Raises
     ------
     GuardRefusedError
-        It is no draft.
+        It is no draft, or no person changes it.
     """
+    author_id = find_author(actor)
     if before.state is not _S.DRAFT:
         raise GuardRefusedError(FirmwareGuard.NOT_DRAFT, f"firmware that is {before.state} is not changed")
     wanted = {name: value for name, value in changes.items() if getattr(before, name) != value}
     if not wanted:
         return before
-    authors = sorted({*before.author_ids, *([] if actor.user_id is None else [actor.user_id])})
+    authors = sorted({*before.author_ids, author_id})
     changed = replace(before, **wanted, author_ids=authors, content_version=before.content_version + 1, updated_at=now)
     after = _update(conn, changed)
     was = {name: getattr(before, name) for name in wanted}

@@ -81,6 +81,8 @@ def test_firmware_takes_two_signatures_and_one_of_a_changed_draft_holds_no_more(
     assert released["released_at"] is not None
     listed = api.get("/firmware/records?state=RELEASED&total=true", headers=staff.headers["dirk"]).json()
     assert (listed["total"], listed["items"][0]["version"]) == (1, "2.0.0")
+    token = api.post("/firmware", headers=api.token(Role.ENGINEER), json={**FIRMWARE, "version": "2.0.1"})
+    assert token.json()["guard"] == "person_needed", "who wrote it would not be known when it is approved"
     wrong = api.post("/firmware", headers=staff.headers["eva"], json={**FIRMWARE, "sha256": "x"})
     assert set(find_errors(wrong)) == {"sha256"}
 
