@@ -1,6 +1,6 @@
 """Parts of the overviews as the contract has them, with what the caller may not see left out and named."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from api.shapes.pages import Shape
 from api.shapes.risk import DueShape, ReasonShape, RiskShape
 from domain.due_date import find_due_date
 from domain.masking import find_masked_fields, mask_record
-from domain.risk import Found, Risk, Trouble, find_hidden_troubles
+from domain.risk import Risk, find_hidden_troubles
 from domain.roles import Permission
 from domain.sentences import LANGUAGES, render
 from store.customer_standing import ContractLine
@@ -53,12 +53,6 @@ def find_hidden(caller: Caller, *fields: str) -> list[str]:
     ]
     parts = [part for part, right in PART_RIGHTS.items() if not caller.may(right)]
     return sorted({*masked, *parts, *find_hidden_troubles(caller.permissions)})
-
-
-def keep_shown(found: Mapping[Trouble, Found], caller: Caller) -> dict[Trouble, Found]:
-    """The troubles that the caller may know of."""
-    hidden = find_hidden_troubles(caller.permissions)
-    return {code: there for code, there in found.items() if code not in hidden}
 
 
 def shape_risk(risk: Risk) -> RiskShape:

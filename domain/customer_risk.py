@@ -5,7 +5,7 @@ The table below is docs/reference/service/customer-view.md (tested).
 
 from collections.abc import Iterable, Mapping
 
-from domain.risk import Found, Risk, RiskRule, Trouble, find_risk
+from domain.risk import Found, Risk, RiskRule, Trouble, find_points, find_risk
 
 _T = Trouble
 # In the order in which reasons of as many points are named.
@@ -85,10 +85,10 @@ CUSTOMER_RULES: dict[Trouble, RiskRule] = {
     ),
     _T.CONTRACT_MISSING: RiskRule(
         25,
-        0,
-        25,
-        "Has devices in use and no contract that runs; the last one on record: {example}.",
-        "有在用设备但无有效合同；最近一份合同：{example}。",
+        1,
+        40,
+        "Devices in use that no running contract covers: {count}, first {example}.",
+        "无有效合同覆盖的在用设备：{count} 台，首台 {example}。",
     ),
     _T.FAILURE_FORECAST: RiskRule(
         20,
@@ -112,7 +112,11 @@ CUSTOMER_RULES: dict[Trouble, RiskRule] = {
         "运行已撤回固件的设备：{count} 台，首台 {example}。",
     ),
     _T.CONTRACT_ENDING: RiskRule(
-        20, 0, 20, "Contract {example} ends soon and none follows.", "合同 {example} 即将到期且无后续合同。"
+        20,
+        0,
+        20,
+        "Contracts that end soon and none follows: {count}, first {example}.",
+        "即将到期且无后续的合同：{count} 份，首份 {example}。",
     ),
     _T.WAITS_FOR_CUSTOMER: RiskRule(
         15,
@@ -215,11 +219,17 @@ def find_customer_risk(found: Mapping[Trouble, Found]) -> Risk:
     return find_risk(CUSTOMER_RULES, found)
 
 
-def find_attention_key(code: str, risk: Risk) -> tuple[int, int, str]:
+AttentionKey = tuple[int, int, str]
+
+
+def find_attention_key(code: str, found: Mapping[Trouble, Found]) -> AttentionKey:
     """What customers are ordered by: the most points, then the worst single reason, then the code."""
-    return -risk.score, -risk.worst, code
+    score, worst = find_points(CUSTOMER_RULES, found)
+    return -score, -worst, code
 
 
-def rank_customers(risks: Iterable[tuple[str, Risk]]) -> list[tuple[str, Risk]]:
-    """Customers (code, risk) in the order in which they need a call; the same whatever order they come in."""
-    return sorted(risks, key=lambda pair: find_attention_key(*pair))
+def rank_customers(customers: Iterable[tuple[str, Mapping[Trouble, Found]]], *, least: int = 0) -> list[AttentionKey]:
+    """The customers (code, what is wrong) with at least so many points in the order in which they need a call; the same
+    whatever order they come in."""
+    keys = (find_attention_key(code, found) for code, found in customers)
+    return sorted(key for key in keys if -key[0] >= least)

@@ -1,7 +1,7 @@
 """How pressing one device is, and why: the points of a device. Pure.
 
 The table below is docs/reference/service/customer-view.md (tested). Its kinds of trouble are those of `domain.risk`;
-what concerns the contract is the customer's.
+that a contract ends is the customer's.
 """
 
 from collections.abc import Mapping
@@ -89,6 +89,7 @@ DEVICE_RULES: dict[Trouble, RiskRule] = {
         15, 3, 30, "Overdue maintenance: {count}, first {example}.", "逾期的计划维护：{count} 项，首项 {example}。"
     ),
     _T.DEVICE_QUARANTINED: RiskRule(15, 0, 15, "Is in quarantine.", "处于隔离状态。"),
+    _T.CONTRACT_MISSING: RiskRule(10, 0, 10, "No running contract covers it.", "没有有效合同覆盖。"),
     _T.OPEN_COMPLAINT: RiskRule(
         10, 5, 30, "Open complaints: {count}, first {example}.", "未结投诉：{count} 件，首件 {example}。"
     ),

@@ -148,7 +148,18 @@ def find_risk(rules: Mapping[Trouble, RiskRule], found: Mapping[Trouble, Found])
     return Risk(sum(reason.points for reason in reasons), tuple(reasons))
 
 
+def find_points(rules: Mapping[Trouble, RiskRule], found: Mapping[Trouble, Found]) -> tuple[int, int]:
+    """Score and points of the worst reason, as `find_risk` has them, without the reasons: for long lists."""
+    points = [rules[code].find_points(there.count) for code, there in found.items()]
+    return sum(points), max(points, default=0)
+
+
 def find_hidden_troubles(permissions: Iterable[Permission]) -> frozenset[Trouble]:
     """The kinds of trouble that somebody with these rights is told nothing of."""
     held = frozenset(permissions)
     return frozenset(code for code, right in NEEDED.items() if right not in held)
+
+
+def keep_shown(found: Mapping[Trouble, Found], hidden: frozenset[Trouble]) -> Mapping[Trouble, Found]:
+    """What was found without the kinds that are hidden."""
+    return {code: there for code, there in found.items() if code not in hidden} if hidden else found

@@ -60,26 +60,33 @@ class ContractLine:
     remind_days: int
     sla_policy: str | None
     is_current: bool
+    covers_all: bool  # devices of the customer
     follows: str | None  # code of a contract that lasts longer
 
 
 LOAD_CONTRACT = """
-    SELECT t.code, t.coverage, t.status, t.starts_on, t.ends_on, t.remind_days, p.code AS sla_policy,
+    SELECT t.code, t.coverage, t.status, t.starts_on, t.ends_on, t.remind_days, p.code AS sla_policy, t.covers_all,
         t.status = 'ACTIVE' AND %(today)s BETWEEN t.starts_on AND t.ends_on AS is_current,
         (SELECT n.code FROM service_contract n WHERE n.customer_id = t.customer_id
-            AND n.status IN ('DRAFT', 'ACTIVE') AND n.ends_on > t.ends_on ORDER BY n.ends_on DESC, n.code LIMIT 1)
-            AS follows
+            AND n.status IN ('DRAFT', 'ACTIVE') AND n.ends_on > t.ends_on
+            AND (%(device_id)s::bigint IS NULL OR contract_covers(n, %(device_id)s))
+            ORDER BY n.ends_on DESC, n.code LIMIT 1) AS follows
     FROM service_contract t LEFT JOIN sla_policy p ON p.id = t.sla_policy_id
     WHERE t.customer_id = %(customer_id)s AND t.status IN ('ACTIVE', 'EXPIRED', 'TERMINATED')
-        AND t.starts_on <= %(today)s
+        AND t.starts_on <= %(today)s AND (%(device_id)s::bigint IS NULL OR contract_covers(t, %(device_id)s))
     ORDER BY is_current DESC, t.ends_on DESC, t.code LIMIT 1
 """
 
 
-def load_contract_line(conn: Connection, customer_id: int, today: date) -> ContractLine | None:
-    """The customer's contract that counts on that day; None: none has begun."""
+def load_contract_line(
+    conn: Connection, customer_id: int, today: date, *, device_id: int | None = None
+) -> ContractLine | None:
+    """The customer's contract that counts on that day, of those that cover the device if one is named; None: none has
+    begun.
+    """
+    values = {"customer_id": customer_id, "today": today, "device_id": device_id}
     with conn.cursor(row_factory=class_row(ContractLine)) as cursor:
-        return cursor.execute(LOAD_CONTRACT, {"customer_id": customer_id, "today": today}).fetchone()
+        return cursor.execute(LOAD_CONTRACT, values).fetchone()
 
 
 @dataclass(frozen=True, slots=True)

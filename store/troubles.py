@@ -4,18 +4,17 @@ One relation of (customer, kind, example) serves the ranked list of all customer
 differs is only how far it looks. Simulated records and real ones are never counted together.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from domain.firmware import MAIN
-from domain.health import HealthState, find_health
 from domain.reminder import REMIND_DAYS, ReminderKind
 from domain.risk import Found, Trouble
 from store.pool import Connection
 
 MISSED_FOR = timedelta(days=90)
+_KINDS = {kind.value: kind for kind in Trouble}
 UNFINISHED = "('NEW', 'TRIAGED', 'ASSIGNED', 'IN_PROGRESS', 'ON_HOLD')"
 
 
@@ -25,7 +24,7 @@ class _Scope(NamedTuple):
     devices: str
     orders: str
     complaints: str
-    customers: str
+    contracts: str
     whose: str
 
 
@@ -37,7 +36,7 @@ _SCOPES = {
         "s.customer_id = %(customer_id)s",
         "w.customer_id = %(customer_id)s",
         "x.customer_id = %(customer_id)s",
-        "c.id = %(customer_id)s",
+        "t.customer_id = %(customer_id)s",
         "customer_id",
     ),
     "device": _Scope(
@@ -48,124 +47,152 @@ _SCOPES = {
         "0::bigint",
     ),
 }
+_IN_USE = "m.lifecycle <> 'REGISTERED'"
+_OF_DEVICES = {
+    Trouble.CRITICAL_BREACH: "b.severity = 4",
+    Trouble.MAJOR_BREACH: "b.severity >= 3",
+    Trouble.SAFETY_CRITICAL_FAULT: "b.severity >= 3 AND p.safety_critical",
+    Trouble.OPEN_BREACH: "b.severity IS NOT NULL",
+    Trouble.FAILURE_FORECAST: "b.is_forecast",
+    Trouble.FIRMWARE_WITHDRAWN: "f.id IS NOT NULL",
+    Trouble.DEVICE_SILENT: "m.lifecycle = 'IN_SERVICE' AND m.connectivity IN ('STALE', 'OFFLINE')",
+    # As `domain.health.find_health` finds UNKNOWN without looking at breaches (tested on every combination).
+    Trouble.DATA_UNKNOWN: "m.lifecycle = 'IN_SERVICE' AND (m.last_seen_at IS NULL OR u.device_id IS NOT NULL"
+    " OR m.connectivity IN ('STALE', 'OFFLINE')"
+    " OR coalesce(q.completeness >= q.least_completeness, y.completeness >= y.least_completeness) IS NOT TRUE)",
+    Trouble.DEVICE_QUARANTINED: "m.lifecycle = 'QUARANTINED'",
+    Trouble.CALIBRATION_OVERDUE: f"{_IN_USE} AND m.calibration_due < m.today",
+    Trouble.CALIBRATION_DUE: f"{_IN_USE} AND m.calibration_due <= m.today + %(calibration_days)s",
+    Trouble.CALIBRATION_UNKNOWN: f"{_IN_USE} AND m.calibration_due IS NULL",
+    Trouble.CONTRACT_MISSING: f"{_IN_USE} AND ca.customer_id IS NULL AND cd.device_id IS NULL",
+    Trouble.WARRANTY_ENDING: f"{_IN_USE} AND m.warranty_end BETWEEN m.today AND m.today + %(warranty_days)s",
+}
+_OF_ORDERS = {
+    Trouble.URGENT_ORDER: "w.priority = 'P1'",
+    Trouble.HIGH_ORDER: "w.priority IN ('P1', 'P2')",
+    Trouble.OPEN_REPAIR: "w.type IN ('CORRECTIVE', 'PREDICTIVE')",
+    Trouble.WAITS_FOR_CUSTOMER: "w.state = 'ON_HOLD' AND w.hold_reason IN ('CUSTOMER', 'ACCESS')",
+    Trouble.CAME_BACK: "w.reopen_count > 0 OR w.recurrence_of IS NOT NULL",
+    Trouble.SLA_BREACHED: "k.is_breached",
+    Trouble.SLA_AT_RISK: "k.is_breached OR k.is_near",
+}
+
+
+def _count(conditions: Mapping[Trouble, str], example: str) -> str:
+    return ", ".join(
+        f'count(*) FILTER (WHERE {condition}) AS n_{code}, min({example} COLLATE "C") FILTER (WHERE {condition})'
+        f" AS x_{code}"
+        for code, condition in conditions.items()
+    )
+
+
+def _turn(conditions: Mapping[Trouble, str]) -> str:
+    return ", ".join(f"('{code}', g.n_{code}, g.x_{code})" for code in conditions)
+
+
 _MINE = """
-    WITH mine AS MATERIALIZED (
+    WITH zone AS MATERIALIZED (
+        SELECT time_zone, (%(now)s::timestamptz AT TIME ZONE time_zone)::date AS today
+        FROM (SELECT DISTINCT time_zone FROM site) t
+    ), mine AS MATERIALIZED (
         SELECT d.id, d.serial, coalesce(s.customer_id, 0) AS customer_id, d.device_model_id,
             d.firmware, d.lifecycle, d.connectivity, d.last_seen_at, d.calibration_due, d.warranty_end,
-            (%(now)s::timestamptz AT TIME ZONE coalesce(s.time_zone, 'UTC'))::date AS today
-        FROM device d LEFT JOIN site s ON s.id = d.site_id
+            coalesce(z.today, %(today)s) AS today
+        FROM device d LEFT JOIN site s ON s.id = d.site_id LEFT JOIN zone z ON z.time_zone = s.time_zone
         WHERE {devices} AND d.is_simulated = %(simulated)s AND d.lifecycle <> 'DECOMMISSIONED'
     ), worst AS MATERIALIZED (
         SELECT b.device_id,
             max(array_position(ARRAY['INFO', 'MINOR', 'MAJOR', 'CRITICAL'], b.severity)) AS severity,
             bool_or(b.kind = 'FORECAST') AS is_forecast
         FROM breach b JOIN mine ON mine.id = b.device_id WHERE b.state = 'ACTIVE' GROUP BY b.device_id
+    ), current AS (
+        SELECT k.id, k.customer_id, k.covers_all FROM service_contract k
+        WHERE k.status = 'ACTIVE' AND %(today)s BETWEEN k.starts_on AND k.ends_on
+            AND k.customer_id IN (SELECT customer_id FROM mine)
     )
 """
 _TROUBLES = """
-    SELECT {whose}, code, count(*)::integer, min(example COLLATE "C") FROM (
-        SELECT m.customer_id, m.serial::text AS example, unnest(array_remove(ARRAY[
-            CASE WHEN b.severity = 4 THEN 'critical_breach' END,
-            CASE WHEN b.severity >= 3 THEN 'major_breach' END,
-            CASE WHEN b.severity >= 3 AND p.safety_critical THEN 'safety_critical_fault' END,
-            CASE WHEN b.severity IS NOT NULL THEN 'open_breach' END,
-            CASE WHEN b.is_forecast THEN 'failure_forecast' END,
-            CASE WHEN f.id IS NOT NULL THEN 'firmware_withdrawn' END,
-            CASE WHEN m.lifecycle = 'IN_SERVICE' AND m.connectivity IN ('STALE', 'OFFLINE') THEN 'device_silent' END,
-            CASE WHEN m.lifecycle = 'QUARANTINED' THEN 'device_quarantined' END,
-            CASE WHEN m.lifecycle <> 'REGISTERED' AND m.calibration_due < m.today THEN 'calibration_overdue' END,
-            CASE WHEN m.lifecycle <> 'REGISTERED' AND m.calibration_due <= m.today + %(calibration_days)s
-                THEN 'calibration_due' END,
-            CASE WHEN m.lifecycle <> 'REGISTERED' AND m.calibration_due IS NULL THEN 'calibration_unknown' END,
-            CASE WHEN m.lifecycle <> 'REGISTERED'
-                AND m.warranty_end BETWEEN m.today AND m.today + %(warranty_days)s THEN 'warranty_ending' END
-            ], NULL)) AS code
-        FROM mine m JOIN device_model p ON p.id = m.device_model_id LEFT JOIN worst b ON b.device_id = m.id
-        LEFT JOIN firmware_record f ON f.device_model_id = m.device_model_id AND f.component = %(main)s
-            AND f.version = m.firmware AND f.state = 'WITHDRAWN'
+    SELECT customer_id, json_object_agg(code, json_build_array(n, example)) FROM (
+    SELECT {whose} AS customer_id, code, sum(n)::integer AS n, min(example COLLATE "C") AS example FROM (
+        SELECT g.customer_id, t.code, t.n, t.example FROM (
+            SELECT m.customer_id, {devices}
+            FROM mine m JOIN device_model p ON p.id = m.device_model_id LEFT JOIN worst b ON b.device_id = m.id
+            LEFT JOIN firmware_record f ON f.device_model_id = m.device_model_id AND f.component = %(main)s
+                AND f.version = m.firmware AND f.state = 'WITHDRAWN'
+            LEFT JOIN (SELECT DISTINCT customer_id FROM current WHERE covers_all) ca ON ca.customer_id = m.customer_id
+            LEFT JOIN (
+                SELECT DISTINCT x.device_id FROM current k JOIN service_contract_device x ON x.contract_id = k.id
+            ) cd ON cd.device_id = m.id
+            LEFT JOIN (SELECT DISTINCT device_id FROM unscored_monitor) u ON u.device_id = m.id
+            LEFT JOIN data_quality_day q ON q.device_id = m.id AND q.day = %(today)s
+            LEFT JOIN data_quality_day y ON y.device_id = m.id AND y.day = %(today)s::date - 1
+            GROUP BY m.customer_id
+        ) g CROSS JOIN LATERAL (VALUES {devices_turned}) AS t (code, n, example) WHERE t.n > 0
         UNION ALL
-        SELECT coalesce(w.customer_id, 0), w.code, unnest(array_remove(ARRAY[
-            CASE WHEN w.priority = 'P1' THEN 'urgent_order' END,
-            CASE WHEN w.priority IN ('P1', 'P2') THEN 'high_order' END,
-            CASE WHEN w.type IN ('CORRECTIVE', 'PREDICTIVE') THEN 'open_repair' END,
-            CASE WHEN w.state = 'ON_HOLD' AND w.hold_reason IN ('CUSTOMER', 'ACCESS') THEN 'waits_for_customer' END,
-            CASE WHEN w.reopen_count > 0 OR w.recurrence_of IS NOT NULL THEN 'came_back' END,
-            CASE WHEN k.is_breached THEN 'sla_breached' END,
-            CASE WHEN k.is_breached OR k.is_near THEN 'sla_at_risk' END
-            ], NULL))
-        FROM work_order w LEFT JOIN LATERAL (
-            SELECT bool_or(k.state = 'BREACHED' OR (k.state = 'RUNNING' AND k.due_at < %(now)s)) AS is_breached,
-                bool_or(k.state = 'RUNNING' AND k.due_soon_at <= %(now)s) AS is_near
-            FROM sla_clock k WHERE k.work_order_id = w.id AND k.version = w.version AND k.waived_at IS NULL
-        ) k ON true
-        WHERE {orders} AND w.state IN {unfinished} AND w.is_simulated = %(simulated)s
+        SELECT g.customer_id, t.code, t.n, t.example FROM (
+            SELECT coalesce(w.customer_id, 0) AS customer_id, {orders}
+            FROM work_order w LEFT JOIN LATERAL (
+                SELECT bool_or(k.state = 'BREACHED' OR k.due_at < %(now)s) AS is_breached,
+                    bool_or(k.due_soon_at <= %(now)s) AS is_near
+                FROM sla_clock k WHERE k.work_order_id = w.id AND k.version = w.version AND k.waived_at IS NULL
+                    AND k.state IN ('RUNNING', 'BREACHED')
+            ) k ON true
+            WHERE {of_orders} AND w.state IN {unfinished} AND w.is_simulated = %(simulated)s
+            GROUP BY 1
+        ) g CROSS JOIN LATERAL (VALUES {orders_turned}) AS t (code, n, example) WHERE t.n > 0
         UNION ALL
-        SELECT coalesce(w.customer_id, 0), w.code, 'sla_missed'
+        SELECT coalesce(w.customer_id, 0), 'sla_missed', 1, w.code
         FROM sla_clock k JOIN work_order w ON w.id = k.work_order_id
-        WHERE k.state = 'BREACHED' AND k.breached_at >= %(missed_since)s AND k.waived_at IS NULL AND {orders}
+        WHERE k.state = 'BREACHED' AND k.breached_at >= %(missed_since)s AND k.waived_at IS NULL AND {of_orders}
             AND w.is_simulated = %(simulated)s
         UNION ALL
-        SELECT coalesce(x.customer_id, 0), x.code, unnest(array_remove(ARRAY['open_complaint',
+        SELECT coalesce(x.customer_id, 0), unnest(array_remove(ARRAY['open_complaint',
             CASE WHEN x.severity IN ('MAJOR', 'CRITICAL') THEN 'major_complaint' END,
-            CASE WHEN x.severity = 'CRITICAL' THEN 'critical_complaint' END], NULL))
-        FROM complaint x WHERE {complaints} AND x.state IN ('RECEIVED', 'INVESTIGATION')
+            CASE WHEN x.severity = 'CRITICAL' THEN 'critical_complaint' END], NULL)), 1, x.code
+        FROM complaint x WHERE {of_complaints} AND x.state IN ('RECEIVED', 'INVESTIGATION')
             AND x.is_simulated = %(simulated)s
         UNION ALL
-        SELECT m.customer_id, m.serial, unnest(array_remove(ARRAY[
+        SELECT m.customer_id, unnest(array_remove(ARRAY[
             CASE WHEN a.kind = 'FIRMWARE' THEN 'firmware_pending' ELSE 'recall_open' END,
-            CASE WHEN a.kind <> 'FIRMWARE' AND i.state = 'UNREACHABLE' THEN 'recall_unreachable' END], NULL))
+            CASE WHEN a.kind <> 'FIRMWARE' AND i.state = 'UNREACHABLE' THEN 'recall_unreachable' END], NULL)),
+            1, m.serial
         FROM mine m JOIN field_action_item i ON i.device_id = m.id JOIN field_action a ON a.id = i.field_action_id
         WHERE a.state IN ('NOTIFYING', 'EXECUTING') AND a.is_simulated = %(simulated)s
             AND i.state IN ('IDENTIFIED', 'NOTIFIED', 'ACKNOWLEDGED', 'SCHEDULED', 'UNREACHABLE')
         UNION ALL
-        SELECT DISTINCT coalesce(w.customer_id, 0), q.code, 'capa_open'
+        SELECT DISTINCT coalesce(w.customer_id, 0), 'capa_open', 1, q.code
         FROM capa q JOIN capa_member y ON y.capa_id = q.id JOIN work_order w ON w.id = y.work_order_id
-        WHERE {orders} AND q.state NOT IN ('REJECTED', 'CLOSED') AND y.excluded_reason IS NULL
+        WHERE {of_orders} AND q.state NOT IN ('REJECTED', 'CLOSED') AND y.excluded_reason IS NULL
             AND q.is_simulated = %(simulated)s
         UNION ALL
-        SELECT m.customer_id, o.code, 'maintenance_overdue'
+        SELECT m.customer_id, 'maintenance_overdue', 1, o.code
         FROM mine m JOIN plan_occurrence o ON o.device_id = m.id JOIN maintenance_plan l ON l.id = o.plan_id
         WHERE o.state = 'OVERDUE' AND l.order_type = 'PREVENTIVE'
             AND (l.state = 'ACTIVE' OR o.work_order_id IS NOT NULL)
         UNION ALL
-        SELECT c.id, coalesce(k.code, ''), CASE WHEN k.is_current THEN 'contract_ending' ELSE 'contract_missing' END
-        FROM customer c LEFT JOIN LATERAL (
-            SELECT t.code, t.ends_on, t.remind_days,
-                t.status = 'ACTIVE' AND %(today)s BETWEEN t.starts_on AND t.ends_on AS is_current
-            FROM service_contract t WHERE t.customer_id = c.id AND t.status IN ('ACTIVE', 'EXPIRED', 'TERMINATED')
-                AND t.starts_on <= %(today)s
-            ORDER BY 4 DESC, t.ends_on DESC, t.code LIMIT 1
-        ) k ON true
-        WHERE {customers} AND EXISTS (SELECT FROM mine m WHERE m.customer_id = c.id AND m.lifecycle <> 'REGISTERED')
-            AND (k.is_current IS NOT TRUE OR (k.ends_on <= %(today)s + k.remind_days
-                AND NOT EXISTS (SELECT FROM service_contract n WHERE n.customer_id = c.id
-                    AND n.status IN ('DRAFT', 'ACTIVE') AND n.ends_on > k.ends_on)))
-    ) AS trouble GROUP BY 1, 2
-"""
-# Devices by all that their health follows from; which of them are of unknown health is `find_health`'s to say.
-_HEALTH = """
-    SELECT {whose}, m.connectivity, m.last_seen_at IS NOT NULL AS has_reported, u.device_id IS NULL AS is_scored,
-        coalesce(t.completeness >= t.least_completeness, y.completeness >= y.least_completeness) AS is_complete,
-        count(*)::integer, min(m.serial COLLATE "C")
-    FROM mine m
-    LEFT JOIN (SELECT DISTINCT device_id FROM unscored_monitor) u ON u.device_id = m.id
-    LEFT JOIN data_quality_day t ON t.device_id = m.id AND t.day = %(today)s
-    LEFT JOIN data_quality_day y ON y.device_id = m.id AND y.day = %(today)s::date - 1
-    WHERE m.lifecycle = 'IN_SERVICE' GROUP BY 1, 2, 3, 4, 5
+        SELECT t.customer_id, 'contract_ending', 1, t.code FROM service_contract t
+        WHERE {of_contracts} AND t.status = 'ACTIVE' AND t.is_simulated = %(simulated)s
+            AND %(today)s BETWEEN t.starts_on AND t.ends_on AND t.ends_on <= %(today)s + t.remind_days
+            AND NOT EXISTS (
+                SELECT FROM service_contract n WHERE n.customer_id = t.customer_id AND n.status IN ('DRAFT', 'ACTIVE')
+                    AND n.ends_on > t.ends_on AND (n.covers_all OR (NOT t.covers_all AND NOT EXISTS (
+                        SELECT device_id FROM service_contract_device WHERE contract_id = t.id
+                        EXCEPT SELECT device_id FROM service_contract_device WHERE contract_id = n.id))))
+    ) AS trouble GROUP BY 1, 2) AS counted GROUP BY 1
 """
 LOAD_TROUBLES = {
     scope: _MINE.format(devices=looked.devices)
     + _TROUBLES.format(
         whose=looked.whose,
-        orders=looked.orders,
-        complaints=looked.complaints,
-        customers=looked.customers,
+        of_orders=looked.orders,
+        of_complaints=looked.complaints,
+        of_contracts=looked.contracts,
         unfinished=UNFINISHED,
+        devices=_count(_OF_DEVICES, "m.serial"),
+        devices_turned=_turn(_OF_DEVICES),
+        orders=_count(_OF_ORDERS, "w.code"),
+        orders_turned=_turn(_OF_ORDERS),
     )
-    for scope, looked in _SCOPES.items()
-}
-LOAD_HEALTH = {
-    scope: _MINE.format(devices=looked.devices) + _HEALTH.format(whose=looked.whose)
     for scope, looked in _SCOPES.items()
 }
 
@@ -193,23 +220,8 @@ def load_troubles(
         "warranty_days": REMIND_DAYS[ReminderKind.WARRANTY],
         "main": MAIN,
     }
-    found: dict[int, dict[Trouble, Found]] = defaultdict(dict)
-    # Never prepared: one plan for any scope of time and any size of customer would be a bad one for most.
-    for whose, code, count, example in conn.execute(LOAD_TROUBLES[scope].encode(), values, prepare=False):
-        found[whose][Trouble(code)] = Found(count, example)
-    for whose, connectivity, has_reported, is_scored, is_complete, count, example in conn.execute(
-        LOAD_HEALTH[scope].encode(), values, prepare=False
-    ):
-        health = find_health(
-            None,
-            None if is_complete is None else float(is_complete),
-            1.0,
-            connectivity=connectivity,
-            has_reported=has_reported,
-            is_scored=is_scored,
-        )
-        if health.state is HealthState.UNKNOWN:
-            known = found[whose].get(Trouble.DATA_UNKNOWN)
-            total = count + (known.count if known else 0)
-            found[whose][Trouble.DATA_UNKNOWN] = Found(total, min(example, known.example) if known else example)
-    return dict(found)
+    # Compiling a statement that runs for some milliseconds takes longer than running it.
+    conn.execute("SELECT set_config('jit', 'off', true)")
+    # Never prepared: one plan for any time and any size of customer would be a bad one for most.
+    rows = conn.execute(LOAD_TROUBLES[scope].encode(), values, prepare=False)
+    return {whose: {_KINDS[code]: Found(*there) for code, there in troubles.items()} for whose, troubles in rows}

@@ -1,17 +1,19 @@
 """Which customers need a call first, and why."""
 
+from bisect import bisect_right
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
-from api.overview_parts import keep_shown, shape_risk
+from api.overview_parts import shape_risk
 from api.shapes.risk import AttentionPage, AttentionShape
 from api.state import Database, now
-from domain.customer_risk import find_attention_key, find_customer_risk, rank_customers
+from domain.customer_risk import find_customer_risk, rank_customers
 from domain.masking import find_masked_fields, mask_record
-from domain.risk import find_hidden_troubles
+from domain.risk import Found, Trouble, find_hidden_troubles, keep_shown
 from domain.roles import Permission
 from store.customer_standing import CustomerLine, load_customer_lines
 from store.troubles import load_troubles
@@ -42,13 +44,10 @@ def list_attention(
         lines = load_customer_lines(
             conn, is_simulated=simulated, ids=sorted(found), customer_id=caller.customer_id, region=region
         )
-    by_code = {line.code: line for line in lines}
-    risks = ((line.code, find_customer_risk(keep_shown(found.get(line.id, {}), caller))) for line in lines)
-    ranked = [pair for pair in rank_customers(risks) if pair[1].score >= least]
-    begin = 0
-    if keys is not None:
-        after = (int(keys[0]), int(keys[1]), str(keys[2]))
-        begin = sum(find_attention_key(*pair) <= after for pair in ranked)
+    hidden = find_hidden_troubles(caller.permissions)
+    by_code = {line.code: (line, keep_shown(found.get(line.id, {}), hidden)) for line in lines}
+    ranked = rank_customers(((code, there) for code, (_, there) in by_code.items()), least=least)
+    begin = 0 if keys is None else bisect_right(ranked, (int(keys[0]), int(keys[1]), str(keys[2])))
     page = ranked[begin : begin + limit]
     has_more = begin + limit < len(ranked)
     return AttentionPage(
@@ -57,18 +56,13 @@ def list_attention(
         customers=len(lines),
         devices=sum(line.device_count for line in lines),
         total=len(ranked),
-        hidden=sorted(
-            {f"customer.{name}" for name in find_masked_fields("customer", caller.permissions)}
-            | find_hidden_troubles(caller.permissions)
-        ),
-        items=[
-            AttentionShape(rank=place, risk=shape_risk(risk), **_find_values(by_code[code], caller))
-            for place, (code, risk) in enumerate(page, start=begin + 1)
-        ],
-        next_cursor=make_cursor([*find_attention_key(*page[-1])]) if page and has_more else None,
+        hidden=sorted(hidden | {f"customer.{name}" for name in find_masked_fields("customer", caller.permissions)}),
+        items=[_shape(place, *by_code[code], caller) for place, (_, _, code) in enumerate(page, start=begin + 1)],
+        next_cursor=make_cursor(page[-1]) if has_more else None,
     )
 
 
-def _find_values(line: CustomerLine, caller: Caller) -> dict[str, object]:
+def _shape(rank: int, line: CustomerLine, found: Mapping[Trouble, Found], caller: Caller) -> AttentionShape:
     names = AttentionShape.model_fields.keys() - {"rank", "risk"}
-    return mask_record("customer", {name: getattr(line, name) for name in names}, caller.permissions)
+    values = mask_record("customer", {name: getattr(line, name) for name in names}, caller.permissions)
+    return AttentionShape(rank=rank, risk=shape_risk(find_customer_risk(found)), **values)

@@ -10,7 +10,6 @@ from api.auth import Caller, require
 from api.overview_parts import (
     ORDER_FIELDS,
     find_hidden,
-    keep_shown,
     shape_contract,
     shape_due,
     shape_orders,
@@ -36,6 +35,7 @@ from domain.due_date import DueState
 from domain.health import HealthState
 from domain.masking import mask_record
 from domain.reminder import REMIND_DAYS, ReminderKind
+from domain.risk import find_hidden_troubles, keep_shown
 from domain.roles import Permission
 from domain.sla_policy import ClockKind
 from store.customer_standing import (
@@ -99,7 +99,7 @@ def _describe(
         is_simulated=is_simulated,
         contacts=mask_record("customer", {"contacts": customer.contacts}, caller.permissions)["contacts"],
         hidden=find_hidden(caller, "customer.contacts", *(f"work_order.{name}" for name in ORDER_FIELDS)),
-        risk=shape_risk(find_customer_risk(keep_shown(found, caller))),
+        risk=shape_risk(find_customer_risk(keep_shown(found, find_hidden_troubles(caller.permissions)))),
         contract=shape_contract(load_contract_line(conn, customer.id, at.astimezone(UTC).date()), at),
         sla=_shape_sla(counts, load_clock_lines(conn, scope, at), since),
         devices=_count_devices(devices),

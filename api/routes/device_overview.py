@@ -12,7 +12,6 @@ from api.masking import mask_shape
 from api.overview_parts import (
     ORDER_FIELDS,
     find_hidden,
-    keep_shown,
     shape_breaches,
     shape_contract,
     shape_due,
@@ -33,6 +32,7 @@ from api.state import Database, now
 from domain.device_risk import find_device_risk
 from domain.masking import mask_history
 from domain.reminder import REMIND_DAYS, ReminderKind
+from domain.risk import find_hidden_troubles, keep_shown
 from domain.roles import Permission
 from store.customer_standing import load_contract_line
 from store.device_standing import load_quality_lines
@@ -72,7 +72,8 @@ def _describe(conn: Connection, device: Device, caller: Caller, at: datetime) ->
     mine = {"customer_id": caller.customer_id, "device_id": device.id}
     found = load_troubles(conn, now=at, is_simulated=device.is_simulated, **mine).get(0, {})
     today = _find_local_date(at, device.site_time_zone)
-    contract = None if device.customer_id is None else load_contract_line(conn, device.customer_id, today)
+    whose = device.customer_id
+    contract = None if whose is None else load_contract_line(conn, whose, today, device_id=device.id)
     breaches = load_breach_lines(conn, scope, at)
     items = load_item_lines(conn, scope) if caller.may(Permission.FIELD_ACTION_READ) else None
     capas = load_capa_lines(conn, scope) if caller.may(Permission.CAPA_READ) else None
@@ -93,7 +94,7 @@ def _describe(conn: Connection, device: Device, caller: Caller, at: datetime) ->
         at=at,
         is_simulated=device.is_simulated,
         hidden=find_hidden(caller, *fields),
-        risk=shape_risk(find_device_risk(keep_shown(found, caller))),
+        risk=shape_risk(find_device_risk(keep_shown(found, find_hidden_troubles(caller.permissions)))),
         health=HealthShape.model_validate(asdict(find_device_health(device))),
         lifecycle=StateShape(state=device.lifecycle, since=device.lifecycle_since),
         connectivity=StateShape(

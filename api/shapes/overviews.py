@@ -35,6 +35,7 @@ class ContractLineShape(Shape):
     starts_on: date
     end: DueShape
     is_current: bool
+    covers_all: bool = Field(description="Whether it covers all devices of the customer, or those that it names.")
     sla_policy: str | None = Field(description="null: the times of the device model's profile.")
     follows: str | None = Field(description="A contract that lasts longer.")
 
@@ -182,7 +183,7 @@ class DeviceOverview(Shape):
     last_seen_at: datetime | None
     place: PlaceShape
     firmware: DeviceFirmwareShape
-    contract: ContractLineShape | None = Field(description="Of its customer; null: none has begun.")
+    contract: ContractLineShape | None = Field(description="That covers it; null: none has begun.")
     warranty: DueShape
     calibration: DueShape
     planned: Part[PlannedLineShape] = Field(description="Planned work that is open, calibration too.")
