@@ -42,6 +42,7 @@ class Device:
     customer_name: str | None
     region: str
     made_on: date | None
+    expires_on: date | None
     purchased_on: date | None
     installed_on: date | None
     warranty_end: date | None
@@ -81,8 +82,8 @@ _COLUMNS = """
     d.connectivity_since, d.connectivity_reason, d.last_seen_at, g.name AS gateway, s.code AS site_code,
     s.name AS site_name,
     s.department AS site_department, s.time_zone AS site_time_zone, c.id AS customer_id, c.code AS customer_code,
-    c.name AS customer_name, d.region, d.made_on, d.purchased_on, d.installed_on, d.warranty_end, d.calibration_due,
-    d.is_simulated, d.external_refs, d.row_version, d.updated_at,
+    c.name AS customer_name, d.region, d.made_on, d.expires_on, d.purchased_on, d.installed_on, d.warranty_end,
+    d.calibration_due, d.is_simulated, d.external_refs, d.row_version, d.updated_at,
     (SELECT count(*) FROM breach b WHERE b.device_id = d.id AND b.state = 'ACTIVE') AS active_breaches,
     (SELECT b.severity FROM breach b WHERE b.device_id = d.id AND b.state = 'ACTIVE'
         ORDER BY array_position(ARRAY['CRITICAL', 'MAJOR', 'MINOR', 'INFO'], b.severity) LIMIT 1) AS worst_severity,

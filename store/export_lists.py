@@ -59,8 +59,8 @@ DEVICES = ExportList(
     permission=Permission.DEVICE_READ,
     columns=(
         "serial", "model", "lot", "udi", "firmware", "lifecycle", "connectivity", "last_seen_at", "gateway", "site",
-        "site_name", "department", "customer", "customer_name", "region", "made_on", "purchased_on", "installed_on",
-        "warranty_end", "calibration_due", "is_simulated",
+        "site_name", "department", "customer", "customer_name", "region", "made_on", "expires_on", "purchased_on",
+        "installed_on", "warranty_end", "calibration_due", "is_simulated",
     ),
     filters={
         "model": _TEXTS, "firmware": _TEXTS, "customer": _TEXTS, "lifecycle": _TEXTS, "connectivity": _TEXTS,
@@ -69,8 +69,8 @@ DEVICES = ExportList(
 )  # fmt: skip
 LOAD_DEVICES = """
     SELECT d.serial, m.key, d.lot, d.udi, d.firmware, d.lifecycle, d.connectivity, d.last_seen_at, g.name, s.code,
-        s.name, s.department, c.code, c.name, d.region, d.made_on, d.purchased_on, d.installed_on, d.warranty_end,
-        d.calibration_due, d.is_simulated
+        s.name, s.department, c.code, c.name, d.region, d.made_on, d.expires_on, d.purchased_on, d.installed_on,
+        d.warranty_end, d.calibration_due, d.is_simulated
     FROM device d
     JOIN device_model m ON m.id = d.device_model_id
     LEFT JOIN gateway g ON g.id = d.gateway_id

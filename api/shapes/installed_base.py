@@ -138,6 +138,7 @@ class DeviceDetail(DeviceShape):
     site_department: str | None
     site_time_zone: str | None
     made_on: date | None
+    expires_on: date | None = Field(description="The last day on which it may be used.")
     purchased_on: date | None
     installed_on: date | None
     warranty_end: date | None

@@ -198,3 +198,18 @@ def test_where_the_broker_is_not_reached_nothing_is_changed(broker_api: tuple[Ap
         assert move(unreachable, steward, "T-0001", "DECOMMISSIONED").status_code == 503
     assert api.get("/devices/T-0001", headers=steward).json()["lifecycle"] == "IN_SERVICE"
     assert AccountFile(path).load_usernames() == ["T-0001"]
+
+
+def test_whose_the_site_is_is_part_of_what_is_granted(api: Api, people: People) -> None:
+    dora = people["dora"]
+    for customer in ("C-7", "C-8"):
+        made = api.request("PUT", f"/customers/by-ref/forewarn/{customer}", headers=dora, json={"name": customer})
+        assert made.status_code == 201
+    site = "/sites/by-ref/forewarn/S-7"
+    assert api.request("PUT", site, headers=dora, json={"customer": "C-7"}).status_code == 201
+    asked = ask(api, dora, "T-0000", {"site": "S-7"}).json()
+    assert api.request("PUT", site, headers=dora, json={"customer": "C-8"}).status_code == 200
+    assert grant(api, people["dana"], asked).json()["guard"] == "subject_changed"
+    assert api.request("PUT", site, headers=dora, json={"customer": "C-7"}).status_code == 200
+    assert grant(api, people["dana"], asked).status_code == 200
+    assert api.get("/devices/T-0000", headers=dora).json()["customer"] == "C-7"

@@ -138,6 +138,7 @@ def test_a_device_is_registered_with_what_its_carrier_says(api: Api, erp: dict[s
     device = api.get("/devices/X-1", headers=erp).json()
     assert device["udi"] == "(01)06970001009996(11)260115(17)310131(10)L26(21)X-1"
     assert (device["lot"], device["made_on"], device["lifecycle"]) == ("L26", "2026-01-15", "IN_SERVICE")
+    assert device["expires_on"] == "2031-01-31"
     assert {latest["sensor"] for latest in device["latest"]} >= {"level", "flow"}
     assert put(api, erp, path, {**body, "model_ref": "PUMP"}).json()["action"] == "unchanged"
     assert api.get("/device-models/by-ref/erp/PUMP", headers=erp).json()["code"] == "TEST-100"
