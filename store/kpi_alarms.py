@@ -13,7 +13,8 @@ SLOT = timedelta(minutes=10)
 FLOOD_BEGINS, FLOOD_ENDS = 10, 5
 CHATTER = timedelta(minutes=1)
 BAD_ACTORS = 10
-LOOK_BACK = timedelta(days=1)  # a flood that is under way when the period begins
+# A flood may be under way when the period begins, and its last ten minutes are judged as whole ones.
+LOOK_BACK = timedelta(days=1)
 
 _ALARMS = f"""
     SELECT f.at, f.device_id, f.serial, f.monitor, {GROUPS}
@@ -26,7 +27,7 @@ _KEY = "is_simulated, customer, region, model, firmware"
 LOAD_FLOODS = f"""
     WITH alarm AS ({_ALARMS}), slot AS (
         SELECT {_KEY}, date_bin(%(slot)s, at, 'epoch'::timestamptz) AS begin_at, count(*) AS n,
-            count(*) FILTER (WHERE at >= %(since)s) AS n_asked
+            count(*) FILTER (WHERE at >= %(since)s AND at < %(last)s) AS n_asked
         FROM alarm GROUP BY {_KEY}, begin_at
     ), run AS (
         SELECT {_KEY}, begin_at, n,
@@ -37,11 +38,11 @@ LOAD_FLOODS = f"""
             bool_or(n > %(begins_above)s) OVER (PARTITION BY {_KEY}, run ORDER BY begin_at) AS is_flood
         FROM run
     ), flood AS (
-        SELECT {_KEY}, p.bucket, least(j.begin_at + %(slot)s, %(to)s) - greatest(j.begin_at, %(since)s) AS lasts
+        SELECT {_KEY}, p.bucket, least(j.begin_at + %(slot)s, %(last)s) - greatest(j.begin_at, %(since)s) AS lasts
         FROM judged j
         CROSS JOIN LATERAL (
             SELECT width_bucket(greatest(j.begin_at, %(since)s), %(cuts)s::timestamptz[]) AS bucket) p
-        WHERE j.is_flood AND j.begin_at + %(slot)s > %(since)s
+        WHERE j.is_flood AND j.begin_at + %(slot)s > %(since)s AND j.begin_at < %(last)s
     )
     SELECT bucket, {_KEY}, sum(seconds), sum(n)::integer
     FROM (
@@ -81,8 +82,9 @@ def load_alarms(conn: Connection, sources: set[KpiSource], query: KpiQuery) -> S
         return counted
     values = make_values(query) | {"from": query.since, "to": find_last(query), "chatter": CHATTER}
     values |= {"slot": SLOT, "begins_above": FLOOD_BEGINS, "ends_below": FLOOD_ENDS, "bad_actors": BAD_ACTORS}
+    around = {"from": query.since - LOOK_BACK, "to": find_last(query) + SLOT, "last": find_last(query)}
     if KpiSource.ALARM_FLOOD in sources:
-        counted[KpiSource.ALARM_FLOOD] = _load_floods(conn, values | {"from": query.since - LOOK_BACK})
+        counted[KpiSource.ALARM_FLOOD] = _load_floods(conn, values | around)
     if {KpiSource.ALARM_ORIGIN, KpiSource.ALARM_CHATTERING} & sources:
         counted |= _load_origins(conn, values)
     return counted

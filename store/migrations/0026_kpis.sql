@@ -23,6 +23,20 @@ UNION ALL SELECT device_id, coalesce(after, ''), at, coalesce(next_at, 'infinity
 UNION ALL SELECT d.id, d.firmware, '-infinity', 'infinity' FROM device d
 WHERE NOT EXISTS (SELECT FROM device_history h WHERE h.device_id = d.id AND h.field = 'firmware:main');
 
+-- From when to when each device stood at which customer; without history always where it stands.
+CREATE VIEW kpi_owner_spell AS
+WITH step AS (
+    SELECT h.device_id, h.at, h.before, h.after, lead(h.at) OVER w AS next_at, row_number() OVER w AS place
+    FROM device_history h WHERE h.field = 'customer' WINDOW w AS (PARTITION BY h.device_id ORDER BY h.at, h.id)
+)
+SELECT p.device_id, c.id AS customer_id, p.since, p.until
+FROM (
+    SELECT device_id, before AS code, '-infinity'::timestamptz AS since, at AS until FROM step WHERE place = 1
+    UNION ALL SELECT device_id, after, at, coalesce(next_at, 'infinity') FROM step
+) p LEFT JOIN customer c ON c.code = p.code
+UNION ALL SELECT d.id, s.customer_id, '-infinity', 'infinity' FROM device d LEFT JOIN site s ON s.id = d.site_id
+WHERE NOT EXISTS (SELECT FROM device_history h WHERE h.device_id = d.id AND h.field = 'customer');
+
 -- When each device was in the field, and whether it was out of use then. It counts since it was installed and known here.
 CREATE VIEW kpi_service_spell AS
 WITH step AS (
@@ -40,13 +54,13 @@ WITH step AS (
     ) AS x (lifecycle, since, until)
     WHERE NOT EXISTS (SELECT FROM device_history h WHERE h.device_id = d.id AND h.field = 'lifecycle')
 )
-SELECT d.id AS device_id, d.device_model_id, s.customer_id, d.region, d.is_simulated, p.since, p.until,
+SELECT d.id AS device_id, d.device_model_id, p.customer_id, d.region, d.is_simulated, p.since, p.until,
     p.lifecycle IN ('UNDER_MAINTENANCE', 'QUARANTINED') AS is_down
 FROM device d
-LEFT JOIN site s ON s.id = d.site_id
 JOIN LATERAL (
-    SELECT e.lifecycle, greatest(e.since, d.created_at, d.installed_on::timestamp AT TIME ZONE 'UTC') AS since, e.until
-    FROM spell e WHERE e.device_id = d.id
+    SELECT e.lifecycle, w.customer_id, greatest(e.since, w.since, d.created_at, d.installed_on::timestamp AT TIME ZONE 'UTC') AS since,
+        least(e.until, w.until) AS until
+    FROM spell e JOIN kpi_owner_spell w ON w.device_id = e.device_id WHERE e.device_id = d.id
 ) p ON p.until > p.since
 WHERE p.lifecycle NOT IN ('REGISTERED', 'DECOMMISSIONED');
 
@@ -181,9 +195,10 @@ WHERE v.source = 'AUTOMATIC' AND v.state = 'CLOSED' AND v.outcome IS NOT NULL;
 
 -- Breaches as people are shown them: each episode is one alarm.
 CREATE VIEW kpi_alarm AS
-SELECT b.id AS breach_id, b.raised_at AS at, b.cleared_at, b.device_id, d.serial, b.monitor, d.device_model_id, s.customer_id, d.region, b.firmware,
+SELECT b.id AS breach_id, b.raised_at AS at, b.cleared_at, b.device_id, d.serial, b.monitor, d.device_model_id, w.customer_id, d.region, b.firmware,
     b.is_simulated
-FROM breach b JOIN device d ON d.id = b.device_id LEFT JOIN site s ON s.id = d.site_id
+FROM breach b JOIN device d ON d.id = b.device_id
+LEFT JOIN kpi_owner_spell w ON w.device_id = b.device_id AND w.since <= b.raised_at AND w.until > b.raised_at
 WHERE b.state <> 'DISCARDED' AND b.severity <> 'INFO';
 
 -- Confirmed faults that became a failure, and how long before it the first breach was there. A failure began when it was critical, when
@@ -315,7 +330,7 @@ LANGUAGE sql STABLE AS $$
     WHERE x.service_s > 0
 $$;
 
-GRANT SELECT ON kpi_firmware_spell, kpi_service_spell, kpi_order_version, kpi_response_time, kpi_failure, kpi_time_to_restore,
+GRANT SELECT ON kpi_firmware_spell, kpi_owner_spell, kpi_service_spell, kpi_order_version, kpi_response_time, kpi_failure, kpi_time_to_restore,
     kpi_first_time_fix, kpi_sla, kpi_planned_maintenance, kpi_recall, kpi_part_trace, kpi_ticket, kpi_ticket_outcome, kpi_alarm, kpi_warning,
     kpi_capa_effectiveness TO forewarn_app;
 REVOKE ALL ON FUNCTION kpi_capa_age(timestamptz), kpi_alarm_stale(timestamptz), kpi_firmware_coverage(timestamptz),
@@ -324,6 +339,7 @@ GRANT EXECUTE ON FUNCTION kpi_capa_age(timestamptz), kpi_alarm_stale(timestamptz
     kpi_trace_coverage(timestamptz), kpi_operation(timestamptz[], boolean) TO forewarn_app;
 
 COMMENT ON VIEW kpi_firmware_spell IS 'From when to when each device had which firmware on its main component.';
+COMMENT ON VIEW kpi_owner_spell IS 'From when to when each device stood at which customer.';
 COMMENT ON VIEW kpi_service_spell IS 'When each device was in the field, and whether it was under maintenance or quarantined then.';
 COMMENT ON VIEW kpi_order_version IS 'Every version of every order that was not cancelled: began, answered, restored, outcome, closed.';
 COMMENT ON VIEW kpi_response_time IS 'Key figure: hours from the beginning of an order about a fault to its assignment.';
