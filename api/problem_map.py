@@ -89,6 +89,8 @@ def _name_field(location: Sequence[str | int]) -> str:
 
 
 def _from_http(request: Request, error: HTTPException) -> ProblemError:
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # the framework's, for a body that it cannot read
+        return ProblemError(INVALID, fields={"body": "cannot be read; JSON is written in UTF-8"})
     kind = find_kind(error.status_code)
     detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else ""
     headers = dict(error.headers or {})

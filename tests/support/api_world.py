@@ -1,4 +1,4 @@
-"""A world in which every address of the API has a record to meet, and callers of every role, for tests of all routes."""
+"""A world in which every address of the API has a record to meet, for tests of all routes by all roles."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from domain.audit import Actor
-from domain.model_record import ModelKind
+from domain.model_record import ModelKind, describe_profile
 from domain.monitor_quality import Threshold
 from domain.profile_json import profile_to_json
 from domain.roles import Role
@@ -73,16 +73,17 @@ class ApiWorld:
 
     api: Api
     everyone: Session  # who has every role but a customer's
-    values: dict[str, list[str]] = field(default_factory=dict)
+    values: dict[str, list[str | int]] = field(default_factory=dict)
 
-    def find_values(self, path: str) -> dict[str, list[str]]:
-        """What stands for each parameter of that path of the document."""
+    def find_sources(self, path: str) -> dict[str, str]:
+        """Under which name `values` has each parameter of that path of the document."""
         found = {}
         parts = path.split("/")
         for before, part in pairwise(parts):
             if part.startswith("{"):
                 name = part.strip("{}")
-                found[name] = self.values[name if before.startswith("{") else before]
+                found[name] = name if before.startswith("{") else before
+                assert found[name] in self.values, f"SOURCES of {__name__} has nothing for {part} of {path}"
         return found
 
     def send(self, method: str, path: str, body: Any = None, *, by: Session | None = None, **query: str) -> Any:
@@ -94,7 +95,9 @@ class ApiWorld:
         if method != "GET":
             headers["If-Match"] = self.api.get(record, headers=headers).headers.get("etag", '"0"')
         arguments: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
-        answer = self.api.request(method, path, headers=headers, params=query, **(arguments if body is not None else {}))
+        answer = self.api.request(
+            method, path, headers=headers, params=query, **(arguments if body is not None else {})
+        )
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content and "json" in answer.headers["content-type"] else None
 
@@ -154,7 +157,12 @@ def _write_orders(world: ApiWorld, orders: list[str]) -> None:
     world.send("POST", "/complaints", COMPLAINT)
     world.send("POST", "/complaints", {**COMPLAINT, "external_refs": [], "severity": "MINOR"})
     code = world.api.get("/complaints?limit=1", headers=world.everyone.reading).json()["items"][0]["code"]
-    assessment = {"aware_at": "2026-01-01T00:00:00Z", "harm": "NONE", "reason": "As reported.", "jurisdictions": ["EU", "US", "CN"]}
+    assessment = {
+        "aware_at": "2026-01-01T00:00:00Z",
+        "harm": "NONE",
+        "reason": "As reported.",
+        "jurisdictions": ["EU", "US", "CN"],
+    }
     world.send("POST", f"/complaints/{code}/assessment", assessment)
 
 
@@ -200,7 +208,7 @@ def _write_models(conn: Connection, now: datetime) -> None:
     machine = Actor("service-link", "", "")
     found = Threshold(monitor.raise_at + 2, monitor.raise_at + 1, 3, 1, 3, (1.0,), (2.0,))
     assert propose_threshold(conn, machine, profile, monitor, found, {"in_vain": 3}, now) is not None
-    description = {"profile": profile_to_json(profile), "basis": profile.version}
+    description = describe_profile(profile_to_json(profile), profile.version)
     new = NewModel(ModelKind.PROFILE, MODEL, "", description, b"", "ab" * 32, {})
     model = record_model(conn, Actor("eva", "engineer", "profile.write"), new, now)
     open_job(conn, "backtest", {"model": MODEL}, "eva", model.id)
@@ -217,39 +225,45 @@ SOURCES: tuple[tuple[str, str], ...] = (
     ("monitors", "SELECT key FROM device_model"),
     ("threshold-proposals", "SELECT code FROM threshold_proposal"),
     ("models", "SELECT code FROM model_record"),
-    ("model-jobs", "SELECT id::text FROM model_job"),
+    ("model-jobs", "SELECT id FROM model_job"),
     ("work-orders", "SELECT code FROM work_order"),
-    ("visits", "SELECT id::text FROM work_order_visit"),
-    ("parts", "SELECT id::text FROM part_usage"),
-    ("attachments", "SELECT id::text FROM attachment"),
-    ("checklists", "SELECT id::text FROM work_order_checklist"),
+    ("visits", "SELECT id FROM work_order_visit"),
+    ("parts", "SELECT id FROM part_usage"),
+    ("attachments", "SELECT id FROM attachment"),
+    ("checklists", "SELECT id FROM work_order_checklist"),
     ("checklist-templates", "SELECT code FROM checklist_template"),
     ("technicians", "SELECT 'tom'"),
     ("technician-certificates", "SELECT unnest(ARRAY['tom', 'li'])"),
     ("service-calendars", "SELECT code FROM service_calendar"),
     ("sla-policies", "SELECT code FROM sla_policy"),
     ("capas", "SELECT code FROM capa"),
-    ("actions", "SELECT number::text FROM capa_action"),
+    ("actions", "SELECT number FROM capa_action"),
     ("complaints", "SELECT code FROM complaint"),
     ("maintenance-plans", "SELECT code FROM maintenance_plan"),
     ("firmware", "SELECT key FROM device_model"),
     ("field-actions", "SELECT code FROM field_action"),
     ("items", "SELECT d.serial FROM field_action_item i JOIN device d ON d.id = i.device_id"),
-    ("rejections", "SELECT id::text FROM rejection"),
+    ("rejections", "SELECT id FROM rejection"),
     ("approval-requests", "SELECT code FROM approval_request"),
     ("exports", "SELECT code FROM export_log"),
     ("users", "SELECT unnest(ARRAY['victim', 'visitor'])"),
-    ("tokens", "SELECT id::text FROM api_token"),
+    ("tokens", "SELECT id FROM api_token"),
     ("model", "SELECT key FROM device_model"),
     ("monitor", "SELECT DISTINCT monitor FROM breach"),
+    ("by-ref", "SELECT unnest(ARRAY['forewarn', 'erp'])"),
+    (
+        "record_id",
+        "SELECT code FROM customer UNION ALL SELECT code FROM site UNION ALL SELECT serial FROM device"
+        " UNION ALL SELECT code FROM service_contract UNION ALL SELECT key FROM device_model",
+    ),
     ("version", "SELECT version FROM firmware_record"),
 )
 
 
-def _load_values(conn: Connection) -> dict[str, list[str]]:
-    found = {}
+def _load_values(conn: Connection) -> dict[str, list[str | int]]:
+    found: dict[str, list[str | int]] = {}
     for prefix, query in SOURCES:
         rows = conn.execute(query.encode()).fetchall()
         assert rows, f"no record for {prefix}"
-        found[prefix] = sorted({str(row[0]) for row in rows})
+        found[prefix] = sorted({row[0] for row in rows})
     return found

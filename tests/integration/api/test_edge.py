@@ -48,6 +48,19 @@ def test_an_unknown_path_and_method_are_problems(api: Api) -> None:
     assert "GET" in wrong.headers["allow"]
 
 
+def test_a_405_names_every_method_of_the_address(api: Api) -> None:
+    headers = api.token(Role.ENGINEER)
+    for path, method, allowed in (
+        ("/devices", "DELETE", "GET, POST"),
+        ("/devices", "OPTIONS", "GET, POST"),
+        ("/work-orders/transitions", "PUT", "POST"),  # not what /work-orders/{code} takes
+        ("/rejections/replay", "GET", "POST"),  # the word stands where another route has an id
+        ("/capas/CAPA-1/actions/1", "PATCH", "GET, PUT"),
+    ):
+        answer = api.client.request(method, f"/api/v1{path}", headers=headers)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed), path
+
+
 def test_validation_names_query_and_body_fields(api: Api) -> None:
     headers = api.token(Role.ENGINEER)
     assert "limit" in find_errors(api.get("/devices?limit=0", headers=headers))
@@ -56,11 +69,38 @@ def test_validation_names_query_and_body_fields(api: Api) -> None:
     assert set(find_errors(response)) == {"serial", "colour"}
 
 
-def test_a_body_that_is_no_json_is_a_problem(api: Api) -> None:
+def test_a_body_that_cannot_be_read_is_a_problem_of_the_body(api: Api) -> None:
     headers = {**api.token(Role.ENGINEER), "Content-Type": "application/json"}
-    response = api.post("/devices", headers=headers, content=b"{not json")
-    assert response.status_code == 422
-    assert response.json()["errors"]
+    for content in (b"{not json", b"\xff\xfe{", b"[" * 100_000, b"\x00"):
+        answer = api.post("/devices", headers=headers, content=content)
+        assert answer.status_code == 422, content[:10]
+        assert len(find_errors(answer)) == 1, content[:10]
+
+
+def test_a_form_that_cannot_be_read_is_a_problem_too(api: Api) -> None:
+    api.add_user("eva", Role.ENGINEER)
+    session = {**api.sign_in("eva").reading, "Content-Type": "multipart/form-data"}  # its CSRF token may be in a form
+    answer = api.post("/devices", headers=session, content=b"no boundary is named")
+    assert set(find_errors(answer)) == {"body"}
+
+
+def test_instants_and_days_are_written_out(api: Api) -> None:
+    headers = api.token(Role.AUDITOR)
+    for path, good, bad in (
+        (
+            "/audit",
+            "2026-11-22T08:00:00%2B01:00",
+            ("0", "1700000000", "2026-11-22", "2026-11-22T08:00:00", "1969-12-31T23:00:00Z"),
+        ),
+        (
+            "/data-quality/summary",
+            "2026-11-22",
+            ("0", "20261122", "2026-11-22T00:00:00", "0001-01-01", "9999-12-31"),
+        ),
+    ):
+        for text in bad:
+            assert set(find_errors(api.get(f"{path}?to={text}", headers=headers))) == {"to"}, text
+        assert api.get(f"{path}?to={good}", headers=headers).status_code == 200
 
 
 def test_a_large_body_is_refused_by_its_length_and_while_it_comes(api: Api) -> None:
