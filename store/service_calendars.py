@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from domain.audit import Actor, find_content_sha256
 from domain.audit_sla import calendar_recorded, calendar_renewed
-from domain.errors import NotFoundError, RowVersionConflictError
 from domain.public_holidays import RELEASE, find_public_holidays
 from domain.service_calendar import (
     WEEKDAYS,
@@ -23,6 +21,7 @@ from domain.service_calendar import (
 )
 from store.audit import record_audit, to_jsonb
 from store.pool import Connection
+from store.versioned_records import VersionedRecords
 
 # A calendar is renewed when it knows fewer years than these ahead.
 RENEW_YEARS = 5
@@ -53,56 +52,18 @@ class CalendarRow:
     reason: str
 
 
-_COLUMNS = """c.id, c.code, c.name, c.row_version, c.updated_at, v.id AS version_id, v.version, v.weekly, v.country,
+_COLUMNS = """h.id, h.code, h.name, h.row_version, h.updated_at, v.id AS version_id, v.version, v.weekly, v.country,
     v.subdivision, v.own_days, v.calendar, v.sha256, v.first_year, v.last_year, v.holidays_release, v.made_by,
     v.made_at, v.reason"""
 # A customer's users see what their own sites are served by.
 _VISIBLE = """(%(customer_id)s::bigint IS NULL
-        OR EXISTS (SELECT FROM site s WHERE s.service_calendar_id = c.id AND s.customer_id = %(customer_id)s)
+        OR EXISTS (SELECT FROM site s WHERE s.service_calendar_id = h.id AND s.customer_id = %(customer_id)s)
         OR EXISTS (SELECT FROM service_contract k JOIN sla_policy p ON p.id = k.sla_policy_id
             JOIN sla_policy_version pv ON pv.sla_policy_id = p.id AND pv.version = p.current_version
-            WHERE pv.service_calendar_id = c.id AND k.customer_id = %(customer_id)s))"""
-LOAD_CALENDARS = f"""
-    SELECT {_COLUMNS} FROM service_calendar c
-    JOIN service_calendar_version v ON v.service_calendar_id = c.id AND v.version = c.current_version
-    WHERE (%(code)s = '' OR c.code = %(code)s) AND c.code > %(after)s AND {_VISIBLE}
-    ORDER BY c.code LIMIT %(limit)s
-"""  # noqa: S608
+            WHERE pv.service_calendar_id = h.id AND k.customer_id = %(customer_id)s))"""
+CALENDARS = VersionedRecords("service_calendar", _COLUMNS, _VISIBLE, CalendarRow)
 
 
-def load_calendars(
-    conn: Connection, *, customer_id: int | None = None, after: str = "", limit: int = 100
-) -> list[CalendarRow]:
-    """Calendars by code, behind the code `after`."""
-    values = {"code": "", "after": after, "customer_id": customer_id, "limit": limit}
-    with conn.cursor(row_factory=class_row(CalendarRow)) as cursor:
-        return cursor.execute(LOAD_CALENDARS, values).fetchall()
-
-
-def load_calendar(conn: Connection, code: str, *, customer_id: int | None = None) -> CalendarRow | None:
-    """The calendar of that code, or None."""
-    values = {"code": code, "after": "", "customer_id": customer_id, "limit": 1}
-    with conn.cursor(row_factory=class_row(CalendarRow)) as cursor:
-        return cursor.execute(LOAD_CALENDARS, values).fetchone() if code else None
-
-
-LOAD_VERSIONS = f"""
-    SELECT {_COLUMNS} FROM service_calendar c JOIN service_calendar_version v ON v.service_calendar_id = c.id
-    WHERE c.code = %s ORDER BY v.version DESC
-"""  # noqa: S608
-
-
-def load_calendar_versions(conn: Connection, code: str) -> list[CalendarRow]:
-    """Every version of the calendar, the newest first."""
-    with conn.cursor(row_factory=class_row(CalendarRow)) as cursor:
-        return cursor.execute(LOAD_VERSIONS, (code,)).fetchall()
-
-
-LOCK_CALENDAR = """
-    SELECT c.id, c.name, c.current_version, c.row_version, v.sha256, v.last_year FROM service_calendar c
-    JOIN service_calendar_version v ON v.service_calendar_id = c.id AND v.version = c.current_version
-    WHERE c.code = %s FOR UPDATE OF c
-"""
 RECORD_CALENDAR = """
     INSERT INTO service_calendar (code, name, current_version, checked_release, updated_at)
     VALUES (%(code)s, %(name)s, 1, %(release)s, %(now)s) RETURNING id
@@ -127,15 +88,12 @@ def create_calendar(
 
     `find_calendar_problems` and `find_unknown_place` were asked before.
     """
-    try:
-        with conn.transaction():
-            values = {"code": code, "name": name, "release": RELEASE, "now": now}
-            row = conn.execute(RECORD_CALENDAR, values).fetchone()
-    except UniqueViolation:
+    values = {"code": code, "name": name, "release": RELEASE, "now": now}
+    calendar_id = CALENDARS.insert(conn, RECORD_CALENDAR, values)
+    if calendar_id is None:
         return False
-    assert row is not None
     made = _resolve(draft, now)
-    _record_version(conn, row[0], 1, draft, made, actor.name, reason, now)
+    _record_version(conn, calendar_id, 1, draft, made, actor.name, reason, now)
     record_audit(
         conn, actor, calendar_recorded(code, None, {"name": name, "version": 1, "sha256": made.sha256}, reason)
     )
@@ -160,19 +118,15 @@ def change_calendar(
     NotFoundError, RowVersionConflictError
         There is none, or it has moved since the caller saw it.
     """
-    row = conn.execute(LOCK_CALENDAR, (code,)).fetchone()
-    if row is None:
-        raise NotFoundError(code)
-    calendar_id, old_name, version, row_version, old_sha256, _ = row
-    if expected_row_version is not None and row_version != expected_row_version:
-        raise RowVersionConflictError(f"{code} is at version {row_version}, not {expected_row_version}.")
+    before = CALENDARS.lock(conn, code, expected_row_version)
     made = _resolve(draft, now)
-    values = {"id": calendar_id, "name": name, "version": version + 1, "release": RELEASE, "now": now}
-    _record_version(conn, calendar_id, version + 1, draft, made, actor.name, reason, now)
+    version = before.version + 1
+    _record_version(conn, before.id, version, draft, made, actor.name, reason, now)
+    values = {"id": before.id, "name": name, "version": version, "release": RELEASE, "now": now}
     conn.execute(CHANGE_CALENDAR, values)
-    before = {"name": old_name, "version": version, "sha256": old_sha256}
-    after = {"name": name, "version": version + 1, "sha256": made.sha256}
-    record_audit(conn, actor, calendar_recorded(code, before, after, reason))
+    was = {"name": before.name, "version": before.version, "sha256": before.sha256}
+    after = {"name": name, "version": version, "sha256": made.sha256}
+    record_audit(conn, actor, calendar_recorded(code, was, after, reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,10 +176,10 @@ def _record_version(
 
 
 LOAD_RENEWABLE = f"""
-    SELECT {_COLUMNS} FROM service_calendar c
-    JOIN service_calendar_version v ON v.service_calendar_id = c.id AND v.version = c.current_version
-    WHERE v.country <> '' AND (c.checked_release <> %s OR v.last_year < %s)
-    ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
+    SELECT {_COLUMNS} FROM service_calendar h
+    JOIN service_calendar_version v ON v.service_calendar_id = h.id AND v.version = h.current_version
+    WHERE v.country <> '' AND (h.checked_release <> %s OR v.last_year < %s)
+    ORDER BY h.id FOR UPDATE OF h SKIP LOCKED
 """  # noqa: S608
 MARK_CHECKED = "UPDATE service_calendar SET checked_release = %s WHERE id = %s"
 

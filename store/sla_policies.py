@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from domain.audit import Actor
@@ -13,6 +12,7 @@ from domain.errors import NotFoundError, RowVersionConflictError
 from domain.sla_policy import SlaPolicy, policy_to_json
 from store.audit import record_audit, to_jsonb
 from store.pool import Connection
+from store.versioned_records import VersionedRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,50 +33,18 @@ class PolicyRow:
     reason: str
 
 
-_COLUMNS = """p.id, p.code, p.name, p.row_version, p.updated_at, v.id AS version_id, v.version, v.body,
+_COLUMNS = """h.id, h.code, h.name, h.row_version, h.updated_at, v.id AS version_id, v.version, v.body,
     (SELECT c.code FROM service_calendar c WHERE c.id = v.service_calendar_id) AS service_calendar, v.made_by,
     v.made_at, v.reason"""
 # A customer's users see what their own contracts promise.
-LOAD_POLICIES = f"""
-    SELECT {_COLUMNS} FROM sla_policy p
-    JOIN sla_policy_version v ON v.sla_policy_id = p.id AND v.version = p.current_version
-    WHERE (%(code)s = '' OR p.code = %(code)s) AND p.code > %(after)s
-        AND (%(customer_id)s::bigint IS NULL
-            OR EXISTS (SELECT FROM service_contract k WHERE k.sla_policy_id = p.id AND k.customer_id = %(customer_id)s))
-    ORDER BY p.code LIMIT %(limit)s
-"""  # noqa: S608
-
-
-def load_policies(
-    conn: Connection, *, customer_id: int | None = None, after: str = "", limit: int = 100
-) -> list[PolicyRow]:
-    """Policies by code, behind the code `after`, each in its current version."""
-    values = {"code": "", "after": after, "customer_id": customer_id, "limit": limit}
-    with conn.cursor(row_factory=class_row(PolicyRow)) as cursor:
-        return cursor.execute(LOAD_POLICIES, values).fetchall()
-
-
-def load_policy(conn: Connection, code: str, *, customer_id: int | None = None) -> PolicyRow | None:
-    """The policy of that code in its current version, or None."""
-    values = {"code": code, "after": "", "customer_id": customer_id, "limit": 1}
-    with conn.cursor(row_factory=class_row(PolicyRow)) as cursor:
-        return cursor.execute(LOAD_POLICIES, values).fetchone() if code else None
-
-
-LOAD_VERSIONS = f"""
-    SELECT {_COLUMNS} FROM sla_policy p JOIN sla_policy_version v ON v.sla_policy_id = p.id
-    WHERE p.code = %s ORDER BY v.version DESC
-"""  # noqa: S608
-
-
-def load_policy_versions(conn: Connection, code: str) -> list[PolicyRow]:
-    """Every version of the policy, the newest first."""
-    with conn.cursor(row_factory=class_row(PolicyRow)) as cursor:
-        return cursor.execute(LOAD_VERSIONS, (code,)).fetchall()
+_VISIBLE = """(%(customer_id)s::bigint IS NULL
+        OR EXISTS (SELECT FROM service_contract k WHERE k.sla_policy_id = h.id AND k.customer_id = %(customer_id)s))"""
+POLICIES = VersionedRecords("sla_policy", _COLUMNS, _VISIBLE, PolicyRow)
 
 
 RECORD_POLICY = """
-    INSERT INTO sla_policy (code, name, current_version, updated_at) VALUES (%s, %s, 1, %s) RETURNING id
+    INSERT INTO sla_policy (code, name, current_version, updated_at)
+    VALUES (%(code)s, %(name)s, 1, %(now)s) RETURNING id
 """
 RECORD_VERSION = """
     INSERT INTO sla_policy_version (sla_policy_id, version, body, service_calendar_id, made_by, made_at, reason)
@@ -100,23 +68,14 @@ def create_policy(
 
     `find_policy_problems` was asked before, and the calendar exists.
     """
-    try:
-        with conn.transaction():
-            row = conn.execute(RECORD_POLICY, (code, name, now)).fetchone()
-    except UniqueViolation:
+    policy_id = POLICIES.insert(conn, RECORD_POLICY, {"code": code, "name": name, "now": now})
+    if policy_id is None:
         return False
-    assert row is not None
-    after = _record_version(conn, row[0], 1, policy, calendar, actor.name, reason, now)
+    after = _record_version(conn, policy_id, 1, policy, calendar, actor.name, reason, now)
     record_audit(conn, actor, policy_recorded(code, None, {"name": name, **after}, reason))
     return True
 
 
-LOCK_POLICY = """
-    SELECT p.id, p.name, p.row_version, v.version, v.body, c.code FROM sla_policy p
-    JOIN sla_policy_version v ON v.sla_policy_id = p.id AND v.version = p.current_version
-    LEFT JOIN service_calendar c ON c.id = v.service_calendar_id
-    WHERE p.code = %s FOR UPDATE OF p
-"""
 CHANGE_POLICY = """
     UPDATE sla_policy SET name = %s, current_version = %s, row_version = row_version + 1, updated_at = %s WHERE id = %s
 """
@@ -141,16 +100,16 @@ def change_policy(
     NotFoundError, RowVersionConflictError
         There is none, or it has moved since the caller saw it.
     """
-    row = conn.execute(LOCK_POLICY, (code,)).fetchone()
-    if row is None:
-        raise NotFoundError(code)
-    policy_id, old_name, row_version, version, old_body, old_calendar = row
-    if expected_row_version is not None and row_version != expected_row_version:
-        raise RowVersionConflictError(f"{code} is at version {row_version}, not {expected_row_version}.")
-    after = _record_version(conn, policy_id, version + 1, policy, calendar, actor.name, reason, now)
-    conn.execute(CHANGE_POLICY, (name, version + 1, now, policy_id))
-    before = {"name": old_name, "version": version, "policy": old_body, "service_calendar": old_calendar}
-    record_audit(conn, actor, policy_recorded(code, before, {"name": name, **after}, reason))
+    before = POLICIES.lock(conn, code, expected_row_version)
+    after = _record_version(conn, before.id, before.version + 1, policy, calendar, actor.name, reason, now)
+    conn.execute(CHANGE_POLICY, (name, before.version + 1, now, before.id))
+    was = {
+        "name": before.name,
+        "version": before.version,
+        "policy": before.body,
+        "service_calendar": before.service_calendar,
+    }
+    record_audit(conn, actor, policy_recorded(code, was, {"name": name, **after}, reason))
 
 
 def _record_version(

@@ -29,14 +29,7 @@ from domain.public_holidays import find_unknown_place
 from domain.roles import Permission
 from domain.service_calendar import WEEKDAYS, CalendarDraft, Spans, SpecialDay, find_calendar_problems, parse_spans
 from store.pool import Connection
-from store.service_calendars import (
-    CalendarRow,
-    change_calendar,
-    create_calendar,
-    load_calendar,
-    load_calendar_versions,
-    load_calendars,
-)
+from store.service_calendars import CALENDARS, CalendarRow, change_calendar, create_calendar
 from store.site_calendars import assign_calendar, load_site_calendar
 
 router = APIRouter(tags=["SLA"])
@@ -50,7 +43,7 @@ def list_calendars(caller: Reader, pool: Database, limit: Limit = 50, cursor: Cu
     keys = read_cursor(cursor, [str])
     after = str(keys[0]) if keys else ""
     with pool.connection() as conn:
-        found = load_calendars(conn, customer_id=caller.customer_id, after=after, limit=limit + 1)
+        found = CALENDARS.load_page(conn, customer_id=caller.customer_id, after=after, limit=limit + 1)
     page = found[:limit]
     return Page(
         items=[_shape(row, caller) for row in page],
@@ -72,7 +65,7 @@ def list_calendar_versions(code: str, caller: Reader, pool: Database) -> Calenda
     """Every version, the newest first: a clock names the one that it counts by."""
     with pool.connection() as conn:
         _find_calendar(conn, code, caller)
-        rows = load_calendar_versions(conn, code)
+        rows = CALENDARS.load_versions(conn, code)
     return CalendarVersions(items=[_shape(row, caller) for row in rows])
 
 
@@ -172,7 +165,7 @@ def choose_site_calendar(
 
     def work(conn: Connection) -> tuple[SiteCalendarShape, dict[str, str]]:
         _describe_site(conn, code, caller)
-        if body.service_calendar is not None and load_calendar(conn, body.service_calendar) is None:
+        if body.service_calendar is not None and CALENDARS.load(conn, body.service_calendar) is None:
             raise ProblemError(INVALID, fields={"service_calendar": "there is no calendar of that code"})
         assign_calendar(
             conn,
@@ -200,7 +193,7 @@ def choose_site_calendar(
 
 
 def _find_calendar(conn: Connection, code: str, caller: Caller) -> CalendarRow:
-    row = load_calendar(conn, code, customer_id=caller.customer_id)
+    row = CALENDARS.load(conn, code, customer_id=caller.customer_id)
     if row is None:
         raise not_found("service calendar", code, "code")
     return row

@@ -26,16 +26,14 @@ from domain.roles import Permission
 from domain.sla_policy import ClockKind, SlaPolicy, find_policy_problems, policy_from_json
 from domain.work_order import HoldReason
 from store.pool import Connection
-from store.service_calendars import load_calendar
+from store.service_calendars import CALENDARS
 from store.sla_policies import (
+    POLICIES,
     PolicyRow,
     assign_policy,
     change_policy,
     create_policy,
     load_contract_policy,
-    load_policies,
-    load_policy,
-    load_policy_versions,
 )
 
 router = APIRouter(tags=["SLA"])
@@ -49,7 +47,7 @@ def list_policies(caller: Reader, pool: Database, limit: Limit = 50, cursor: Cur
     keys = read_cursor(cursor, [str])
     after = str(keys[0]) if keys else ""
     with pool.connection() as conn:
-        found = load_policies(conn, customer_id=caller.customer_id, after=after, limit=limit + 1)
+        found = POLICIES.load_page(conn, customer_id=caller.customer_id, after=after, limit=limit + 1)
     page = found[:limit]
     return Page(
         items=[_shape(row, caller) for row in page],
@@ -71,7 +69,7 @@ def list_policy_versions(code: str, caller: Reader, pool: Database) -> PolicyVer
     """Every version, the newest first: a clock names the one that it counts by."""
     with pool.connection() as conn:
         _find_policy(conn, code, caller)
-        rows = load_policy_versions(conn, code)
+        rows = POLICIES.load_versions(conn, code)
     return PolicyVersions(items=[_shape(row, caller) for row in rows])
 
 
@@ -171,7 +169,7 @@ def choose_contract_policy(
 
     def work(conn: Connection) -> tuple[ContractPolicyShape, dict[str, str]]:
         _describe_contract(conn, code, caller)
-        if body.sla_policy is not None and load_policy(conn, body.sla_policy) is None:
+        if body.sla_policy is not None and POLICIES.load(conn, body.sla_policy) is None:
             raise ProblemError(INVALID, fields={"sla_policy": "there is no policy of that code"})
         assign_policy(conn, caller.actor, code, body.sla_policy, expected_row_version=version, reason=body.reason)
         shape = _describe_contract(conn, code, caller)
@@ -191,7 +189,7 @@ def choose_contract_policy(
 
 
 def _find_policy(conn: Connection, code: str, caller: Caller) -> PolicyRow:
-    row = load_policy(conn, code, customer_id=caller.customer_id)
+    row = POLICIES.load(conn, code, customer_id=caller.customer_id)
     if row is None:
         raise not_found("SLA policy", code, "code")
     return row
@@ -205,7 +203,7 @@ def _describe_contract(conn: Connection, code: str, caller: Caller) -> ContractP
 
 
 def _check_calendar(conn: Connection, code: str | None) -> None:
-    if code is not None and load_calendar(conn, code) is None:
+    if code is not None and CALENDARS.load(conn, code) is None:
         raise ProblemError(INVALID, fields={"service_calendar": "there is no calendar of that code"})
 
 
