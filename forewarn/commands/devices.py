@@ -35,7 +35,8 @@ def import_devices(
 
     Columns: serial, model; lot, udi, made_on, installed_on, warranty_end, calibration_due, firmware, gateway,
     customer_ref, customer_name, customer_type, site_ref, site_name, site_time_zone, region, is_simulated.
-    Lines with a problem are left out and reported; the exit code is then 1.
+    Lines with a problem are left out and reported; the exit code is then 1. Another UDI or owner of a known device is
+    one: two people change those.
     """
     if str(file) != "-" and not file.is_file():
         raise typer.BadParameter(f"{file} is no file")
