@@ -86,26 +86,49 @@ def find_suggestions(work: Work, candidates: Iterable[Candidate], day: date) -> 
 
 
 def _judge(work: Work, candidate: Candidate, day: date) -> Suggestion:
-    place, place_reason = _judge_place(work, candidate)
-    success = (candidate.fixed + 1) / (candidate.tried + 2)
-    free = 1 / (1 + candidate.open_orders + candidate.urgent_orders)
-    score = WEIGHTS["place"] * place + WEIGHTS["success"] * success + WEIGHTS["free"] * free
+    score = find_score(
+        find_place(work.region, candidate.regions),
+        find_success(candidate.fixed, candidate.tried),
+        find_freedom(candidate.open_orders, candidate.urgent_orders),
+    )
     reasons = (
         _find_certificate(work, candidate, day),
-        place_reason,
+        _find_place_reason(work, candidate),
         _find_load(candidate),
         _find_past(work, candidate),
     )
-    return Suggestion(candidate.user_id, candidate.name, candidate.full_name, round(score, 4), reasons)
+    return Suggestion(candidate.user_id, candidate.name, candidate.full_name, score, reasons)
 
 
-def _judge_place(work: Work, candidate: Candidate) -> tuple[float, Reason]:
+def find_score(place: float, success: float, free: float) -> float:
+    """How well somebody fits (0..1), to four digits: what differs by less is equal."""
+    return round(WEIGHTS["place"] * place + WEIGHTS["success"] * success + WEIGHTS["free"] * free, 4)
+
+
+def find_place(region: str, regions: Sequence[str]) -> float:
+    """1 where he works in the region, 0.5 where he is bound to none, else 0."""
+    if not regions:
+        return 0.5
+    return 1.0 if region in regions else 0.0
+
+
+def find_success(fixed: int, tried: int) -> float:
+    """The share that he put right, after Laplace."""
+    return (fixed + 1) / (tried + 2)
+
+
+def find_freedom(open_orders: int, urgent_orders: int) -> float:
+    """How free he is: 1 with nothing to do."""
+    return 1 / (1 + open_orders + urgent_orders)
+
+
+def _find_place_reason(work: Work, candidate: Candidate) -> Reason:
     if not candidate.regions:
-        return 0.5, Reason(AssignmentReason.ANY_REGION)
+        return Reason(AssignmentReason.ANY_REGION)
     if work.region in candidate.regions:
-        return 1.0, Reason(AssignmentReason.IN_REGION, {"region": work.region})
+        return Reason(AssignmentReason.IN_REGION, {"region": work.region})
     params = {"region": work.region or "-", "regions": ", ".join(candidate.regions)}
-    return 0.0, Reason(AssignmentReason.OTHER_REGION, params)
+    return Reason(AssignmentReason.OTHER_REGION, params)
 
 
 def _find_certificate(work: Work, candidate: Candidate, day: date) -> Reason:

@@ -1,16 +1,27 @@
 """What decides to whom an order is suggested: technicians, their certificates, regions and load, what they mended."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from psycopg.rows import dict_row
 
-from domain.assignment import Candidate, Suggestion, Work, find_suggestions
+from domain.assignment import (
+    Candidate,
+    Suggestion,
+    Work,
+    find_freedom,
+    find_place,
+    find_score,
+    find_success,
+    find_suggestions,
+)
 from store.pool import Connection
 
 LOOK_BACK = timedelta(days=3 * 365)
-MOST_ORDERS = 600  # of one fault group, the newest
+MOST_ORDERS = 400  # of one fault group, the newest
+_NEVER = date.min
 
 LOAD_CANDIDATES = """
     SELECT u.id AS user_id, u.name, u.full_name, coalesce(c.certificates, '{}') AS certificates,
@@ -36,7 +47,8 @@ LOAD_CANDIDATES = """
 LOAD_PAST = """
     SELECT w.user_id, m.key AS model, w.fault_group,
         count(*) FILTER (WHERE w.reopen_count = 0 AND NOT EXISTS (
-            SELECT FROM work_order r WHERE r.recurrence_of = w.id AND r.outcome IS DISTINCT FROM 'FALSE_ALARM'
+            SELECT FROM work_order r WHERE r.recurrence_of = w.id AND r.recurrence_of IS NOT NULL
+                AND r.outcome IS DISTINCT FROM 'FALSE_ALARM'
         ))::integer AS fixed,
         count(*)::integer AS tried
     FROM (SELECT DISTINCT g FROM unnest(%(fault_groups)s::text[]) AS g) AS k (fault_group)
@@ -58,10 +70,11 @@ class _Technician:
     user_id: int
     name: str
     full_name: str
-    certificates: dict[str, str]
-    regions: list[str]
+    certificates: dict[str, date]  # until when, by model
+    regions: tuple[str, ...]
     open_orders: int
     urgent_orders: int
+    freedom: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +84,28 @@ class AssignmentBook:
     day: date
     technicians: tuple[_Technician, ...]
     past: dict[tuple[int, str, str], tuple[int, int]]  # user, model, fault group: fixed, tried
+    _success: dict[tuple[int, str, str], float]
 
     def find(self, work: Work) -> list[Suggestion]:
         """Who may do that work, the best fit first."""
         return find_suggestions(work, [self._find_candidate(t, work) for t in self.technicians], self.day)
 
     def find_best(self, work: Work) -> Suggestion | None:
-        """The best fit; None where nobody may do it."""
-        return next(iter(self.find(work)), None)
+        """The first of `find`, without the reasons of the others: a page asks for many. None where nobody may do it."""
+        places = {r: find_place(work.region, r) for r in {t.regions for t in self.technicians}}
+        nothing = find_success(0, 0)
+        model, fault_group = work.model or "", work.fault_group
+        scores = (
+            (
+                -find_score(places[t.regions], self._success.get((t.user_id, model, fault_group), nothing), t.freedom),
+                t.name,
+                t,
+            )
+            for t in self.technicians
+            if work.model is None or t.certificates.get(model, _NEVER) >= self.day
+        )
+        best = min(scores, default=None, key=lambda scored: scored[:2])
+        return None if best is None else find_suggestions(work, [self._find_candidate(best[2], work)], self.day)[0]
 
     def _find_candidate(self, technician: _Technician, work: Work) -> Candidate:
         until = technician.certificates.get(work.model or "")
@@ -87,8 +114,8 @@ class AssignmentBook:
             user_id=technician.user_id,
             name=technician.name,
             full_name=technician.full_name,
-            certified_until=None if until is None else date.fromisoformat(until),
-            regions=tuple(technician.regions),
+            certified_until=until,
+            regions=technician.regions,
             open_orders=technician.open_orders,
             urgent_orders=technician.urgent_orders,
             fixed=fixed,
@@ -107,7 +134,15 @@ def load_assignment_book(conn: Connection, works: Collection[Work], now: datetim
         "most": MOST_ORDERS,
     }
     with conn.cursor(row_factory=dict_row) as cursor:
-        technicians = tuple(_Technician(**row) for row in cursor.execute(LOAD_CANDIDATES))
+        technicians = tuple(_to_technician(row) for row in cursor.execute(LOAD_CANDIDATES))
         rows = cursor.execute(LOAD_PAST, values).fetchall() if technicians and keys else []
     past = {(r["user_id"], r["model"], r["fault_group"]): (r["fixed"], r["tried"]) for r in rows}
-    return AssignmentBook(now.date(), technicians, past)
+    success = {key: find_success(*figures) for key, figures in past.items()}
+    return AssignmentBook(now.date(), technicians, past, success)
+
+
+def _to_technician(row: Mapping[str, Any]) -> _Technician:
+    certificates = {model: date.fromisoformat(until) for model, until in row["certificates"].items()}
+    freedom = find_freedom(row["open_orders"], row["urgent_orders"])
+    changed = {"certificates": certificates, "regions": tuple(row["regions"]), "freedom": freedom}
+    return _Technician(**{**row, **changed})

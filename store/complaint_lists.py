@@ -76,46 +76,57 @@ LOAD_COMPLAINTS = """
         c.investigation, c.not_investigated_reason, c.investigation_decided_by, a.harm, a.decision,
         k.due_at AS next_report_due_at, coalesce(k.is_overdue, false) AS is_report_overdue, c.closed_at,
         c.external_refs, c.region, c.is_simulated, c.row_version, c.created_by, c.created_at, c.updated_at
-    FROM complaint c
+    FROM (SELECT * FROM complaint c WHERE {condition} ORDER BY c.received_at DESC, c.id DESC LIMIT %(limit)s) AS c
     LEFT JOIN device d ON d.id = c.device_id LEFT JOIN device_model m ON m.id = d.device_model_id
     LEFT JOIN customer u ON u.id = c.customer_id LEFT JOIN work_order w ON w.id = surviving_order(c.work_order_id)
     LEFT JOIN LATERAL (SELECT v.id, v.harm, v.decision FROM vigilance_assessment v WHERE v.complaint_id = c.id
         ORDER BY v.version DESC LIMIT 1) a ON true
     LEFT JOIN LATERAL (SELECT min(t.due_at) AS due_at, bool_or(t.overdue_at IS NOT NULL) AS is_overdue
         FROM vigilance_clock t WHERE t.assessment_id = a.id AND t.state = 'RUNNING') k ON true
-    WHERE (%(code)s = '' OR c.code = %(code)s)
-        AND (%(states)s::text[] = '{{}}' OR c.state = ANY (%(states)s::text[]))
-        AND (%(severities)s::text[] = '{{}}' OR c.severity = ANY (%(severities)s::text[]))
-        AND (%(serial)s = '' OR d.serial = %(serial)s) AND (%(customer_code)s = '' OR u.code = %(customer_code)s)
-        AND (%(fault_group)s = '' OR c.fault_group = %(fault_group)s)
-        AND {decision}
-        AND (NOT %(open_only)s OR c.state <> 'CLOSED') AND (NOT %(unlinked_only)s OR c.work_order_id IS NULL)
-        AND (NOT %(report_due_only)s OR k.due_at IS NOT NULL)
-        AND (%(reference)s = '' OR EXISTS (SELECT FROM complaint_reference r WHERE r.complaint_id = c.id
-            AND r.external_id = %(reference)s))
-        AND (%(customer_id)s::bigint IS NULL OR c.customer_id = %(customer_id)s)
-        AND (%(before_at)s::timestamptz IS NULL OR (c.received_at, c.id) < (%(before_at)s, %(before_id)s::bigint))
-    ORDER BY c.received_at DESC, c.id DESC LIMIT %(limit)s
+    ORDER BY c.received_at DESC, c.id DESC
 """
-# Few are decided, most are not: a decision is looked for among the assessments, its lack among the complaints.
-DECISIONS = {
-    "": "true",
-    "UNDECIDED": "a.decision IS NULL",
+_LATEST = """NOT EXISTS (SELECT FROM vigilance_assessment n WHERE n.complaint_id = v.complaint_id
+        AND n.version > v.version)"""
+# On the complaint itself, so that the server can walk the list's index and stop at the end of the page. Few are decided
+# or due: these are looked for among the assessments.
+CONDITIONS = {
+    "code": "c.code = %(code)s",
+    "states": "c.state = ANY (%(states)s)",
+    "severities": "c.severity = ANY (%(severities)s)",
+    "serial": "c.device_id = (SELECT d.id FROM device d WHERE d.serial = %(serial)s)",
+    "customer_code": "c.customer_id = (SELECT u.id FROM customer u WHERE u.code = %(customer_code)s)",
+    "fault_group": "c.fault_group = %(fault_group)s",
+    "open_only": "c.state <> 'CLOSED'",
+    "unlinked_only": "c.work_order_id IS NULL",
+    "report_due_only": f"""c.id IN (SELECT v.complaint_id FROM vigilance_clock t
+        JOIN vigilance_assessment v ON v.id = t.assessment_id WHERE t.state = 'RUNNING' AND {_LATEST})""",  # noqa: S608 - a constant
+    "reference": """c.id IN (SELECT r.complaint_id FROM complaint_reference r WHERE r.external_id = %(reference)s)""",
+    "customer_id": "c.customer_id = %(customer_id)s",
 }
-DECIDED = """c.id IN (SELECT v.complaint_id FROM vigilance_assessment v WHERE v.decision = %(decision)s AND NOT EXISTS (
-            SELECT FROM vigilance_assessment n WHERE n.complaint_id = v.complaint_id AND n.version > v.version))"""
+DECIDED = f"""c.id IN (SELECT v.complaint_id FROM vigilance_assessment v WHERE v.decision = %(decision)s
+    AND {_LATEST})"""  # noqa: S608 - a constant
+UNDECIDED = f"""NOT EXISTS (SELECT FROM vigilance_assessment v WHERE v.complaint_id = c.id AND v.decision IS NOT NULL
+    AND {_LATEST})"""
 
 
 def load_complaints(
     conn: Connection, wanted: ComplaintFilter, *, limit: int, before: tuple[datetime, int] | None = None
 ) -> list[ComplaintRow]:
     """Complaints, the one received last first; `before` is (received_at, id) of the last one seen."""
-    values = {name: getattr(wanted, name) for name in ComplaintFilter.__slots__}
-    values |= {"states": list(wanted.states), "severities": list(wanted.severities), "limit": limit}
-    values |= {"before_at": before[0] if before else None, "before_id": before[1] if before else None}
+    asked = {
+        name: getattr(wanted, name) for name in CONDITIONS if getattr(wanted, name) not in ("", (), [], None, False)
+    }
+    conditions = [CONDITIONS[name] for name in asked]
+    if wanted.decision:
+        conditions.append(UNDECIDED if wanted.decision == "UNDECIDED" else DECIDED)
+    if before is not None:
+        conditions.append("(c.received_at, c.id) < (%(before_at)s, %(before_id)s::bigint)")
+    before_at, before_id = before or (None, None)
+    values = asked | {"states": list(wanted.states), "severities": list(wanted.severities), "limit": limit}
+    values |= {"decision": wanted.decision, "before_at": before_at, "before_id": before_id}
+    query = LOAD_COMPLAINTS.format(condition=" AND ".join(conditions) or "true")
     with conn.cursor(row_factory=class_row(ComplaintRow)) as cursor:
         # Which index is best depends on what is asked for: each is planned anew.
-        query = LOAD_COMPLAINTS.format(decision=DECISIONS.get(wanted.decision, DECIDED))
         return cursor.execute(query.encode(), values, prepare=False).fetchall()
 
 

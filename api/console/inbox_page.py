@@ -176,6 +176,7 @@ def _load_book(view: View, conn: Connection, rows: list[WorkOrderRow]) -> Assign
 
 def _with_owner(view: View, shown: object, row: WorkOrderRow, book: AssignmentBook | None) -> dict[str, object]:
     line = {name: getattr(shown, name) for name in shown.__slots__}  # type: ignore[attr-defined]
+    line["owner_why"] = ""
     if row.assignee_name is None and book is not None:
         suggested = book.find_best(_find_work(row))
         line["owner"] = view.t("inbox.suggest", name=suggested.full_name) if suggested else None
