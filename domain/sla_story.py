@@ -34,19 +34,23 @@ _TEXTS = {
         "waived": "{at}豁免：不计入统计。",
     },
 }
+# Where a language has words of its own; English says the codes.
+_REASONS = {"zh": {"PARTS": "备件", "CUSTOMER": "客户", "ACCESS": "现场准入", "VENDOR": "供应商"}}
+_UNITS = {"en": ("h", "min", "s"), "zh": ("小时", "分", "秒")}
 LANGUAGES = tuple(_TEXTS)
 
 
 def explain_clock(clock: Clock, language: str) -> list[str]:
     """The sentences in that language, in the order in which one would count: limits, stretches, where it stands."""
-    return list(_explain(clock, _TEXTS[language]))
+    return list(_explain(clock, language))
 
 
-def _explain(clock: Clock, texts: dict[str, str]) -> Iterator[str]:
+def _explain(clock: Clock, language: str) -> Iterator[str]:
+    texts, reasons = _TEXTS[language], _REASONS.get(language, {})
     schedule = clock.limit.terms.schedule
     for place, limit in enumerate(clock.limits):
         yield texts["escalated" if place else "limit"].format(
-            hours=_format_span(limit.terms.allowed),
+            hours=_format_span(limit.terms.allowed, language),
             since=_format_time(limit.terms.schedule, limit.since),
             zone=limit.terms.schedule.zone_name,
         )
@@ -54,17 +58,17 @@ def _explain(clock: Clock, texts: dict[str, str]) -> Iterator[str]:
         yield texts["counted" if stretch.is_counted else "paused"].format(
             since=_format_time(schedule, stretch.since),
             until=_format_time(schedule, stretch.until),
-            worked=_format_span(stretch.worked),
-            reason=stretch.reason,
+            worked=_format_span(stretch.worked, language),
+            reason=reasons.get(stretch.reason, stretch.reason),
         )
-    yield _explain_state(clock, clock.limit, texts)
+    yield _explain_state(clock, clock.limit, language)
     if clock.waived_at is not None:
         yield texts["waived"].format(at=_format_time(schedule, clock.waived_at))
 
 
-def _explain_state(clock: Clock, limit: Limit, texts: dict[str, str]) -> str:
-    schedule = limit.terms.schedule
-    left = _format_span(limit.left)
+def _explain_state(clock: Clock, limit: Limit, language: str) -> str:
+    texts, schedule = _TEXTS[language], clock.limit.terms.schedule
+    left = _format_span(limit.left, language)
     if clock.breached_at is not None:
         due = _format_time(schedule, clock.breached_at)
         if clock.met_at is None:
@@ -72,7 +76,8 @@ def _explain_state(clock: Clock, limit: Limit, texts: dict[str, str]) -> str:
         return texts["breached_met"].format(due=due, at=_format_time(schedule, clock.met_at))
     if clock.state is ClockState.PAUSED and clock.paused_since is not None:
         since = _format_time(schedule, clock.paused_since)
-        return texts["paused_now"].format(reason=clock.pause_reason, since=since, left=left)
+        reason = _REASONS.get(language, {}).get(clock.pause_reason, clock.pause_reason)
+        return texts["paused_now"].format(reason=reason, since=since, left=left)
     if clock.met_at is not None:
         return texts["met"].format(at=_format_time(schedule, clock.met_at), left=left)
     if clock.stopped_at is not None or clock.due_at is None:
@@ -86,10 +91,11 @@ def _format_time(schedule: WorkingSchedule, at: datetime) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S%z}" if local.second else f"{local:%Y-%m-%d %H:%M%z}"
 
 
-def _format_span(span: timedelta) -> str:
+def _format_span(span: timedelta, language: str) -> str:
     """`3 h 05 min`, to the second where there are any; below nothing with a minus."""
+    hour, minute, second = _UNITS[language]
     seconds = round(abs(span).total_seconds())
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
-    text = f"{hours} h {minutes:02} min" + (f" {seconds:02} s" if seconds else "")
+    text = f"{hours} {hour} {minutes:02} {minute}" + (f" {seconds:02} {second}" if seconds else "")
     return f"-{text}" if span < timedelta() else text
