@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -16,6 +15,7 @@ from api.export_file import write_watermark
 from api.once import change
 from api.problems import INVALID, ProblemError, declare
 from api.shapes.kpis import KpiFigureShape, Kpis, KpiShape, KpiText
+from api.shapes.pages import Instant
 from api.state import Database, now
 from domain.export import ExportWish, escape_cell, find_watermark
 from domain.kpi import (
@@ -38,8 +38,8 @@ from store.pool import Connection, Pool
 
 router = APIRouter(prefix="/kpis", tags=["kpis"])
 Reader = Annotated[Caller, require(Permission.KPI_READ)]
-From = Annotated[AwareDatetime | None, Query(alias="from", description="With offset; default: 90 days before `to`.")]
-To = Annotated[AwareDatetime | None, Query(alias="to", description="With offset, not included; default: now.")]
+From = Annotated[Instant | None, Query(alias="from", description="With offset; default: 90 days before `to`.")]
+To = Annotated[Instant | None, Query(alias="to", description="With offset, not included; default: now.")]
 Name = Annotated[str, Query(min_length=1, max_length=200)]
 Filter = Annotated[list[Name] | None, Query(max_length=100, description="Any of these.")]
 Grouping = Literal["customer", "region", "model", "firmware", "year", "quarter", "month", "week", "day"]
