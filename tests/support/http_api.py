@@ -7,14 +7,17 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.passwords import hash_password, hash_secret, make_api_token
+from api.passwords import hash_secret, make_api_token
 from api.settings import ApiSettings
 from api.sign_in import COOKIE, SignedIn, sign_in
 from api.state import ApiState, now
@@ -26,16 +29,17 @@ from store.users import record_user
 from tests.support.waiting import wait_until
 
 PASSWORD = "correct horse battery"
-# One hash for all test accounts: a hash takes a tenth of a second. So does twice the OpenAPI document.
-_HASH: list[str] = []
+# Argon2id with the least of work; as the product hashes, each look at a password would take a fifth of a second.
+# With which parameters it does is tested in tests/unit/api.
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+# Made once in a process: it takes a second.
 _OPERATIONS: dict[str, dict[str, Any]] = {}
 
 
+@cache
 def find_hash() -> str:
-    """The argon2id hash of PASSWORD."""
-    if not _HASH:
-        _HASH.append(hash_password(PASSWORD))
-    return _HASH[0]
+    """A quick argon2id hash of PASSWORD."""
+    return QUICK_HASHER.hash(PASSWORD)
 
 
 def find_operations(app: FastAPI) -> dict[str, dict[str, Any]]:
@@ -156,10 +160,14 @@ class Api:
 @contextmanager
 def running_api(database_url: str, *, patience_s: int = 5, **settings: Any) -> Iterator[Api]:
     """The API on that database behind a real HTTP server on 127.0.0.1, as long as the block runs; what is open then and
-    does not end within `patience_s` is cut."""
+    does not end within `patience_s` is cut. Passwords are hashed with little work."""
     wanted = ApiSettings(database_url=database_url, **{"stream_heartbeat_s": 0.2, "pool_size": 6, **settings})
     app = create_app(wanted)
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener,
+    ):
+        patch.setattr("api.passwords._HASHER", QUICK_HASHER)
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         server = uvicorn.Server(
