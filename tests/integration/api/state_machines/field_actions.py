@@ -54,12 +54,21 @@ MOST_ATTEMPTS = 2
 
 
 class FieldActionMachine:
-    """One recall or correction; `items` by serial, `signed` who did and what the draft said then."""
+    """One recall, correction or firmware campaign; `items` by serial, `signed` who did and what the draft said then."""
 
     def __init__(self, driver: Driver, rng: Random) -> None:
         self.people, self.conn, self.rng = driver.people, driver.conn, rng
         writer = driver.people[rng.choice(("quinn", "ambi"))]
-        self.fields: dict[str, Any] = {"kind": rng.choice(("RECALL", "CORRECTION")), "title": "Leak", "model": MODEL}
+        self.is_campaign = rng.random() < 0.5
+        kind = "FIRMWARE" if self.is_campaign else rng.choice(("RECALL", "CORRECTION"))
+        self.fields: dict[str, Any] = {"kind": kind, "title": "Leak", "model": MODEL}
+        self.version = f"{rng.randrange(10**6)}.{rng.randrange(10**6)}"
+        self.is_released = True
+        self.running: set[str] = set()  # devices that have reported that they run the version
+        if self.is_campaign:
+            end_other_campaigns(driver)
+            release(driver, self.version)
+            self.fields["firmware_version"] = self.version
         self.waves = rng.choice((1, 2))
         if self.waves == 2:
             self.fields["waves"] = [{"serials": ["T-0000"], "soak_h": 0, "done_share": 1.0}, {}]
@@ -90,9 +99,13 @@ class FieldActionMachine:
         who: Person = rng.choice(list(self.people.values()))
         path, if_match = f"/field-actions/{self.code}", pick_if_match(rng)
         roll = rng.random()
+        if roll < 0.02 and self.is_campaign:
+            body: dict[str, Any] = {"to": "WITHDRAWN", "reason": pick_text(rng, "it burns")}
+            body |= pick_signature(rng, SIGNED)
+            return Command(who, "withdraw", "POST", f"/firmware/{MODEL}/{self.version}/transitions", body, if_match)
         if roll < 0.35 and self.items:
             serial = rng.choice(list(self.items))
-            body: dict[str, Any] = {"to": rng.choice(ITEM_STATES), "reason": pick_text(rng, "as agreed")}
+            body = {"to": rng.choice(ITEM_STATES), "reason": pick_text(rng, "as agreed")}
             body["evidence"] = pick_text(rng, "seen")
             body["scheduled_for"] = "2099-01-01T08:00:00Z" if rng.random() < 0.8 else None
             return Command(who, "item", "POST", f"{path}/items/{serial}/transitions", body, if_match, serial)
@@ -119,6 +132,8 @@ class FieldActionMachine:
         return Command(who, "step", "POST", f"{path}/transitions", body, if_match)
 
     def watch(self, command: Command) -> Row:
+        if command.kind == "withdraw":
+            return Row("firmware_record", "version = %s", (self.version,), is_record=False)
         if command.kind == "item":
             within = "field_action_id = (SELECT id FROM field_action WHERE code = %s)"
             device = "device_id = (SELECT id FROM device WHERE serial = %s)"
@@ -126,7 +141,7 @@ class FieldActionMachine:
         return Row("field_action", "code = %s", (self.code,))
 
     def judge(self, command: Command) -> Verdict:
-        verdict = Verdict()
+        verdict = Verdict(also="firmware.notice" if self.is_campaign else "")
         who, body = command.who, command.body
         if command.kind in ("change", "scope"):
             verdict.unless(who.has(*WRITE), "403")
@@ -137,6 +152,13 @@ class FieldActionMachine:
         match command.kind:
             case "step":
                 self._judge_step(command, verdict)
+            case "withdraw":
+                verdict.unless(self.is_released, "no_such_transition")
+                verdict.unless(who.has(*APPROVE) or not self.is_released, "403")
+                verdict.unless(who.id is not None, "person_needed")
+                verdict.unless(bool(body["reason"].strip()), "reason_missing")
+                self._judge_signing(command, verdict, is_approval=False)
+                verdict.audits = 1 + (self.state in RUNNING and not self.is_halted)
             case "item":
                 self._judge_item(command, verdict)
             case "say":
@@ -149,7 +171,8 @@ class FieldActionMachine:
             case "resume":
                 verdict.unless(who.has(*APPROVE), "403")
                 verdict.unless(who.id is not None, "person_needed")
-                verdict.unless(self.is_halted, "not_halted")
+                verdict.unless(self.is_halted and self.state in RUNNING, "not_halted")
+                verdict.unless(self.is_released, "firmware_not_released")
                 verdict.unless(bool(body["reason"].strip()), "reason_missing")
                 self._judge_signing(command, verdict)
             case _:
@@ -176,6 +199,8 @@ class FieldActionMachine:
         verdict.unless(who.has(*roles), "403")
         verdict.unless(who.id is not None, "person_needed")
         has_reason = bool(command.body["reason"].strip())
+        if to in ("APPROVED", "NOTIFYING", "EXECUTING") and self.state != "EFFECTIVENESS":
+            verdict.unless(self.is_released, "firmware_not_released")
         match self.state, to:
             case _, "APPROVED":
                 verdict.unless(bool(self.items), "scope_empty")
@@ -221,9 +246,13 @@ class FieldActionMachine:
                 verdict.unless(body["scheduled_for"] is not None, "date_missing")
             case "ACKNOWLEDGED":
                 verdict.unless(has_reason or was != "SCHEDULED", "reason_missing")
+            case "REMEDIATED" if self.is_campaign:
+                runs = command.about in self.running
+                verdict.refusals.add("only_the_device" if runs else "device_has_not_reported")
             case "REMEDIATED":
                 verdict.unless(has_evidence, "evidence_missing")
             case "VERIFIED":
+                verdict.unless(not self.is_campaign or command.about in self.running, "device_has_not_reported")
                 verdict.unless(who.id is not None, "person_needed")
                 verdict.unless(who.name != item["by"], "own_work")
                 verdict.unless(has_evidence, "evidence_missing")
@@ -274,12 +303,38 @@ class FieldActionMachine:
                 self.items = {s: new | {"wave": 1 if s in first else 2} for s in body["serials"]}
             case "wave":
                 self.wave += 1
+            case "withdraw":
+                self.is_released = False
+                self.is_halted = self.is_halted or self.state in RUNNING
             case kind:
                 self.is_halted = kind == "halt"
-        if "approvals" in answer:
+        if self.is_campaign and self.state in (*RUNNING, "EFFECTIVENESS") and self.rng.random() < 0.15:
+            self._report()
+        if "approvals" in answer and command.kind != "withdraw":
             holding = len(self.find_approvers())
             assert answer["approvals"] == holding, f"{answer['approvals']} approvals are shown, {holding} hold"
         self._compare_items()
+
+    def _report(self) -> None:
+        """A device says what it runs: the version, or another one again."""
+        serial = self.rng.choice(list(self.items))
+        version = self.version if self.rng.random() < 0.7 else "1.0.0"
+        self.conn.execute(
+            "INSERT INTO firmware_report (device_id, observed_at, received_at, component, version, state)"
+            " SELECT id, clock_timestamp(), clock_timestamp(), 'main', %s, 'UPDATED' FROM device WHERE serial = %s",
+            (version, serial),
+        )
+        follow_round(self.conn, datetime.now(UTC))
+        self.has_figures = self.has_figures or self.state == "EFFECTIVENESS"
+        item = self.items[serial]
+        if version == self.version:
+            self.running.add(serial)
+            if item["state"] in (*OPEN, "UNREACHABLE"):
+                self.items[serial] = item | {"state": "REMEDIATED", "by": None}
+        else:
+            self.running.discard(serial)
+            if item["state"] in ("REMEDIATED", "VERIFIED"):
+                self.items[serial] = item | {"state": "NOTIFIED", "by": None}
 
     def _compare_items(self) -> None:
         rows = self.conn.execute(
@@ -313,6 +368,32 @@ class FieldActionMachine:
         if to == "EFFECTIVENESS" and self.rng.random() < 0.8:
             follow_round(self.conn, datetime.now(UTC))
             self.has_figures = True
+
+
+def release(driver: Driver, version: str) -> None:
+    """Firmware that two people approved, and that may be installed."""
+    path = f"/firmware/{MODEL}/{version}"
+    send(driver, "eva", "/firmware", {"model": MODEL, "version": version, "sha256": "ab" * 32})
+    for row_version, (name, to) in enumerate((("ada", "APPROVED"), ("bob", "APPROVED"), ("ada", "RELEASED")), 1):
+        send(driver, name, f"{path}/transitions", {"to": to, **SIGNED}, row_version)
+
+
+def end_other_campaigns(driver: Driver) -> None:
+    """A device is in one campaign at a time: those of earlier lives make room."""
+    left = driver.conn.execute(
+        "SELECT code, row_version FROM field_action WHERE kind = 'FIRMWARE'"
+        " AND state IN ('APPROVED', 'NOTIFYING', 'EXECUTING')"
+    ).fetchall()
+    for code, row_version in left:
+        body = {"to": "CANCELLED", "reason": "another one comes", **SIGNED}
+        send(driver, "ada", f"/field-actions/{code}/transitions", body, row_version)
+
+
+def send(driver: Driver, who: str, path: str, body: dict[str, Any], row_version: int = 0) -> None:
+    """What is to succeed."""
+    headers = {**driver.people[who].headers, "If-Match": f'"{row_version}"'}
+    answer = driver.api.post(path, headers=headers, json=body)
+    assert answer.is_success, answer.text
 
 
 def find_told(item: dict[str, Any], result: str) -> dict[str, Any]:
