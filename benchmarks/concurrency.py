@@ -130,8 +130,10 @@ def _work(url: str, number: int, feed: Sequence[Sequence[BreachTransition]], see
             first = conn.execute(FIND_FIRST, (list(own),)).fetchone()
             assert first is not None
             found = load_undecided(conn, after=first[0] - 1, now=now, limit=MOST)
-            takes_others = chance.random() < OTHERS
-            queue.triage(conn, [t for t in found if takes_others or t.breach_id in own], policies, now)
+            taken = [t for t in found if t.breach_id in own]
+            if chance.random() < OTHERS:
+                taken = found[: len(taken) + len(batch)]
+            queue.triage(conn, taken, policies, now)
 
 
 def _record(conn: Connection, batch: Sequence[BreachTransition]) -> None:

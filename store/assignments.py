@@ -1,8 +1,10 @@
 """What decides to whom an order is suggested: technicians, their certificates, regions and load, what they mended."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -20,7 +22,7 @@ from domain.assignment import (
 from store.pool import Connection
 
 LOOK_BACK = timedelta(days=3 * 365)
-MOST_ORDERS = 400  # of one fault group, the newest
+MOST_ORDERS = 200  # of one fault group, the newest
 _NEVER = date.min
 
 LOAD_CANDIDATES = """
@@ -66,7 +68,9 @@ LOAD_PAST = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Technician:
+class TechnicianFacts:
+    """One active technician, whatever the order."""
+
     user_id: int
     name: str
     full_name: str
@@ -82,32 +86,47 @@ class AssignmentBook:
     """The facts for suggestions of one day, for the models and fault groups that it was loaded for."""
 
     day: date
-    technicians: tuple[_Technician, ...]
-    past: dict[tuple[int, str, str], tuple[int, int]]  # user, model, fault group: fixed, tried
-    _success: dict[tuple[int, str, str], float]
+    technicians: tuple[TechnicianFacts, ...]
+    past: Mapping[tuple[int, str, str], tuple[int, int]]  # user, model, fault group: fixed, tried
+    _met: dict[tuple[str, str], dict[int, float]]  # who has met a fault of a model, and how well
+    _ranked: dict[str, tuple[TechnicianFacts, ...]] = field(default_factory=dict)  # by region
 
     def find(self, work: Work) -> list[Suggestion]:
         """Who may do that work, the best fit first."""
         return find_suggestions(work, [self._find_candidate(t, work) for t in self.technicians], self.day)
 
     def find_best(self, work: Work) -> Suggestion | None:
-        """The first of `find`, without the reasons of the others: a page asks for many. None where nobody may do it."""
-        places = {r: find_place(work.region, r) for r in {t.regions for t in self.technicians}}
-        nothing = find_success(0, 0)
-        model, fault_group = work.model or "", work.fault_group
-        scores = (
-            (
-                -find_score(places[t.regions], self._success.get((t.user_id, model, fault_group), nothing), t.freedom),
+        """The first of `find`, without looking at everybody: a page asks for many. None where nobody may do it."""
+        model, nothing = work.model or "", find_success(0, 0)
+        met = self._met.get((model, work.fault_group), {})
+        able = [
+            t for t in self._rank(work.region) if work.model is None or t.certificates.get(model, _NEVER) >= self.day
+        ]
+        rivals = [t for t in able if t.user_id in met]
+        # Of those who have not met the fault only the first can be the best.
+        rivals += islice((t for t in able if t.user_id not in met), 1)
+        if not rivals:
+            return None
+        best = min(
+            rivals,
+            key=lambda t: (
+                -find_score(find_place(work.region, t.regions), met.get(t.user_id, nothing), t.freedom),
                 t.name,
-                t,
-            )
-            for t in self.technicians
-            if work.model is None or t.certificates.get(model, _NEVER) >= self.day
+            ),
         )
-        best = min(scores, default=None, key=lambda scored: scored[:2])
-        return None if best is None else find_suggestions(work, [self._find_candidate(best[2], work)], self.day)[0]
+        return find_suggestions(work, [self._find_candidate(best, work)], self.day)[0]
 
-    def _find_candidate(self, technician: _Technician, work: Work) -> Candidate:
+    def _rank(self, region: str) -> tuple[TechnicianFacts, ...]:
+        """Everybody as he would be ranked for work there that nobody has met, made once for each region."""
+        if region not in self._ranked:
+            nothing = find_success(0, 0)
+            scores = {
+                t.user_id: find_score(find_place(region, t.regions), nothing, t.freedom) for t in self.technicians
+            }
+            self._ranked[region] = tuple(sorted(self.technicians, key=lambda t: (-scores[t.user_id], t.name)))
+        return self._ranked[region]
+
+    def _find_candidate(self, technician: TechnicianFacts, work: Work) -> Candidate:
         until = technician.certificates.get(work.model or "")
         fixed, tried = self.past.get((technician.user_id, work.model or "", work.fault_group), (0, 0))
         return Candidate(
@@ -137,12 +156,21 @@ def load_assignment_book(conn: Connection, works: Collection[Work], now: datetim
         technicians = tuple(_to_technician(row) for row in cursor.execute(LOAD_CANDIDATES))
         rows = cursor.execute(LOAD_PAST, values).fetchall() if technicians and keys else []
     past = {(r["user_id"], r["model"], r["fault_group"]): (r["fixed"], r["tried"]) for r in rows}
-    success = {key: find_success(*figures) for key, figures in past.items()}
-    return AssignmentBook(now.date(), technicians, past, success)
+    return make_book(now.date(), technicians, past)
 
 
-def _to_technician(row: Mapping[str, Any]) -> _Technician:
+def make_book(
+    day: date, technicians: Sequence[TechnicianFacts], past: Mapping[tuple[int, str, str], tuple[int, int]]
+) -> AssignmentBook:
+    """The book of these facts."""
+    met: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    for (user_id, model, fault_group), figures in past.items():
+        met[model, fault_group][user_id] = find_success(*figures)
+    return AssignmentBook(day, tuple(technicians), past, dict(met))
+
+
+def _to_technician(row: Mapping[str, Any]) -> TechnicianFacts:
     certificates = {model: date.fromisoformat(until) for model, until in row["certificates"].items()}
     freedom = find_freedom(row["open_orders"], row["urgent_orders"])
     changed = {"certificates": certificates, "regions": tuple(row["regions"]), "freedom": freedom}
-    return _Technician(**{**row, **changed})
+    return TechnicianFacts(**{**row, **changed})

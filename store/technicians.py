@@ -30,9 +30,13 @@ LOAD_TECHNICIANS = """
         ARRAY(SELECT m.key FROM technician_certificate t JOIN device_model m ON m.id = t.device_model_id
             WHERE t.user_id = u.id AND t.valid_until >= %(day)s ORDER BY m.key) AS models,
         ARRAY(SELECT r.region FROM technician_region r WHERE r.user_id = u.id ORDER BY r.region) AS regions,
-        (SELECT count(*)::integer FROM work_order w
-            WHERE w.assignee_id = u.id AND w.state NOT IN ('CLOSED', 'CANCELLED')) AS open_orders
-    FROM app_user u WHERE u.status = 'ACTIVE' AND 'technician' = ANY (u.roles) ORDER BY u.full_name, u.name
+        coalesce(o.open_orders, 0) AS open_orders
+    FROM app_user u
+    LEFT JOIN (
+        SELECT w.assignee_id, count(*)::integer AS open_orders FROM work_order w
+        WHERE w.state NOT IN ('CLOSED', 'CANCELLED') GROUP BY w.assignee_id
+    ) o ON o.assignee_id = u.id
+    WHERE u.status = 'ACTIVE' AND 'technician' = ANY (u.roles) ORDER BY u.full_name, u.name
 """
 
 
