@@ -14,43 +14,50 @@ from tests.support.service_world import NOW
 
 
 @pytest.fixture
-def kpis(any_database: Database) -> Iterator[KpiWorld]:
+def kpis(database: Database) -> Iterator[KpiWorld]:
+    with open_kpi_world(database.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def anywhere(any_database: Database) -> Iterator[KpiWorld]:
+    """The same on each flavour of the store."""
     with open_kpi_world(any_database.url) as opened:
         yield opened
 
 
-def test_operation_counts_what_overlaps_once_and_only_time_in_the_field(kpis: KpiWorld) -> None:
+def test_operation_counts_what_overlaps_once_and_only_time_in_the_field(anywhere: KpiWorld) -> None:
     # 60 days of three devices are 4,320 h. SN-1: two failures that overlap, hours 0-10 and 5-20: down for 20 h, not 25.
     at = NOW - 40 * DAY
-    kpis.add_failure("SN-1", at, 10 * HOUR)
-    kpis.add_failure("SN-1", at + 5 * HOUR, 15 * HOUR)
+    anywhere.add_failure("SN-1", at, 10 * HOUR)
+    anywhere.add_failure("SN-1", at + 5 * HOUR, 15 * HOUR)
     # One that began before the period: 30 h of it lie in the period. It is no failure of the period.
-    kpis.add_failure("SN-2", NOW - 60 * DAY - 10 * HOUR, 40 * HOUR)
+    anywhere.add_failure("SN-2", NOW - 60 * DAY - 10 * HOUR, 40 * HOUR)
     # SN-3: under maintenance for 48 h, of which a failure takes 24; decommissioned 10 days ago.
-    kpis.change_device("SN-3", NOW - 30 * DAY, "lifecycle", "IN_SERVICE", "UNDER_MAINTENANCE")
-    kpis.change_device("SN-3", NOW - 28 * DAY, "lifecycle", "UNDER_MAINTENANCE", "IN_SERVICE")
-    kpis.change_device("SN-3", NOW - 10 * DAY, "lifecycle", "IN_SERVICE", "DECOMMISSIONED")
-    kpis.add_failure("SN-3", NOW - 29 * DAY, 24 * HOUR)
+    anywhere.change_device("SN-3", NOW - 30 * DAY, "lifecycle", "IN_SERVICE", "UNDER_MAINTENANCE")
+    anywhere.change_device("SN-3", NOW - 28 * DAY, "lifecycle", "UNDER_MAINTENANCE", "IN_SERVICE")
+    anywhere.change_device("SN-3", NOW - 10 * DAY, "lifecycle", "IN_SERVICE", "DECOMMISSIONED")
+    anywhere.add_failure("SN-3", NOW - 29 * DAY, 24 * HOUR)
     # In the field: 1440 + 1440 + 50 * 24 = 4080 h. Down: 20 + 30 + 48 = 98 h. Operation: 3982 h, three failures.
-    found = kpis.ask("availability")
+    found = anywhere.ask("availability")
     assert (found.numerator, found.denominator, found.records) == (3982.0, 4080.0, 3)
     assert found.value == pytest.approx(3982 / 4080)
-    found = kpis.ask("mtbf")
+    found = anywhere.ask("mtbf")
     assert (found.numerator, found.denominator, found.records) == (3982.0, 3.0, 3)
     assert found.value == pytest.approx(3982 / 3)
-    by = kpis.ask_by("mtbf", "model")
+    by = anywhere.ask_by("mtbf", "model")
     assert {name: (f.numerator, f.records) for name, f in by.items()} == {"PUMP": (2830.0, 2), "LAMP": (1152.0, 1)}
     # The machine opened four orders, one of them before the period: 3 tickets on 4080 / 24 = 170 device-days.
-    found = kpis.ask("tickets_per_1000_device_days")
+    found = anywhere.ask("tickets_per_1000_device_days")
     assert (found.numerator, found.denominator, found.records) == (3000.0, 170.0, 3)
 
 
-def test_operation_by_firmware_and_by_month(kpis: KpiWorld) -> None:
-    kpis.change_device("SN-1", NOW - 20 * DAY, "firmware", "1.9", "2.0")
-    kpis.add_failure(
+def test_operation_by_firmware_and_by_month(anywhere: KpiWorld) -> None:
+    anywhere.change_device("SN-1", NOW - 20 * DAY, "firmware", "1.9", "2.0")
+    anywhere.add_failure(
         "SN-1", NOW - 21 * DAY, 2 * DAY
     )  # a day on the old version, a day on the new one; it began on the old
-    by = kpis.ask_by("mtbf", "firmware")
+    by = anywhere.ask_by("mtbf", "firmware")
     # 1.9: 40 days without the last one; 2.0: 20 days of SN-1 without the first, 60 days of SN-2. SN-3 has 1.0.
     assert {name: (f.numerator, f.records) for name, f in by.items()} == {
         "1.0": (1440.0, 0),
@@ -58,14 +65,14 @@ def test_operation_by_firmware_and_by_month(kpis: KpiWorld) -> None:
         "2.0": (79 * 24.0, 0),
     }
     assert by["2.0"].reason is NoValue.NOTHING_TO_DIVIDE_BY
-    assert kpis.ask("availability", firmwares=("1.9",)).numerator == 39 * 24.0
+    assert anywhere.ask("availability", firmwares=("1.9",)).numerator == 39 * 24.0
     # NOW is 22 November 12:00. From 23 September 12:00: 7.5 days, then 31, then 21.5, each of three devices.
-    months = kpis.ask_all("availability", unit=PeriodUnit.MONTH)["availability"]
+    months = anywhere.ask_all("availability", unit=PeriodUnit.MONTH)["availability"]
     assert [f.denominator for f in months] == [7.5 * 72, 31 * 72, 21.5 * 72]
     # The failure was from 1 November 12:00 to 3 November 12:00.
     assert [f.numerator for f in months] == [7.5 * 72, 31 * 72, 21.5 * 72 - 48]
     # What has not been yet is not counted.
-    ahead = kpis.ask("availability", since=NOW - DAY, until=NOW + 9 * DAY)
+    ahead = anywhere.ask("availability", since=NOW - DAY, until=NOW + 9 * DAY)
     assert ahead.denominator == 72.0
 
 

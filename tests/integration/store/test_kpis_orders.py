@@ -14,7 +14,14 @@ from tests.support.service_world import NOW
 
 
 @pytest.fixture
-def kpis(any_database: Database) -> Iterator[KpiWorld]:
+def kpis(database: Database) -> Iterator[KpiWorld]:
+    with open_kpi_world(database.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def anywhere(any_database: Database) -> Iterator[KpiWorld]:
+    """The same on each flavour of the store."""
     with open_kpi_world(any_database.url) as opened:
         yield opened
 
@@ -76,36 +83,36 @@ def test_the_period_cuts_by_when_it_happened_and_its_end_is_not_in_it(kpis: KpiW
     assert [(f.bucket.name, f.numerator) for f in weeks] == [("2026-W45", 4.0), ("2026-W46", 0.0), ("2026-W47", 3.0)]
 
 
-def test_a_reopened_order_failed_and_was_restored_twice_and_was_not_fixed_the_first_time(kpis: KpiWorld) -> None:
+def test_a_reopened_order_failed_and_was_restored_twice_and_was_not_fixed_the_first_time(anywhere: KpiWorld) -> None:
     began, again = NOW - 50 * DAY, NOW - 45 * DAY
-    order = kpis.add_failure("SN-1", began, 0 * HOUR, version=2, reopen_count=1)
-    kpis.world.conn.execute(
+    order = anywhere.add_failure("SN-1", began, 0 * HOUR, version=2, reopen_count=1)
+    anywhere.world.conn.execute(
         "UPDATE work_order SET responded_at = %s, resolved_at = %s, closed_at = %s WHERE id = %s",
         (again + HOUR, again + 5 * HOUR, again + 6 * HOUR, order),
     )
     # Version 1: answered after 3 h, restored after 7. Version 2, 5 days later: answered after 1 h, restored after 5.
     signed = {"outcome": "CONFIRMED", "resolved_at": (began + 7 * HOUR).isoformat()}
-    kpis.add_signed_version(order, 1, began + 8 * HOUR, **signed)
-    kpis.add_clock(order, "RESPONSE", "MET", started_at=began, met_at=began + 3 * HOUR)
-    kpis.add_clock(order, "RESOLUTION", "BREACHED", started_at=began, met_at=began + 7 * HOUR)
-    kpis.add_clock(order, "RESPONSE", "MET", version=2, started_at=again, met_at=again + HOUR)
-    kpis.add_clock(order, "RESOLUTION", "MET", version=2, started_at=again, met_at=again + 5 * HOUR)
+    anywhere.add_signed_version(order, 1, began + 8 * HOUR, **signed)
+    anywhere.add_clock(order, "RESPONSE", "MET", started_at=began, met_at=began + 3 * HOUR)
+    anywhere.add_clock(order, "RESOLUTION", "BREACHED", started_at=began, met_at=began + 7 * HOUR)
+    anywhere.add_clock(order, "RESPONSE", "MET", version=2, started_at=again, met_at=again + HOUR)
+    anywhere.add_clock(order, "RESOLUTION", "MET", version=2, started_at=again, met_at=again + 5 * HOUR)
     # Response (3 + 1) / 2; restoring (7 + 5) / 2; two failures.
-    assert (kpis.ask("response_time").value, kpis.ask("response_time").records) == (2.0, 2)
-    assert (kpis.ask("time_to_restore").value, kpis.ask("mtbf").records) == (6.0, 2)
+    assert (anywhere.ask("response_time").value, anywhere.ask("response_time").records) == (2.0, 2)
+    assert (anywhere.ask("time_to_restore").value, anywhere.ask("mtbf").records) == (6.0, 2)
     # SLA: version 1 broke the resolution, version 2 met both.
-    assert [kpis.ask(k).value for k in ("sla_met", "sla_response_met", "sla_resolution_met")] == [0.5, 1.0, 0.5]
+    assert [anywhere.ask(k).value for k in ("sla_met", "sla_response_met", "sla_resolution_met")] == [0.5, 1.0, 0.5]
     # One order, at its first closing, and not fixed: 0 of 1.
-    fixed = kpis.ask("first_time_fix")
+    fixed = anywhere.ask("first_time_fix")
     assert (fixed.value, fixed.records, fixed.numerator) == (0.0, 1, 0.0)
     # Open again and not done: the first version stays what it was; the second is no failure yet, and left out.
-    kpis.world.conn.execute(
+    anywhere.world.conn.execute(
         "UPDATE work_order SET state = 'IN_PROGRESS', outcome = NULL, resolved_at = NULL, closed_at = NULL"
         " WHERE id = %s",
         (order,),
     )
-    found = kpis.ask("mtbf")
-    assert (found.records, found.left_out, kpis.ask("time_to_restore").value) == (1, 1, 7.0)
+    found = anywhere.ask("mtbf")
+    assert (found.records, found.left_out, anywhere.ask("time_to_restore").value) == (1, 1, 7.0)
 
 
 def test_first_time_fix(kpis: KpiWorld) -> None:
@@ -183,24 +190,24 @@ def test_sla_leaves_out_what_was_waived_and_what_was_stopped(kpis: KpiWorld) -> 
     assert {name: f.value for name, f in by.items()} == {"C-S1": 0.5, "C-S2": 1.0}
 
 
-def test_simulated_records_are_counted_apart_and_a_customer_sees_its_own_alone(kpis: KpiWorld) -> None:
+def test_simulated_records_are_counted_apart_and_a_customer_sees_its_own_alone(anywhere: KpiWorld) -> None:
     at = NOW - 10 * DAY
-    kpis.add_failure("SN-1", at, 10 * HOUR, region="north")
-    kpis.add_failure("SN-2", at, 30 * HOUR)
-    kpis.add_failure("SN-2", at, 100 * HOUR, is_simulated=True)
-    found = kpis.ask_all("time_to_restore")["time_to_restore"]
+    anywhere.add_failure("SN-1", at, 10 * HOUR, region="north")
+    anywhere.add_failure("SN-2", at, 30 * HOUR)
+    anywhere.add_failure("SN-2", at, 100 * HOUR, is_simulated=True)
+    found = anywhere.ask_all("time_to_restore")["time_to_restore"]
     assert [(f.group, f.value) for f in found] == [(KpiGroup(), 20.0), (KpiGroup(is_simulated=True), 100.0)]
-    found = kpis.ask_all("time_to_restore", is_simulated=True)["time_to_restore"]
+    found = anywhere.ask_all("time_to_restore", is_simulated=True)["time_to_restore"]
     assert [(f.group.is_simulated, f.value) for f in found] == [(True, 100.0)]
-    ((own,),) = kpis.world.conn.execute("SELECT id FROM customer WHERE code = 'C-S1'")
-    assert kpis.ask("time_to_restore", customer_id=own).value == 10.0
-    assert kpis.ask("availability", customer_id=own).records == 1
-    assert kpis.ask_by("time_to_restore", "customer", customer_id=own).keys() == {"C-S1"}
-    by = kpis.ask_by("time_to_restore", "region")
+    ((own,),) = anywhere.world.conn.execute("SELECT id FROM customer WHERE code = 'C-S1'")
+    assert anywhere.ask("time_to_restore", customer_id=own).value == 10.0
+    assert anywhere.ask("availability", customer_id=own).records == 1
+    assert anywhere.ask_by("time_to_restore", "customer", customer_id=own).keys() == {"C-S1"}
+    by = anywhere.ask_by("time_to_restore", "region")
     assert {name: f.value for name, f in by.items()} == {"north": 10.0, "": 30.0}
-    assert kpis.ask("time_to_restore", regions=("north",)).value == 10.0
-    assert kpis.ask("time_to_restore", models=("LAMP",)).records == 0
-    assert kpis.ask("time_to_restore", customers=("C-S2",), models=("PUMP",)).value == 30.0
+    assert anywhere.ask("time_to_restore", regions=("north",)).value == 10.0
+    assert anywhere.ask("time_to_restore", models=("LAMP",)).records == 0
+    assert anywhere.ask("time_to_restore", customers=("C-S2",), models=("PUMP",)).value == 30.0
 
 
 def test_the_firmware_is_that_of_when_it_began(kpis: KpiWorld) -> None:

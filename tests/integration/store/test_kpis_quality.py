@@ -16,7 +16,14 @@ MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
 
 @pytest.fixture
-def kpis(any_database: Database) -> Iterator[KpiWorld]:
+def kpis(database: Database) -> Iterator[KpiWorld]:
+    with open_kpi_world(database.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def anywhere(any_database: Database) -> Iterator[KpiWorld]:
+    """The same on each flavour of the store."""
     with open_kpi_world(any_database.url) as opened:
         yield opened
 
@@ -27,52 +34,52 @@ def add_alarms(kpis: KpiWorld, serial: str, begin: datetime, count: int) -> None
         kpis.add_breach(serial, begin + n * 30 * SECOND, monitor=f"m-{n}")
 
 
-def test_a_flood_begins_above_ten_and_ends_below_five(kpis: KpiWorld) -> None:
+def test_a_flood_begins_above_ten_and_ends_below_five(anywhere: KpiWorld) -> None:
     day = NOW.replace(hour=0) - DAY
     # 10:00 six, 10:10 eleven, 10:20 five, 10:30 four, 10:40 five: the flood is 10:10 to 10:30.
     for minute, count in ((0, 6), (10, 11), (20, 5), (30, 4), (40, 5)):
-        add_alarms(kpis, "SN-1", day + 10 * HOUR + minute * MINUTE, count)
+        add_alarms(anywhere, "SN-1", day + 10 * HOUR + minute * MINUTE, count)
     # Ten at another customer at 12:00 are none; nor are twelve that are discarded or mere INFO.
-    add_alarms(kpis, "SN-2", day + 12 * HOUR, 10)
+    add_alarms(anywhere, "SN-2", day + 12 * HOUR, 10)
     for n in range(12):
         hidden = {"severity": "INFO"} if n % 2 else {"state": "DISCARDED", "cleared_at": None}
-        kpis.add_breach("SN-2", day + 14 * HOUR + n * SECOND, **hidden)
-    found = kpis.ask("alarm_flood", since=day, until=day + DAY)
+        anywhere.add_breach("SN-2", day + 14 * HOUR + n * SECOND, **hidden)
+    found = anywhere.ask("alarm_flood", since=day, until=day + DAY)
     assert (found.numerator, found.denominator, found.records) == (1200.0, 86400.0, 41)
     assert found.value == pytest.approx(1200 / 86400)
     # A period that begins at 10:15 has fifteen minutes of it: 10:15 to 10:30; the flood began before it.
-    found = kpis.ask("alarm_flood", since=day + 10 * HOUR + 15 * MINUTE, until=day + DAY)
+    found = anywhere.ask("alarm_flood", since=day + 10 * HOUR + 15 * MINUTE, until=day + DAY)
     assert found.numerator == 900.0
     # One that ends at 10:22 has twelve minutes.
-    assert kpis.ask("alarm_flood", since=day, until=day + 10 * HOUR + 22 * MINUTE).numerator == 720.0
-    by = kpis.ask_by("alarm_flood", "customer", since=day, until=day + DAY)
+    assert anywhere.ask("alarm_flood", since=day, until=day + 10 * HOUR + 22 * MINUTE).numerator == 720.0
+    by = anywhere.ask_by("alarm_flood", "customer", since=day, until=day + DAY)
     assert {name: (f.numerator, f.records) for name, f in by.items()} == {"C-S1": (1200.0, 31), "C-S2": (0.0, 10)}
-    days = kpis.ask_all("alarm_flood", since=day - DAY, until=day + DAY, unit=PeriodUnit.DAY)["alarm_flood"]
+    days = anywhere.ask_all("alarm_flood", since=day - DAY, until=day + DAY, unit=PeriodUnit.DAY)["alarm_flood"]
     assert [(f.numerator, f.denominator) for f in days] == [(0.0, 86400.0), (1200.0, 86400.0)]
 
 
-def test_bad_actors_and_chatter(kpis: KpiWorld) -> None:
+def test_bad_actors_and_chatter(anywhere: KpiWorld) -> None:
     at = NOW - 5 * DAY
     # Ten monitors with two alarms an hour apart, one with three in a minute, five with one: 28 alarms of 16 origins.
     for n in range(10):
-        kpis.add_breach("SN-1", at, monitor=f"two-{n}")
-        kpis.add_breach("SN-1", at + HOUR, monitor=f"two-{n}")
+        anywhere.add_breach("SN-1", at, monitor=f"two-{n}")
+        anywhere.add_breach("SN-1", at + HOUR, monitor=f"two-{n}")
     for seconds in (0, 30, 60):
-        kpis.add_breach("SN-2", at + seconds * SECOND, monitor="relay")
+        anywhere.add_breach("SN-2", at + seconds * SECOND, monitor="relay")
     for n in range(5):
-        kpis.add_breach("SN-2", at, monitor=f"one-{n}")
+        anywhere.add_breach("SN-2", at, monitor=f"one-{n}")
     # The ten that alarm most: the relay and nine of the pairs: 3 + 18 of 28.
-    found = kpis.ask("alarm_top_ten")
+    found = anywhere.ask("alarm_top_ten")
     assert (found.numerator, found.denominator, found.records) == (21.0, 28.0, 28)
     assert found.value == 0.75
     assert found.detail[0] == {"serial": "SN-2", "monitor": "relay", "alarms": 3}
     assert len(found.detail) == 10
-    found = kpis.ask("alarm_chattering")
+    found = anywhere.ask("alarm_chattering")
     assert (found.numerator, found.denominator) == (1.0, 16.0)
     # A second more is no chatter.
     for seconds in (0, 30, 61):
-        kpis.add_breach("SN-3", at + seconds * SECOND, monitor="relay")
-    by = kpis.ask_by("alarm_chattering", "model")
+        anywhere.add_breach("SN-3", at + seconds * SECOND, monitor="relay")
+    by = anywhere.ask_by("alarm_chattering", "model")
     assert {name: (f.numerator, f.denominator) for name, f in by.items()} == {"PUMP": (1.0, 16.0), "LAMP": (0.0, 1.0)}
 
 
@@ -98,32 +105,32 @@ def test_share_of_the_machines_orders_that_were_confirmed(kpis: KpiWorld) -> Non
     assert (found.numerator, found.denominator, found.value) == (2.0, 5.0, 0.4)
 
 
-def test_lead_time_is_from_the_first_breach_to_the_failure(kpis: KpiWorld) -> None:
+def test_lead_time_is_from_the_first_breach_to_the_failure(anywhere: KpiWorld) -> None:
     at = NOW - 20 * DAY
     # 1: an anomaly that was critical when it was raised, and had been there for 2 h then.
-    order = kpis.add_failure("SN-1", at, 50 * HOUR, type="PREDICTIVE")
-    kpis.add_breach("SN-1", at, order_id=order, kind="ANOMALY", severity="CRITICAL", first_seen=at - 2 * HOUR)
+    order = anywhere.add_failure("SN-1", at, 50 * HOUR, type="PREDICTIVE")
+    anywhere.add_breach("SN-1", at, order_id=order, kind="ANOMALY", severity="CRITICAL", first_seen=at - 2 * HOUR)
     # 2: a forecast, and the device's own alarm 10 h later.
-    order = kpis.add_failure("SN-2", at, 20 * HOUR, type="PREDICTIVE")
-    kpis.add_breach("SN-2", at, order_id=order, kind="FORECAST")
-    kpis.add_breach("SN-2", at + 10 * HOUR, order_id=order, kind="DEVICE_CODE", monitor="code")
+    order = anywhere.add_failure("SN-2", at, 20 * HOUR, type="PREDICTIVE")
+    anywhere.add_breach("SN-2", at, order_id=order, kind="FORECAST")
+    anywhere.add_breach("SN-2", at + 10 * HOUR, order_id=order, kind="DEVICE_CODE", monitor="code")
     # 3: the device's alarm came first: no warning.
-    order = kpis.add_failure("SN-3", at, 20 * HOUR)
-    kpis.add_breach("SN-3", at, order_id=order, kind="DEVICE_CODE", monitor="code")
-    kpis.add_breach("SN-3", at + HOUR, order_id=order)
+    order = anywhere.add_failure("SN-3", at, 20 * HOUR)
+    anywhere.add_breach("SN-3", at, order_id=order, kind="DEVICE_CODE", monitor="code")
+    anywhere.add_breach("SN-3", at + HOUR, order_id=order)
     # 4: a person reported it.
-    kpis.add_failure("SN-1", at, 20 * HOUR, source="MANUAL")
+    anywhere.add_failure("SN-1", at, 20 * HOUR, source="MANUAL")
     # Mended before it failed: no failure. Not confirmed: none either.
-    order = kpis.add_failure("SN-1", at, 20 * HOUR, type="PREDICTIVE")
-    kpis.add_breach("SN-1", at, order_id=order, kind="ANOMALY", monitor="early")
-    kpis.add_failure("SN-1", at, 20 * HOUR, source="MANUAL", outcome="NO_FAULT_FOUND")
+    order = anywhere.add_failure("SN-1", at, 20 * HOUR, type="PREDICTIVE")
+    anywhere.add_breach("SN-1", at, order_id=order, kind="ANOMALY", monitor="early")
+    anywhere.add_failure("SN-1", at, 20 * HOUR, source="MANUAL", outcome="NO_FAULT_FOUND")
     # Of 4 failures 2 were warned of, 2 h and 10 h before: 6 h.
-    found = kpis.ask("warning_lead_time")
+    found = anywhere.ask("warning_lead_time")
     assert (found.value, found.numerator, found.denominator, found.records) == (6.0, 12.0, 2.0, 2)
     assert found.median == 6.0
-    found = kpis.ask("failures_warned")
+    found = anywhere.ask("failures_warned")
     assert (found.value, found.numerator, found.denominator, found.records) == (0.5, 2.0, 4.0, 4)
-    by = kpis.ask_by("warning_lead_time", "model")
+    by = anywhere.ask_by("warning_lead_time", "model")
     assert (by["PUMP"].value, by["LAMP"].value, by["LAMP"].reason) == (6.0, None, NoValue.NOTHING_TO_DIVIDE_BY)
 
 
