@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from service_link.field_actions import follow_round
+from tests.integration.api.state_machines.campaigns import end_other_campaigns, release, report
 from tests.integration.api.state_machines.driver import (
     Command,
     Driver,
@@ -15,6 +16,20 @@ from tests.integration.api.state_machines.driver import (
     pick_signature,
     pick_text,
 )
+from tests.integration.api.state_machines.field_action_items import (
+    CUSTOMERS,
+    FAILED,
+    ITEM_STATES,
+    MOST_ATTEMPTS,
+    OPEN,
+    ORDER,
+    RUNNING,
+    TOLD,
+    WORK,
+    find_told,
+    judge_item,
+    load_items,
+)
 from tests.integration.api.state_machines.people import SIGNED, Person
 from tests.integration.api.state_machines.work_orders import judge_signature
 from tests.support.fleet import MODEL
@@ -22,7 +37,6 @@ from tests.support.fleet import MODEL
 STRANGERS = ("customer", "data_steward", "admin")
 WRITE = ("quality_engineer",)
 APPROVE = ("quality_approver",)
-WORK = ("dispatcher", "service_manager", "quality_engineer")
 STEPS: dict[tuple[str, str], tuple[str, ...]] = {
     ("DRAFT", "APPROVED"): APPROVE,  # two sign
     ("APPROVED", "NOTIFYING"): WRITE,
@@ -37,20 +51,6 @@ STEPS: dict[tuple[str, str], tuple[str, ...]] = {
 }
 STATES = ("DRAFT", "APPROVED", "NOTIFYING", "EXECUTING", "EFFECTIVENESS", "CLOSED", "CANCELLED")
 WEIGHTS = (0.3, 4, 4, 4, 4, 4, 0.2)
-RUNNING = ("NOTIFYING", "EXECUTING")
-ORDER = ("IDENTIFIED", "NOTIFIED", "ACKNOWLEDGED", "SCHEDULED", "REMEDIATED", "VERIFIED")
-OPEN = ORDER[:4]
-ITEM_STATES = (*ORDER, "UNREACHABLE", "SCRAPPED")
-# Steps may be left out; who was given up can be found; an appointment can fall through.
-ITEM_STEPS = {(was, to) for n, was in enumerate(OPEN) for to in (*ORDER[n + 1 : 5], "UNREACHABLE", "SCRAPPED")}
-ITEM_STEPS |= {("SCHEDULED", "ACKNOWLEDGED"), ("REMEDIATED", "VERIFIED")}
-ITEM_STEPS |= {("UNREACHABLE", to) for to in ("NOTIFIED", "ACKNOWLEDGED", "SCHEDULED", "REMEDIATED", "SCRAPPED")}
-# These follow from what devices and work orders say, and people do not take them.
-OF_THE_MACHINE = {(was, to) for was in ("REMEDIATED", "VERIFIED") for to in ("NOTIFIED", "SCHEDULED")}
-CUSTOMERS = {"T-0000": "T-C0", "T-0001": "T-C1", "T-0004": "T-C0", "T-0005": "T-C1"}
-TOLD = ("SENT", "REACHED", "ACKNOWLEDGED", "REFUSED")
-FAILED = ("NO_ANSWER", "UNDELIVERABLE")
-MOST_ATTEMPTS = 2
 
 
 class FieldActionMachine:
@@ -160,7 +160,7 @@ class FieldActionMachine:
                 self._judge_signing(command, verdict, is_approval=False)
                 verdict.audits = 1 + (self.state in RUNNING and not self.is_halted)
             case "item":
-                self._judge_item(command, verdict)
+                judge_item(self, command, verdict)
             case "say":
                 self._judge_saying(command, verdict)
             case "halt":
@@ -225,42 +225,6 @@ class FieldActionMachine:
                 verdict.unless(has_reason or "UNREACHABLE" not in states, "reason_missing")
                 self._judge_signing(command, verdict)
 
-    def _judge_item(self, command: Command, verdict: Verdict) -> None:
-        who, body, item = command.who, command.body, self.items[command.about]
-        was, to = item["state"], body["to"]
-        verdict.events = ["fieldaction.item.changed"]
-        if (was, to) in OF_THE_MACHINE:
-            verdict.refusals.add("only_the_device")
-            return
-        if (was, to) not in ITEM_STEPS:
-            verdict.refusals.add("no_such_transition")
-            return
-        verdict.unless(who.has(*WORK), "403")
-        late = self.state == "EFFECTIVENESS" and to == "VERIFIED"
-        verdict.unless(self.state in RUNNING or late, "action_not_running")
-        has_reason, has_evidence = bool(body["reason"].strip()), bool(body["evidence"].strip())
-        match to:
-            case "SCHEDULED":
-                verdict.unless(not self.is_halted, "action_halted")
-                verdict.unless(item["wave"] <= self.wave, "wave_not_open")
-                verdict.unless(body["scheduled_for"] is not None, "date_missing")
-            case "ACKNOWLEDGED":
-                verdict.unless(has_reason or was != "SCHEDULED", "reason_missing")
-            case "REMEDIATED" if self.is_campaign:
-                runs = command.about in self.running
-                verdict.refusals.add("only_the_device" if runs else "device_has_not_reported")
-            case "REMEDIATED":
-                verdict.unless(has_evidence, "evidence_missing")
-            case "VERIFIED":
-                verdict.unless(not self.is_campaign or command.about in self.running, "device_has_not_reported")
-                verdict.unless(who.id is not None, "person_needed")
-                verdict.unless(who.name != item["by"], "own_work")
-                verdict.unless(has_evidence, "evidence_missing")
-            case "UNREACHABLE":
-                verdict.unless(item["attempts"] >= MOST_ATTEMPTS, "attempts_missing")
-            case "SCRAPPED":
-                verdict.unless(has_reason, "reason_missing")
-
     def _judge_saying(self, command: Command, verdict: Verdict) -> None:
         about = self._find_about(command)
         verdict.unless(command.who.has(*WORK), "403")
@@ -319,12 +283,7 @@ class FieldActionMachine:
         """A device says what it runs: the version, or another one again."""
         serial = self.rng.choice(list(self.items))
         version = self.version if self.rng.random() < 0.7 else "1.0.0"
-        self.conn.execute(
-            "INSERT INTO firmware_report (device_id, observed_at, received_at, component, version, state)"
-            " SELECT id, clock_timestamp(), clock_timestamp(), 'main', %s, 'UPDATED' FROM device WHERE serial = %s",
-            (version, serial),
-        )
-        follow_round(self.conn, datetime.now(UTC))
+        report(self.conn, serial, version)
         self.has_figures = self.has_figures or self.state == "EFFECTIVENESS"
         item = self.items[serial]
         if version == self.version:
@@ -337,12 +296,7 @@ class FieldActionMachine:
                 self.items[serial] = item | {"state": "NOTIFIED", "by": None}
 
     def _compare_items(self) -> None:
-        rows = self.conn.execute(
-            "SELECT d.serial, i.state, i.attempts, i.wave FROM field_action_item i JOIN device d ON d.id = i.device_id"
-            " WHERE i.field_action_id = (SELECT id FROM field_action WHERE code = %s)",
-            (self.code,),
-        ).fetchall()
-        found = {row[0]: row[1:] for row in rows}
+        found = load_items(self.conn, self.code)
         expected = {s: (i["state"], i["attempts"], i["wave"]) for s, i in self.items.items()}
         assert found == expected, f"the devices are {found}, by the rules {expected}"
 
@@ -368,46 +322,3 @@ class FieldActionMachine:
         if to == "EFFECTIVENESS" and self.rng.random() < 0.8:
             follow_round(self.conn, datetime.now(UTC))
             self.has_figures = True
-
-
-def release(driver: Driver, version: str) -> None:
-    """Firmware that two people approved, and that may be installed."""
-    path = f"/firmware/{MODEL}/{version}"
-    send(driver, "eva", "/firmware", {"model": MODEL, "version": version, "sha256": "ab" * 32})
-    for row_version, (name, to) in enumerate((("ada", "APPROVED"), ("bob", "APPROVED"), ("ada", "RELEASED")), 1):
-        send(driver, name, f"{path}/transitions", {"to": to, **SIGNED}, row_version)
-
-
-def end_other_campaigns(driver: Driver) -> None:
-    """A device is in one campaign at a time: those of earlier lives make room."""
-    left = driver.conn.execute(
-        "SELECT code, row_version FROM field_action WHERE kind = 'FIRMWARE'"
-        " AND state IN ('APPROVED', 'NOTIFYING', 'EXECUTING')"
-    ).fetchall()
-    for code, row_version in left:
-        body = {"to": "CANCELLED", "reason": "another one comes", **SIGNED}
-        send(driver, "ada", f"/field-actions/{code}/transitions", body, row_version)
-
-
-def send(driver: Driver, who: str, path: str, body: dict[str, Any], row_version: int = 0) -> None:
-    """What is to succeed."""
-    headers = {**driver.people[who].headers, "If-Match": f'"{row_version}"'}
-    answer = driver.api.post(path, headers=headers, json=body)
-    assert answer.is_success, answer.text
-
-
-def find_told(item: dict[str, Any], result: str) -> dict[str, Any]:
-    """The device after who has it was told, or not reached."""
-    state = item["state"]
-    if result in FAILED:
-        if state not in OPEN:
-            return item
-        attempts = item["attempts"] + 1
-        is_last = attempts >= MOST_ATTEMPTS and state in ("IDENTIFIED", "NOTIFIED")
-        return item | {"attempts": attempts} | ({"state": "UNREACHABLE"} if is_last else {})
-    after = item if result == "SENT" or state not in (*OPEN, "UNREACHABLE") else item | {"attempts": 0}
-    if result == "ACKNOWLEDGED":
-        return after | {"state": "ACKNOWLEDGED"} if state in ("IDENTIFIED", "NOTIFIED", "UNREACHABLE") else after
-    if state == "IDENTIFIED" or (state == "UNREACHABLE" and result != "SENT"):
-        return after | {"state": "NOTIFIED"}
-    return after
