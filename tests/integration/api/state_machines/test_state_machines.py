@@ -1,8 +1,8 @@
 """Every record's life through the real API: random commands by random people, against a model written from the rules.
 
 FOREWARN_MACHINE_SECONDS drives each machine for so long (beyond 300 with --timeout=0) instead of the hundred commands
-that a run of all tests has time for; FOREWARN_MACHINE_SEED takes other commands. What fails names its seed and tells the
-last commands.
+that a run of all tests has time for; FOREWARN_MACHINE_SEED takes other commands. What fails names its seed and tells
+the last commands.
 """
 
 import os
