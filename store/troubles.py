@@ -178,7 +178,7 @@ _TROUBLES = """
                     AND n.ends_on > t.ends_on AND (n.covers_all OR (NOT t.covers_all AND NOT EXISTS (
                         SELECT device_id FROM service_contract_device WHERE contract_id = t.id
                         EXCEPT SELECT device_id FROM service_contract_device WHERE contract_id = n.id))))
-    ) AS trouble GROUP BY 1, 2) AS counted GROUP BY 1
+    ) AS trouble (customer_id, code, n, example) GROUP BY 1, 2) AS counted GROUP BY 1
 """
 LOAD_TROUBLES = {
     scope: _MINE.format(devices=looked.devices)
@@ -222,6 +222,6 @@ def load_troubles(
     }
     # Compiling a statement that runs for some milliseconds takes longer than running it.
     conn.execute("SELECT set_config('jit', 'off', true)")
-    # Never prepared: one plan for any time and any size of customer would be a bad one for most.
-    rows = conn.execute(LOAD_TROUBLES[scope].encode(), values, prepare=False)
+    # Planning it takes as long as asking it of one customer does: prepared, it is planned a few times.
+    rows = conn.execute(LOAD_TROUBLES[scope].encode(), values, prepare=True)
     return {whose: {_KINDS[code]: Found(*there) for code, there in troubles.items()} for whose, troubles in rows}

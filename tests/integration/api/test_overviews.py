@@ -18,8 +18,9 @@ CONTACTS = [{"name": "Zelda Zq-Lindqvist", "phone": "1"}]
 NOW = datetime.now(UTC).replace(microsecond=0)
 ORDER = (
     "INSERT INTO work_order (code, type, source, priority, state, device_id, site_id, customer_id, fault_group,"
-    " title_code, title_params, created_by, closed_at) SELECT %s, 'CORRECTIVE', 'MANUAL', 'P1', %s, d.id, d.site_id, s.customer_id,"
-    " %s, 'manual_order', %s, 'zq-dirk', %s FROM device d JOIN site s ON s.id = d.site_id WHERE d.serial = %s"
+    " title_code, title_params, created_by, closed_at) SELECT %s, 'CORRECTIVE', 'MANUAL', 'P1', %s, d.id, d.site_id,"
+    " s.customer_id, %s, 'manual_order', %s, 'zq-dirk', %s FROM device d"
+    " JOIN site s ON s.id = d.site_id WHERE d.serial = %s"
 )
 
 
@@ -32,7 +33,8 @@ def add_breach(conn: psycopg.Connection[Any], serial: str, kind: str, severity: 
     conn.execute(
         "INSERT INTO breach (id, device_id, series_id, monitor, profile_version, kind, severity, fault_group, state,"
         " first_seen, raised_at, last_seen, count, peak, score, reason_code, params)"
-        " SELECT %s, d.id, s.id, 'm', 1, %s, %s, 'tank', 'ACTIVE', %s, %s, %s, 3, 85, 1, 'staleness', %s FROM device d JOIN series s ON s.device_id = d.id"
+        " SELECT %s, d.id, s.id, 'm', 1, %s, %s, 'tank', 'ACTIVE', %s, %s, %s, 3, 85, 1, 'staleness', %s"
+        " FROM device d JOIN series s ON s.device_id = d.id"
         " AND s.sensor = 'level' WHERE d.serial = %s",
         (uuid4(), kind, severity, NOW, NOW, NOW, Jsonb({"serial": serial, **params}), serial),
     )
