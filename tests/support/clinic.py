@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -64,7 +65,7 @@ def make_clinic(api: Api) -> Clinic:
         )
     with open_connection(api.settings.database_url, application="test") as conn:
         assign_gateway(conn, Actor(MANAGER, "", "device.register"), "T-0000", "gw-9")
-    shelf = {"reason": "ward is rebuilt", "until": "2026-12-24T00:00:00Z"}
+    shelf = {"reason": "ward is rebuilt", "until": (datetime.now(UTC) + timedelta(days=30)).isoformat()}
     assert api.post("/devices/T-0000/shelvings", headers=people[MANAGER], json=shelf).status_code == 201
     assert api.post(f"/breaches/{BREACH}/acknowledge", headers=people[DISPATCHER]).status_code == 200
     promise(api, people[MANAGER])

@@ -200,7 +200,7 @@ def test_the_capa_page_shows_what_was_compared(api: Api, conn: Connection) -> No
     reader = api.sign_in("quinn").reading
     page = api.client.get(f"/capa/{code}", headers=reader)
     assert page.status_code == 200
-    for shown in ("+11.250 mm", "10.500 – 12.000", "38%", "× 3.5", "worse than the version before", "20 devices, 30"):
+    for shown in ("+11.250 mm", "+10.500 – +12.000", "38%", "× 3.5", "worse than the version before", "20 devices, 30"):
         assert shown in page.text, shown
     chinese = api.client.get(f"/capa/{code}", headers=reader | {"Accept-Language": "zh"})
     assert "更新前后比较" in chinese.text
