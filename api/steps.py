@@ -59,7 +59,7 @@ def naming_conflict(
             raise conflict(current, **find_last_change(conn, entity, code)) from None
 
 
-def find_last_change(conn: Connection, entity: str, entity_id: str) -> dict[str, Any]:
-    """Who changed the record last, for a 412."""
-    events = load_audit_events(conn, AuditFilter(entity=entity, entity_id=entity_id), limit=1)
+def find_last_change(conn: Connection, entity: str, entity_id: str, *, action: str = "") -> dict[str, Any]:
+    """Who changed the record last, for a 412; by that action where not all that is told of it moves its version."""
+    events = load_audit_events(conn, AuditFilter(entity=entity, entity_id=entity_id, action=action), limit=1)
     return {"changed_by": events[0].actor if events else None, "changed_at": events[0].at if events else None}

@@ -116,7 +116,8 @@ def change_user(
             status=status,
         )
         if not done:
-            raise conflict(before.row_version, **find_last_change(conn, "user", name))
+            # A sign-in is told of the account as well, and changes nothing.
+            raise conflict(before.row_version, **find_last_change(conn, "user", name, action="user.changed"))
         if status != "ACTIVE":
             remove_sessions_of(conn, before.id)
         after = find_user(conn, name)

@@ -8,7 +8,11 @@ import psycopg
 from api.passwords import hash_secret
 from api.sign_in import SignedIn, SignInRefused, check_password, sign_in
 from api.state import now
+from domain.audit import Actor
+from domain.audit_user import signed_in
 from domain.roles import Role
+from store.audit import record_audit
+from store.pool import open_connection
 from tests.support.http_api import PASSWORD, Api, find_errors
 
 
@@ -200,6 +204,8 @@ def test_an_account_is_made_changed_and_protected_from_its_own_administrator(api
     done = api.request("PATCH", "/users/mei", headers={**headers, "If-Match": '"1"'}, json=change)
     assert done.json()["roles"] == ["dispatcher", "technician"]
     assert done.headers["etag"] == '"2"'
+    with open_connection(api.settings.database_url, application="test") as conn:
+        record_audit(conn, Actor("mei", "auditor", "account.use"), signed_in("mei"))  # the newest event, and no change
     stale = api.request("PATCH", "/users/mei", headers={**headers, "If-Match": '"1"'}, json=change)
     assert stale.status_code == 412
     assert stale.json()["current"]["row_version"] == 2
