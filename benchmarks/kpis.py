@@ -4,7 +4,8 @@
         [--json]
 
 Each question asks for all key figures at once, as `GET /api/v1/kpis` does; `one_...` asks for one. Milliseconds of the
-functions that the API calls, on one connection, after a first call.
+functions that the API calls, on one connection without parallel workers, after a first call. `cpu_ms` is what the
+database's process computed meanwhile (embedded PostgreSQL alone): it says the same on a machine that is busy otherwise.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
+
+import psutil
 
 from benchmarks.databases import bench_database
 from benchmarks.kpi_data import make_service_data
@@ -40,14 +43,17 @@ def main() -> None:
     with bench_database(arguments.superuser_url) as urls:
         make_service_data(urls.owner, now, orders=arguments.orders, devices=arguments.devices)
         with open_connection(urls.app, application="benchmark", autocommit=True) as conn:
+            conn.execute("SET max_parallel_workers_per_gather = 0")
             flavour = load_flavour(conn)
+            server = None if arguments.superuser_url else psutil.Process(conn.info.backend_pid)
             figures = {
-                name: measure(conn, query, keys, arguments.rounds)
+                name: measure(conn, server, query, keys, arguments.rounds)
                 for name, (query, keys) in find_questions(now).items()
             }
     if not arguments.json:
         for name, found in figures.items():
-            print(f"{name:<26} {found['median_ms']:8.0f} ms   {found['figures']:6} figures")
+            cpu = "" if found["cpu_ms"] is None else f"cpu {found['cpu_ms']:6.0f} ms"
+            print(f"{name:<26} {found['median_ms']:8.0f} ms   {cpu}   {found['figures']:6} figures")
     print(json.dumps({"flavour": flavour, "orders": arguments.orders, "questions": figures}))
 
 
@@ -73,19 +79,32 @@ def find_questions(now: datetime) -> Mapping[str, tuple[KpiQuery, tuple[str, ...
     }
 
 
-def measure(conn: Connection, query: KpiQuery, keys: tuple[str, ...], rounds: int) -> dict[str, float]:
-    """Median over the rounds, and how many figures there were."""
+def measure(
+    conn: Connection, server: psutil.Process | None, query: KpiQuery, keys: tuple[str, ...], rounds: int
+) -> dict[str, float | None]:
+    """Median over the rounds, the mean of what the database computed, and how many figures there were."""
     kpis = [kpi for kpi in KPIS if kpi.key in keys]
     sources: set[KpiSource] = {source for kpi in kpis for source in kpi.sources}
     taken: list[float] = []
     count = 0
-    for _ in range(rounds + 1):
+    computed = 0.0
+    for place in range(rounds + 1):
+        if place == 1:
+            computed = _find_cpu_ms(server)
         began = time.perf_counter()
         counted = load_counted(conn, sources, query)
         groups = find_groups(counted, query)
         count = sum(len(find_figures(kpi, counted, query, groups, None)) for kpi in kpis)
         taken.append((time.perf_counter() - began) * 1e3)
-    return {"median_ms": round(median(taken[1:]), 1), "figures": count}
+    cpu_ms = None if server is None else round((_find_cpu_ms(server) - computed) / rounds)
+    return {"median_ms": round(median(taken[1:]), 1), "cpu_ms": cpu_ms, "figures": count}
+
+
+def _find_cpu_ms(server: psutil.Process | None) -> float:
+    if server is None:
+        return 0.0
+    times = server.cpu_times()
+    return float(times.user + times.system) * 1e3
 
 
 if __name__ == "__main__":

@@ -68,11 +68,13 @@ WHERE p.lifecycle NOT IN ('REGISTERED', 'DECOMMISSIONED');
 -- versions came to is in the text that was signed when they were closed.
 CREATE VIEW kpi_order_version AS
 SELECT w.id AS work_order_id, w.version, w.type, w.source, w.state, w.device_id, w.customer_id, w.region, w.is_simulated, w.fault_group,
-    CASE WHEN w.version = 1 THEN w.created_at ELSE coalesce((
-        SELECT c.started_at FROM sla_clock c WHERE c.work_order_id = w.id AND c.version = w.version AND c.clock = 'RESOLUTION'
-    ), w.created_at) END AS started_at,
+    w.created_at AS started_at, w.responded_at, w.resolved_at, w.outcome, w.closed_at
+FROM work_order w WHERE w.state <> 'CANCELLED' AND w.version = 1
+UNION ALL
+SELECT w.id, w.version, w.type, w.source, w.state, w.device_id, w.customer_id, w.region, w.is_simulated, w.fault_group,
+    coalesce((SELECT c.started_at FROM sla_clock c WHERE c.work_order_id = w.id AND c.version = w.version AND c.clock = 'RESOLUTION'), w.created_at),
     w.responded_at, w.resolved_at, w.outcome, w.closed_at
-FROM work_order w WHERE w.state <> 'CANCELLED'
+FROM work_order w WHERE w.state <> 'CANCELLED' AND w.version > 1
 UNION ALL
 SELECT w.id, g.entity_version, w.type, w.source, 'CLOSED', w.device_id, w.customer_id, w.region, w.is_simulated, w.fault_group,
     CASE WHEN g.entity_version = 1 THEN w.created_at ELSE coalesce((
