@@ -63,13 +63,14 @@ def _make_document(app: FastAPI) -> dict[str, Any]:
         for method in (route.methods or set()) - {"HEAD"}:
             operation = document["paths"].get(route.path_format, {}).get(method.lower())
             if operation is not None:
-                _complete(operation, route, method)
+                _complete(operation, route)
     return document
 
 
-def _complete(operation: dict[str, Any], route: Any, method: str) -> None:
+def _complete(operation: dict[str, Any], route: Any) -> None:
     responses: dict[str, Any] = operation["responses"]
-    general = [422] if "422" in responses else []
+    # Every route refuses a query parameter that it does not know, and a body that is too large, wanted or not.
+    general = [413, 422]
     permission = next(
         (d.call.permission for d in route.dependant.dependencies if isinstance(d.call, Requirement)), None
     )
@@ -80,8 +81,6 @@ def _complete(operation: dict[str, Any], route: Any, method: str) -> None:
         operation["description"] = (operation.get("description", "") + f"\n\nPermission: `{permission.value}`.").strip()
     else:
         operation["security"] = []
-    if method not in ("GET", "DELETE"):
-        general += [413]
     for status, declared in declare(*general, 500, 503).items():
         if str(status) == "422" or str(status) not in responses:
             responses[str(status)] = declared

@@ -84,6 +84,14 @@ def test_a_form_that_cannot_be_read_is_a_problem_too(api: Api) -> None:
     assert set(find_errors(answer)) == {"body"}
 
 
+def test_a_parameter_that_no_route_knows_is_refused_and_declared_everywhere(api: Api) -> None:
+    headers = api.token(Role.AUDITOR)
+    for path in ("/account", "/health", "/health/live", "/metrics", "/device-models", "/audit/verify"):
+        assert set(find_errors(api.get(f"{path}?surprise=1", headers=headers))) == {"surprise"}, path
+        large = api.request("GET", path, headers=headers, content=b"x" * (api.settings.max_body_bytes + 1))
+        assert large.status_code == 413, path
+
+
 def test_instants_and_days_are_written_out(api: Api) -> None:
     headers = api.token(Role.AUDITOR)
     for path, good, bad in (
