@@ -52,10 +52,11 @@ RULES = {
         WHERE w.state IN ('CLOSED', 'CANCELLED') AND k.state IN ('RUNNING', 'PAUSED')
     """,
     "every transition was told once": """
-        SELECT t.breach_id, t.kind FROM breach_transition t WHERE 1 <> (SELECT count(*) FROM outbox o
-            WHERE o.entity = 'breach' AND o.entity_id = t.breach_id::text
-                AND o.type = CASE t.kind WHEN 'RAISED' THEN 'breach.opened' WHEN 'ESCALATED' THEN 'breach.escalated'
-                    ELSE 'breach.cleared' END)
+        SELECT t.breach_id, t.kind, o.times FROM breach_transition t FULL JOIN (
+            SELECT entity_id, type, count(*) AS times FROM outbox WHERE entity = 'breach' GROUP BY entity_id, type
+        ) AS o ON o.entity_id = t.breach_id::text AND o.type = CASE t.kind WHEN 'RAISED' THEN 'breach.opened'
+            WHEN 'ESCALATED' THEN 'breach.escalated' ELSE 'breach.cleared' END
+        WHERE t.id IS NULL OR o.times IS DISTINCT FROM 1
     """,
 }
 COUNT_TOLD = "SELECT type, count(*)::integer FROM outbox WHERE entity = 'work_order' GROUP BY type"

@@ -46,8 +46,7 @@ CONDITIONS = {
     "sources": "w.source = ANY (%(sources)s)",
     "reasons": "w.title_code = ANY (%(reasons)s)",
     "fault_groups": "w.fault_group = ANY (%(fault_groups)s)",
-    "models": """w.device_id IN (SELECT d.id FROM device d JOIN device_model m ON m.id = d.device_model_id
-        WHERE m.key = ANY (%(models)s))""",
+    "models": "w.device_id IN (SELECT d.id FROM device d WHERE d.device_model_id = ANY (%(models)s))",  # their ids
     "firmwares": "w.device_id IN (SELECT d.id FROM device d WHERE d.firmware = ANY (%(firmwares)s))",
     "serial": "w.device_id = (SELECT d.id FROM device d WHERE d.serial = %(serial)s)",
     "customer_codes": "w.customer_id IN (SELECT c.id FROM customer c WHERE c.code = ANY (%(customer_codes)s))",
@@ -62,6 +61,7 @@ CONDITIONS = {
         OR EXISTS (SELECT FROM work_order p WHERE p.id = w.parent_id AND p.state IN ('CLOSED', 'CANCELLED')))""",
     "is_simulated": "w.is_simulated = %(is_simulated)s",
 }
+FIND_MODELS = "SELECT id FROM device_model WHERE key = ANY (%s)"
 # Codes are of these characters only: a text with any other is found in no code.
 IN_CODE = re.compile(r"[WO0-9-]+")
 MANY_CODES = 1_000
@@ -88,6 +88,10 @@ def find_conditions(conn: Connection, wanted: WorkOrderFilter) -> tuple[str, dic
             continue
         conditions.append(condition)
         values[name] = list(value) if isinstance(value, tuple) else value
+    if wanted.models:  # there are few: a name that is none is known at once
+        values["models"] = [i for (i,) in conn.execute(FIND_MODELS, (list(wanted.models),))]
+        if not values["models"]:
+            conditions.append("false")
     if wanted.q:
         condition, found = _find_text(conn, wanted.q)
         conditions.append(condition)

@@ -168,14 +168,18 @@ class SimilarOrder:
     closed_at: datetime | None
 
 
+# By the fault and the time first: a model has thousands of devices, each of them with orders of many years.
 LOAD_SIMILAR = """
-    SELECT o.code, o.state, d.serial, o.device_id = w.device_id AS is_same_device, c.code AS customer_code, d.firmware,
-        o.outcome, o.failure_code, o.close_out ->> 'work_performed' AS work_performed, o.created_at, o.closed_at
-    FROM work_order w JOIN device wd ON wd.id = w.device_id
-    JOIN work_order o ON o.fault_group = w.fault_group AND o.id <> w.id
+    WITH alike AS MATERIALIZED (
+        SELECT o.id, w.device_id AS of_device FROM work_order w
+        JOIN work_order o ON o.fault_group = w.fault_group AND o.id <> w.id
+        WHERE w.id = %s AND o.state <> 'CANCELLED' AND o.created_at >= %s::timestamptz - interval '180 days'
+    )
+    SELECT o.code, o.state, d.serial, o.device_id = alike.of_device AS is_same_device, c.code AS customer_code,
+        d.firmware, o.outcome, o.failure_code, o.close_out ->> 'work_performed' AS work_performed, o.created_at, o.closed_at
+    FROM alike JOIN work_order o ON o.id = alike.id JOIN device wd ON wd.id = alike.of_device
     JOIN device d ON d.id = o.device_id AND d.device_model_id = wd.device_model_id
     LEFT JOIN customer c ON c.id = o.customer_id
-    WHERE w.id = %s AND o.state <> 'CANCELLED' AND o.created_at >= %s::timestamptz - interval '180 days'
     ORDER BY (o.outcome IS NULL), o.created_at DESC LIMIT %s
 """
 
