@@ -53,7 +53,7 @@ def attach(api: Api, code: str, content: bytes, headers: dict[str, str], **more:
 
 def test_a_file_comes_in_and_goes_out_as_it_was(api: Api, code: str) -> None:
     tom = api.token(Role.TECHNICIAN)
-    made = attach(api, code, PNG, tom, sha256=hashlib.sha256(PNG).hexdigest(), captured_at="2026-11-20T10:00:00Z")
+    made = attach(api, code, PNG, tom, sha256=hashlib.sha256(PNG).hexdigest(), captured_at="2025-11-20T10:00:00Z")
     assert made.status_code == 201, made.text
     file = made.json()
     assert (file["media_type"], file["size"], file["visibility"]) == ("image/png", len(PNG), "INTERNAL")
