@@ -7,6 +7,7 @@ the last commands.
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -71,7 +72,7 @@ def drive(driver: Driver, make: Make, *, steps: int, at_once: int = 80) -> None:
     """Records one after the other, `steps` commands in all and at most `at_once` for each; where
     FOREWARN_MACHINE_SECONDS is set, as many as there is time for."""
     until = time.monotonic() + SECONDS
-    driver.taken, driver.refused = 0, {}
+    driver.taken, driver.refused, driver.met = 0, {}, Counter()
     sent = life = 0
     while sent < steps or time.monotonic() < until:
         seed = SEED * 1_000_000 + life
