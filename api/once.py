@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.auth import Caller
-from api.problems import KEY_REUSED, ProblemError
+from api.problems import INVALID, KEY_REUSED, ProblemError
 from store.idempotency import StoredAnswer, load_answer, record_answer
 from store.pool import RETRYABLE, Connection, Pool
 
@@ -62,7 +62,7 @@ def change_once(
     Raises
     ------
     ProblemError
-        422: the key was used for another request.
+        422: the key was used for another request; or the body holds half a character, or a number beyond 64 bits.
     """
     digest = _digest(request, body)
 
@@ -92,4 +92,7 @@ def _digest(request: Request, body: BaseModel) -> str:
     # Passwords are part of the request but no hash of them is kept.
     content = body.model_dump(mode="json", exclude={"password"})
     what = [request.method, request.url.path, request.headers.get("if-match"), content]
-    return hashlib.sha256(orjson.dumps(what, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    try:
+        return hashlib.sha256(orjson.dumps(what, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    except orjson.JSONEncodeError as error:
+        raise ProblemError(INVALID, f"A value of the body can be kept nowhere: {error}.") from None

@@ -95,6 +95,8 @@ def _tighten(part: Any) -> Any:
     if not isinstance(part.get("type"), str):  # fields by their names, of which one may be called type
         return {name: _tighten(inner) for name, inner in part.items()}
     found = {key: _tighten(inner) if key in _PARTS else inner for key, inner in part.items()}
+    if part["type"] == "str":
+        return {"min_length": 0, **found}  # only where a length is asked for, half a character is found and refused
     return found | {"strict": True} if part["type"] in _STRICT else found
 
 

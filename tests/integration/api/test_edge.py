@@ -77,6 +77,18 @@ def test_a_body_that_cannot_be_read_is_a_problem_of_the_body(api: Api) -> None:
         assert len(find_errors(answer)) == 1, content[:10]
 
 
+def test_half_a_character_and_endless_numbers_are_refused(api: Api) -> None:
+    headers = {**api.token(Role.SERVICE_MANAGER), "Content-Type": "application/json"}
+    terms = ",".join(f'"P{n}": {{"response_h": 1, "resolution_h": 8}}' for n in range(1, 5))
+    policy = f'{{"code": "x", "name": "X", "terms": {{{terms}}}, "service_calendar": "\\ud800"}}'.encode()
+    assert "surrogates" in api.post("/sla-policies", headers=headers, content=policy).json()["detail"]
+    api.add_user("tom", Role.TECHNICIAN)
+    answers = b'{"answers": [{"item": "flow", "value": 1000000000000000000000}]}'
+    path = "/work-orders/WO-1/checklists/1/answers"
+    technician = {**api.sign_in("tom").writing, "Content-Type": "application/json"}
+    assert "64-bit" in api.post(path, headers=technician, content=answers).json()["detail"]
+
+
 def test_a_form_that_cannot_be_read_is_a_problem_too(api: Api) -> None:
     api.add_user("eva", Role.ENGINEER)
     session = {**api.sign_in("eva").reading, "Content-Type": "multipart/form-data"}  # its CSRF token may be in a form

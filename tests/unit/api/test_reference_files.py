@@ -109,6 +109,7 @@ class _Inner(Sent):
 
 class _Body(Sent):
     type: str = ""
+    words: tuple[str, ...] | None = None
     count: int = 1
     urgent: bool = False
     inner: _Inner | None = None
@@ -124,6 +125,7 @@ class _Body(Sent):
         {"urgent": "yes"},
         {"inner": {"share": "0.5"}},
         {"several": [{"share": False}]},
+        {"words": ["\ud800"]},
     ],
     ids=str,
 )
