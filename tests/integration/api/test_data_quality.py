@@ -19,8 +19,10 @@ from store.pool import open_connection
 from tests.integration.ingest.lab import Bench, Lab, telemetry
 from tests.support.http_api import Api, find_errors
 
+# Of the day on which these tests began, also where midnight comes before they end.
 NOW_MS = time.time_ns() // 1_000_000
-TODAY = datetime.fromtimestamp(NOW_MS / 1000, UTC).date().isoformat()
+_NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
+TODAY, YESTERDAY = _NOW.date().isoformat(), (_NOW - timedelta(days=1)).date().isoformat()
 
 
 @pytest.fixture
@@ -50,14 +52,13 @@ def find_health_of(api: Api, serial: str, headers: dict[str, str]) -> dict[str, 
 
 
 def test_judged_days_with_filters_and_pages(api: Api) -> None:
-    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     judge_by_hand(api, "T-0000", completeness=1.0)
     judge_by_hand(api, "T-0001", completeness=0.5, alerts=("missing", "clock_skew"))
-    judge_by_hand(api, "T-0001", completeness=0.9, day=yesterday)
+    judge_by_hand(api, "T-0001", completeness=0.9, day=YESTERDAY)
     headers = api.token(Role.QUALITY_ENGINEER)
     everything = api.get("/data-quality?total=true", headers=headers).json()
     assert [(d["day"], d["serial"]) for d in everything["items"]] == [
-        (TODAY, "T-0000"), (TODAY, "T-0001"), (yesterday, "T-0001"),
+        (TODAY, "T-0000"), (TODAY, "T-0001"), (YESTERDAY, "T-0001"),
     ]  # fmt: skip
     assert everything["total"] == 3
     assert everything["items"][1]["alerts"] == ["missing", "clock_skew"]
@@ -66,7 +67,7 @@ def test_judged_days_with_filters_and_pages(api: Api) -> None:
     assert [*first["items"], *rest["items"]] == everything["items"]
     for query, expected in (
         ("device=T-0001", 2), ("alert=clock_skew", 1), ("alert=duplicate", 0), ("alerts_only=true", 1),
-        ("customer=T-C1", 2), (f"from={TODAY}", 2), (f"from={yesterday}&to={yesterday}", 1),
+        ("customer=T-C1", 2), (f"from={TODAY}", 2), (f"from={YESTERDAY}&to={YESTERDAY}", 1),
     ):  # fmt: skip
         assert len(api.get(f"/data-quality?{query}", headers=headers).json()["items"]) == expected, query
     summary = api.get("/data-quality/summary", headers=headers).json()
@@ -120,14 +121,16 @@ def test_the_ledger_adds_up_with_what_a_publisher_counted(api: Api, bench: Bench
     assert day["values_received"] == values
     assert day["stored"] + day["duplicates"] + day["conflicts"] + day["rejected"] == values
     assert (ledger["balanced"], ledger["in_flight_messages"]) == (True, 7)
-    devices = api.get("/data-quality/ledger/devices", headers=headers).json()["items"]
+    devices = api.get(f"/data-quality/ledger/devices?day={TODAY}", headers=headers).json()["items"]
     for name in ("stored", "duplicates", "conflicts", "rejected"):
         assert sum(device[name] for device in devices) == day[name], name
     one = api.get("/data-quality/ledger/devices/T-0000", headers=headers).json()["items"]
     assert one == [device for device in devices if device["serial"] == "T-0000"]
     assert [device["rejected"] for device in devices if device["serial"] is None] == [1]
-    first = api.get("/data-quality/ledger/devices?limit=2", headers=headers).json()
-    rest = api.get(f"/data-quality/ledger/devices?limit=9&cursor={first['next_cursor']}", headers=headers).json()
+    first = api.get(f"/data-quality/ledger/devices?day={TODAY}&limit=2", headers=headers).json()
+    rest = api.get(
+        f"/data-quality/ledger/devices?day={TODAY}&limit=9&cursor={first['next_cursor']}", headers=headers
+    ).json()
     assert [*first["items"], *rest["items"]] == devices
     metrics = api.get("/metrics", headers=headers).text
     assert f'forewarn_ingest_values_total{{outcome="stored"}} {day["stored"]}.0' in metrics
@@ -172,7 +175,8 @@ def test_a_cause_is_replayed_and_the_ledger_moves(api: Api, bench: Bench) -> Non
     fresh.close()
     (day,) = api.get("/data-quality/ledger", headers=reader).json()["days"]
     assert (day["stored"], day["rejected"], day["replayed"], day["values_received"]) == (3, 1, 3, 4)
-    devices = {d["serial"]: d for d in api.get("/data-quality/ledger/devices", headers=reader).json()["items"]}
+    listed = api.get(f"/data-quality/ledger/devices?day={TODAY}", headers=reader).json()["items"]
+    devices = {d["serial"]: d for d in listed}
     assert (devices["NEW-1"]["stored"], devices["NEW-1"]["received"]) == (3, 3)
     assert sum(d["rejected"] for d in devices.values()) == 1
     groups = {g["reason"]: g for g in api.get("/rejections/groups", headers=reader).json()["items"]}
