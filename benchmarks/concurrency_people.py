@@ -32,6 +32,7 @@ from store.work_orders import load_work_order
 _S = WorkOrderState
 # How often somebody does what. Steps of the life-cycle outweigh the rest, as they do in a day's work.
 ACTS = {"step": 12, "report": 2, "merge": 2, "note": 1}
+CANCELS = 0.2  # how often he would cancel where that is possible
 OUTCOMES = (Outcome.CONFIRMED, Outcome.CONFIRMED, Outcome.NO_FAULT_FOUND, Outcome.SENSOR_FAULT, Outcome.FALSE_ALARM)
 LOAD_SOME_ORDERS = "SELECT code FROM work_order WHERE {condition} ORDER BY md5(code || %s) LIMIT %s"
 OPEN = "state NOT IN ('CLOSED', 'CANCELLED')"
@@ -112,14 +113,15 @@ class Person:
 
     def _step(self, chance: Random, code: str, request_id: str) -> Callable[[Connection], str]:
         """A step that the state which he sees allows; by the time it is taken the order may have moved."""
-        draw = chance.random()
+        draw, cancels = chance.random(), chance.random() < CANCELS
         technician = chance.choice(sorted(self.world.technicians))
         outcome, hold = chance.choice(OUTCOMES), chance.choice(tuple(HoldReason))
 
         def take(conn: Connection) -> str:
             order = load_work_order(conn, code)
             assert order is not None
-            nexts = find_next_states(order.state)
+            # Else half of all orders would end before anybody has begun.
+            nexts = [to for to in find_next_states(order.state) if to is not _S.CANCELLED or cancels]
             if not nexts:
                 return "nothing"
             to = nexts[int(draw * len(nexts))]

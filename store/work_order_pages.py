@@ -176,7 +176,8 @@ LOAD_SIMILAR = """
         WHERE w.id = %s AND o.state <> 'CANCELLED' AND o.created_at >= %s::timestamptz - interval '180 days'
     )
     SELECT o.code, o.state, d.serial, o.device_id = alike.of_device AS is_same_device, c.code AS customer_code,
-        d.firmware, o.outcome, o.failure_code, o.close_out ->> 'work_performed' AS work_performed, o.created_at, o.closed_at
+        d.firmware, o.outcome, o.failure_code, o.close_out ->> 'work_performed' AS work_performed, o.created_at,
+        o.closed_at
     FROM alike JOIN work_order o ON o.id = alike.id JOIN device wd ON wd.id = alike.of_device
     JOIN device d ON d.id = o.device_id AND d.device_model_id = wd.device_model_id
     LEFT JOIN customer c ON c.id = o.customer_id
@@ -229,6 +230,10 @@ class OrderCards:
     recurrence_of_code: str | None
     child_codes: list[str]
     capa_codes: list[str]
+    site_address: str | None
+    merged_codes: list[str]
+    merged_into_code: str | None
+    complaint_codes: list[str]  # for those who may read complaints
 
 
 LOAD_CARDS = """
@@ -249,7 +254,12 @@ LOAD_CARDS = """
         a.name AS assignee, a.full_name AS assignee_name, p.code AS parent_code, r.code AS recurrence_of_code,
         ARRAY(SELECT o.code FROM work_order o WHERE o.parent_id = w.id ORDER BY o.id) AS child_codes,
         ARRAY(SELECT q.code FROM capa_member cm JOIN capa q ON q.id = cm.capa_id WHERE cm.work_order_id = w.id
-            ORDER BY q.id) AS capa_codes
+            ORDER BY q.id) AS capa_codes,
+        s.address AS site_address,
+        ARRAY(SELECT o.code FROM work_order o WHERE o.merged_into_id = w.id ORDER BY o.id) AS merged_codes,
+        (SELECT o.code FROM work_order o WHERE o.id = w.merged_into_id) AS merged_into_code,
+        ARRAY(SELECT q.code FROM complaint q WHERE q.work_order_id IN (SELECT orders_within(w.id)) ORDER BY q.id)
+            AS complaint_codes
     FROM work_order w
     LEFT JOIN device d ON d.id = w.device_id LEFT JOIN device_model m ON m.id = d.device_model_id
     LEFT JOIN gateway g ON g.id = w.gateway_id LEFT JOIN gateway dg ON dg.id = d.gateway_id
