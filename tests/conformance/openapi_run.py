@@ -101,7 +101,7 @@ def run_schemathesis(world: ApiWorld, caller: str, depth: Depth, folder: Path) -
     Raises
     ------
     AssertionError
-        The caller was shut out on the way, so the answers say nothing.
+        It made no report, or the caller was shut out on the way, so the answers say nothing.
     """
     headers = find_headers(world, caller)
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,6 +124,7 @@ def run_schemathesis(world: ApiWorld, caller: str, depth: Depth, folder: Path) -
     environment = os.environ | {"PYTHONPATH": ".", VALUES: str(values)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=depth.seconds, env=environment)
     (folder / "output.txt").write_text(done.stdout + done.stderr, "utf-8")
+    assert report.stat().st_size > 0, f"schemathesis made no report:\n{done.stdout}\n{done.stderr}"
     if caller != NOBODY:
         assert world.api.get("/account", headers=headers).status_code == 200, f"{caller} was shut out on the way"
     return Verdict(caller, done.returncode, json.loads(report.read_text("utf-8")), done.stdout + done.stderr)
