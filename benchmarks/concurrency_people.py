@@ -32,6 +32,7 @@ from store.work_orders import load_work_order
 _S = WorkOrderState
 # How often somebody does what. Steps of the life-cycle outweigh the rest, as they do in a day's work.
 ACTS = {"step": 12, "report": 2, "merge": 2, "note": 1}
+LEAST = 25  # so that a quick feed meets people as well
 CANCELS = 0.2  # how often he would cancel where that is possible
 OUTCOMES = (Outcome.CONFIRMED, Outcome.CONFIRMED, Outcome.NO_FAULT_FOUND, Outcome.SENSOR_FAULT, Outcome.FALSE_ALARM)
 LOAD_SOME_ORDERS = "SELECT code FROM work_order WHERE {condition} ORDER BY md5(code || %s) LIMIT %s"
@@ -55,10 +56,10 @@ class Person:
     requests: set[str] = field(default_factory=set)
 
     def work(self, pool: Pool, is_over: Event) -> None:
-        """Acts until it is over; every error that is no refusal ends the run."""
+        """Acts until it is over, and `LEAST` times; every error that is no refusal ends the run."""
         chance = Random(self.seed * 1_000 + self.number)
         acts = 0
-        while not is_over.is_set():
+        while not is_over.is_set() or acts < LEAST:
             acts += 1
             request_id = f"person-{self.number}-{acts}"
             kind = chance.choices(tuple(ACTS), tuple(ACTS.values()))[0]

@@ -20,9 +20,9 @@ def test_no_rule_is_broken_whoever_comes_first(crowded: Run) -> None:
 
 def test_people_and_machine_did_meet(crowded: Run) -> None:
     done = crowded.acts
-    assert crowded.orders > SIZES["keys"]
-    assert done["merge"] + done["report:JOINED"] + done["report:OPENED"] + done["report:REOPENED"] > 0
-    assert sum(count for name, count in done.items() if name.startswith("step:")) > 5
+    assert crowded.orders >= SIZES["keys"]
+    assert done["report:JOINED"] + done["report:OPENED"] + done["report:REOPENED"] > 0
+    assert sum(count for name, count in done.items() if name.startswith("step:")) > 10
 
 
 def test_what_the_feed_decides_is_as_if_one_worker_had_fed_alone(crowded: Run, database: Database) -> None:
