@@ -291,5 +291,13 @@ def test_the_console_offers_the_best_fit_and_says_why(api: Api, staff: Staff) ->
     assert (order["state"], order["assignee"]) == ("ASSIGNED", "zq-tom")
     customer = api.add_user("visitor", Role.CUSTOMER, customer="T-C0")
     assert customer
+    # Raised while somebody has it, the order is back in the inbox, and names him.
+    again = {"serial": order["serial"], "fault_group": order["fault_group"], "priority": "P1", "description": "worse"}
+    assert api.post("/work-orders", headers=staff["mona"], json=again).json()["result"] == "JOINED"
+    inbox = api.client.get("/inbox", headers=staff["mona"])
+    assert inbox.status_code == 200
+    assert code in inbox.text
+    assert "suggested)" not in inbox.text
     seen = api.client.get("/inbox", headers=api.sign_in("visitor").reading)
+    assert seen.status_code == 200
     assert "suggested)" not in seen.text
