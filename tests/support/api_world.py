@@ -248,6 +248,7 @@ SOURCES: tuple[tuple[str, str], ...] = (
     ("exports", "SELECT code FROM export_log"),
     ("users", "SELECT unnest(ARRAY['victim', 'visitor'])"),
     ("tokens", "SELECT id FROM api_token"),
+    ("sessions", "SELECT count(*) + 1 FROM app_session"),  # of nobody yet: that of the caller must go on
     ("model", "SELECT key FROM device_model"),
     ("monitor", "SELECT DISTINCT monitor FROM breach"),
     ("by-ref", "SELECT unnest(ARRAY['forewarn', 'erp'])"),
