@@ -1,6 +1,7 @@
 """The device that a complaint is about."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg.rows import class_row
 
@@ -26,15 +27,16 @@ class DeviceOfComplaint:
 LOAD_DEVICE_OF_COMPLAINT = """
     SELECT d.id, d.serial, m.manufacturer || ' ' || m.key AS name, d.udi, s.customer_id, m.safety_critical, d.region,
         d.is_simulated, EXISTS (SELECT FROM service_contract k WHERE k.customer_id = s.customer_id
-            AND k.status = 'ACTIVE' AND current_date BETWEEN k.starts_on AND k.ends_on
+            AND k.status = 'ACTIVE'
+            AND (%(now)s::timestamptz AT TIME ZONE 'UTC')::date BETWEEN k.starts_on AND k.ends_on
             AND contract_covers(k, d.id)) AS under_contract
     FROM device d JOIN device_model m ON m.id = d.device_model_id LEFT JOIN site s ON s.id = d.site_id
-    WHERE d.serial = %s
+    WHERE d.serial = %(serial)s
 """
 
 
-def load_device_of_complaint(conn: Connection, serial: str) -> DeviceOfComplaint:
-    """The device of that serial.
+def load_device_of_complaint(conn: Connection, serial: str, now: datetime) -> DeviceOfComplaint:
+    """The device of that serial, and whether it is under contract on the day (UTC) of `now`.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def load_device_of_complaint(conn: Connection, serial: str) -> DeviceOfComplaint
         There is none.
     """
     with conn.cursor(row_factory=class_row(DeviceOfComplaint)) as cursor:
-        device = cursor.execute(LOAD_DEVICE_OF_COMPLAINT, (serial,)).fetchone()
+        device = cursor.execute(LOAD_DEVICE_OF_COMPLAINT, {"serial": serial, "now": now}).fetchone()
     if device is None:
         raise NotFoundError(serial)
     return device

@@ -113,7 +113,7 @@ def record_complaint(conn: Connection, actor: Actor, draft: ComplaintDraft, now:
     values = {f.name: getattr(draft, f.name) for f in fields(draft)}
     values |= {"external_refs": to_jsonb(list(draft.external_refs)), "created_by": actor.name, "now": now}
     values |= {"device_id": None, "customer_id": None, "region": ""}
-    device = None if draft.serial is None else load_device_of_complaint(conn, draft.serial)
+    device = None if draft.serial is None else load_device_of_complaint(conn, draft.serial, now)
     if device is not None:
         values |= {"device_id": device.id, "customer_id": device.customer_id, "region": device.region}
         values |= {"is_simulated": device.is_simulated, "device_name": draft.device_name or device.name}
@@ -240,7 +240,7 @@ def change_complaint(
     if before.state is ComplaintState.CLOSED:
         raise GuardRefusedError(ComplaintGuard.CLOSED, "a closed complaint is reopened before it is changed")
     after = replace(before, **{n: v for n, v in changes.items() if n in CHANGEABLE}, updated_at=now)
-    device = None if serial is None else load_device_of_complaint(conn, serial)
+    device = None if serial is None else load_device_of_complaint(conn, serial, now)
     if device is not None:
         after = replace(
             after,
@@ -263,7 +263,7 @@ def change_complaint(
         complaint_changed(code, {n: getattr(before, n) for n in names}, {n: getattr(after, n) for n in names}, reason)
     ]
     if after.work_order_id is None and after.device_id is not None and after.fault_group is not None:
-        found = device or load_device_of_complaint(conn, load_serial(conn, after.device_id))
+        found = device or load_device_of_complaint(conn, load_serial(conn, after.device_id), now)
         after, order = _link(conn, actor, after, found, now)
         entries.append(complaint_linked(code, order, after.joined_as or ""))
     record_audit(conn, actor, *entries)

@@ -35,9 +35,10 @@ class _Place:
 LOCK_PLACE = """
     SELECT d.id AS device_id, d.device_model_id, d.site_id, s.customer_id, d.region, d.is_simulated,
         (SELECT c.id FROM service_contract c WHERE c.customer_id = s.customer_id AND c.status = 'ACTIVE'
-            AND current_date BETWEEN c.starts_on AND c.ends_on AND contract_covers(c, d.id)
+            AND (%(now)s::timestamptz AT TIME ZONE 'UTC')::date BETWEEN c.starts_on AND c.ends_on
+            AND contract_covers(c, d.id)
             ORDER BY c.ends_on DESC LIMIT 1) AS contract_id
-    FROM device d LEFT JOIN site s ON s.id = d.site_id WHERE d.id = %s FOR NO KEY UPDATE OF d
+    FROM device d LEFT JOIN site s ON s.id = d.site_id WHERE d.id = %(device_id)s FOR NO KEY UPDATE OF d
 """
 FIND_OPEN_VISIT = """
     SELECT id, code, state FROM work_order
@@ -59,7 +60,7 @@ def open_or_join_visit(
     if item.work_order_id is not None and item.work_order_state != "CANCELLED":
         return item, []
     with conn.cursor(row_factory=class_row(_Place)) as cursor:
-        place = cursor.execute(LOCK_PLACE, (item.device_id,)).fetchone()
+        place = cursor.execute(LOCK_PLACE, {"device_id": item.device_id, "now": now}).fetchone()
     assert place is not None
     type_ = WorkOrderType.FIRMWARE if action.kind is FieldActionKind.FIRMWARE else WorkOrderType.RECALL
     known = conn.execute(FIND_OPEN_VISIT, (item.device_id, FAULT_GROUP, type_.value)).fetchone()

@@ -59,9 +59,10 @@ class _DeviceOfOrder:
 LOAD_DEVICE_OF_ORDER = """
     SELECT d.id, d.device_model_id, d.site_id, s.customer_id, d.region, d.is_simulated,
         (SELECT c.id FROM service_contract c WHERE c.customer_id = s.customer_id AND c.status = 'ACTIVE'
-            AND current_date BETWEEN c.starts_on AND c.ends_on AND contract_covers(c, d.id)
+            AND (%(now)s::timestamptz AT TIME ZONE 'UTC')::date BETWEEN c.starts_on AND c.ends_on
+            AND contract_covers(c, d.id)
             ORDER BY c.ends_on DESC LIMIT 1) AS contract_id
-    FROM device d LEFT JOIN site s ON s.id = d.site_id WHERE d.serial = %s
+    FROM device d LEFT JOIN site s ON s.id = d.site_id WHERE d.serial = %(serial)s
 """
 
 
@@ -86,7 +87,7 @@ def open_manual_order(
     NotFoundError
         There is no device of that serial.
     """
-    device = _load_device(conn, serial)
+    device = _load_device(conn, serial, now)
     draft = WorkOrderDraft(
         type=type_,
         source=source,
@@ -114,9 +115,9 @@ def open_manual_order(
     return order
 
 
-def _load_device(conn: Connection, serial: str) -> _DeviceOfOrder:
+def _load_device(conn: Connection, serial: str, now: datetime) -> _DeviceOfOrder:
     with conn.cursor(row_factory=class_row(_DeviceOfOrder)) as cursor:
-        device = cursor.execute(LOAD_DEVICE_OF_ORDER, (serial,)).fetchone()
+        device = cursor.execute(LOAD_DEVICE_OF_ORDER, {"serial": serial, "now": now}).fetchone()
     if device is None:
         raise NotFoundError(serial)
     return device
@@ -156,7 +157,7 @@ def report_fault(
     """
     recurrence_of = None
     if type_ in FAULT_TYPES:
-        device = _load_device(conn, serial)
+        device = _load_device(conn, serial, now)
         # The arbiter between people who report at once, and between them and the machine.
         lock_faults(conn, [device.id])
         with conn.cursor(row_factory=dict_row) as cursor:
