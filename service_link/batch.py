@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from domain.audit_work_order import OrderNews
 from domain.breach import TransitionKind
@@ -26,7 +27,7 @@ from store.decisions import RecordedDecision
 from store.monitor_quality import load_useful_orders
 from store.pool import Connection
 from store.sla_terms import SlaBook
-from store.triage_context import lock_open_orders
+from store.triage_context import load_links, lock_open_orders
 from store.work_order_transitions import reopen
 from store.work_orders import lock_work_order, open_work_order
 
@@ -51,7 +52,8 @@ def triage_batch(
             {t.site_id for t in transitions if t.site_id is not None},
             {t.contract_id for t in transitions if t.contract_id is not None},
         )
-        batch = _Batch(BatchOrders(conn, load_working_set(conn, transitions, policies, now), sla, now), policies)
+        known = load_working_set(conn, transitions, policies, now)
+        batch = _Batch(BatchOrders(conn, known, sla, now), policies, [t.breach_id for t in transitions])
         for transition in transitions:
             batch.handle(transition)
         return batch.orders.flush()
@@ -60,10 +62,11 @@ def triage_batch(
 class _Batch:
     """One batch under way."""
 
-    def __init__(self, orders: BatchOrders, policies: Mapping[int, TicketPolicy]) -> None:
+    def __init__(self, orders: BatchOrders, policies: Mapping[int, TicketPolicy], breach_ids: Sequence[UUID]) -> None:
         self.orders = orders
         self._parents = ParentOrders(orders)
         self._policies = policies
+        self._breach_ids = breach_ids
 
     def handle(self, transition: UndecidedTransition) -> None:
         policy = find_policy(transition, self._policies)
@@ -147,7 +150,7 @@ class _Batch:
         if before.state is not WorkOrderState.CLOSED:
             # A person reopened it at this moment: then it is open, and is joined.
             if before.state.is_open:
-                self.orders.known.add_order(before)
+                self._learn(before)
                 self.orders.known.add_key(key, before.id)
             return None
         terms = self.orders.find_terms(before.site_id, before.contract_id, decision.priority, policy)
@@ -155,7 +158,7 @@ class _Batch:
         after = reopen(before, clocks.response_due_at, clocks.resolution_due_at)
         after = replace(after, priority=decision.priority, inbox_reason=InboxReason.REOPENED)
         self.orders.plan.clocks += find_start(after, terms, self.orders.now)
-        self.orders.known.add_order(after)
+        self._learn(after)
         self.orders.known.add_key(key, after.id)
         after = self.orders.take_in(after, transition)
         self.orders.put(after)
@@ -181,7 +184,7 @@ class _Batch:
         )
         if order is None:
             for existing in lock_open_orders(self.orders.conn, {(transition.device_id, transition.fault_group)}):
-                self.orders.known.add_order(existing)
+                self._learn(existing)
             return None
         self.orders.add_opened(order, policy)
         order = self.orders.take_in(order, transition)
@@ -189,6 +192,14 @@ class _Batch:
         self.orders.known.closed.pop((transition.device_id, transition.fault_group), None)
         self.orders.plan.tell(OrderNews.OPENED, transition, decision, None, order, self.orders.now)
         return order
+
+    def _learn(self, order: WorkOrder) -> None:
+        """An order that was not open when the batch began is known from now on, with the breaches that it has: one of
+        them that is worse now is counted already.
+        """
+        self.orders.known.add_order(order)
+        for order_id, breach_id, is_active in load_links(self.orders.conn, [order.id], self._breach_ids):
+            self.orders.known.link(order_id, breach_id, is_active=is_active)
 
     def _find_title_params(self, transition: UndecidedTransition) -> dict[str, Any]:
         """The breach's own, and what became of the orders that its monitor opened before: how sure the ticket is."""

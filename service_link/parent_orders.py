@@ -15,7 +15,7 @@ from domain.tickets import (
 from domain.triage import Decision
 from domain.work_order import WorkOrder, WorkOrderType
 from service_link.batch_orders import BatchOrders
-from store.triage_context import adopt_children, lock_open_orders
+from store.triage_context import adopt_children, load_links, lock_open_orders
 from store.work_orders import open_work_order
 
 
@@ -92,6 +92,8 @@ class ParentOrders:
             sites = [transition.site_id] if gateway_id is None and transition.site_id is not None else []
             for existing in lock_open_orders(self._orders.conn, (), (), gateways, sites):
                 self._orders.known.add_order(existing)
+                for order_id, breach_id, is_active in load_links(self._orders.conn, [existing.id], list(breaches)):
+                    self._orders.known.link(order_id, breach_id, is_active=is_active)
             return None
         self._orders.add_opened(parent, policy)
         # Links of this batch are still in memory: the orders they belong to must be found by their breaches.

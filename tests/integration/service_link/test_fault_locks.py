@@ -239,3 +239,24 @@ def test_one_whose_own_fault_has_an_order_again_stays_closed(staff: Staff) -> No
     decision = world.decide("SN-1", fault_group="motor_wear")
     assert (decision.decision, decision.reason) == (DecisionKind.OPENED, TicketReason.OPENED_MAJOR)
     assert [order["state"] for order in world.orders()] == ["CANCELLED", "CLOSED", "NEW", "NEW"]
+
+
+def test_a_breach_that_is_worse_after_its_order_was_closed_reopens_it_and_is_counted_once(staff: Staff) -> None:
+    world = staff.world
+    first = world.raise_breach("SN-1")
+    other = world.raise_breach("SN-1", monitor="other")
+    world.triage()
+    staff.work_through(FIRST)
+    world.pass_time(days=1)
+    world.escalate(first, Severity.CRITICAL)
+    (decision,) = world.triage()
+    assert decision.decision is DecisionKind.REOPENED
+    assert staff.load(FIRST).breach_count == 2
+    # The other one goes on as well: the order is quiet when both are over.
+    world.pass_time(minutes=1)
+    world.clear(first)
+    assert world.triage()[0].reason is TicketReason.OTHERS_STILL_ACTIVE
+    assert staff.load(FIRST).quiet_since is None
+    world.clear(other)
+    assert world.triage()[0].reason is TicketReason.ALL_CLEARED
+    assert staff.load(FIRST).quiet_since == world.now
