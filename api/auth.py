@@ -13,7 +13,15 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from api.passwords import TOKEN_PREFIX, hash_secret
-from api.problems import CSRF, FORBIDDEN, PASSWORD_CHANGE_REQUIRED, UNAUTHENTICATED, ProblemError
+from api.problems import (
+    CSRF,
+    FORBIDDEN,
+    PASSWORD_CHANGE_REQUIRED,
+    SECOND_FACTOR_REQUIRED,
+    UNAUTHENTICATED,
+    ProblemError,
+)
+from api.settings import ApiSettings
 from api.sign_in import find_cookie_name, find_idle
 from api.state import ApiState, find_state, now
 from domain.audit import Actor
@@ -103,12 +111,25 @@ class Requirement:
         must_change = caller.session is not None and caller.session.must_change_password
         if must_change and self.permission is not Permission.ACCOUNT_USE:
             raise ProblemError(PASSWORD_CHANGE_REQUIRED)
+        if self.permission is not Permission.ACCOUNT_USE and lacks_second_factor(find_state(request).settings, caller):
+            raise ProblemError(SECOND_FACTOR_REQUIRED)
         if self.permission not in caller.permissions:
             if caller.customer_id is not None and self.permission in EVERYBODYS:
                 detail = "An account of one customer does not change what counts for all of them."
                 raise ProblemError(FORBIDDEN, detail, permission=self.permission.value)
             raise missing_permission(self.permission)
         return caller
+
+
+def lacks_second_factor(settings: ApiSettings, caller: Caller) -> bool:
+    """Everybody who comes by a password needs a second factor here, and this person has none yet."""
+    session = caller.session
+    return (
+        settings.second_factor_required
+        and session is not None
+        and session.method != "PROVIDER"
+        and not session.has_second_factor
+    )
 
 
 def require(permission: Permission) -> Any:

@@ -1,4 +1,4 @@
-"""What this program removes after its time: ended sessions, old idempotency keys, old changes."""
+"""What this program removes after its time: ended sessions, unfinished sign-ins, old idempotency keys, old changes."""
 
 import logging
 import threading
@@ -11,6 +11,8 @@ from store.attachment_files import remove_abandoned
 from store.change_log import remove_changes_before
 from store.idempotency import remove_answers_before
 from store.pool import DATABASE_GONE, RETRYABLE, Pool
+from store.provider_identities import remove_expired_flows
+from store.second_factors import remove_expired_pending
 from store.sessions import remove_expired_sessions
 
 log = logging.getLogger("forewarn.api")
@@ -33,6 +35,8 @@ def remove_what_is_over(pool: Pool, settings: ApiSettings) -> None:
     at = now()
     with pool.connection() as conn:
         remove_expired_sessions(conn, at=at, idle=find_idle(settings))
+        remove_expired_pending(conn, at=at)
+        remove_expired_flows(conn, at=at)
         remove_answers_before(conn, at - KEYS_KEPT)
         remove_changes_before(conn, at - timedelta(hours=settings.change_log_hours))
     remove_abandoned(settings.attachments, 2 * settings.upload_seconds + EVERY_S)

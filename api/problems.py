@@ -51,6 +51,7 @@ WRONG_CREDENTIALS = Kind(401, "wrong-credentials", "The name or the password is 
 FORBIDDEN = Kind(403, "forbidden", "Your roles do not allow this.")
 CSRF = Kind(403, "csrf", "The request did not come from this site's own page.")
 PASSWORD_CHANGE_REQUIRED = Kind(403, "password-change-required", "Choose a new password first.")
+SECOND_FACTOR_REQUIRED = Kind(403, "second-factor-required", "Set up a second factor first.")
 NOT_FOUND = Kind(404, "not-found", "There is no such record.")
 NO_SUCH_PATH = Kind(404, "no-such-path", "There is nothing at this address.")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This address does not take that method.")

@@ -12,6 +12,7 @@ import uvicorn
 from api.app import create_app
 from api.edge import RequestIdFilter
 from api.housekeeping import keep_house
+from api.seals import load_seal
 from api.settings import ApiSettings
 from api.state import now
 from api.stream_hub import StreamHub
@@ -31,10 +32,13 @@ def run(settings: ApiSettings, stop: threading.Event) -> None:
     Raises
     ------
     ConfigurationError
-        The port is taken or cannot be bound.
+        The port is taken or cannot be bound, or the settings of the sign-in do not go together.
     DatabaseNotMigratedError
         The database has no schema of this version.
     """
+    settings.verify()
+    if settings.sign_in_key_file.exists():
+        load_seal(settings.sign_in_key_file)
     for handler in logging.getLogger().handlers:
         handler.addFilter(RequestIdFilter())
     with open_connection(settings.database_url, application="api start") as conn:

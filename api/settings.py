@@ -2,6 +2,46 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from domain.errors import ConfigurationError
+from domain.roles import Role
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """The OpenID Connect provider that people sign in at; without an issuer there is none."""
+
+    issuer: str = ""  # as its discovery document names itself, to the letter
+    client_id: str = ""
+    client_secret_file: Path | None = None  # None: a public client, by PKCE alone
+    label: str = "OpenID Connect"  # on the button: what people call the provider
+    scopes: str = "openid profile"
+    name_claim: str = "preferred_username"  # what a new account is called after
+    groups_claim: str = "groups"
+    roles: str = ""  # group=role by commas, the same group several times if wanted; empty: roles are given here
+    new_accounts: bool = True  # the first sign-in makes an account; else only accounts that were tied here come in
+    ca_file: Path | None = None  # whom to trust for its TLS, beside the system's authorities
+
+    def find_roles(self) -> list[tuple[str, Role]]:
+        """Which group gives which role.
+
+        Raises
+        ------
+        ConfigurationError
+            An entry is no group=role, or names a role that no provider can give.
+        """
+        found = []
+        for entry in filter(None, (part.strip() for part in self.roles.split(","))):
+            group, is_given, role = (part.strip() for part in entry.rpartition("="))
+            if not group or not is_given or role not in set(Role) or role in (Role.CUSTOMER, Role.INTEGRATOR):
+                raise ConfigurationError(
+                    f"FOREWARN_API_OIDC_ROLES: {entry!r} is no group=role of a role that a person of the maker can have"
+                )
+            found.append((group, Role(role)))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +68,47 @@ class ApiSettings:
     metrics_on_loopback: bool = True  # /metrics without a token for a scraper on this machine
     change_log_hours: float = 48.0  # how long a stream may have been away and still go on without a gap
     instance: str = ""  # name of this process in health; empty: host and process id
+    second_factor_required: bool = False  # who has none sets one up before anything else
+    sign_in_key_file: Path = Path("var/secrets/sign-in.key")  # seals second factors; made where there is none
+    password_sign_in: bool = True  # false: only break-glass administrators come in by a password
+    break_glass: str = "admin"  # names, by commas, of administrators whose password opens even so
+    oidc: OidcSettings = field(default_factory=OidcSettings)
 
     @property
     def is_https(self) -> bool:
         """People reach this installation by TLS."""
         return self.public_url.startswith("https://")
+
+    @property
+    def has_provider(self) -> bool:
+        """People sign in at an OpenID Connect provider."""
+        return bool(self.oidc.issuer)
+
+    @property
+    def break_glass_names(self) -> frozenset[str]:
+        """The accounts that a password opens whatever else is set, as long as they are administrators."""
+        return frozenset(filter(None, (name.strip().lower() for name in self.break_glass.split(","))))
+
+    def verify(self) -> None:
+        """Returns when people can come in as these settings say.
+
+        Raises
+        ------
+        ConfigurationError
+            A setting lacks another one, or would send people or secrets over a plain connection.
+        """
+        if not self.has_provider:
+            if not self.password_sign_in:
+                raise ConfigurationError("FOREWARN_API_PASSWORD_SIGN_IN=false wants FOREWARN_API_OIDC_ISSUER")
+            return
+        if not self.oidc.client_id:
+            raise ConfigurationError("FOREWARN_API_OIDC_ISSUER wants FOREWARN_API_OIDC_CLIENT_ID")
+        if not self.public_url:
+            raise ConfigurationError("FOREWARN_API_OIDC_ISSUER wants FOREWARN_API_PUBLIC_URL: the way back to here")
+        if "openid" not in self.oidc.scopes.split():
+            raise ConfigurationError("FOREWARN_API_OIDC_SCOPES must have openid")
+        for name, url in (("FOREWARN_API_OIDC_ISSUER", self.oidc.issuer), ("FOREWARN_API_PUBLIC_URL", self.public_url)):
+            parts = urlsplit(url)
+            if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+                raise ConfigurationError(f"{name} must begin with https:// where a provider is used")
+        self.oidc.find_roles()

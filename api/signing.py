@@ -23,6 +23,9 @@ def make_signature(pool: Pool, caller: Caller, password: str | None, meaning: st
     refused = check_password(pool, caller.name, password, at=now(), request_id=caller.request_id)
     if refused is not None and refused.reason == "locked":
         raise ProblemError(TOO_MANY_ATTEMPTS, headers={"Retry-After": str(int(refused.wait_s) + 1)})
+    if refused is not None and refused.reason == "no_password":
+        detail = "you sign in at the provider and have no password to sign with; set one on the page of your account"
+        raise ProblemError(INVALID, fields={"password": detail})
     if refused is not None:
         raise ProblemError(INVALID, fields={"password": "is not your password"})
     return Signature(caller.user_id, caller.full_name, meaning)

@@ -29,9 +29,9 @@ def password_changed(name: str) -> AuditEntry:
     return AuditEntry("user.password_changed", ENTITY, name, None, None)
 
 
-def signed_in(name: str) -> AuditEntry:
-    """The account's owner opened a session."""
-    return AuditEntry("user.signed_in", ENTITY, name, None, None)
+def signed_in(name: str, method: str = "PASSWORD") -> AuditEntry:
+    """The account's owner opened a session; by which method, where it was more than a password."""
+    return AuditEntry("user.signed_in", ENTITY, name, None, None if method == "PASSWORD" else {"method": method})
 
 
 def user_locked(name: str, *, failed: int, seconds: float) -> AuditEntry:

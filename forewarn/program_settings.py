@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import ConfigurationError
 from forewarn.connections import find_admin_url, find_database_url, find_mqtt_url, find_service_url
+from forewarn.secrets_folder import FOLDER
 from forewarn.settings import OTHER_VARIABLES, PREFIX, Settings, find_file, load_file, variable_of
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ PROGRAMS = {
             "port": s.http_port,
             "broker_admin_url": find_admin_url(s),
             "attachments": s.attachments or s.var / "attachments",
+            "sign_in_key_file": s.sign_in_key_file or s.var / FOLDER / "sign-in.key",
         },
     ),
 }
@@ -80,6 +82,7 @@ WIRED = {
     ("port",),
     ("broker_admin_url",),
     ("attachments",),
+    ("sign_in_key_file",),
 }
 
 

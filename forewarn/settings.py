@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     attachments: Path | None = Field(
         None, description="Folder of the files of work orders; if not set, `attachments` below FOREWARN_VAR"
     )
+    sign_in_key_file: Path | None = Field(
+        None, description="Key that seals second factors; if not set, made below FOREWARN_VAR/secrets at the first one"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much the programs log")
 
     @classmethod

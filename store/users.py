@@ -25,11 +25,16 @@ class User:
     locked_until: datetime | None
     row_version: int
     created_at: datetime
+    has_password: bool
+    has_second_factor: bool
+    is_linked: bool  # to an identity at the OpenID Connect provider
 
 
 _COLUMNS = """
     u.id, u.name, u.full_name, u.must_change_password, u.roles, u.customer_id, c.code AS customer_code, u.language,
-    u.status, u.failed_count, u.locked_until, u.row_version, u.created_at
+    u.status, u.failed_count, u.locked_until, u.row_version, u.created_at, u.password_hash IS NOT NULL AS has_password,
+    EXISTS (SELECT FROM second_factor f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS has_second_factor,
+    EXISTS (SELECT FROM provider_identity i WHERE i.user_id = u.id) AS is_linked
     FROM app_user u LEFT JOIN customer c ON c.id = u.customer_id
 """
 LOAD_USER = f"SELECT {_COLUMNS} WHERE u.name = %s"
@@ -59,9 +64,9 @@ LOCK_PASSWORD_HASH = "SELECT password_hash FROM app_user WHERE id = %s FOR UPDAT
 
 
 def load_password_hash(conn: Connection, user_id: int) -> str | None:
-    """The argon2id hash of that account, whose row stays locked until the transaction ends."""
+    """The argon2id hash of that account, whose row stays locked until the transaction ends; None: without password."""
     row = conn.execute(LOCK_PASSWORD_HASH, (user_id,)).fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None or row[0] is None else str(row[0])
 
 
 RECORD_USER = """
@@ -77,7 +82,7 @@ def record_user(
     *,
     name: str,
     full_name: str,
-    password_hash: str,
+    password_hash: str | None,
     roles: list[str],
     must_change_password: bool,
     customer_id: int | None = None,

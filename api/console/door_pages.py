@@ -19,19 +19,29 @@ from api.console.page import (
     View,
     find_view,
 )
+from api.own_account import REAUTHENTICATED, change_own_password, comes_by_provider_alone
 from api.passwords import MIN_LENGTH
 from api.problems import ProblemError
-from api.routes.account import change_own_password
+from api.settings import ApiSettings
 from api.sign_in import (
+    PENDING,
+    PENDING_COOKIE,
+    CodeWanted,
+    SignedIn,
     SignInRefused,
+    delete_cookie,
     delete_session_cookie,
     find_cookie_name,
+    give_code,
+    set_cookie,
     set_session_cookie,
     sign_in,
     sign_out,
 )
-from api.state import State, now
+from api.state import ApiState, State, now
 from domain.roles import Permission
+from store.sessions import is_reauthenticated
+from store.users import load_user
 
 router = APIRouter(include_in_schema=False)
 YEAR_S = 365 * 86_400
@@ -60,13 +70,15 @@ def find_home(caller: Caller) -> str:
         return f"/work-orders?{urlencode({'owner': caller.name})}"
     if caller.may(Permission.WORK_ORDER_READ):
         return "/inbox"
-    return "/devices" if caller.may(Permission.DEVICE_READ) else "/password"
+    if caller.may(Permission.USER_MANAGE):
+        return "/admin/users"
+    return "/devices" if caller.may(Permission.DEVICE_READ) else "/account"
 
 
 @router.get("/sign-in")
-def show_sign_in(request: Request, next: str = HOME) -> Response:  # noqa: A002 - the name in the address
+def show_sign_in(request: Request, state: State, next: str = HOME) -> Response:  # noqa: A002 - the name in the address
     """The door."""
-    return _render_door(find_view(request, None), find_local(next))
+    return _render_door(find_view(request, None), state, find_local(next))
 
 
 @router.post("/sign-in")
@@ -86,26 +98,105 @@ def take_sign_in(
         state.attempts,
         name=name,
         password=password,
-        address=request.client.host if request.client else "",
+        address=find_address(request),
         at=now(),
         request_id=request.state.request_id,
+        browser=request.headers.get("user-agent", ""),
     )
     if isinstance(outcome, SignInRefused):
-        return _render_door(view, find_local(next), name, outcome)
-    target = "/password" if outcome.user.must_change_password else find_local(next)
-    response = RedirectResponse(target, 303)
+        return _render_door(view, state, find_local(next), name, outcome)
+    if isinstance(outcome, CodeWanted):
+        response = RedirectResponse(view.link("/sign-in/code", next=find_local(next)), 303)
+        set_cookie(response, state.settings, PENDING_COOKIE, outcome.token, max_age=PENDING)
+        return response
+    return let_in(state, outcome, find_local(next))
+
+
+@router.get("/sign-in/code")
+def show_code(request: Request, state: State, next: str = HOME) -> Response:  # noqa: A002 - the name in the address
+    """The second step at the door."""
+    if find_cookie_name(state.settings, PENDING_COOKIE) not in request.cookies:
+        return RedirectResponse("/sign-in", 303)
+    return find_view(request, None).render("sign_in_code.html", next=find_local(next), problem=None)
+
+
+@router.post("/sign-in/code")
+def take_code(
+    request: Request,
+    state: State,
+    code: Annotated[str, Form(max_length=100)] = "",
+    next: Annotated[str, Form(max_length=2000)] = HOME,  # noqa: A002 - the name in the form
+) -> Response:
+    """Opens the session by a code; what was too slow begins again with the password."""
+    verify_same_origin(request)
+    view = find_view(request, None)
+    outcome = give_code(
+        state.pool,
+        state.settings,
+        state.attempts,
+        token=request.cookies.get(find_cookie_name(state.settings, PENDING_COOKIE), ""),
+        code=code,
+        address=find_address(request),
+        at=now(),
+        request_id=request.state.request_id,
+        browser=request.headers.get("user-agent", ""),
+    )
+    if isinstance(outcome, SignedIn):
+        response = let_in(state, outcome, find_local(next))
+        delete_cookie(response, state.settings, PENDING_COOKIE)
+        return response
+    if outcome.reason == "late":
+        response = _render_door(view, state, find_local(next), "", outcome)
+        delete_cookie(response, state.settings, PENDING_COOKIE)
+        return response
+    problem, status = _name_refusal(view, outcome, wrong="sign_in.wrong_code")
+    return view.render("sign_in_code.html", status, next=find_local(next), problem=problem)
+
+
+def find_address(request: Request) -> str:
+    """From where the request comes, as far as it is believed (FOREWARN_API_TRUSTED_PROXIES)."""
+    return request.client.host if request.client else ""
+
+
+def let_in(state: ApiState, outcome: SignedIn, target: str) -> Response:
+    """The way on with the new session, by way of a new password where one is wanted."""
+    response = RedirectResponse("/password" if outcome.user.must_change_password else target, 303)
     set_session_cookie(response, state.settings, outcome)
     return response
 
 
-def _render_door(view: View, target: str, typed: str = "", refused: SignInRefused | None = None) -> Response:
-    problem, status = None, 200
-    if refused is not None:
-        locked = refused.reason == "locked"
+def _render_door(
+    view: View, state: ApiState, target: str, typed: str = "", refused: SignInRefused | None = None
+) -> Response:
+    problem, status = (None, 200) if refused is None else _name_refusal(view, refused, wrong="sign_in.wrong")
+    return render_door(view, state.settings, target, typed, problem, status)
+
+
+def render_door(
+    view: View, settings: ApiSettings, target: str, typed: str = "", problem: str | None = None, status: int = 200
+) -> Response:
+    """The door, with the way to the provider where there is one."""
+    provider = None
+    if settings.has_provider:
+        provider = {"label": settings.oidc.label, "href": view.link("/sign-in/provider", next=target)}
+    by_password = not settings.has_provider or settings.password_sign_in
+    return view.render(
+        "sign_in.html",
+        status,
+        next=target,
+        problem=problem,
+        typed_name=typed,
+        provider=provider,
+        by_password=by_password,
+        open_password=by_password or bool(typed),
+    )
+
+
+def _name_refusal(view: View, refused: SignInRefused, *, wrong: str) -> tuple[str, int]:
+    if refused.reason == "locked":
         span = name_duration(timedelta(seconds=max(refused.wait_s, 1)), view.language)
-        problem = view.t("sign_in.locked", span=span) if locked else view.t("sign_in.wrong")
-        status = 429 if locked else 401
-    return view.render("sign_in.html", status, next=target, problem=problem, typed_name=typed)
+        return view.t("sign_in.locked", span=span), 429
+    return view.t("sign_in.late" if refused.reason == "late" else wrong), 401
 
 
 @router.post("/sign-out")
@@ -121,9 +212,32 @@ def take_sign_out(request: Request, state: State) -> Response:
 
 
 @router.get("/password")
-def show_password(request: Request, caller: Annotated[Caller, require(Permission.ACCOUNT_USE)]) -> Response:
+def show_password(
+    request: Request, state: State, caller: Annotated[Caller, require(Permission.ACCOUNT_USE)]
+) -> Response:
     """The form for a new password."""
-    return find_view(request, caller).render("password.html", problem=None, length=MIN_LENGTH)
+    return _render_password(find_view(request, caller), state)
+
+
+def _render_password(view: View, state: ApiState, problem: str | None = None, status: int = 200) -> Response:
+    with state.pool.connection() as conn:
+        user = load_user(conn, view.person.name)
+        by_provider = user is not None and comes_by_provider_alone(state.settings, user)
+        session = view.person.session
+        is_asked = (
+            by_provider
+            and session is not None
+            and is_reauthenticated(conn, session.id, since=view.now - REAUTHENTICATED)
+        )
+    return view.render(
+        "password.html",
+        status,
+        problem=problem,
+        length=MIN_LENGTH,
+        by_provider=by_provider,
+        is_asked=is_asked,
+        provider=state.settings.oidc.label,
+    )
 
 
 @router.post("/password")
@@ -139,8 +253,7 @@ def take_password(
     try:
         change_own_password(state, caller, request, current=current, new=new)
     except ProblemError as refused:
-        problem = _name_password_problem(view, refused)
-        return view.render("password.html", refused.status, problem=problem, length=MIN_LENGTH)
+        return _render_password(view, state, _name_password_problem(view, refused), refused.status)
     return RedirectResponse(view.link(find_home(caller), done="password"), 303)
 
 
@@ -148,6 +261,8 @@ def _name_password_problem(view: View, refused: ProblemError) -> str:
     if "Retry-After" in refused.headers:
         span = name_duration(timedelta(seconds=int(refused.headers["Retry-After"])), view.language)
         return view.t("sign_in.locked", span=span)
+    if refused.extra.get("guard") == "not_reauthenticated":
+        return view.t("password.ask_provider_first")
     is_new_one = any(error.field == "new" for error in refused.errors)
     return view.t("password.rule", count=MIN_LENGTH) if is_new_one else view.t("password.wrong")
 

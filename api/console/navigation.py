@@ -25,6 +25,10 @@ PLACES = (
     Place("/capa", "nav.capa", "c", Permission.CAPA_READ, "nav.quality"),
     Place("/data-quality", "nav.data_quality", "q", Permission.REJECTION_READ, "nav.insight"),
     Place("/audit", "nav.audit", "a", Permission.AUDIT_READ, "nav.control"),
+    Place("/admin/users", "nav.users", "u", Permission.USER_MANAGE, "nav.control"),
+    Place("/admin/roles", "nav.roles", "r", Permission.USER_MANAGE, "nav.control"),
+    Place("/admin/tokens", "nav.tokens", "t", Permission.TOKEN_MANAGE, "nav.control"),
+    Place("/admin/settings", "nav.settings", "s", Permission.USER_MANAGE, "nav.control"),
 )
 
 

@@ -168,6 +168,7 @@ class View:
             if self.caller
             else "",
             "navigation": build_navigation(path, self.may),
+            "finds": self.may(Permission.DEVICE_READ),
             "key_help": [{"key": key, "label": label} for key, label in KEY_HELP],
             "words": _flatten_words(self.language),
         }

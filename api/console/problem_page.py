@@ -13,6 +13,7 @@ from api.problems import (
     NOT_FOUND,
     PASSWORD_CHANGE_REQUIRED,
     ROW_VERSION_CONFLICT,
+    SECOND_FACTOR_REQUIRED,
     UNAUTHENTICATED,
     ProblemError,
 )
@@ -29,6 +30,8 @@ def render_problem_page(request: Request, problem: ProblemError) -> Response:
         return RedirectResponse(view.link("/sign-in", next=wanted), 303)
     if problem.kind is PASSWORD_CHANGE_REQUIRED:
         return RedirectResponse("/password", 303)
+    if problem.kind is SECOND_FACTOR_REQUIRED:
+        return RedirectResponse("/account?required=second-factor", 303)
     view = find_view(request, _find_caller(request))
     name, params = _find_words(request, problem)
     return view.render(

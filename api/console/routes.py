@@ -3,6 +3,9 @@
 from fastapi import APIRouter, FastAPI
 
 from api.console import (
+    account_page,
+    admin_pages,
+    admin_user_pages,
     audit_page,
     capa_pages,
     data_quality_page,
@@ -32,6 +35,9 @@ def build_router() -> APIRouter:
         device_pages,
         data_quality_page,
         audit_page,
+        account_page,
+        admin_user_pages,
+        admin_pages,
     ):
         router.include_router(page.router)
     return router

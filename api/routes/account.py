@@ -1,4 +1,4 @@
-"""Oneself: who one is, and a new password."""
+"""Oneself: who one is, the password, the second factor, and where one is signed in."""
 
 from typing import Annotated
 
@@ -6,17 +6,35 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
-from api.passwords import find_password_weakness, hash_password, hash_secret
-from api.problems import INVALID, TOO_MANY_ATTEMPTS, ProblemError, declare
-from api.shapes.accounts import Me, PasswordChange
-from api.sign_in import check_password, find_cookie_name
+from api.own_account import (
+    begin_own_factor,
+    change_own_password,
+    confirm_own_factor,
+    end_other_sessions,
+    end_own_session,
+    find_session,
+    remove_own_factor,
+    renew_own_codes,
+)
+from api.problems import declare
+from api.shapes.accounts import (
+    FactorBegun,
+    FactorCode,
+    FactorShape,
+    Me,
+    OwnPassword,
+    PasswordChange,
+    RecoveryCodes,
+    SessionShape,
+)
+from api.shapes.pages import Page
+from api.sign_in import find_idle
 from api.state import Database, State, now
-from domain.audit_user import password_changed
+from api.totp import ISSUER, make_address
 from domain.roles import Permission
-from store.audit import record_audit
 from store.customers import load_customer_code
-from store.sessions import remove_sessions_of
-from store.users import record_password
+from store.second_factors import load_second_factor
+from store.sessions import load_sessions_of
 
 router = APIRouter(prefix="/account", tags=["account"])
 Owner = Annotated[Caller, require(Permission.ACCOUNT_USE)]
@@ -47,37 +65,93 @@ def read_account(caller: Owner, pool: Database) -> Me:
     summary="Change one's password",
     status_code=204,
     response_class=Response,
-    responses=declare(422, 429),
+    responses=declare(409, 422, 429),
 )
 def change_password(caller: Owner, state: State, request: Request, body: PasswordChange) -> Response:
-    """Sets a new password and ends all other sessions of the account."""
+    """Sets a new password and ends all other sessions of the account.
+
+    409 `not_reauthenticated`: who signs in at the OpenID Connect provider begins on the page of the account.
+    """
     change_own_password(state, caller, request, current=body.current, new=body.new)
     return Response(status_code=204)
 
 
-def change_own_password(state: State, caller: Caller, request: Request, *, current: str, new: str) -> None:
-    """The caller's password is `new`, and this session is the only one left.
-
-    Raises
-    ------
-    ProblemError
-        422: a token calls, the current password is wrong or the new one too weak. 429: locked.
-    """
-    if caller.session is None or caller.user_id is None:
-        raise ProblemError(INVALID, "A token has no password.")
-    refused = check_password(state.pool, caller.name, current, at=now(), request_id=caller.request_id)
-    if refused is not None and refused.reason == "locked":
-        raise ProblemError(TOO_MANY_ATTEMPTS, headers={"Retry-After": str(int(refused.wait_s) + 1)})
-    if refused is not None:
-        raise ProblemError(INVALID, fields={"current": "is not the password"})
-    weakness = find_password_weakness(new, name=caller.name)
-    if weakness is None and new == current:
-        weakness = "must differ from the current one"
-    if weakness is not None:
-        raise ProblemError(INVALID, fields={"new": weakness})
-    password_hash = hash_password(new)
-    cookie = request.cookies[find_cookie_name(state.settings)]
+@router.get("/sessions", summary="One's sessions", responses=declare(422))
+def list_sessions(caller: Owner, state: State) -> Page[SessionShape]:
+    """Where one is signed in, the last used first."""
+    session = find_session(caller)
     with state.pool.connection() as conn:
-        record_password(conn, caller.user_id, password_hash, must_change_password=False)
-        remove_sessions_of(conn, caller.user_id, keep=hash_secret(cookie))
-        record_audit(conn, caller.actor, password_changed(caller.name))
+        sessions = load_sessions_of(conn, session.user_id, at=now(), idle=find_idle(state.settings))
+    return Page(items=[SessionShape.make(one, session.id) for one in sessions])
+
+
+@router.delete(
+    "/sessions", summary="End one's other sessions", status_code=204, response_class=Response, responses=declare(422)
+)
+def end_others(caller: Owner, state: State, request: Request) -> Response:
+    """Signs out everywhere but here."""
+    end_other_sessions(state, caller, request)
+    return Response(status_code=204)
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    summary="End one of one's sessions",
+    status_code=204,
+    response_class=Response,
+    responses=declare(404, 422),
+)
+def end_session(session_id: int, caller: Owner, state: State) -> Response:
+    """Signs out there; of this session too."""
+    end_own_session(state, caller, session_id)
+    return Response(status_code=204)
+
+
+@router.get("/second-factor", summary="One's second factor", responses=declare(422))
+def read_factor(caller: Owner, state: State) -> FactorShape:
+    """Whether there is one, and how many recovery codes are left."""
+    session = find_session(caller)
+    with state.pool.connection() as conn:
+        factor = load_second_factor(conn, session.user_id)
+    set_up_at = None if factor is None else factor.confirmed_at
+    return FactorShape(
+        is_set_up=set_up_at is not None,
+        is_required=state.settings.second_factor_required,
+        set_up_at=set_up_at,
+        recovery_codes_left=0 if factor is None else factor.recovery_codes_left,
+    )
+
+
+@router.post("/second-factor", summary="Begin a second factor", responses=declare(409, 422, 429))
+def begin_factor(caller: Owner, state: State, body: OwnPassword) -> FactorBegun:
+    """A new secret for an app (RFC 6238: SHA-1, six digits, 30 s), which a code has to confirm within ten minutes.
+
+    409: `factor_exists`, or `provider_account` for who signs in at the OpenID Connect provider.
+    """
+    secret = begin_own_factor(state, caller, body.password)
+    return FactorBegun(secret=secret, address=make_address(secret, name=caller.name, issuer=ISSUER))
+
+
+@router.post("/second-factor/confirmation", summary="Confirm a second factor", responses=declare(409, 422))
+def confirm_factor(caller: Owner, state: State, request: Request, body: FactorCode) -> RecoveryCodes:
+    """From now on every sign-in asks for a code; all other sessions end. 409 `not_begun` after ten minutes."""
+    return RecoveryCodes(recovery_codes=confirm_own_factor(state, caller, request, body.code))
+
+
+@router.post("/second-factor/recovery-codes", summary="New recovery codes", responses=declare(409, 422, 429))
+def make_codes(caller: Owner, state: State, body: OwnPassword) -> RecoveryCodes:
+    """Ten new codes; earlier ones are good for nothing. 409 `no_second_factor`."""
+    return RecoveryCodes(recovery_codes=renew_own_codes(state, caller, body.password))
+
+
+@router.post(
+    "/second-factor/removal",
+    summary="Remove one's second factor",
+    status_code=204,
+    response_class=Response,
+    responses=declare(409, 422, 429),
+)
+def remove_factor(caller: Owner, state: State, request: Request, body: OwnPassword) -> Response:
+    """No code is asked for any more; all other sessions end. 409 `no_second_factor`."""
+    remove_own_factor(state, caller, request, body.password)
+    return Response(status_code=204)

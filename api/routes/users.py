@@ -5,23 +5,30 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.account_changes import (
+    change_account,
+    end_account_session,
+    end_account_sessions,
+    find_user,
+    make_account,
+    remove_account_factor,
+    reset_account_password,
+    untie_account,
+)
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.once import IdempotencyKey, change, change_once
 from api.passwords import hash_password, make_password
-from api.preconditions import IfMatch, conflict, make_etag
-from api.problems import ALREADY_EXISTS, GUARD_REFUSED, INVALID, ProblemError, declare, not_found
-from api.shapes.accounts import NewUser, PasswordReset, Reason, UserChange, UserMade, UserShape
+from api.preconditions import IfMatch, make_etag
+from api.problems import declare
+from api.shapes.accounts import NewUser, PasswordReset, Reason, SessionShape, UserChange, UserMade, UserShape
 from api.shapes.pages import Page
-from api.state import Database
-from api.steps import find_last_change
-from domain.audit_user import password_reset, user_changed, user_created
-from domain.roles import Permission, Role
-from store.audit import record_audit
-from store.customers import load_customer_id
+from api.sign_in import find_idle
+from api.state import Database, State, now
+from domain.roles import Permission
 from store.pool import Connection
-from store.sessions import remove_sessions_of
-from store.users import User, load_user, load_users, record_account, record_password, record_user
+from store.sessions import load_sessions_of
+from store.users import load_users
 
 router = APIRouter(prefix="/users", tags=["users"])
 Admin = Annotated[Caller, require(Permission.USER_MANAGE)]
@@ -60,22 +67,7 @@ def make_user(
     password_hash = hash_password(password)
 
     def work(conn: Connection) -> tuple[UserShape, dict[str, str]]:
-        customer_id = find_customer_for(conn, body.roles, body.customer)
-        made = record_user(
-            conn,
-            name=body.name,
-            full_name=body.full_name,
-            password_hash=password_hash,
-            roles=sorted(body.roles),
-            must_change_password=True,
-            customer_id=customer_id,
-            language=body.language,
-        )
-        if made is None:
-            raise ProblemError(ALREADY_EXISTS, fields={"name": "is taken"}, guard="name_taken")
-        user = find_user(conn, body.name)
-        entry = user_created(body.name, full_name=user.full_name, roles=user.roles, customer=user.customer_code)
-        record_audit(conn, caller.actor, entry)
+        user = make_account(conn, caller, body, password_hash)
         return UserShape.model_validate(user), {"Location": f"/api/v1/users/{body.name}"}
 
     return change_once(
@@ -93,90 +85,84 @@ def make_user(
 def change_user(
     name: str, caller: Admin, pool: Database, response: Response, body: UserChange, version: IfMatch
 ) -> UserShape:
-    """Changes name, roles, customer or status; a disabled account's sessions end at once."""
-
-    def work(conn: Connection) -> User:
-        before = find_user(conn, name)
-        roles = sorted(role.value for role in body.roles) if body.roles is not None else before.roles
-        code = body.customer if "customer" in body.model_fields_set else before.customer_code
-        status = body.status or before.status
-        if name == caller.name and (status != "ACTIVE" or Role.ADMIN not in roles):
-            raise ProblemError(
-                GUARD_REFUSED,
-                "Nobody takes his own administration away: another administrator must.",
-                guard="own_account",
-            )
-        done = record_account(
-            conn,
-            before.id,
-            row_version=version,
-            full_name=body.full_name or before.full_name,
-            roles=roles,
-            customer_id=find_customer_for(conn, [Role(r) for r in roles], code),
-            status=status,
-        )
-        if not done:
-            # A sign-in is told of the account as well, and changes nothing.
-            raise conflict(before.row_version, **find_last_change(conn, "user", name, action="user.changed"))
-        if status != "ACTIVE":
-            remove_sessions_of(conn, before.id)
-        after = find_user(conn, name)
-        record_audit(conn, caller.actor, user_changed(name, _kept(before), _kept(after), body.reason))
-        return after
-
-    user = change(pool, work)
+    """Changes name, roles, customer or status. Where roles, customer or status change, the sessions end at once."""
+    user = change(pool, lambda conn: change_account(conn, caller, name, body, version))
     response.headers["ETag"] = make_etag(user.row_version)
     return UserShape.model_validate(user)
 
 
-@router.post("/{name}/password-reset", summary="Give an account a new password", responses=declare(404))
-def reset_password(name: str, caller: Admin, pool: Database, body: Reason) -> PasswordReset:
-    """Sets a password that is shown this once, unlocks the account and ends its sessions."""
+@router.post("/{name}/password-reset", summary="Give an account a new password", responses=declare(404, 409))
+def reset_password(name: str, caller: Admin, state: State, body: Reason) -> PasswordReset:
+    """Sets a password that is shown this once, unlocks the account and ends its sessions.
+
+    409 `provider_account`: who signs in at the OpenID Connect provider sets a password for signing himself.
+    """
     password = make_password()
     password_hash = hash_password(password)
-
-    def work(conn: Connection) -> None:
-        user = find_user(conn, name)
-        record_password(conn, user.id, password_hash, must_change_password=True)
-        remove_sessions_of(conn, user.id)
-        record_audit(conn, caller.actor, password_reset(name, body.reason))
-
-    change(pool, work)
+    change(
+        state.pool,
+        lambda conn: reset_account_password(conn, caller, state.settings, name, password_hash, body.reason),
+    )
     return PasswordReset(initial_password=password)
 
 
-def find_user(conn: Connection, name: str) -> User:
-    """The account of that name, or a 404."""
-    user = load_user(conn, name)
-    if user is None:
-        raise not_found("account", name, "name")
-    return user
+@router.get("/{name}/sessions", summary="Sessions of an account", responses=declare(404))
+def list_user_sessions(name: str, caller: Admin, state: State) -> Page[SessionShape]:
+    """Where the person is signed in, the last used first."""
+    with state.pool.connection() as conn:
+        user = find_user(conn, name)
+        sessions = load_sessions_of(conn, user.id, at=now(), idle=find_idle(state.settings))
+    own = caller.session.id if caller.session else None
+    return Page(items=[SessionShape.make(session, own) for session in sessions])
 
 
-def find_customer_for(conn: Connection, roles: list[Role], code: str | None) -> int | None:
-    """The id of the customer whose rows alone such an account sees; None: all.
-
-    Raises
-    ------
-    ProblemError
-        422: a customer's account without a customer, or with another role; or there is no such customer.
-    """
-    if Role.CUSTOMER in roles and len(roles) > 1:
-        raise ProblemError(INVALID, fields={"roles": "the role customer goes with no other"})
-    if Role.CUSTOMER in roles and code is None:
-        raise ProblemError(INVALID, fields={"customer": "the role customer needs one"})
-    if code is None:
-        return None
-    customer_id = load_customer_id(conn, code)
-    if customer_id is None:
-        raise ProblemError(INVALID, fields={"customer": f"there is no customer {code!r}"})
-    return customer_id
+@router.post(
+    "/{name}/sessions/end",
+    summary="End all sessions of an account",
+    status_code=204,
+    response_class=Response,
+    responses=declare(404),
+)
+def end_user_sessions(name: str, caller: Admin, pool: Database, body: Reason) -> Response:
+    """Signs the person out everywhere; with none open nothing changes."""
+    change(pool, lambda conn: end_account_sessions(conn, caller, name, body.reason))
+    return Response(status_code=204)
 
 
-def _kept(user: User) -> dict[str, object]:
-    return {
-        "full_name": user.full_name,
-        "roles": user.roles,
-        "customer": user.customer_code,
-        "status": user.status,
-    }
+@router.delete(
+    "/{name}/sessions/{session_id}",
+    summary="End a session of an account",
+    status_code=204,
+    response_class=Response,
+    responses=declare(404),
+)
+def end_user_session(name: str, session_id: int, caller: Admin, pool: Database) -> Response:
+    """Signs the person out there."""
+    change(pool, lambda conn: end_account_session(conn, caller, name, session_id))
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{name}/second-factor/removal",
+    summary="Remove an account's second factor",
+    status_code=204,
+    response_class=Response,
+    responses=declare(404, 409),
+)
+def remove_user_factor(name: str, caller: Admin, pool: Database, body: Reason) -> Response:
+    """For who has lost the app and the recovery codes; ends the sessions. 409 `own_factor`, `no_second_factor`."""
+    change(pool, lambda conn: remove_account_factor(conn, caller, name, body.reason))
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{name}/identity/removal",
+    summary="Untie an account from the provider",
+    status_code=204,
+    response_class=Response,
+    responses=declare(404, 409),
+)
+def untie_user(name: str, caller: Admin, pool: Database, body: Reason) -> Response:
+    """The identity at the OpenID Connect provider opens this account no more; ends the sessions. 409 `no_identity`."""
+    change(pool, lambda conn: untie_account(conn, caller, name, body.reason))
+    return Response(status_code=204)

@@ -1,5 +1,6 @@
 """People, tokens, and who one is oneself."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -7,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from api.shapes.pages import Instant, Sent, Shape
 from domain.roles import Role
+from store.sessions import OpenSession
 
 AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -43,8 +45,62 @@ class UserShape(Shape):
     status: Literal["ACTIVE", "DISABLED"]
     must_change_password: bool
     locked_until: datetime | None
+    has_second_factor: bool
+    is_linked: bool = Field(description="Tied to an identity at the OpenID Connect provider.")
     row_version: int
     created_at: datetime
+
+
+class SessionShape(Shape):
+    """One open session; its id opens nothing."""
+
+    id: int
+    is_current: bool = Field(description="The session that asks.")
+    method: Literal["PASSWORD", "SECOND_FACTOR", "RECOVERY_CODE", "PROVIDER"] = Field(description="How it was opened.")
+    address: str
+    browser: str = Field(description="What the browser called itself.")
+    created_at: datetime
+    last_used_at: datetime = Field(description="To the minute.")
+    expires_at: datetime
+
+    @classmethod
+    def make(cls, session: OpenSession, own: int | None) -> "SessionShape":
+        """The session as it is told; `own` is the id of the one that asks."""
+        return cls.model_validate({**asdict(session), "is_current": session.id == own})
+
+
+class FactorShape(Shape):
+    """One's second factor."""
+
+    is_set_up: bool
+    is_required: bool = Field(description="Everybody who signs in by a password here needs one.")
+    set_up_at: datetime | None
+    recovery_codes_left: int
+
+
+class OwnPassword(Sent):
+    """One's password, given again."""
+
+    password: str = Field(max_length=200)
+
+
+class FactorBegun(Shape):
+    """What an app takes; shown this once, and asked for by nothing before a code confirms it."""
+
+    secret: str = Field(description="Base32, to be typed.")
+    address: str = Field(description="The same as an `otpauth://` address.")
+
+
+class FactorCode(Sent):
+    """A code that the app shows."""
+
+    code: str = Field(max_length=40, examples=["123456"])
+
+
+class RecoveryCodes(Shape):
+    """Codes for who has lost the app, each good once; shown this once."""
+
+    recovery_codes: list[str]
 
 
 class NewUser(Sent):

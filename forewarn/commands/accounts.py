@@ -1,4 +1,4 @@
-"""`forewarn users add|list|password|certify`."""
+"""`forewarn users add|list|password|remove-factor|certify`."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from domain.audit import Actor
+from domain.audit_sign_in import second_factor_removed
 from domain.audit_user import password_reset, user_created
 from domain.errors import NotFoundError
 from domain.roles import Permission, Role
@@ -17,6 +18,8 @@ from store.audit import record_audit
 from store.certificates import record_certificate
 from store.customers import load_customer_id
 from store.pool import Connection, open_connection
+from store.second_factors import remove_second_factor
+from store.sessions import remove_sessions_of
 from store.users import load_user, load_users, record_password, record_user
 
 app = typer.Typer(help="People who sign in to the console.", no_args_is_help=True)
@@ -63,7 +66,7 @@ def list_users(as_json: Json = False) -> None:
 
 @app.command("password", epilog="Example: `forewarn users password mwang`")
 def set_password(name: str, ask: Ask = False, as_json: Json = False) -> None:
-    """Set a new password and unlock the account. It has to be changed at the next sign-in."""
+    """Set a new password, unlock the account and end its sessions. It has to be changed at the next sign-in."""
     from api import passwords
 
     password = _find_password(name, ask)
@@ -72,8 +75,26 @@ def set_password(name: str, ask: Ask = False, as_json: Json = False) -> None:
         if user is None:
             raise NotFoundError(f"(account {name!r})")
         record_password(conn, user.id, passwords.hash_password(password), must_change_password=True)
+        remove_sessions_of(conn, user.id)
         record_audit(conn, ACTOR, password_reset(name))
     _print_password(name, password, ask, as_json)
+
+
+@app.command("remove-factor", epilog="Example: `forewarn users remove-factor mwang --reason 'phone lost'`")
+def remove_factor(
+    name: str, reason: Annotated[str, typer.Option(help="For the audit: why, and who asked for it.")]
+) -> None:
+    """Remove the second factor of who has lost the app and the recovery codes. Ends all sessions of the account."""
+    with open_connection(find_database_url(load_settings()), application="users") as conn:
+        user = load_user(conn, name)
+        if user is None:
+            raise NotFoundError(f"(account {name!r})")
+        if not remove_second_factor(conn, user.id):
+            say(f"{name} has no second factor; nothing was changed.")
+            raise typer.Exit(ExitCode.FAILED)
+        remove_sessions_of(conn, user.id)
+        record_audit(conn, ACTOR, second_factor_removed(name, reason))
+    say(f"{name} signs in by the password alone until a new second factor is set up.")
 
 
 @app.command("certify", epilog="Example: `forewarn users certify mwang INF-200 --until 2027-12-31`")

@@ -37,6 +37,9 @@ def find_signing_actor(user: str, permission: Permission, what: str) -> tuple[Ac
     if refused is not None and refused.reason == "locked":
         say(f"{user} is locked after too many wrong passwords; try again in {refused.wait_s:.0f} s.")
         raise typer.Exit(ExitCode.FAILED)
+    if refused is not None and refused.reason == "no_password":
+        say(f"{user} signs in at the provider and has no password to sign with: it is set on the page of the account.")
+        raise typer.Exit(ExitCode.FAILED)
     if refused is not None or account is None:
         say("The name or the password is wrong.")
         raise typer.Exit(ExitCode.FAILED)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from api.passwords import hash_secret
-from api.sign_in import SignedIn, SignInRefused, check_password, sign_in
+from api.sign_in import CodeWanted, SignedIn, SignInRefused, check_password, sign_in
 from api.state import now
 from domain.audit import Actor
 from domain.audit_user import signed_in
@@ -16,7 +16,7 @@ from store.pool import open_connection
 from tests.support.http_api import PASSWORD, Api, find_errors
 
 
-def attempt(api: Api, name: str, password: str, at: datetime, address: str = "192.0.2.1") -> SignedIn | SignInRefused:
+def attempt(api: Api, name: str, password: str, at: datetime, address: str = "192.0.2.1") -> SignedIn | CodeWanted | SignInRefused:
     return sign_in(
         api.state.pool,
         api.settings,

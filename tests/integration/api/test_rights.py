@@ -17,6 +17,13 @@ SETTINGS = ApiSettings(database_url="postgresql://nobody@127.0.0.1:1/none")
 # Enough of a body for each change to get past its shape; what it names does not exist.
 BODIES = {
     "/account/password": {"current": "x", "new": "y"},
+    "/account/second-factor": {"password": "x"},
+    "/account/second-factor/confirmation": {"code": "x"},
+    "/account/second-factor/recovery-codes": {"password": "x"},
+    "/account/second-factor/removal": {"password": "x"},
+    "/users/{name}/sessions/end": {"reason": "test"},
+    "/users/{name}/second-factor/removal": {"reason": "test"},
+    "/users/{name}/identity/removal": {"reason": "test"},
     "/devices": {"serial": "NEW-1", "model": "no such model"},
     "/devices/{serial}/credentials": {},
     "/devices/{serial}/claim-code": {},
