@@ -12,6 +12,8 @@ PUBLIC_ROUTES: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/docs/reference.css"),
         ("GET", "/sign-in"),
         ("POST", "/sign-in"),
+        ("GET", "/sign-in/code"),  # the cookie of a right password is the credential; throttled by account and address
+        ("POST", "/sign-in/code"),
         ("POST", "/sign-out"),
         ("POST", "/preferences"),  # cookies of this browser alone: language, zone, theme, keys
         ("MOUNT", "/static"),
