@@ -22,6 +22,7 @@ PLACES = (
     Place("/inbox", "nav.inbox", "i", Permission.WORK_ORDER_READ),
     Place("/work-orders", "nav.work_orders", "w", Permission.WORK_ORDER_READ),
     Place("/devices", "nav.devices", "d", Permission.DEVICE_READ),
+    Place("/customers", "nav.customers", "p", Permission.CUSTOMER_READ),
     Place("/capa", "nav.capa", "c", Permission.CAPA_READ, "nav.quality"),
     Place("/data-quality", "nav.data_quality", "q", Permission.REJECTION_READ, "nav.insight"),
     Place("/audit", "nav.audit", "a", Permission.AUDIT_READ, "nav.control"),

@@ -6,17 +6,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.attention import AttentionWish, load_attention
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.overview_parts import shape_risk
 from api.shapes.risk import AttentionPage, AttentionShape
 from api.state import Database, now
-from domain.customer_risk import find_customer_risk, rank_customers
+from domain.customer_risk import find_customer_risk
 from domain.masking import find_masked_fields, mask_record
-from domain.risk import Found, Trouble, find_hidden_troubles, keep_shown
+from domain.risk import Found, Trouble
 from domain.roles import Permission
-from store.customer_standing import CustomerLine, load_customer_lines
-from store.troubles import load_troubles
+from store.customer_standing import CustomerLine
 
 router = APIRouter(prefix="/customers", tags=["installed base"])
 Reader = Annotated[Caller, require(Permission.CUSTOMER_READ)]
@@ -40,24 +40,24 @@ def list_attention(
     keys = read_cursor(cursor, [int, int, str])
     at = now()
     with pool.connection() as conn:
-        found = load_troubles(conn, now=at, is_simulated=simulated, customer_id=caller.customer_id)
-        lines = load_customer_lines(
-            conn, is_simulated=simulated, ids=sorted(found), customer_id=caller.customer_id, region=region
-        )
-    hidden = find_hidden_troubles(caller.permissions)
-    by_code = {line.code: (line, keep_shown(found.get(line.id, {}), hidden)) for line in lines}
-    ranked = rank_customers(((code, there) for code, (_, there) in by_code.items()), least=least)
+        found = load_attention(conn, caller, AttentionWish(simulated, region, least=least), at)
+    ranked = found.ranked
     begin = 0 if keys is None else bisect_right(ranked, (int(keys[0]), int(keys[1]), str(keys[2])))
     page = ranked[begin : begin + limit]
     has_more = begin + limit < len(ranked)
     return AttentionPage(
         at=at,
         is_simulated=simulated,
-        customers=len(lines),
-        devices=sum(line.device_count for line in lines),
+        customers=len(found.lines),
+        devices=found.device_count,
         total=len(ranked),
-        hidden=sorted(hidden | {f"customer.{name}" for name in find_masked_fields("customer", caller.permissions)}),
-        items=[_shape(place, *by_code[code], caller) for place, (_, _, code) in enumerate(page, start=begin + 1)],
+        hidden=sorted(
+            found.hidden | {f"customer.{name}" for name in find_masked_fields("customer", caller.permissions)}
+        ),
+        items=[
+            _shape(place, found.lines[code], found.found[code], caller)
+            for place, (_, _, code) in enumerate(page, start=begin + 1)
+        ],
         next_cursor=make_cursor(page[-1]) if has_more else None,
     )
 

@@ -74,12 +74,13 @@ def read_customer_overview(
         customer = load_customer(conn, code, customer_id=caller.customer_id)
         if customer is None:
             raise not_found("customer", code, "code")
-        return _describe(conn, customer, caller, at, customer.is_simulated if simulated is None else simulated)
+        return describe_customer(conn, customer, caller, at, customer.is_simulated if simulated is None else simulated)
 
 
-def _describe(
+def describe_customer(
     conn: Connection, customer: Customer, caller: Caller, at: datetime, is_simulated: bool
 ) -> CustomerOverview:
+    """The customer as the caller may see it; the console's page says the same."""
     scope = OverviewScope(is_simulated, customer_id=customer.id, own_customer_id=caller.customer_id)
     found = load_troubles(conn, now=at, is_simulated=is_simulated, customer_id=customer.id).get(customer.id, {})
     devices = load_device_standings(conn, customer.id, at, is_simulated=is_simulated)

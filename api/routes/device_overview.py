@@ -64,10 +64,11 @@ def read_device_overview(serial: str, caller: Reader, pool: Database) -> DeviceO
     """
     at = now()
     with pool.connection() as conn:
-        return _describe(conn, find_device(conn, serial, caller), caller, at)
+        return describe_device_overview(conn, find_device(conn, serial, caller), caller, at)
 
 
-def _describe(conn: Connection, device: Device, caller: Caller, at: datetime) -> DeviceOverview:
+def describe_device_overview(conn: Connection, device: Device, caller: Caller, at: datetime) -> DeviceOverview:
+    """The device as the caller may see it; the console's page says the same."""
     scope = OverviewScope(device.is_simulated, device_id=device.id, own_customer_id=caller.customer_id)
     mine = {"customer_id": caller.customer_id, "device_id": device.id}
     found = load_troubles(conn, now=at, is_simulated=device.is_simulated, **mine).get(0, {})

@@ -13,10 +13,16 @@ from api.console.language import Message, choose_language, find_name, load_catal
 from domain.audit_work_order import STEP_ACTIONS
 from domain.breach import Severity
 from domain.capa import CapaGuard, CapaState, CapaTrigger
+from domain.complaint import ComplaintState
 from domain.connectivity import ConnectivityReason, ConnectivityState
+from domain.contract import ContractState
 from domain.data_quality import AlertKind
+from domain.device_exception import DeviceException
+from domain.field_action import FieldActionKind, FieldActionState
+from domain.field_action_item import ItemState
 from domain.firmware import AttemptOutcome, Irregularity
 from domain.health import HealthReason, HealthState
+from domain.maintenance_plan import OccurrenceState
 from domain.profile import MonitorRule
 from domain.reading import RejectionReason
 from domain.roles import Role
@@ -49,6 +55,14 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("connectivity_reason", ConnectivityReason),
     ("update", AttemptOutcome),
     ("update_oddity", Irregularity),
+    ("contract_status", ContractState),
+    ("device_exception", DeviceException),
+    ("owed_action_kind", FieldActionKind),
+    ("owed_action_state", FieldActionState),
+    ("owed_complaint", ComplaintState),
+    ("owed_health", HealthReason),
+    ("owed_item", ItemState),
+    ("owed_occurrence", OccurrenceState),
 ]
 
 

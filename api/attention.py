@@ -1,0 +1,59 @@
+"""Which customers need a call first: the one ranking that the API lists and the console shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.auth import Caller
+from domain.customer_risk import AttentionKey, rank_customers
+from domain.risk import Found, Trouble, find_hidden_troubles, keep_shown
+from store.customer_standing import CustomerLine, load_customer_lines
+from store.pool import Connection
+from store.troubles import load_troubles
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionWish:
+    """Of which customers; "" takes every one. `q` is looked for in code and name."""
+
+    is_simulated: bool = False
+    region: str = ""
+    type: str = ""
+    q: str = ""
+    least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """The ranking at one moment. `lines` are all customers that were looked at, `ranked` those with points enough."""
+
+    lines: Mapping[str, CustomerLine]
+    regions: list[str]  # of all that there are, whatever is wished for
+    found: Mapping[str, Mapping[Trouble, Found]]
+    ranked: list[AttentionKey]
+    hidden: frozenset[Trouble]
+
+    @property
+    def device_count(self) -> int:
+        """The devices of all customers that were looked at."""
+        return sum(line.device_count for line in self.lines.values())
+
+
+def load_attention(conn: Connection, caller: Caller, wish: AttentionWish, at: datetime) -> Attention:
+    """The customers whose rows the caller sees, by the points of what the caller may know of, the most first."""
+    troubles = load_troubles(conn, now=at, is_simulated=wish.is_simulated, customer_id=caller.customer_id)
+    lines = load_customer_lines(
+        conn, is_simulated=wish.is_simulated, ids=sorted(troubles), customer_id=caller.customer_id
+    )
+    sought = wish.q.lower()
+    wanted = {
+        line.code: line
+        for line in lines
+        if wish.region in ("", line.region)
+        and wish.type in ("", line.type)
+        and (not sought or sought in f"{line.code} {line.name}".lower())
+    }
+    hidden = find_hidden_troubles(caller.permissions)
+    found = {code: keep_shown(troubles.get(line.id, {}), hidden) for code, line in wanted.items()}
+    regions = sorted({line.region for line in lines if line.region})
+    return Attention(wanted, regions, found, rank_customers(found.items(), least=wish.least), hidden)
