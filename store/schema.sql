@@ -54,6 +54,39 @@ BEGIN
     RETURN NEW;
 END
 $$;
+CREATE TABLE public.service_contract (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    customer_id bigint NOT NULL,
+    coverage text DEFAULT ''::text NOT NULL,
+    starts_on date NOT NULL,
+    ends_on date NOT NULL,
+    status text DEFAULT 'ACTIVE'::text NOT NULL,
+    remind_days integer DEFAULT 60 NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    sla_policy_id bigint,
+    region text DEFAULT ''::text NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    covers_all boolean DEFAULT true NOT NULL,
+    status_since timestamp with time zone DEFAULT now() NOT NULL,
+    status_reason text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT service_contract_check CHECK ((ends_on >= starts_on)),
+    CONSTRAINT service_contract_status_check CHECK ((status = ANY (ARRAY['DRAFT'::text, 'ACTIVE'::text, 'EXPIRED'::text, 'TERMINATED'::text])))
+);
+COMMENT ON TABLE public.service_contract IS 'What a customer has been promised, from when to when.';
+COMMENT ON COLUMN public.service_contract.sla_policy_id IS 'NULL: the times of the device model''s profile.';
+COMMENT ON COLUMN public.service_contract.region IS 'That of its customer when it was made, unless another was named.';
+COMMENT ON COLUMN public.service_contract.covers_all IS 'All devices of the customer; else those of service_contract_device.';
+COMMENT ON COLUMN public.service_contract.status_since IS 'Since when it is DRAFT, ACTIVE, EXPIRED or TERMINATED.';
+COMMENT ON COLUMN public.service_contract.status_reason IS 'Why it was terminated.';
+CREATE FUNCTION public.contract_covers(k public.service_contract, device bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT k.covers_all OR EXISTS (
+        SELECT FROM public.service_contract_device x WHERE x.contract_id = k.id AND x.device_id = device)
+$$;
 CREATE FUNCTION public.drop_readings_before(first_kept date) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -284,6 +317,86 @@ BEGIN
     RETURN NEW;
 END
 $$;
+CREATE FUNCTION public.kpi_alarm_stale(instant timestamp with time zone) RETURNS TABLE(kpi text, device_id bigint, device_model_id integer, customer_id bigint, region text, firmware text, is_simulated boolean, numerator double precision, denominator double precision)
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT 'alarm_stale', a.device_id, a.device_model_id, a.customer_id, a.region, a.firmware, a.is_simulated,
+        (a.at < $1 - interval '24 hours')::integer::double precision, 1::double precision
+    FROM public.kpi_alarm a WHERE a.at <= $1 AND (a.cleared_at IS NULL OR a.cleared_at > $1)
+$_$;
+COMMENT ON FUNCTION public.kpi_alarm_stale(instant timestamp with time zone) IS 'Key figure: alarms standing at an instant, and whether for more than a day.';
+CREATE FUNCTION public.kpi_capa_age(instant timestamp with time zone) RETURNS TABLE(kpi text, device_id bigint, device_model_id integer, customer_id bigint, region text, firmware text, is_simulated boolean, numerator double precision, denominator double precision)
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT 'capa_age', NULL::bigint, q.device_model_id, NULL::bigint, q.region, CASE q.scope_kind WHEN 'FIRMWARE' THEN q.scope_value ELSE '' END,
+        q.is_simulated, date_part('epoch', $1 - q.decided_at) / 86400, 1::double precision
+    FROM public.capa q
+    WHERE q.state NOT IN ('PROPOSED', 'REJECTED') AND q.decided_at <= $1 AND (q.closed_at IS NULL OR q.closed_at > $1)
+$_$;
+COMMENT ON FUNCTION public.kpi_capa_age(instant timestamp with time zone) IS 'Key figure: CAPAs open at an instant, with their age in days.';
+CREATE FUNCTION public.kpi_firmware_coverage(instant timestamp with time zone) RETURNS TABLE(kpi text, device_id bigint, device_model_id integer, customer_id bigint, region text, firmware text, is_simulated boolean, numerator double precision, denominator double precision)
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT 'firmware_coverage', s.device_id, s.device_model_id, s.customer_id, s.region, NULL::text, s.is_simulated,
+        EXISTS (
+            SELECT FROM public.firmware_interval i
+            WHERE i.device_id = s.device_id AND i.component = 'main' AND i.since <= $1 AND (i.until IS NULL OR i.until > $1)
+                AND i.version = r.version
+        )::integer::double precision, 1::double precision
+    FROM public.kpi_service_spell s
+    JOIN (
+        SELECT DISTINCT ON (f.device_model_id) f.device_model_id, f.version FROM public.firmware_record f
+        WHERE f.component = 'main' AND f.released_at <= $1 AND (f.withdrawn_at IS NULL OR f.withdrawn_at > $1)
+        ORDER BY f.device_model_id, f.released_at DESC, f.id DESC
+    ) r ON r.device_model_id = s.device_model_id
+    WHERE s.since <= $1 AND s.until > $1
+$_$;
+COMMENT ON FUNCTION public.kpi_firmware_coverage(instant timestamp with time zone) IS 'Key figure: devices in the field at an instant, and whether they run the newest released firmware.';
+CREATE FUNCTION public.kpi_operation(cuts timestamp with time zone[], by_firmware boolean) RETURNS TABLE(bucket integer, device_id bigint, device_model_id integer, customer_id bigint, region text, firmware text, is_simulated boolean, service_s double precision, down_s double precision)
+    LANGUAGE sql STABLE
+    AS $_$
+    WITH service AS MATERIALIZED (
+        SELECT s.device_id, s.device_model_id, s.customer_id, s.region, s.is_simulated, range_agg(tstzrange(s.since, s.until)) AS during,
+            range_agg(tstzrange(s.since, s.until)) FILTER (WHERE s.is_down) AS down
+        FROM public.kpi_service_spell s WHERE s.since < $1[cardinality($1)] AND s.until > $1[1]
+        GROUP BY s.device_id, s.device_model_id, s.customer_id, s.region, s.is_simulated
+    ), failure AS MATERIALIZED (
+        SELECT v.device_id, range_agg(tstzrange(v.started_at, v.resolved_at)) AS down FROM public.kpi_order_version v
+        WHERE v.type = 'CORRECTIVE' AND v.outcome = 'CONFIRMED' AND v.device_id IS NOT NULL AND v.resolved_at > $1[1]
+            AND v.started_at < $1[cardinality($1)] AND v.resolved_at > v.started_at
+        GROUP BY v.device_id
+    ), stretch AS (
+        SELECT b.bucket, s.*, w.firmware, f.down AS failed,
+            tstzmultirange(tstzrange(greatest($1[b.bucket], w.since), least($1[b.bucket + 1], w.until))) AS clip
+        FROM service s
+        LEFT JOIN failure f ON f.device_id = s.device_id
+        LEFT JOIN public.kpi_firmware_spell w ON $2 AND w.device_id = s.device_id
+        CROSS JOIN generate_series(1, cardinality($1) - 1) AS b (bucket)
+        WHERE greatest($1[b.bucket], w.since) < least($1[b.bucket + 1], w.until)
+    )
+    SELECT t.bucket, t.device_id, t.device_model_id, t.customer_id, t.region, t.firmware, t.is_simulated, x.service_s, coalesce(y.down_s, 0)
+    FROM stretch t
+    CROSS JOIN LATERAL (
+        SELECT sum(date_part('epoch', upper(r) - lower(r))) AS service_s FROM unnest(t.during * t.clip) AS r
+    ) x
+    LEFT JOIN LATERAL (
+        SELECT sum(date_part('epoch', upper(r) - lower(r))) AS down_s
+        FROM unnest((coalesce(t.down, '{}') + coalesce(t.failed, '{}')) * t.during * t.clip) AS r
+        WHERE t.down IS NOT NULL OR t.failed IS NOT NULL
+    ) y ON true
+    WHERE x.service_s > 0
+$_$;
+COMMENT ON FUNCTION public.kpi_operation(cuts timestamp with time zone[], by_firmware boolean) IS 'Seconds in the field and down between cuts, by device.';
+CREATE FUNCTION public.kpi_trace_coverage(instant timestamp with time zone) RETURNS TABLE(kpi text, device_id bigint, device_model_id integer, customer_id bigint, region text, firmware text, is_simulated boolean, numerator double precision, denominator double precision)
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT 'trace_coverage', s.device_id, s.device_model_id, s.customer_id, s.region, NULL::text, s.is_simulated,
+        (d.lot <> '' AND d.udi <> '' AND d.made_on IS NOT NULL AND d.installed_on IS NOT NULL AND d.firmware <> '' AND s.customer_id IS NOT NULL
+        )::integer::double precision, 1::double precision
+    FROM public.kpi_service_spell s JOIN public.device d ON d.id = s.device_id
+    WHERE s.since <= $1 AND s.until > $1
+$_$;
+COMMENT ON FUNCTION public.kpi_trace_coverage(instant timestamp with time zone) IS 'Key figure: devices in the field at an instant, and whether they can be traced.';
 CREATE FUNCTION public.log_change() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -381,6 +494,25 @@ CREATE FUNCTION public.orders_within(order_id bigint) RETURNS SETOF bigint
     )
     SELECT id FROM within
 $_$;
+CREATE FUNCTION public.record_device_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    said text := coalesce(nullif(current_setting('forewarn.source', true), ''), 'import');
+BEGIN
+    INSERT INTO device_history (device_id, at, field, before, after, source)
+    SELECT NEW.id, now(), c.field, nullif(c.before, ''), nullif(c.after, ''), said
+    FROM (VALUES (1, 'serial', OLD.serial, NEW.serial), (2, 'udi', OLD.udi, NEW.udi),
+        (3, 'customer', (SELECT u.code FROM site s JOIN customer u ON u.id = s.customer_id WHERE s.id = OLD.site_id),
+            (SELECT u.code FROM site s JOIN customer u ON u.id = s.customer_id WHERE s.id = NEW.site_id)),
+        (4, 'site', (SELECT s.code FROM site s WHERE s.id = OLD.site_id), (SELECT s.code FROM site s WHERE s.id = NEW.site_id)),
+        (5, 'lifecycle', OLD.lifecycle, NEW.lifecycle)) AS c (place, field, before, after)
+    WHERE c.before IS DISTINCT FROM c.after
+    ORDER BY c.place;
+    RETURN NULL;
+END
+$$;
 CREATE FUNCTION public.record_gateway_change() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -520,14 +652,34 @@ CREATE TABLE public.app_session (
     csrf_token text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    last_used_at timestamp with time zone DEFAULT now() NOT NULL
+    last_used_at timestamp with time zone DEFAULT now() NOT NULL,
+    id bigint NOT NULL,
+    method text DEFAULT 'PASSWORD'::text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    browser text DEFAULT ''::text NOT NULL,
+    reauthenticated_at timestamp with time zone,
+    CONSTRAINT app_session_browser_check CHECK ((length(browser) <= 300)),
+    CONSTRAINT app_session_method_check CHECK ((method = ANY (ARRAY['PASSWORD'::text, 'SECOND_FACTOR'::text, 'RECOVERY_CODE'::text, 'PROVIDER'::text])))
 );
 COMMENT ON TABLE public.app_session IS 'Signed-in sessions; only a hash of the token is kept.';
+COMMENT ON COLUMN public.app_session.id IS 'What its owner and administrators name it by; it opens nothing.';
+COMMENT ON COLUMN public.app_session.method IS 'How it was opened: a password alone, with a code, with a recovery code, or by the provider.';
+COMMENT ON COLUMN public.app_session.address IS 'From where it was opened.';
+COMMENT ON COLUMN public.app_session.browser IS 'What the browser called itself when it was opened.';
+COMMENT ON COLUMN public.app_session.reauthenticated_at IS 'The provider has just asked its owner again: one new password may be set, within minutes.';
+ALTER TABLE public.app_session ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.app_session_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.app_user (
     id bigint NOT NULL,
     name text NOT NULL,
     full_name text NOT NULL,
-    password_hash text NOT NULL,
+    password_hash text,
     must_change_password boolean DEFAULT false NOT NULL,
     roles text[] NOT NULL,
     customer_id bigint,
@@ -542,6 +694,7 @@ CREATE TABLE public.app_user (
     CONSTRAINT app_user_status_check CHECK ((status = ANY (ARRAY['ACTIVE'::text, 'DISABLED'::text])))
 );
 COMMENT ON TABLE public.app_user IS 'People who sign in; passwords as argon2id.';
+COMMENT ON COLUMN public.app_user.password_hash IS 'argon2id; NULL: an account of the provider that has no password to sign with yet.';
 ALTER TABLE public.app_user ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.app_user_id_seq
     START WITH 1
@@ -1153,6 +1306,7 @@ CREATE TABLE public.device (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     registered_firmware text DEFAULT ''::text NOT NULL,
     connectivity_reason text DEFAULT ''::text NOT NULL,
+    expires_on date,
     CONSTRAINT device_connectivity_check CHECK ((connectivity = ANY (ARRAY['UNKNOWN'::text, 'ONLINE'::text, 'STALE'::text, 'OFFLINE'::text]))),
     CONSTRAINT device_lifecycle_check CHECK ((lifecycle = ANY (ARRAY['REGISTERED'::text, 'INSTALLED'::text, 'IN_SERVICE'::text, 'UNDER_MAINTENANCE'::text, 'QUARANTINED'::text, 'DECOMMISSIONED'::text]))),
     CONSTRAINT device_serial_check CHECK ((serial ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$'::text))
@@ -1164,6 +1318,7 @@ COMMENT ON COLUMN public.device.last_seen_at IS 'Receiver''s time of its last me
 COMMENT ON COLUMN public.device.shard IS 'Which sequence of blocks carries its readings to scoring.';
 COMMENT ON COLUMN public.device.registered_firmware IS 'Firmware as the master data had it when the device was registered; reports outrank it.';
 COMMENT ON COLUMN public.device.connectivity_reason IS 'Why: readings, said_online, said_offline, silent; empty before it was first judged.';
+COMMENT ON COLUMN public.device.expires_on IS 'The last day on which it may be used, of UDI carriers AI 17. NULL: not known, or without end.';
 CREATE TABLE public.device_account (
     id bigint NOT NULL,
     username text NOT NULL,
@@ -1342,7 +1497,8 @@ CREATE TABLE public.device_model (
     safety_critical boolean NOT NULL,
     current_version integer NOT NULL,
     row_version integer DEFAULT 1 NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL
 );
 COMMENT ON TABLE public.device_model IS 'A device model; its rules are in the profile of its current version.';
 ALTER TABLE public.device_model ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1930,22 +2086,430 @@ CREATE TABLE public.installation (
 );
 COMMENT ON TABLE public.installation IS 'One row: what this installation is, its store flavour, its number of shards.';
 COMMENT ON COLUMN public.installation.registry_version IS 'Counts up with every change that ingest and anomaly must know of.';
-CREATE TABLE public.ledger_block (
+CREATE VIEW public.kpi_owner_spell AS
+ WITH step AS (
+         SELECT h.device_id,
+            h.at,
+            h.before,
+            h.after,
+            lead(h.at) OVER w AS next_at,
+            row_number() OVER w AS place
+           FROM public.device_history h
+          WHERE (h.field = 'customer'::text)
+          WINDOW w AS (PARTITION BY h.device_id ORDER BY h.at, h.id)
+        )
+ SELECT p.device_id,
+    c.id AS customer_id,
+    p.since,
+    p.until
+   FROM (( SELECT step.device_id,
+            step.before AS code,
+            '-infinity'::timestamp with time zone AS since,
+            step.at AS until
+           FROM step
+          WHERE (step.place = 1)
+        UNION ALL
+         SELECT step.device_id,
+            step.after,
+            step.at,
+            COALESCE(step.next_at, 'infinity'::timestamp with time zone) AS "coalesce"
+           FROM step) p
+     LEFT JOIN public.customer c ON ((c.code = p.code)))
+UNION ALL
+ SELECT d.id AS device_id,
+    s.customer_id,
+    '-infinity'::timestamp with time zone AS since,
+    'infinity'::timestamp with time zone AS until
+   FROM (public.device d
+     LEFT JOIN public.site s ON ((s.id = d.site_id)))
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.device_history h
+          WHERE ((h.device_id = d.id) AND (h.field = 'customer'::text)))));
+COMMENT ON VIEW public.kpi_owner_spell IS 'From when to when each device stood at which customer.';
+CREATE VIEW public.kpi_alarm AS
+ SELECT b.id AS breach_id,
+    b.raised_at AS at,
+    b.cleared_at,
+    b.device_id,
+    d.serial,
+    b.monitor,
+    d.device_model_id,
+    w.customer_id,
+    d.region,
+    b.firmware,
+    b.is_simulated
+   FROM ((public.breach b
+     JOIN public.device d ON ((d.id = b.device_id)))
+     LEFT JOIN public.kpi_owner_spell w ON (((w.device_id = b.device_id) AND (w.since <= b.raised_at) AND (w.until > b.raised_at))))
+  WHERE ((b.state <> 'DISCARDED'::text) AND (b.severity <> 'INFO'::text));
+COMMENT ON VIEW public.kpi_alarm IS 'Breaches as alarms: each episode above INFO once.';
+CREATE VIEW public.kpi_capa_effectiveness AS
+ SELECT 'capa_effectiveness'::text AS kpi,
+    r.computed_at AS at,
+    r.computed_at AS began_at,
+        CASE
+            WHEN (r.verdict = 'INCONCLUSIVE'::text) THEN 'infinity'::timestamp with time zone
+            ELSE '-infinity'::timestamp with time zone
+        END AS known_at,
+    NULL::bigint AS device_id,
+    q.device_model_id,
+    NULL::bigint AS customer_id,
+    q.region,
+        CASE q.scope_kind
+            WHEN 'FIRMWARE'::text THEN q.scope_value
+            ELSE ''::text
+        END AS firmware,
+    q.is_simulated,
+    ((((r.verdict = 'MET'::text) AND (NOT (EXISTS ( SELECT
+           FROM public.capa n
+          WHERE ((n.ineffective_of = q.id) AND (r.round = q.round)))))))::integer)::double precision AS numerator,
+    (1)::double precision AS denominator
+   FROM (( SELECT DISTINCT ON (e.capa_id, e.round, e.plan_version) e.id,
+            e.capa_id,
+            e.round,
+            e.plan_version,
+            e.computed_at,
+            e.is_final,
+            e.verdict,
+            e.figures
+           FROM public.capa_effectiveness_result e
+          WHERE e.is_final
+          ORDER BY e.capa_id, e.round, e.plan_version, e.id DESC) r
+     JOIN public.capa q ON ((q.id = r.capa_id)));
+COMMENT ON VIEW public.kpi_capa_effectiveness IS 'Key figure: final figures of CAPAs, and whether they were effective.';
+CREATE TABLE public.signature (
     id bigint NOT NULL,
-    writer text NOT NULL,
-    day date NOT NULL,
-    payload bytea NOT NULL
+    entity text NOT NULL,
+    entity_id bigint NOT NULL,
+    entity_version integer NOT NULL,
+    content_sha256 text NOT NULL,
+    signer_id bigint NOT NULL,
+    printed_name text NOT NULL,
+    meaning text NOT NULL,
+    signed_at timestamp with time zone DEFAULT now() NOT NULL,
+    content text,
+    CONSTRAINT signature_content_hashed CHECK (((content IS NULL) OR (content_sha256 = encode(sha256(convert_to(content, 'UTF8'::name)), 'hex'::text))))
 );
-ALTER TABLE ONLY public.ledger_block ALTER COLUMN payload SET STORAGE EXTERNAL;
-COMMENT ON TABLE public.ledger_block IS 'Counts by device of one transaction of ingest, not yet added to device_day; gone in seconds.';
-ALTER TABLE public.ledger_block ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME public.ledger_block_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
+COMMENT ON TABLE public.signature IS 'Who signed which version of what, and what it means. Written once.';
+COMMENT ON COLUMN public.signature.content IS 'The canonical JSON that was signed; its SHA-256 is content_sha256. NULL: signed before it was kept.';
+CREATE TABLE public.sla_clock (
+    work_order_id bigint NOT NULL,
+    version integer NOT NULL,
+    clock text NOT NULL,
+    state text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    allowed_s double precision NOT NULL,
+    used_s double precision NOT NULL,
+    due_at timestamp with time zone,
+    due_soon_at timestamp with time zone,
+    paused_since timestamp with time zone,
+    pause_reason text DEFAULT ''::text NOT NULL,
+    met_at timestamp with time zone,
+    breached_at timestamp with time zone,
+    breach_said boolean DEFAULT false NOT NULL,
+    warned_at timestamp with time zone,
+    waived_at timestamp with time zone,
+    waiver_reason text DEFAULT ''::text NOT NULL,
+    stopped_at timestamp with time zone,
+    policy_version_id bigint,
+    calendar_version_id bigint,
+    CONSTRAINT sla_clock_check CHECK (((state = 'BREACHED'::text) = (breached_at IS NOT NULL))),
+    CONSTRAINT sla_clock_clock_check CHECK ((clock = ANY (ARRAY['RESPONSE'::text, 'RESOLUTION'::text]))),
+    CONSTRAINT sla_clock_state_check CHECK ((state = ANY (ARRAY['RUNNING'::text, 'PAUSED'::text, 'MET'::text, 'BREACHED'::text, 'STOPPED'::text])))
 );
+COMMENT ON TABLE public.sla_clock IS 'SLA clocks as their events leave them; derived from sla_event alone.';
+COMMENT ON COLUMN public.sla_clock.state IS 'RUNNING becomes BREACHED within a tick of its due time. BREACHED stays, also when the work is done.';
+COMMENT ON COLUMN public.sla_clock.allowed_s IS 'Working time of the limit that governs, in seconds.';
+COMMENT ON COLUMN public.sla_clock.used_s IS 'Working time used of that limit when the last event was written, in seconds.';
+COMMENT ON COLUMN public.sla_clock.due_at IS 'NULL while it is paused, and of a stopped one. Of a breached one when its time was used up.';
+COMMENT ON COLUMN public.sla_clock.breach_said IS 'Whether sla.breached was said.';
+COMMENT ON COLUMN public.sla_clock.warned_at IS 'When sla.due_soon was said of the limit that governs.';
+COMMENT ON COLUMN public.sla_clock.waived_at IS 'From then on out of the figures, by two people; a breach stays visible.';
+COMMENT ON COLUMN public.sla_clock.stopped_at IS 'The order ended, or the clock was waived, before what it waited for had happened.';
+CREATE TABLE public.work_order (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    type text NOT NULL,
+    source text NOT NULL,
+    priority text NOT NULL,
+    state text NOT NULL,
+    hold_reason text,
+    device_id bigint,
+    gateway_id integer,
+    site_id bigint,
+    customer_id bigint,
+    contract_id bigint,
+    fault_group text NOT NULL,
+    title_code text NOT NULL,
+    title_params jsonb NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    assignee_id bigint,
+    breach_count integer DEFAULT 0 NOT NULL,
+    last_breach_at timestamp with time zone,
+    quiet_since timestamp with time zone,
+    ready_to_verify_at timestamp with time zone,
+    reopen_count integer DEFAULT 0 NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    recurrence_of bigint,
+    parent_id bigint,
+    outcome text,
+    failure_code text,
+    close_out jsonb,
+    response_due_at timestamp with time zone,
+    resolution_due_at timestamp with time zone,
+    responded_at timestamp with time zone,
+    resolved_at timestamp with time zone,
+    response_breached boolean DEFAULT false NOT NULL,
+    resolution_breached boolean DEFAULT false NOT NULL,
+    response_warned boolean DEFAULT false NOT NULL,
+    resolution_warned boolean DEFAULT false NOT NULL,
+    inbox_reason text,
+    closed_at timestamp with time zone,
+    cancel_reason text,
+    region text DEFAULT ''::text NOT NULL,
+    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_simulated boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    merged_into_id bigint,
+    CONSTRAINT work_order_check CHECK (((state <> 'ON_HOLD'::text) OR (hold_reason IS NOT NULL))),
+    CONSTRAINT work_order_check1 CHECK ((num_nonnulls(device_id, gateway_id, site_id) >= 1)),
+    CONSTRAINT work_order_hold_reason_check CHECK ((hold_reason = ANY (ARRAY['PARTS'::text, 'CUSTOMER'::text, 'ACCESS'::text, 'VENDOR'::text]))),
+    CONSTRAINT work_order_inbox_reason_check CHECK ((inbox_reason = ANY (ARRAY['NEW'::text, 'REOPENED'::text, 'ESCALATED'::text, 'CAME_BACK'::text]))),
+    CONSTRAINT work_order_merged_is_cancelled CHECK (((merged_into_id IS NULL) OR ((state = 'CANCELLED'::text) AND (merged_into_id <> id)))),
+    CONSTRAINT work_order_outcome_check CHECK ((outcome = ANY (ARRAY['CONFIRMED'::text, 'NO_FAULT_FOUND'::text, 'SENSOR_FAULT'::text, 'FALSE_ALARM'::text]))),
+    CONSTRAINT work_order_priority_check CHECK ((priority = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
+    CONSTRAINT work_order_source_check CHECK ((source = ANY (ARRAY['AUTOMATIC'::text, 'MANUAL'::text, 'COMPLAINT'::text, 'PLAN'::text]))),
+    CONSTRAINT work_order_state_check CHECK ((state = ANY (ARRAY['NEW'::text, 'TRIAGED'::text, 'ASSIGNED'::text, 'IN_PROGRESS'::text, 'ON_HOLD'::text, 'WORK_DONE'::text, 'VERIFIED'::text, 'CLOSED'::text, 'CANCELLED'::text]))),
+    CONSTRAINT work_order_type_check CHECK ((type = ANY (ARRAY['CORRECTIVE'::text, 'PREDICTIVE'::text, 'PREVENTIVE'::text, 'CALIBRATION'::text, 'INSTALL'::text, 'TRAINING'::text, 'FIRMWARE'::text, 'RECALL'::text])))
+);
+COMMENT ON TABLE public.work_order IS 'Work to be done on a device or gateway.';
+COMMENT ON COLUMN public.work_order.version IS 'Counts up when a closed order is reopened; a signature belongs to a version.';
+COMMENT ON COLUMN public.work_order.merged_into_id IS 'The order that went on in place of this one, which turned out to be the same.';
+CREATE VIEW public.kpi_order_version AS
+ SELECT w.id AS work_order_id,
+    w.version,
+    w.type,
+    w.source,
+    w.state,
+    w.device_id,
+    w.customer_id,
+    w.region,
+    w.is_simulated,
+    w.fault_group,
+    w.created_at AS started_at,
+    w.responded_at,
+    w.resolved_at,
+    w.outcome,
+    w.closed_at
+   FROM public.work_order w
+  WHERE ((w.state <> 'CANCELLED'::text) AND (w.version = 1))
+UNION ALL
+ SELECT w.id AS work_order_id,
+    w.version,
+    w.type,
+    w.source,
+    w.state,
+    w.device_id,
+    w.customer_id,
+    w.region,
+    w.is_simulated,
+    w.fault_group,
+    COALESCE(( SELECT c.started_at
+           FROM public.sla_clock c
+          WHERE ((c.work_order_id = w.id) AND (c.version = w.version) AND (c.clock = 'RESOLUTION'::text))), w.created_at) AS started_at,
+    w.responded_at,
+    w.resolved_at,
+    w.outcome,
+    w.closed_at
+   FROM public.work_order w
+  WHERE ((w.state <> 'CANCELLED'::text) AND (w.version > 1))
+UNION ALL
+ SELECT w.id AS work_order_id,
+    g.entity_version AS version,
+    w.type,
+    w.source,
+    'CLOSED'::text AS state,
+    w.device_id,
+    w.customer_id,
+    w.region,
+    w.is_simulated,
+    w.fault_group,
+        CASE
+            WHEN (g.entity_version = 1) THEN w.created_at
+            ELSE COALESCE(( SELECT c.started_at
+               FROM public.sla_clock c
+              WHERE ((c.work_order_id = w.id) AND (c.version = g.entity_version) AND (c.clock = 'RESOLUTION'::text))), w.created_at)
+        END AS started_at,
+    ( SELECT c.met_at
+           FROM public.sla_clock c
+          WHERE ((c.work_order_id = w.id) AND (c.version = g.entity_version) AND (c.clock = 'RESPONSE'::text))) AS responded_at,
+    COALESCE((((g.content)::jsonb ->> 'resolved_at'::text))::timestamp with time zone, ( SELECT c.met_at
+           FROM public.sla_clock c
+          WHERE ((c.work_order_id = w.id) AND (c.version = g.entity_version) AND (c.clock = 'RESOLUTION'::text)))) AS resolved_at,
+    ((g.content)::jsonb ->> 'outcome'::text) AS outcome,
+    g.signed_at AS closed_at
+   FROM (public.work_order w
+     JOIN public.signature g ON (((g.entity = 'work_order'::text) AND (g.entity_id = w.id) AND (g.entity_version < w.version))))
+  WHERE ((w.version > 1) AND (w.state <> 'CANCELLED'::text));
+COMMENT ON VIEW public.kpi_order_version IS 'Every version of every order that was not cancelled: began, answered, restored, outcome, closed.';
+CREATE VIEW public.kpi_failure AS
+ SELECT 'failure'::text AS kpi,
+    v.started_at AS at,
+    v.started_at AS began_at,
+        CASE
+            WHEN (v.outcome IS NULL) THEN 'infinity'::timestamp with time zone
+            ELSE '-infinity'::timestamp with time zone
+        END AS known_at,
+    v.device_id,
+    d.device_model_id,
+    v.customer_id,
+    v.region,
+    NULL::text AS firmware,
+    v.is_simulated,
+    (1)::double precision AS numerator,
+    (1)::double precision AS denominator,
+    v.resolved_at AS restored_at
+   FROM (public.kpi_order_version v
+     JOIN public.device d ON ((d.id = v.device_id)))
+  WHERE ((v.type = 'CORRECTIVE'::text) AND ((v.outcome = 'CONFIRMED'::text) OR (v.outcome IS NULL)));
+COMMENT ON VIEW public.kpi_failure IS 'Confirmed failures of devices, and corrective orders of which nobody has said yet (known_at infinity).';
+CREATE VIEW public.kpi_firmware_spell AS
+ WITH step AS (
+         SELECT h.device_id,
+            h.at,
+            h.before,
+            h.after,
+            lead(h.at) OVER w AS next_at,
+            row_number() OVER w AS place
+           FROM public.device_history h
+          WHERE (h.field = 'firmware:main'::text)
+          WINDOW w AS (PARTITION BY h.device_id ORDER BY h.at, h.id)
+        )
+ SELECT step.device_id,
+    COALESCE(NULLIF(step.before, ''::text), step.after, ''::text) AS firmware,
+    '-infinity'::timestamp with time zone AS since,
+    step.at AS until
+   FROM step
+  WHERE (step.place = 1)
+UNION ALL
+ SELECT step.device_id,
+    COALESCE(step.after, ''::text) AS firmware,
+    step.at AS since,
+    COALESCE(step.next_at, 'infinity'::timestamp with time zone) AS until
+   FROM step
+UNION ALL
+ SELECT d.id AS device_id,
+    d.firmware,
+    '-infinity'::timestamp with time zone AS since,
+    'infinity'::timestamp with time zone AS until
+   FROM public.device d
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.device_history h
+          WHERE ((h.device_id = d.id) AND (h.field = 'firmware:main'::text)))));
+COMMENT ON VIEW public.kpi_firmware_spell IS 'From when to when each device had which firmware on its main component.';
+CREATE TABLE public.work_order_visit (
+    id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    order_version integer NOT NULL,
+    technician_id bigint NOT NULL,
+    arrived_at timestamp with time zone NOT NULL,
+    left_at timestamp with time zone,
+    outcome text,
+    note text DEFAULT ''::text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT work_order_visit_check CHECK ((left_at >= arrived_at)),
+    CONSTRAINT work_order_visit_check1 CHECK (((left_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT work_order_visit_note_check CHECK ((length(note) <= 10000)),
+    CONSTRAINT work_order_visit_outcome_check CHECK ((outcome = ANY (ARRAY['COMPLETED'::text, 'PARTS_NEEDED'::text, 'NO_ACCESS'::text, 'FOLLOW_UP'::text])))
+);
+COMMENT ON TABLE public.work_order_visit IS 'A technician at the place of an order: arrival, departure, what came of it.';
+COMMENT ON COLUMN public.work_order_visit.left_at IS 'NULL while the visit is under way.';
+CREATE VIEW public.kpi_first_time_fix AS
+ SELECT 'first_time_fix'::text AS kpi,
+    v.closed_at AS at,
+    v.started_at AS began_at,
+        CASE
+            WHEN (v.outcome = 'FALSE_ALARM'::text) THEN 'infinity'::timestamp with time zone
+            ELSE (v.closed_at + '30 days'::interval)
+        END AS known_at,
+    v.device_id,
+    d.device_model_id,
+    v.customer_id,
+    v.region,
+    NULL::text AS firmware,
+    v.is_simulated,
+    (
+        CASE
+            WHEN ((w.version = 1) AND (( SELECT count(*) AS count
+               FROM unnest(( SELECT range_agg(tstzrange(t.arrived_at, COALESCE(t.left_at, 'infinity'::timestamp with time zone), '[]'::text)) AS range_agg
+                       FROM public.work_order_visit t
+                      WHERE (t.work_order_id = ANY (
+                            CASE
+                                WHEN (EXISTS ( SELECT
+                                   FROM public.work_order o
+                                  WHERE (o.merged_into_id = w.id))) THEN ARRAY( SELECT public.orders_within(w.id) AS orders_within)
+                                ELSE ARRAY[w.id]
+                            END)))) unnest(unnest)) <= 1) AND (NOT (EXISTS ( SELECT
+               FROM public.work_order o
+              WHERE ((o.device_id = v.device_id) AND (o.fault_group = v.fault_group) AND (o.id <> v.work_order_id) AND (o.type = ANY (ARRAY['CORRECTIVE'::text, 'PREDICTIVE'::text])) AND (o.state <> 'CANCELLED'::text) AND (o.outcome IS DISTINCT FROM 'FALSE_ALARM'::text) AND (o.created_at > v.closed_at) AND (o.created_at <= (v.closed_at + '30 days'::interval))))))) THEN 1
+            ELSE 0
+        END)::double precision AS numerator,
+    (1)::double precision AS denominator
+   FROM ((public.kpi_order_version v
+     JOIN public.work_order w ON ((w.id = v.work_order_id)))
+     LEFT JOIN public.device d ON ((d.id = v.device_id)))
+  WHERE ((v.type = 'CORRECTIVE'::text) AND (v.version = 1) AND (v.state = 'CLOSED'::text));
+COMMENT ON VIEW public.kpi_first_time_fix IS 'Key figure: corrective orders at their first closing, and whether that was the end of it.';
+CREATE TABLE public.part_usage (
+    id bigint NOT NULL,
+    work_order_id bigint NOT NULL,
+    order_version integer NOT NULL,
+    state text NOT NULL,
+    item text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    quantity numeric(12,3) NOT NULL,
+    lot text DEFAULT ''::text NOT NULL,
+    serial_in text DEFAULT ''::text NOT NULL,
+    serial_out text DEFAULT ''::text NOT NULL,
+    requested_quantity numeric(12,3),
+    requested_by text,
+    requested_at timestamp with time zone,
+    decided_by_id bigint,
+    decided_by text,
+    decided_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    CONSTRAINT part_usage_check CHECK (((state = 'REQUESTED'::text) = (decided_at IS NULL))),
+    CONSTRAINT part_usage_check1 CHECK (((state <> 'USED'::text) OR (decided_by_id IS NOT NULL))),
+    CONSTRAINT part_usage_check2 CHECK ((((serial_in = ''::text) AND (serial_out = ''::text)) OR (quantity = (1)::numeric))),
+    CONSTRAINT part_usage_item_check CHECK ((item <> ''::text)),
+    CONSTRAINT part_usage_quantity_check CHECK ((quantity > (0)::numeric)),
+    CONSTRAINT part_usage_requested_quantity_check CHECK ((requested_quantity > (0)::numeric)),
+    CONSTRAINT part_usage_state_check CHECK ((state = ANY (ARRAY['REQUESTED'::text, 'USED'::text, 'WITHDRAWN'::text])))
+);
+COMMENT ON TABLE public.part_usage IS 'Parts of an order: asked for, then used (signed) or withdrawn.';
+COMMENT ON COLUMN public.part_usage.quantity IS 'What was asked for; once used, what was used.';
+COMMENT ON COLUMN public.part_usage.requested_quantity IS 'What was asked for; NULL: the part was at hand.';
+CREATE VIEW public.kpi_part_trace AS
+ SELECT 'part_trace_coverage'::text AS kpi,
+    u.decided_at AS at,
+    u.decided_at AS began_at,
+    '-infinity'::timestamp with time zone AS known_at,
+    w.device_id,
+    d.device_model_id,
+    w.customer_id,
+    w.region,
+    NULL::text AS firmware,
+    w.is_simulated,
+    ((((u.lot <> ''::text) OR (u.serial_in <> ''::text)))::integer)::double precision AS numerator,
+    (1)::double precision AS denominator
+   FROM ((public.part_usage u
+     JOIN public.work_order w ON ((w.id = u.work_order_id)))
+     LEFT JOIN public.device d ON ((d.id = w.device_id)))
+  WHERE (u.state = 'USED'::text);
+COMMENT ON VIEW public.kpi_part_trace IS 'Key figure: parts that were used, and whether lot or serial is known.';
 CREATE TABLE public.maintenance_plan (
     id bigint NOT NULL,
     code text NOT NULL,
@@ -1996,6 +2560,275 @@ COMMENT ON COLUMN public.maintenance_plan.usage_sensor IS 'The sensor that count
 COMMENT ON COLUMN public.maintenance_plan.fault_group IS 'Of CONDITION: a breach of it makes the work due.';
 COMMENT ON COLUMN public.maintenance_plan.lead_days IS 'The work order opens so many days before it is due; of CONDITION within how many days it is due.';
 COMMENT ON COLUMN public.maintenance_plan.starts_on IS 'Nothing is due before.';
+CREATE TABLE public.plan_occurrence (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    plan_id bigint NOT NULL,
+    device_id bigint NOT NULL,
+    number integer NOT NULL,
+    state text NOT NULL,
+    due_on date,
+    usage_target double precision,
+    usage_total double precision,
+    breach_id uuid,
+    work_order_id bigint,
+    done_on date,
+    skip_request text,
+    skip_reason text DEFAULT ''::text NOT NULL,
+    ended_at timestamp with time zone,
+    is_simulated boolean NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT plan_occurrence_check CHECK ((((state = 'DONE'::text) = (done_on IS NOT NULL)) AND ((state = 'SKIPPED'::text) = (skip_request IS NOT NULL)))),
+    CONSTRAINT plan_occurrence_check1 CHECK (((state <> 'DONE'::text) OR (work_order_id IS NOT NULL))),
+    CONSTRAINT plan_occurrence_check2 CHECK (((state = ANY (ARRAY['DONE'::text, 'SKIPPED'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT plan_occurrence_number_check CHECK ((number >= 1)),
+    CONSTRAINT plan_occurrence_state_check CHECK ((state = ANY (ARRAY['UPCOMING'::text, 'DUE'::text, 'OVERDUE'::text, 'DONE'::text, 'SKIPPED'::text])))
+);
+COMMENT ON TABLE public.plan_occurrence IS 'One time that planned work is due at one device; what became of it follows from its work order.';
+COMMENT ON COLUMN public.plan_occurrence.number IS 'Counts up for plan and device.';
+COMMENT ON COLUMN public.plan_occurrence.due_on IS 'On the calendar of the device''s site. Of USAGE a forecast, NULL as long as none can be made.';
+COMMENT ON COLUMN public.plan_occurrence.usage_target IS 'At which total of the counter it is due.';
+COMMENT ON COLUMN public.plan_occurrence.usage_total IS 'The total when it was last looked at.';
+COMMENT ON COLUMN public.plan_occurrence.breach_id IS 'Of CONDITION: the breach that made it due.';
+COMMENT ON COLUMN public.plan_occurrence.skip_request IS 'The approval request by which two people left it out.';
+CREATE VIEW public.kpi_planned_maintenance AS
+ SELECT x.kpi,
+    ((o.due_on)::timestamp without time zone AT TIME ZONE 'UTC'::text) AS at,
+    ((o.due_on)::timestamp without time zone AT TIME ZONE 'UTC'::text) AS began_at,
+        CASE
+            WHEN (o.state = 'SKIPPED'::text) THEN 'infinity'::timestamp with time zone
+            WHEN ((w.done_on IS NOT NULL) OR (o.state = 'OVERDUE'::text)) THEN '-infinity'::timestamp with time zone
+            WHEN ((d.lifecycle = 'DECOMMISSIONED'::text) OR ((p.state = 'ENDED'::text) AND (o.work_order_id IS NULL))) THEN 'infinity'::timestamp with time zone
+            ELSE ((((o.due_on + 1))::timestamp without time zone AT TIME ZONE 'UTC'::text) + '12:00:00'::interval)
+        END AS known_at,
+    o.device_id,
+    d.device_model_id,
+    s.customer_id,
+    d.region,
+    NULL::text AS firmware,
+    o.is_simulated,
+    ((x.is_done)::integer)::double precision AS numerator,
+    (1)::double precision AS denominator
+   FROM (((((public.plan_occurrence o
+     JOIN public.maintenance_plan p ON ((p.id = o.plan_id)))
+     JOIN public.device d ON ((d.id = o.device_id)))
+     LEFT JOIN public.site s ON ((s.id = d.site_id)))
+     CROSS JOIN LATERAL ( SELECT COALESCE(o.done_on, ( SELECT ((e.close_out ->> 'serviced_on'::text))::date AS date
+                   FROM public.work_order e
+                  WHERE ((e.id = o.work_order_id) AND (e.resolved_at IS NOT NULL)))) AS done_on) w)
+     CROSS JOIN LATERAL ( VALUES ('planned_maintenance_on_time'::text,COALESCE((w.done_on <= o.due_on), false)), ('first_maintenance_completion'::text,(w.done_on IS NOT NULL))) x(kpi, is_done))
+  WHERE ((o.due_on IS NOT NULL) AND ((x.kpi = 'planned_maintenance_on_time'::text) OR ((o.number = 1) AND (p.order_type = 'PREVENTIVE'::text))));
+COMMENT ON VIEW public.kpi_planned_maintenance IS 'Key figures: planned work that was due, whether it was done in time, and the first one of each device.';
+CREATE VIEW public.kpi_recall AS
+ SELECT x.kpi,
+    x.at,
+    i.notified_at AS began_at,
+        CASE a.state
+            WHEN 'CANCELLED'::text THEN 'infinity'::timestamp with time zone
+            ELSE '-infinity'::timestamp with time zone
+        END AS known_at,
+    i.device_id,
+    d.device_model_id,
+    s.customer_id,
+    d.region,
+    NULL::text AS firmware,
+    d.is_simulated,
+    x.numerator,
+    (1)::double precision AS denominator
+   FROM ((((public.field_action_item i
+     JOIN public.field_action a ON ((a.id = i.field_action_id)))
+     JOIN public.device d ON ((d.id = i.device_id)))
+     LEFT JOIN public.site s ON ((s.id = d.site_id)))
+     CROSS JOIN LATERAL ( VALUES ('recall_response'::text,i.notified_at,((((i.acknowledged_at IS NOT NULL) OR (i.state = ANY (ARRAY['ACKNOWLEDGED'::text, 'SCHEDULED'::text, 'REMEDIATED'::text, 'VERIFIED'::text, 'SCRAPPED'::text]))))::integer)::double precision), ('recall_response_time'::text,i.acknowledged_at,(date_part('epoch'::text, (i.acknowledged_at - i.notified_at)) / (3600)::double precision))) x(kpi, at, numerator))
+  WHERE ((a.kind = ANY (ARRAY['RECALL'::text, 'CORRECTION'::text])) AND (i.notified_at IS NOT NULL) AND (x.at IS NOT NULL));
+COMMENT ON VIEW public.kpi_recall IS 'Key figures: devices in recalls and corrections, whether those who have them answered, and how soon.';
+CREATE VIEW public.kpi_response_time AS
+ SELECT 'response_time'::text AS kpi,
+    v.responded_at AS at,
+    v.started_at AS began_at,
+    '-infinity'::timestamp with time zone AS known_at,
+    v.device_id,
+    d.device_model_id,
+    v.customer_id,
+    v.region,
+    NULL::text AS firmware,
+    v.is_simulated,
+    (date_part('epoch'::text, (v.responded_at - v.started_at)) / (3600)::double precision) AS numerator,
+    (1)::double precision AS denominator
+   FROM (public.kpi_order_version v
+     LEFT JOIN public.device d ON ((d.id = v.device_id)))
+  WHERE ((v.type = ANY (ARRAY['CORRECTIVE'::text, 'PREDICTIVE'::text])) AND (v.responded_at IS NOT NULL));
+COMMENT ON VIEW public.kpi_response_time IS 'Key figure: hours from the beginning of an order about a fault to its assignment.';
+CREATE VIEW public.kpi_service_spell AS
+ WITH step AS (
+         SELECT h.device_id,
+            h.at,
+            h.before,
+            h.after,
+            lead(h.at) OVER w AS next_at,
+            row_number() OVER w AS place
+           FROM public.device_history h
+          WHERE (h.field = 'lifecycle'::text)
+          WINDOW w AS (PARTITION BY h.device_id ORDER BY h.at, h.id)
+        ), spell AS (
+         SELECT step.device_id,
+            step.before AS lifecycle,
+            '-infinity'::timestamp with time zone AS since,
+            step.at AS until
+           FROM step
+          WHERE ((step.place = 1) AND (step.before IS NOT NULL))
+        UNION ALL
+         SELECT step.device_id,
+            step.after,
+            step.at,
+            COALESCE(step.next_at, 'infinity'::timestamp with time zone) AS "coalesce"
+           FROM step
+        UNION ALL
+         SELECT d_1.id,
+            x.lifecycle,
+            x.since,
+            x.until
+           FROM (public.device d_1
+             CROSS JOIN LATERAL ( VALUES (
+                        CASE
+                            WHEN (d_1.lifecycle = 'REGISTERED'::text) THEN d_1.lifecycle
+                            ELSE 'IN_SERVICE'::text
+                        END,'-infinity'::timestamp with time zone,d_1.lifecycle_since), (d_1.lifecycle,d_1.lifecycle_since,'infinity'::timestamp with time zone)) x(lifecycle, since, until))
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM public.device_history h
+                  WHERE ((h.device_id = d_1.id) AND (h.field = 'lifecycle'::text)))))
+        )
+ SELECT d.id AS device_id,
+    d.device_model_id,
+    p.customer_id,
+    d.region,
+    d.is_simulated,
+    p.since,
+    p.until,
+    (p.lifecycle = ANY (ARRAY['UNDER_MAINTENANCE'::text, 'QUARANTINED'::text])) AS is_down
+   FROM (public.device d
+     JOIN LATERAL ( SELECT e.lifecycle,
+            w.customer_id,
+            GREATEST(e.since, w.since, d.created_at, ((d.installed_on)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AS since,
+            LEAST(e.until, w.until) AS until
+           FROM (spell e
+             JOIN public.kpi_owner_spell w ON ((w.device_id = e.device_id)))
+          WHERE (e.device_id = d.id)) p ON ((p.until > p.since)))
+  WHERE (p.lifecycle <> ALL (ARRAY['REGISTERED'::text, 'DECOMMISSIONED'::text]));
+COMMENT ON VIEW public.kpi_service_spell IS 'When each device was in the field, and whether it was under maintenance or quarantined then.';
+CREATE VIEW public.kpi_sla AS
+ SELECT v.closed_at AS at,
+    v.started_at AS began_at,
+    v.device_id,
+    d.device_model_id,
+    v.customer_id,
+    v.region,
+    NULL::text AS firmware,
+    v.is_simulated,
+        CASE
+            WHEN (num_nonnulls(m.is_response_met, m.is_resolution_met) > 0) THEN (COALESCE(m.is_response_met, true) AND COALESCE(m.is_resolution_met, true))
+            ELSE NULL::boolean
+        END AS is_met,
+    m.is_response_met,
+    m.is_resolution_met
+   FROM ((((public.kpi_order_version v
+     LEFT JOIN public.device d ON ((d.id = v.device_id)))
+     LEFT JOIN public.sla_clock r ON (((r.work_order_id = v.work_order_id) AND (r.version = v.version) AND (r.clock = 'RESPONSE'::text))))
+     LEFT JOIN public.sla_clock s ON (((s.work_order_id = v.work_order_id) AND (s.version = v.version) AND (s.clock = 'RESOLUTION'::text))))
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN ((r.waived_at IS NULL) AND (r.state = ANY (ARRAY['MET'::text, 'BREACHED'::text]))) THEN (r.state = 'MET'::text)
+                    ELSE NULL::boolean
+                END AS is_response_met,
+                CASE
+                    WHEN ((s.waived_at IS NULL) AND (s.state = ANY (ARRAY['MET'::text, 'BREACHED'::text]))) THEN (s.state = 'MET'::text)
+                    ELSE NULL::boolean
+                END AS is_resolution_met) m)
+  WHERE ((v.state = 'CLOSED'::text) AND ((r.work_order_id IS NOT NULL) OR (s.work_order_id IS NOT NULL)));
+COMMENT ON VIEW public.kpi_sla IS 'Key figures: closed orders and their clocks, and whether they were met.';
+CREATE VIEW public.kpi_ticket AS
+ SELECT 'ticket'::text AS kpi,
+    w.created_at AS at,
+    w.created_at AS began_at,
+    '-infinity'::timestamp with time zone AS known_at,
+    w.device_id,
+    d.device_model_id,
+    w.customer_id,
+    w.region,
+    NULL::text AS firmware,
+    w.is_simulated,
+    (1)::double precision AS numerator,
+    (1)::double precision AS denominator
+   FROM (public.work_order w
+     JOIN public.device d ON ((d.id = w.device_id)))
+  WHERE ((w.source = 'AUTOMATIC'::text) AND (w.merged_into_id IS NULL));
+COMMENT ON VIEW public.kpi_ticket IS 'Orders that the machine opened for devices.';
+CREATE VIEW public.kpi_ticket_outcome AS
+ SELECT 'alarm_confirmed'::text AS kpi,
+    v.closed_at AS at,
+    v.started_at AS began_at,
+    '-infinity'::timestamp with time zone AS known_at,
+    v.device_id,
+    d.device_model_id,
+    v.customer_id,
+    v.region,
+    NULL::text AS firmware,
+    v.is_simulated,
+    (((v.outcome = 'CONFIRMED'::text))::integer)::double precision AS numerator,
+    (1)::double precision AS denominator
+   FROM (public.kpi_order_version v
+     JOIN public.device d ON ((d.id = v.device_id)))
+  WHERE ((v.source = 'AUTOMATIC'::text) AND (v.state = 'CLOSED'::text) AND (v.outcome IS NOT NULL));
+COMMENT ON VIEW public.kpi_ticket_outcome IS 'Key figure: closed orders that the machine opened, and whether the fault was confirmed.';
+CREATE VIEW public.kpi_time_to_restore AS
+ SELECT 'time_to_restore'::text AS kpi,
+    restored_at AS at,
+    began_at,
+    known_at,
+    device_id,
+    device_model_id,
+    customer_id,
+    region,
+    firmware,
+    is_simulated,
+    (date_part('epoch'::text, (restored_at - at)) / (3600)::double precision) AS numerator,
+    (1)::double precision AS denominator
+   FROM public.kpi_failure f
+  WHERE ((known_at = '-infinity'::timestamp with time zone) AND (restored_at IS NOT NULL));
+COMMENT ON VIEW public.kpi_time_to_restore IS 'Key figure: hours from the beginning of a failure to the end of the work.';
+CREATE VIEW public.kpi_warning AS
+SELECT
+    NULL::text AS kpi,
+    NULL::timestamp with time zone AS at,
+    NULL::timestamp with time zone AS began_at,
+    NULL::timestamp with time zone AS known_at,
+    NULL::bigint AS device_id,
+    NULL::integer AS device_model_id,
+    NULL::bigint AS customer_id,
+    NULL::text AS region,
+    NULL::text AS firmware,
+    NULL::boolean AS is_simulated,
+    NULL::double precision AS numerator,
+    NULL::double precision AS denominator;
+COMMENT ON VIEW public.kpi_warning IS 'Key figures: confirmed failures, whether there was a warning, and how long before.';
+CREATE TABLE public.ledger_block (
+    id bigint NOT NULL,
+    writer text NOT NULL,
+    day date NOT NULL,
+    payload bytea NOT NULL
+);
+ALTER TABLE ONLY public.ledger_block ALTER COLUMN payload SET STORAGE EXTERNAL;
+COMMENT ON TABLE public.ledger_block IS 'Counts by device of one transaction of ingest, not yet added to device_day; gone in seconds.';
+ALTER TABLE public.ledger_block ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ledger_block_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 ALTER TABLE public.maintenance_plan ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.maintenance_plan_id_seq
     START WITH 1
@@ -2010,6 +2843,35 @@ CREATE SEQUENCE public.maintenance_plan_number
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+CREATE TABLE public.master_reference (
+    entity text NOT NULL,
+    system text NOT NULL,
+    external_id text NOT NULL,
+    type text DEFAULT ''::text NOT NULL,
+    customer_id bigint,
+    site_id bigint,
+    contract_id bigint,
+    device_model_id integer,
+    device_id bigint,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT master_reference_check CHECK ((
+CASE entity
+    WHEN 'customer'::text THEN customer_id
+    WHEN 'site'::text THEN site_id
+    WHEN 'contract'::text THEN contract_id
+    WHEN 'device_model'::text THEN (device_model_id)::bigint
+    ELSE device_id
+END IS NOT NULL)),
+    CONSTRAINT master_reference_check1 CHECK ((num_nonnulls(customer_id, site_id, contract_id, device_model_id, device_id) = 1)),
+    CONSTRAINT master_reference_entity_check CHECK ((entity = ANY (ARRAY['customer'::text, 'site'::text, 'contract'::text, 'device_model'::text, 'device'::text]))),
+    CONSTRAINT master_reference_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 128))),
+    CONSTRAINT master_reference_system_check CHECK (((system ~ '^[a-z][a-z0-9._-]{0,31}$'::text) AND (system <> 'forewarn'::text)))
+);
+COMMENT ON TABLE public.master_reference IS 'What other systems call customers, sites, contracts, device models and devices.';
+COMMENT ON COLUMN public.master_reference.system IS 'A word of the installation''s own for the other system, e.g. erp. forewarn is never one: that is our own code.';
+COMMENT ON COLUMN public.master_reference.external_id IS 'Unique in that system for its kind of record.';
+COMMENT ON COLUMN public.master_reference.type IS 'What the other system calls the kind of record, e.g. res.partner.';
+COMMENT ON COLUMN public.master_reference.made_at IS 'When it became known.';
 CREATE TABLE public.model_job (
     id bigint NOT NULL,
     kind text NOT NULL,
@@ -2144,35 +3006,6 @@ ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-CREATE TABLE public.part_usage (
-    id bigint NOT NULL,
-    work_order_id bigint NOT NULL,
-    order_version integer NOT NULL,
-    state text NOT NULL,
-    item text NOT NULL,
-    description text DEFAULT ''::text NOT NULL,
-    quantity numeric(12,3) NOT NULL,
-    lot text DEFAULT ''::text NOT NULL,
-    serial_in text DEFAULT ''::text NOT NULL,
-    serial_out text DEFAULT ''::text NOT NULL,
-    requested_quantity numeric(12,3),
-    requested_by text,
-    requested_at timestamp with time zone,
-    decided_by_id bigint,
-    decided_by text,
-    decided_at timestamp with time zone,
-    reason text DEFAULT ''::text NOT NULL,
-    CONSTRAINT part_usage_check CHECK (((state = 'REQUESTED'::text) = (decided_at IS NULL))),
-    CONSTRAINT part_usage_check1 CHECK (((state <> 'USED'::text) OR (decided_by_id IS NOT NULL))),
-    CONSTRAINT part_usage_check2 CHECK ((((serial_in = ''::text) AND (serial_out = ''::text)) OR (quantity = (1)::numeric))),
-    CONSTRAINT part_usage_item_check CHECK ((item <> ''::text)),
-    CONSTRAINT part_usage_quantity_check CHECK ((quantity > (0)::numeric)),
-    CONSTRAINT part_usage_requested_quantity_check CHECK ((requested_quantity > (0)::numeric)),
-    CONSTRAINT part_usage_state_check CHECK ((state = ANY (ARRAY['REQUESTED'::text, 'USED'::text, 'WITHDRAWN'::text])))
-);
-COMMENT ON TABLE public.part_usage IS 'Parts of an order: asked for, then used (signed) or withdrawn.';
-COMMENT ON COLUMN public.part_usage.quantity IS 'What was asked for; once used, what was used.';
-COMMENT ON COLUMN public.part_usage.requested_quantity IS 'What was asked for; NULL: the part was at hand.';
 ALTER TABLE public.part_usage ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.part_usage_id_seq
     START WITH 1
@@ -2181,39 +3014,12 @@ ALTER TABLE public.part_usage ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-CREATE TABLE public.plan_occurrence (
-    id bigint NOT NULL,
-    code text NOT NULL,
-    plan_id bigint NOT NULL,
-    device_id bigint NOT NULL,
-    number integer NOT NULL,
-    state text NOT NULL,
-    due_on date,
-    usage_target double precision,
-    usage_total double precision,
-    breach_id uuid,
-    work_order_id bigint,
-    done_on date,
-    skip_request text,
-    skip_reason text DEFAULT ''::text NOT NULL,
-    ended_at timestamp with time zone,
-    is_simulated boolean NOT NULL,
-    row_version integer DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    updated_at timestamp with time zone NOT NULL,
-    CONSTRAINT plan_occurrence_check CHECK ((((state = 'DONE'::text) = (done_on IS NOT NULL)) AND ((state = 'SKIPPED'::text) = (skip_request IS NOT NULL)))),
-    CONSTRAINT plan_occurrence_check1 CHECK (((state <> 'DONE'::text) OR (work_order_id IS NOT NULL))),
-    CONSTRAINT plan_occurrence_check2 CHECK (((state = ANY (ARRAY['DONE'::text, 'SKIPPED'::text])) = (ended_at IS NOT NULL))),
-    CONSTRAINT plan_occurrence_number_check CHECK ((number >= 1)),
-    CONSTRAINT plan_occurrence_state_check CHECK ((state = ANY (ARRAY['UPCOMING'::text, 'DUE'::text, 'OVERDUE'::text, 'DONE'::text, 'SKIPPED'::text])))
+CREATE TABLE public.pending_sign_in (
+    token_hash bytea NOT NULL,
+    user_id bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL
 );
-COMMENT ON TABLE public.plan_occurrence IS 'One time that planned work is due at one device; what became of it follows from its work order.';
-COMMENT ON COLUMN public.plan_occurrence.number IS 'Counts up for plan and device.';
-COMMENT ON COLUMN public.plan_occurrence.due_on IS 'On the calendar of the device''s site. Of USAGE a forecast, NULL as long as none can be made.';
-COMMENT ON COLUMN public.plan_occurrence.usage_target IS 'At which total of the counter it is due.';
-COMMENT ON COLUMN public.plan_occurrence.usage_total IS 'The total when it was last looked at.';
-COMMENT ON COLUMN public.plan_occurrence.breach_id IS 'Of CONDITION: the breach that made it due.';
-COMMENT ON COLUMN public.plan_occurrence.skip_request IS 'The approval request by which two people left it out.';
+COMMENT ON TABLE public.pending_sign_in IS 'Who has given the right password and not yet a code; for minutes.';
 ALTER TABLE public.plan_occurrence ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.plan_occurrence_id_seq
     START WITH 1
@@ -2228,6 +3034,28 @@ CREATE SEQUENCE public.plan_occurrence_number
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+CREATE TABLE public.provider_flow (
+    state_hash bytea NOT NULL,
+    browser_hash bytea NOT NULL,
+    purpose text NOT NULL,
+    session_id bigint,
+    target text DEFAULT ''::text NOT NULL,
+    begun_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT provider_flow_check CHECK (((purpose = 'SIGN_IN'::text) = (session_id IS NULL))),
+    CONSTRAINT provider_flow_purpose_check CHECK ((purpose = ANY (ARRAY['SIGN_IN'::text, 'LINK'::text, 'PASSWORD'::text])))
+);
+COMMENT ON TABLE public.provider_flow IS 'Who was sent to the provider and has not come back; for minutes, good once, in one browser.';
+COMMENT ON COLUMN public.provider_flow.browser_hash IS 'SHA-256 of a cookie from which nonce and code verifier are derived: neither is in this database.';
+COMMENT ON COLUMN public.provider_flow.purpose IS 'SIGN_IN opens a session, LINK ties the account of a session to an identity, PASSWORD lets it set a password.';
+CREATE TABLE public.provider_identity (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    user_id bigint NOT NULL,
+    linked_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone
+);
+COMMENT ON TABLE public.provider_identity IS 'Which account is whose at an OpenID Connect provider: by issuer and subject, never by an address.';
 CREATE TABLE public.reading (
     series_id integer NOT NULL,
     flags smallint DEFAULT 0 NOT NULL,
@@ -2279,6 +3107,12 @@ CREATE TABLE public.reading_block (
 );
 ALTER TABLE ONLY public.reading_block ALTER COLUMN payload SET STORAGE EXTERNAL;
 COMMENT ON TABLE public.reading_block IS 'Accepted readings and reports of one shard from one transaction, for scoring; removed when check-pointed.';
+CREATE TABLE public.recovery_code (
+    user_id bigint NOT NULL,
+    code_hash bytea NOT NULL,
+    used_at timestamp with time zone
+);
+COMMENT ON TABLE public.recovery_code IS 'Codes for who has lost the app: SHA-256 of 80 random bits, each good once.';
 CREATE TABLE public.rejection (
     id bigint NOT NULL,
     received_at timestamp with time zone NOT NULL,
@@ -2406,6 +3240,22 @@ CREATE TABLE public.score_rollup (
     n integer NOT NULL
 );
 COMMENT ON TABLE public.score_rollup IS 'Highest and mean score of each series by minute and detector.';
+CREATE TABLE public.second_factor (
+    user_id bigint NOT NULL,
+    sealed_secret bytea NOT NULL,
+    begun_at timestamp with time zone NOT NULL,
+    begun_session_id bigint NOT NULL,
+    confirmed_at timestamp with time zone,
+    last_step bigint DEFAULT 0 NOT NULL,
+    failed_count integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT second_factor_failed_count_check CHECK ((failed_count >= 0))
+);
+COMMENT ON TABLE public.second_factor IS 'Codes of an app (RFC 6238) beside the password.';
+COMMENT ON COLUMN public.second_factor.sealed_secret IS 'Encrypted by a key that is in a file and not in this database.';
+COMMENT ON COLUMN public.second_factor.begun_session_id IS 'The session that alone may confirm it.';
+COMMENT ON COLUMN public.second_factor.confirmed_at IS 'NULL: begun, and asked for by nothing yet.';
+COMMENT ON COLUMN public.second_factor.last_step IS 'The time step of the last code that was taken: neither it nor an earlier one is taken again.';
 CREATE TABLE public.series (
     id integer NOT NULL,
     device_id bigint NOT NULL,
@@ -2477,23 +3327,11 @@ ALTER TABLE public.service_calendar_version ALTER COLUMN id ADD GENERATED ALWAYS
     NO MAXVALUE
     CACHE 1
 );
-CREATE TABLE public.service_contract (
-    id bigint NOT NULL,
-    code text NOT NULL,
-    customer_id bigint NOT NULL,
-    coverage text DEFAULT ''::text NOT NULL,
-    starts_on date NOT NULL,
-    ends_on date NOT NULL,
-    status text DEFAULT 'ACTIVE'::text NOT NULL,
-    remind_days integer DEFAULT 60 NOT NULL,
-    is_simulated boolean DEFAULT false NOT NULL,
-    row_version integer DEFAULT 1 NOT NULL,
-    sla_policy_id bigint,
-    CONSTRAINT service_contract_check CHECK ((ends_on >= starts_on)),
-    CONSTRAINT service_contract_status_check CHECK ((status = ANY (ARRAY['DRAFT'::text, 'ACTIVE'::text, 'EXPIRED'::text, 'TERMINATED'::text])))
+CREATE TABLE public.service_contract_device (
+    contract_id bigint NOT NULL,
+    device_id bigint NOT NULL
 );
-COMMENT ON TABLE public.service_contract IS 'What a customer has been promised, from when to when.';
-COMMENT ON COLUMN public.service_contract.sla_policy_id IS 'NULL: the times of the device model''s profile.';
+COMMENT ON TABLE public.service_contract_device IS 'The devices that a contract covers, where it does not cover all of its customer.';
 ALTER TABLE public.service_contract ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.service_contract_id_seq
     START WITH 1
@@ -2548,21 +3386,6 @@ ALTER TABLE public.shelving ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-CREATE TABLE public.signature (
-    id bigint NOT NULL,
-    entity text NOT NULL,
-    entity_id bigint NOT NULL,
-    entity_version integer NOT NULL,
-    content_sha256 text NOT NULL,
-    signer_id bigint NOT NULL,
-    printed_name text NOT NULL,
-    meaning text NOT NULL,
-    signed_at timestamp with time zone DEFAULT now() NOT NULL,
-    content text,
-    CONSTRAINT signature_content_hashed CHECK (((content IS NULL) OR (content_sha256 = encode(sha256(convert_to(content, 'UTF8'::name)), 'hex'::text))))
-);
-COMMENT ON TABLE public.signature IS 'Who signed which version of what, and what it means. Written once.';
-COMMENT ON COLUMN public.signature.content IS 'The canonical JSON that was signed; its SHA-256 is content_sha256. NULL: signed before it was kept.';
 ALTER TABLE public.signature ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.signature_id_seq
     START WITH 1
@@ -2579,40 +3402,6 @@ ALTER TABLE public.site ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-CREATE TABLE public.sla_clock (
-    work_order_id bigint NOT NULL,
-    version integer NOT NULL,
-    clock text NOT NULL,
-    state text NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    allowed_s double precision NOT NULL,
-    used_s double precision NOT NULL,
-    due_at timestamp with time zone,
-    due_soon_at timestamp with time zone,
-    paused_since timestamp with time zone,
-    pause_reason text DEFAULT ''::text NOT NULL,
-    met_at timestamp with time zone,
-    breached_at timestamp with time zone,
-    breach_said boolean DEFAULT false NOT NULL,
-    warned_at timestamp with time zone,
-    waived_at timestamp with time zone,
-    waiver_reason text DEFAULT ''::text NOT NULL,
-    stopped_at timestamp with time zone,
-    policy_version_id bigint,
-    calendar_version_id bigint,
-    CONSTRAINT sla_clock_check CHECK (((state = 'BREACHED'::text) = (breached_at IS NOT NULL))),
-    CONSTRAINT sla_clock_clock_check CHECK ((clock = ANY (ARRAY['RESPONSE'::text, 'RESOLUTION'::text]))),
-    CONSTRAINT sla_clock_state_check CHECK ((state = ANY (ARRAY['RUNNING'::text, 'PAUSED'::text, 'MET'::text, 'BREACHED'::text, 'STOPPED'::text])))
-);
-COMMENT ON TABLE public.sla_clock IS 'SLA clocks as their events leave them; derived from sla_event alone.';
-COMMENT ON COLUMN public.sla_clock.state IS 'RUNNING becomes BREACHED within a tick of its due time. BREACHED stays, also when the work is done.';
-COMMENT ON COLUMN public.sla_clock.allowed_s IS 'Working time of the limit that governs, in seconds.';
-COMMENT ON COLUMN public.sla_clock.used_s IS 'Working time used of that limit when the last event was written, in seconds.';
-COMMENT ON COLUMN public.sla_clock.due_at IS 'NULL while it is paused, and of a stopped one. Of a breached one when its time was used up.';
-COMMENT ON COLUMN public.sla_clock.breach_said IS 'Whether sla.breached was said.';
-COMMENT ON COLUMN public.sla_clock.warned_at IS 'When sla.due_soon was said of the limit that governs.';
-COMMENT ON COLUMN public.sla_clock.waived_at IS 'From then on out of the figures, by two people; a breach stays visible.';
-COMMENT ON COLUMN public.sla_clock.stopped_at IS 'The order ended, or the clock was waived, before what it waited for had happened.';
 CREATE TABLE public.sla_event (
     id bigint NOT NULL,
     work_order_id bigint NOT NULL,
@@ -2901,68 +3690,6 @@ COMMENT ON COLUMN public.vigilance_clock.due_at IS 'The end of the last day in t
 COMMENT ON COLUMN public.vigilance_clock.holidays_release IS 'Of the library that the public holidays come from, where working days count.';
 COMMENT ON COLUMN public.vigilance_clock.overdue_at IS 'When it was said that the time is over; stays when the report comes later.';
 COMMENT ON COLUMN public.vigilance_clock.reference IS 'What the authority calls the report.';
-CREATE TABLE public.work_order (
-    id bigint NOT NULL,
-    code text NOT NULL,
-    type text NOT NULL,
-    source text NOT NULL,
-    priority text NOT NULL,
-    state text NOT NULL,
-    hold_reason text,
-    device_id bigint,
-    gateway_id integer,
-    site_id bigint,
-    customer_id bigint,
-    contract_id bigint,
-    fault_group text NOT NULL,
-    title_code text NOT NULL,
-    title_params jsonb NOT NULL,
-    description text DEFAULT ''::text NOT NULL,
-    assignee_id bigint,
-    breach_count integer DEFAULT 0 NOT NULL,
-    last_breach_at timestamp with time zone,
-    quiet_since timestamp with time zone,
-    ready_to_verify_at timestamp with time zone,
-    reopen_count integer DEFAULT 0 NOT NULL,
-    version integer DEFAULT 1 NOT NULL,
-    recurrence_of bigint,
-    parent_id bigint,
-    outcome text,
-    failure_code text,
-    close_out jsonb,
-    response_due_at timestamp with time zone,
-    resolution_due_at timestamp with time zone,
-    responded_at timestamp with time zone,
-    resolved_at timestamp with time zone,
-    response_breached boolean DEFAULT false NOT NULL,
-    resolution_breached boolean DEFAULT false NOT NULL,
-    response_warned boolean DEFAULT false NOT NULL,
-    resolution_warned boolean DEFAULT false NOT NULL,
-    inbox_reason text,
-    closed_at timestamp with time zone,
-    cancel_reason text,
-    region text DEFAULT ''::text NOT NULL,
-    external_refs jsonb DEFAULT '[]'::jsonb NOT NULL,
-    is_simulated boolean DEFAULT false NOT NULL,
-    row_version integer DEFAULT 1 NOT NULL,
-    created_by text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    merged_into_id bigint,
-    CONSTRAINT work_order_check CHECK (((state <> 'ON_HOLD'::text) OR (hold_reason IS NOT NULL))),
-    CONSTRAINT work_order_check1 CHECK ((num_nonnulls(device_id, gateway_id, site_id) >= 1)),
-    CONSTRAINT work_order_hold_reason_check CHECK ((hold_reason = ANY (ARRAY['PARTS'::text, 'CUSTOMER'::text, 'ACCESS'::text, 'VENDOR'::text]))),
-    CONSTRAINT work_order_inbox_reason_check CHECK ((inbox_reason = ANY (ARRAY['NEW'::text, 'REOPENED'::text, 'ESCALATED'::text, 'CAME_BACK'::text]))),
-    CONSTRAINT work_order_merged_is_cancelled CHECK (((merged_into_id IS NULL) OR ((state = 'CANCELLED'::text) AND (merged_into_id <> id)))),
-    CONSTRAINT work_order_outcome_check CHECK ((outcome = ANY (ARRAY['CONFIRMED'::text, 'NO_FAULT_FOUND'::text, 'SENSOR_FAULT'::text, 'FALSE_ALARM'::text]))),
-    CONSTRAINT work_order_priority_check CHECK ((priority = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
-    CONSTRAINT work_order_source_check CHECK ((source = ANY (ARRAY['AUTOMATIC'::text, 'MANUAL'::text, 'COMPLAINT'::text, 'PLAN'::text]))),
-    CONSTRAINT work_order_state_check CHECK ((state = ANY (ARRAY['NEW'::text, 'TRIAGED'::text, 'ASSIGNED'::text, 'IN_PROGRESS'::text, 'ON_HOLD'::text, 'WORK_DONE'::text, 'VERIFIED'::text, 'CLOSED'::text, 'CANCELLED'::text]))),
-    CONSTRAINT work_order_type_check CHECK ((type = ANY (ARRAY['CORRECTIVE'::text, 'PREDICTIVE'::text, 'PREVENTIVE'::text, 'CALIBRATION'::text, 'INSTALL'::text, 'TRAINING'::text, 'FIRMWARE'::text, 'RECALL'::text])))
-);
-COMMENT ON TABLE public.work_order IS 'Work to be done on a device or gateway.';
-COMMENT ON COLUMN public.work_order.version IS 'Counts up when a closed order is reopened; a signature belongs to a version.';
-COMMENT ON COLUMN public.work_order.merged_into_id IS 'The order that went on in place of this one, which turned out to be the same.';
 CREATE TABLE public.work_order_breach (
     work_order_id bigint NOT NULL,
     breach_id uuid NOT NULL,
@@ -3017,23 +3744,6 @@ CREATE SEQUENCE public.work_order_number
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
-CREATE TABLE public.work_order_visit (
-    id bigint NOT NULL,
-    work_order_id bigint NOT NULL,
-    order_version integer NOT NULL,
-    technician_id bigint NOT NULL,
-    arrived_at timestamp with time zone NOT NULL,
-    left_at timestamp with time zone,
-    outcome text,
-    note text DEFAULT ''::text NOT NULL,
-    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT work_order_visit_check CHECK ((left_at >= arrived_at)),
-    CONSTRAINT work_order_visit_check1 CHECK (((left_at IS NULL) = (outcome IS NULL))),
-    CONSTRAINT work_order_visit_note_check CHECK ((length(note) <= 10000)),
-    CONSTRAINT work_order_visit_outcome_check CHECK ((outcome = ANY (ARRAY['COMPLETED'::text, 'PARTS_NEEDED'::text, 'NO_ACCESS'::text, 'FOLLOW_UP'::text])))
-);
-COMMENT ON TABLE public.work_order_visit IS 'A technician at the place of an order: arrival, departure, what came of it.';
-COMMENT ON COLUMN public.work_order_visit.left_at IS 'NULL while the visit is under way.';
 ALTER TABLE public.work_order_visit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.work_order_visit_id_seq
     START WITH 1
@@ -3050,6 +3760,8 @@ ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_token_hash_key UNIQUE (token_hash);
+ALTER TABLE ONLY public.app_session
+    ADD CONSTRAINT app_session_id_key UNIQUE (id);
 ALTER TABLE ONLY public.app_session
     ADD CONSTRAINT app_session_pkey PRIMARY KEY (token_hash);
 ALTER TABLE ONLY public.app_user
@@ -3226,6 +3938,8 @@ ALTER TABLE ONLY public.maintenance_plan
     ADD CONSTRAINT maintenance_plan_code_key UNIQUE (code);
 ALTER TABLE ONLY public.maintenance_plan
     ADD CONSTRAINT maintenance_plan_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.master_reference
+    ADD CONSTRAINT master_reference_pkey PRIMARY KEY (entity, system, external_id);
 ALTER TABLE ONLY public.model_job
     ADD CONSTRAINT model_job_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.model_record
@@ -3242,6 +3956,8 @@ ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.part_usage
     ADD CONSTRAINT part_usage_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.pending_sign_in
+    ADD CONSTRAINT pending_sign_in_pkey PRIMARY KEY (token_hash);
 ALTER TABLE ONLY public.plan_occurrence
     ADD CONSTRAINT plan_occurrence_code_key UNIQUE (code);
 ALTER TABLE ONLY public.plan_occurrence
@@ -3250,6 +3966,12 @@ ALTER TABLE ONLY public.plan_occurrence
     ADD CONSTRAINT plan_occurrence_plan_id_device_id_number_key UNIQUE (plan_id, device_id, number);
 ALTER TABLE ONLY public.plan_occurrence
     ADD CONSTRAINT plan_occurrence_work_order_id_key UNIQUE (work_order_id);
+ALTER TABLE ONLY public.provider_flow
+    ADD CONSTRAINT provider_flow_pkey PRIMARY KEY (state_hash);
+ALTER TABLE ONLY public.provider_identity
+    ADD CONSTRAINT provider_identity_pkey PRIMARY KEY (issuer, subject);
+ALTER TABLE ONLY public.provider_identity
+    ADD CONSTRAINT provider_identity_user_id_key UNIQUE (user_id);
 ALTER TABLE ONLY public.reading_1d
     ADD CONSTRAINT reading_1d_pkey PRIMARY KEY (series_id, bucket);
 ALTER TABLE ONLY public.reading_1h
@@ -3260,6 +3982,8 @@ ALTER TABLE ONLY public.reading_block
     ADD CONSTRAINT reading_block_pkey PRIMARY KEY (shard, "position");
 ALTER TABLE ONLY public.reading
     ADD CONSTRAINT reading_pkey PRIMARY KEY (series_id, observed_at);
+ALTER TABLE ONLY public.recovery_code
+    ADD CONSTRAINT recovery_code_pkey PRIMARY KEY (user_id, code_hash);
 ALTER TABLE ONLY public.rejection_fold
     ADD CONSTRAINT rejection_fold_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY public.rejection_group
@@ -3280,6 +4004,8 @@ ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY public.score_rollup
     ADD CONSTRAINT score_rollup_pkey PRIMARY KEY (series_id, detector, minute);
+ALTER TABLE ONLY public.second_factor
+    ADD CONSTRAINT second_factor_pkey PRIMARY KEY (user_id);
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_device_id_sensor_key UNIQUE (device_id, sensor);
 ALTER TABLE ONLY public.series
@@ -3294,6 +4020,8 @@ ALTER TABLE ONLY public.service_calendar_version
     ADD CONSTRAINT service_calendar_version_service_calendar_id_version_key UNIQUE (service_calendar_id, version);
 ALTER TABLE ONLY public.service_contract
     ADD CONSTRAINT service_contract_code_key UNIQUE (code);
+ALTER TABLE ONLY public.service_contract_device
+    ADD CONSTRAINT service_contract_device_pkey PRIMARY KEY (contract_id, device_id);
 ALTER TABLE ONLY public.service_contract
     ADD CONSTRAINT service_contract_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.shadow_checkpoint
@@ -3375,14 +4103,18 @@ CREATE INDEX audit_event_at ON public.audit_event USING btree (at, seq);
 CREATE INDEX audit_event_entity ON public.audit_event USING btree (entity, entity_id, seq DESC);
 CREATE INDEX baseline_reset_device ON public.baseline_reset USING btree (device_id, at DESC);
 CREATE INDEX breach_active ON public.breach USING btree (device_id, fault_group) WHERE (state = 'ACTIVE'::text);
+CREATE INDEX breach_by_recorded ON public.breach USING btree (recorded_at, id);
 CREATE INDEX breach_device ON public.breach USING btree (device_id, first_seen DESC);
 CREATE INDEX breach_fault_group ON public.breach USING btree (fault_group, raised_at);
-CREATE INDEX breach_recorded ON public.breach USING btree (recorded_at DESC);
+CREATE INDEX breach_monitor ON public.breach USING btree (monitor, recorded_at);
+CREATE INDEX breach_raised ON public.breach USING btree (raised_at);
+CREATE INDEX breach_severity ON public.breach USING btree (severity, recorded_at);
 CREATE INDEX capa_action_due ON public.capa_action USING btree (due_on, id) WHERE (state = 'OPEN'::text);
 CREATE INDEX capa_action_owner ON public.capa_action USING btree (owner_id) WHERE (state = 'OPEN'::text);
 CREATE INDEX capa_device_device ON public.capa_device USING btree (device_id);
 CREATE INDEX capa_effectiveness_result_capa ON public.capa_effectiveness_result USING btree (capa_id, id DESC);
 CREATE INDEX capa_measured ON public.capa USING btree (id) WHERE (state = 'EFFECTIVENESS'::text);
+CREATE INDEX capa_member_order ON public.capa_member USING btree (work_order_id);
 CREATE UNIQUE INDEX capa_one_live_per_scope ON public.capa USING btree (device_model_id, scope_kind, scope_value, fault_group) WHERE (state <> ALL (ARRAY['REJECTED'::text, 'CLOSED'::text]));
 CREATE INDEX capa_why_capa ON public.capa_why USING btree (capa_id);
 CREATE INDEX change_log_at ON public.change_log USING btree (at);
@@ -3417,25 +4149,35 @@ CREATE INDEX field_action_communication_action ON public.field_action_communicat
 CREATE INDEX field_action_communication_customer ON public.field_action_communication USING btree (field_action_id, customer_id);
 CREATE INDEX field_action_communication_item ON public.field_action_communication USING btree (item_id) WHERE (item_id IS NOT NULL);
 CREATE INDEX field_action_item_device ON public.field_action_item USING btree (device_id);
+CREATE INDEX field_action_item_notified ON public.field_action_item USING btree (notified_at) WHERE (notified_at IS NOT NULL);
 CREATE INDEX field_action_item_order ON public.field_action_item USING btree (work_order_id) WHERE (work_order_id IS NOT NULL);
 CREATE INDEX field_action_item_state ON public.field_action_item USING btree (field_action_id, state);
 CREATE INDEX field_action_live ON public.field_action USING btree (id) WHERE (state = ANY (ARRAY['NOTIFYING'::text, 'EXECUTING'::text, 'EFFECTIVENESS'::text]));
 CREATE INDEX field_action_model ON public.field_action USING btree (device_model_id);
 CREATE INDEX firmware_report_step ON public.firmware_report USING btree (device_id, component, observed_at DESC, id DESC) WHERE (state = ANY (ARRAY['UPDATED'::text, 'FAILED'::text]));
 CREATE INDEX maintenance_plan_active ON public.maintenance_plan USING btree (device_model_id) WHERE (state = 'ACTIVE'::text);
+CREATE UNIQUE INDEX master_reference_contract ON public.master_reference USING btree (contract_id, system) WHERE (contract_id IS NOT NULL);
+CREATE UNIQUE INDEX master_reference_customer ON public.master_reference USING btree (customer_id, system) WHERE (customer_id IS NOT NULL);
+CREATE UNIQUE INDEX master_reference_device ON public.master_reference USING btree (device_id, system) WHERE (device_id IS NOT NULL);
+CREATE UNIQUE INDEX master_reference_model ON public.master_reference USING btree (device_model_id, system) WHERE (device_model_id IS NOT NULL);
+CREATE UNIQUE INDEX master_reference_site ON public.master_reference USING btree (site_id, system) WHERE (site_id IS NOT NULL);
 CREATE INDEX model_job_model ON public.model_job USING btree (model_id, id DESC) WHERE (model_id IS NOT NULL);
 CREATE INDEX model_job_waiting ON public.model_job USING btree (id) WHERE (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
 CREATE UNIQUE INDEX model_record_live ON public.model_record USING btree (device_model_id, kind, firmware) WHERE (state = 'LIVE'::text);
 CREATE UNIQUE INDEX model_record_shadow ON public.model_record USING btree (device_model_id, kind, firmware) WHERE (state = 'SHADOW'::text);
 CREATE INDEX outbox_simulated ON public.outbox USING btree (id) WHERE is_simulated;
 CREATE INDEX outbox_waiting ON public.outbox USING btree (id) WHERE ((delivered_at IS NULL) AND (NOT is_simulated));
+CREATE INDEX part_usage_decided ON public.part_usage USING btree (decided_at) WHERE (state = 'USED'::text);
 CREATE INDEX part_usage_item ON public.part_usage USING btree (item) WHERE (state = 'USED'::text);
 CREATE INDEX part_usage_lot ON public.part_usage USING btree (lot) WHERE (lot <> ''::text);
 CREATE INDEX part_usage_order ON public.part_usage USING btree (work_order_id, id);
 CREATE INDEX part_usage_serial_in ON public.part_usage USING btree (serial_in) WHERE (serial_in <> ''::text);
+CREATE INDEX pending_sign_in_user ON public.pending_sign_in USING btree (user_id);
+CREATE INDEX plan_occurrence_by_due ON public.plan_occurrence USING btree (COALESCE(due_on, '9999-12-31'::date), id);
 CREATE INDEX plan_occurrence_device ON public.plan_occurrence USING btree (device_id);
 CREATE INDEX plan_occurrence_due ON public.plan_occurrence USING btree (due_on, id);
 CREATE UNIQUE INDEX plan_occurrence_one_open ON public.plan_occurrence USING btree (plan_id, device_id) WHERE (state = ANY (ARRAY['UPCOMING'::text, 'DUE'::text, 'OVERDUE'::text]));
+CREATE INDEX provider_flow_session ON public.provider_flow USING btree (session_id);
 CREATE INDEX reading_observed ON ONLY public.reading USING brin (observed_at) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX rejection_cause ON public.rejection USING btree (reason, public.rejection_field_pattern(field, serial), received_at DESC);
 CREATE INDEX rejection_order ON public.rejection USING btree (xid, id);
@@ -3446,10 +4188,14 @@ CREATE INDEX rejection_to_replay ON public.rejection USING btree (replay_request
 CREATE INDEX reminder_ends ON public.reminder USING btree (ends_on, id);
 CREATE INDEX rollup_late_series ON public.rollup_late USING btree (series_id);
 CREATE INDEX score_rollup_minute ON public.score_rollup USING btree (minute);
+CREATE INDEX service_contract_active ON public.service_contract USING btree (customer_id, ends_on) WHERE (status = 'ACTIVE'::text);
 CREATE INDEX service_contract_customer ON public.service_contract USING btree (customer_id);
+CREATE INDEX service_contract_device_device ON public.service_contract_device USING btree (device_id);
 CREATE INDEX shelving_device ON public.shelving USING btree (device_id) WHERE (ended_at IS NULL);
 CREATE INDEX signature_entity ON public.signature USING btree (entity, entity_id);
 CREATE INDEX site_customer ON public.site USING btree (customer_id);
+CREATE INDEX sla_clock_breached ON public.sla_clock USING btree (breached_at) WHERE (state = 'BREACHED'::text);
+COMMENT ON INDEX public.sla_clock_breached IS 'Promised times that were missed lately, of all customers.';
 CREATE INDEX sla_clock_due ON public.sla_clock USING btree (due_at) WHERE (state = 'RUNNING'::text);
 CREATE INDEX sla_clock_due_soon ON public.sla_clock USING btree (due_soon_at) WHERE ((state = 'RUNNING'::text) AND (warned_at IS NULL));
 CREATE INDEX sla_clock_unsaid ON public.sla_clock USING btree (breached_at) WHERE ((state = 'BREACHED'::text) AND (NOT breach_said));
@@ -3464,10 +4210,32 @@ CREATE INDEX unscored_monitor_shard ON public.unscored_monitor USING btree (shar
 CREATE INDEX vigilance_clock_due ON public.vigilance_clock USING btree (due_at) WHERE (state = 'RUNNING'::text);
 CREATE INDEX work_order_assignee ON public.work_order USING btree (assignee_id) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
 CREATE INDEX work_order_breach_breach ON public.work_order_breach USING btree (breach_id);
+CREATE INDEX work_order_by_created ON public.work_order USING btree (created_at, id);
+CREATE INDEX work_order_by_due ON public.work_order USING btree (COALESCE(
+CASE
+    WHEN ((state = ANY (ARRAY['CLOSED'::text, 'CANCELLED'::text])) OR (resolved_at IS NOT NULL)) THEN NULL::timestamp with time zone
+    WHEN (responded_at IS NULL) THEN LEAST(response_due_at, resolution_due_at)
+    ELSE resolution_due_at
+END, 'infinity'::timestamp with time zone), ((- id)));
+CREATE INDEX work_order_by_last_seen ON public.work_order USING btree (COALESCE(last_breach_at, '-infinity'::timestamp with time zone), id);
+CREATE INDEX work_order_by_priority ON public.work_order USING btree (priority, ((- id)));
+CREATE INDEX work_order_by_updated ON public.work_order USING btree (updated_at, id);
 CREATE INDEX work_order_closed ON public.work_order USING btree (closed_at) WHERE (state = 'CLOSED'::text);
+CREATE INDEX work_order_code_id ON public.work_order USING btree (code, id);
+CREATE INDEX work_order_created ON public.work_order USING btree (created_at);
 CREATE INDEX work_order_customer ON public.work_order USING btree (customer_id);
 CREATE INDEX work_order_fault ON public.work_order USING btree (fault_group, closed_at DESC) WHERE (state = 'CLOSED'::text);
+CREATE INDEX work_order_fault_created ON public.work_order USING btree (fault_group, created_at);
+CREATE INDEX work_order_gateway ON public.work_order USING btree (gateway_id) WHERE (gateway_id IS NOT NULL);
+CREATE INDEX work_order_inbox ON public.work_order USING btree (COALESCE(
+CASE
+    WHEN ((state = ANY (ARRAY['CLOSED'::text, 'CANCELLED'::text])) OR (resolved_at IS NOT NULL)) THEN NULL::timestamp with time zone
+    WHEN (responded_at IS NULL) THEN LEAST(response_due_at, resolution_due_at)
+    ELSE resolution_due_at
+END, 'infinity'::timestamp with time zone), ((- id))) WHERE ((inbox_reason IS NOT NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
 CREATE INDEX work_order_key ON public.work_order USING btree (device_id, fault_group, closed_at DESC);
+CREATE INDEX work_order_load ON public.work_order USING btree (assignee_id, priority) WHERE (state = ANY (ARRAY['ASSIGNED'::text, 'IN_PROGRESS'::text, 'ON_HOLD'::text]));
+CREATE INDEX work_order_mended ON public.work_order USING btree (fault_group, closed_at DESC) WHERE ((state = 'CLOSED'::text) AND (outcome = ANY (ARRAY['CONFIRMED'::text, 'SENSOR_FAULT'::text])));
 CREATE INDEX work_order_merged ON public.work_order USING btree (merged_into_id) WHERE (merged_into_id IS NOT NULL);
 CREATE INDEX work_order_merged_key ON public.work_order USING btree (device_id, fault_group) WHERE (merged_into_id IS NOT NULL);
 CREATE INDEX work_order_note_order ON public.work_order_note USING btree (work_order_id, at);
@@ -3477,9 +4245,58 @@ CREATE UNIQUE INDEX work_order_one_open_per_site ON public.work_order USING btre
 CREATE INDEX work_order_open_due ON public.work_order USING btree (LEAST(response_due_at, resolution_due_at)) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
 CREATE INDEX work_order_parent ON public.work_order USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX work_order_recurrence ON public.work_order USING btree (recurrence_of) WHERE (recurrence_of IS NOT NULL);
+CREATE INDEX work_order_region ON public.work_order USING btree (region, id);
+CREATE INDEX work_order_reopened ON public.work_order USING btree (id) WHERE (version > 1);
+CREATE INDEX work_order_resolved ON public.work_order USING btree (resolved_at) WHERE (resolved_at IS NOT NULL);
+CREATE INDEX work_order_responded ON public.work_order USING btree (responded_at) WHERE (responded_at IS NOT NULL);
+CREATE INDEX work_order_site ON public.work_order USING btree (site_id);
 CREATE INDEX work_order_state ON public.work_order USING btree (state, priority, created_at);
 CREATE UNIQUE INDEX work_order_visit_one_under_way ON public.work_order_visit USING btree (work_order_id, technician_id) WHERE (left_at IS NULL);
 CREATE INDEX work_order_visit_order ON public.work_order_visit USING btree (work_order_id, arrived_at);
+CREATE OR REPLACE VIEW public.kpi_warning AS
+ SELECT 'warning'::text AS kpi,
+    at,
+    at AS began_at,
+    '-infinity'::timestamp with time zone AS known_at,
+    device_id,
+    device_model_id,
+    customer_id,
+    region,
+    NULL::text AS firmware,
+    is_simulated,
+        CASE
+            WHEN (warned_at < failed_at) THEN (date_part('epoch'::text, (failed_at - warned_at)) / (3600)::double precision)
+            ELSE (0)::double precision
+        END AS numerator,
+    ((COALESCE((warned_at < failed_at), false))::integer)::double precision AS denominator
+   FROM ( SELECT w.id,
+            w.created_at AS at,
+            w.device_id,
+            d.device_model_id,
+            w.customer_id,
+            w.region,
+            w.is_simulated,
+            min(b.first_seen) FILTER (WHERE (b.kind = ANY (ARRAY['LIMIT'::text, 'ANOMALY'::text, 'FORECAST'::text]))) AS warned_at,
+            LEAST(min(b.raised_at) FILTER (WHERE (b.kind = 'DEVICE_CODE'::text)), min(
+                CASE
+                    WHEN ((b.severity = 'CRITICAL'::text) AND (b.kind = ANY (ARRAY['LIMIT'::text, 'ANOMALY'::text]))) THEN ( SELECT min(t.at) AS min
+                       FROM public.breach_transition t
+                      WHERE ((t.breach_id = b.id) AND (t.severity = 'CRITICAL'::text) AND (t.kind <> 'CLEARED'::text)))
+                    ELSE NULL::timestamp with time zone
+                END), ( SELECT min(c.received_at) AS min
+                   FROM public.complaint c
+                  WHERE (c.work_order_id = w.id)),
+                CASE
+                    WHEN ((w.type = 'CORRECTIVE'::text) AND (w.source = 'MANUAL'::text)) THEN w.created_at
+                    ELSE NULL::timestamp with time zone
+                END) AS failed_at
+           FROM (((public.work_order w
+             JOIN public.device d ON ((d.id = w.device_id)))
+             LEFT JOIN public.work_order_breach wb ON ((wb.work_order_id = w.id)))
+             LEFT JOIN public.breach b ON (((b.id = wb.breach_id) AND (b.device_id = w.device_id))))
+          WHERE ((w.type = ANY (ARRAY['CORRECTIVE'::text, 'PREDICTIVE'::text])) AND (w.state <> 'CANCELLED'::text) AND (w.outcome = 'CONFIRMED'::text))
+          GROUP BY w.id, w.created_at, d.id) f
+  WHERE (failed_at IS NOT NULL);
 CREATE TRIGGER approval_request_change AFTER INSERT OR UPDATE ON public.approval_request FOR EACH ROW EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER approval_request_decided_once BEFORE UPDATE ON public.approval_request FOR EACH ROW WHEN ((old.state <> 'ASKED'::text)) EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER approval_request_kept BEFORE DELETE ON public.approval_request FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3502,6 +4319,7 @@ CREATE TRIGGER checklist_template_version_write_once BEFORE DELETE OR UPDATE ON 
 CREATE TRIGGER complaint_change AFTER INSERT OR UPDATE ON public.complaint FOR EACH ROW EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER device_change AFTER UPDATE OF connectivity, lifecycle, firmware ON public.device FOR EACH ROW WHEN (((old.connectivity IS DISTINCT FROM new.connectivity) OR (old.lifecycle IS DISTINCT FROM new.lifecycle) OR (old.firmware IS DISTINCT FROM new.firmware))) EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER device_gateway_change AFTER UPDATE OF gateway_id ON public.device FOR EACH ROW WHEN ((old.gateway_id IS DISTINCT FROM new.gateway_id)) EXECUTE FUNCTION public.record_gateway_change();
+CREATE TRIGGER device_master_change AFTER UPDATE OF serial, udi, site_id, lifecycle ON public.device FOR EACH ROW WHEN (((((old.serial IS DISTINCT FROM new.serial) OR (old.udi IS DISTINCT FROM new.udi)) OR (old.site_id IS DISTINCT FROM new.site_id)) OR (old.lifecycle IS DISTINCT FROM new.lifecycle))) EXECUTE FUNCTION public.record_device_change();
 CREATE TRIGGER device_registered_firmware BEFORE INSERT ON public.device FOR EACH ROW EXECUTE FUNCTION public.keep_registered_firmware();
 CREATE TRIGGER device_registry_insert AFTER INSERT OR DELETE ON public.device FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER device_registry_update AFTER UPDATE OF device_model_id, serial, site_id, gateway_id, lifecycle, installed_on, shard ON public.device FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
@@ -3693,6 +4511,16 @@ ALTER TABLE ONLY public.maintenance_plan
     ADD CONSTRAINT maintenance_plan_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.maintenance_plan
     ADD CONSTRAINT maintenance_plan_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.master_reference
+    ADD CONSTRAINT master_reference_contract_id_fkey FOREIGN KEY (contract_id) REFERENCES public.service_contract(id);
+ALTER TABLE ONLY public.master_reference
+    ADD CONSTRAINT master_reference_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.master_reference
+    ADD CONSTRAINT master_reference_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+ALTER TABLE ONLY public.master_reference
+    ADD CONSTRAINT master_reference_device_model_id_fkey FOREIGN KEY (device_model_id) REFERENCES public.device_model(id);
+ALTER TABLE ONLY public.master_reference
+    ADD CONSTRAINT master_reference_site_id_fkey FOREIGN KEY (site_id) REFERENCES public.site(id);
 ALTER TABLE ONLY public.model_job
     ADD CONSTRAINT model_job_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model_record(id);
 ALTER TABLE ONLY public.model_record
@@ -3709,12 +4537,20 @@ ALTER TABLE ONLY public.part_usage
     ADD CONSTRAINT part_usage_decided_by_id_fkey FOREIGN KEY (decided_by_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.part_usage
     ADD CONSTRAINT part_usage_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.pending_sign_in
+    ADD CONSTRAINT pending_sign_in_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.plan_occurrence
     ADD CONSTRAINT plan_occurrence_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.plan_occurrence
     ADD CONSTRAINT plan_occurrence_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.maintenance_plan(id);
 ALTER TABLE ONLY public.plan_occurrence
     ADD CONSTRAINT plan_occurrence_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
+ALTER TABLE ONLY public.provider_flow
+    ADD CONSTRAINT provider_flow_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.app_session(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.provider_identity
+    ADD CONSTRAINT provider_identity_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.recovery_code
+    ADD CONSTRAINT recovery_code_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.second_factor(user_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.reminder
     ADD CONSTRAINT reminder_contract_id_fkey FOREIGN KEY (contract_id) REFERENCES public.service_contract(id);
 ALTER TABLE ONLY public.reminder
@@ -3725,12 +4561,18 @@ ALTER TABLE ONLY public.reminder
     ADD CONSTRAINT reminder_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.score_rollup
     ADD CONSTRAINT score_rollup_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.series(id);
+ALTER TABLE ONLY public.second_factor
+    ADD CONSTRAINT second_factor_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.service_calendar_version
     ADD CONSTRAINT service_calendar_version_service_calendar_id_fkey FOREIGN KEY (service_calendar_id) REFERENCES public.service_calendar(id);
 ALTER TABLE ONLY public.service_contract
     ADD CONSTRAINT service_contract_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
+ALTER TABLE ONLY public.service_contract_device
+    ADD CONSTRAINT service_contract_device_contract_id_fkey FOREIGN KEY (contract_id) REFERENCES public.service_contract(id);
+ALTER TABLE ONLY public.service_contract_device
+    ADD CONSTRAINT service_contract_device_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.service_contract
     ADD CONSTRAINT service_contract_sla_policy_id_fkey FOREIGN KEY (sla_policy_id) REFERENCES public.sla_policy(id);
 ALTER TABLE ONLY public.shadow_checkpoint
@@ -3827,6 +4669,7 @@ ALTER TABLE ONLY public.work_order_visit
     ADD CONSTRAINT work_order_visit_work_order_id_fkey FOREIGN KEY (work_order_id) REFERENCES public.work_order(id);
 GRANT USAGE ON SCHEMA public TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.audit_event TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.service_contract TO forewarn_app;
 REVOKE ALL ON FUNCTION public.drop_readings_before(first_kept date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_readings_before(first_kept date) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.drop_rollups_before(level text, first_kept timestamp with time zone) FROM PUBLIC;
@@ -3841,6 +4684,16 @@ REVOKE ALL ON FUNCTION public.firmware_at(serial text, instant timestamp with ti
 GRANT ALL ON FUNCTION public.firmware_at(serial text, instant timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.firmware_of(device bigint, instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.firmware_of(device bigint, instant timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.kpi_alarm_stale(instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.kpi_alarm_stale(instant timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.kpi_capa_age(instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.kpi_capa_age(instant timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.kpi_firmware_coverage(instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.kpi_firmware_coverage(instant timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.kpi_operation(cuts timestamp with time zone[], by_firmware boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.kpi_operation(cuts timestamp with time zone[], by_firmware boolean) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.kpi_trace_coverage(instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.kpi_trace_coverage(instant timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.main_firmware_of(device bigint, instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.main_firmware_of(device bigint, instant timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.mend_firmware(device bigint, part text) FROM PUBLIC;
@@ -3861,6 +4714,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.anomaly_checkpoint TO forewarn
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_token TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.api_token_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.app_session TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.app_session_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.app_user TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.app_user_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.approval_request TO forewarn_app;
@@ -4072,15 +4926,63 @@ GRANT SELECT ON TABLE public.ingest_ledger_past TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.ingest_receipt TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.ingest_receipt_id_seq TO forewarn_app;
 GRANT SELECT ON TABLE public.installation TO forewarn_app;
-GRANT SELECT,INSERT,DELETE ON TABLE public.ledger_block TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_owner_spell TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_alarm TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_capa_effectiveness TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.signature TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sla_clock TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_order_version TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_failure TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_firmware_spell TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.work_order_visit TO forewarn_app;
+GRANT UPDATE(left_at) ON TABLE public.work_order_visit TO forewarn_app;
+GRANT UPDATE(outcome) ON TABLE public.work_order_visit TO forewarn_app;
+GRANT UPDATE(note) ON TABLE public.work_order_visit TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_first_time_fix TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(description) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(quantity) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(lot) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(serial_in) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(serial_out) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(decided_by_id) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(decided_by) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(decided_at) ON TABLE public.part_usage TO forewarn_app;
+GRANT UPDATE(reason) ON TABLE public.part_usage TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_part_trace TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.maintenance_plan TO forewarn_app;
 GRANT UPDATE(state) ON TABLE public.maintenance_plan TO forewarn_app;
 GRANT UPDATE(ended_at) ON TABLE public.maintenance_plan TO forewarn_app;
 GRANT UPDATE(end_reason) ON TABLE public.maintenance_plan TO forewarn_app;
 GRANT UPDATE(row_version) ON TABLE public.maintenance_plan TO forewarn_app;
 GRANT UPDATE(updated_at) ON TABLE public.maintenance_plan TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(due_on) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(usage_total) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(work_order_id) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(done_on) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(skip_request) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(skip_reason) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(ended_at) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_planned_maintenance TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_recall TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_response_time TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_service_spell TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_sla TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_ticket TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_ticket_outcome TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_time_to_restore TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_warning TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.ledger_block TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.maintenance_plan_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.maintenance_plan_number TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.master_reference TO forewarn_app;
+GRANT UPDATE(type) ON TABLE public.master_reference TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.model_job TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.model_number TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.model_record TO forewarn_app;
@@ -4099,35 +5001,18 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.monitor_flag TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.monitor_quality TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.outbox TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.outbox_id_seq TO forewarn_app;
-GRANT SELECT,INSERT ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(state) ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(description) ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(quantity) ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(lot) ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(serial_in) ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(serial_out) ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(decided_by_id) ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(decided_by) ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(decided_at) ON TABLE public.part_usage TO forewarn_app;
-GRANT UPDATE(reason) ON TABLE public.part_usage TO forewarn_app;
-GRANT SELECT,INSERT ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(state) ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(due_on) ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(usage_total) ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(work_order_id) ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(done_on) ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(skip_request) ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(skip_reason) ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(ended_at) ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(row_version) ON TABLE public.plan_occurrence TO forewarn_app;
-GRANT UPDATE(updated_at) ON TABLE public.plan_occurrence TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.pending_sign_in TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.plan_occurrence_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.plan_occurrence_number TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.provider_flow TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.provider_identity TO forewarn_app;
+GRANT UPDATE(last_used_at) ON TABLE public.provider_identity TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.reading TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reading_1d TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reading_1h TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reading_1m TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.reading_block TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.recovery_code TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.rejection TO forewarn_app;
 GRANT UPDATE(weight) ON TABLE public.rejection TO forewarn_app;
 GRANT UPDATE(replay_requested_at) ON TABLE public.rejection TO forewarn_app;
@@ -4149,6 +5034,7 @@ GRANT UPDATE(days_to) ON TABLE public.rollup_state TO forewarn_app;
 GRANT UPDATE(refreshed_at) ON TABLE public.rollup_state TO forewarn_app;
 GRANT SELECT ON TABLE public.schema_migration TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.score_rollup TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.second_factor TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.series TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.series_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.service_calendar TO forewarn_app;
@@ -4160,17 +5046,15 @@ GRANT UPDATE(updated_at) ON TABLE public.service_calendar TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.service_calendar_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.service_calendar_version TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.service_calendar_version_id_seq TO forewarn_app;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.service_contract TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.service_contract_device TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.service_contract_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shadow_checkpoint TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.shadow_count TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.shard TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.shelving TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.shelving_id_seq TO forewarn_app;
-GRANT SELECT,INSERT ON TABLE public.signature TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.signature_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.site_id_seq TO forewarn_app;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sla_clock TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.sla_event TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.sla_event_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.sla_policy TO forewarn_app;
@@ -4232,14 +5116,9 @@ GRANT UPDATE(overdue_at) ON TABLE public.vigilance_clock TO forewarn_app;
 GRANT UPDATE(submitted_at) ON TABLE public.vigilance_clock TO forewarn_app;
 GRANT UPDATE(submitted_by) ON TABLE public.vigilance_clock TO forewarn_app;
 GRANT UPDATE(reference) ON TABLE public.vigilance_clock TO forewarn_app;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order_breach TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.work_order_checklist TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_id_seq TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.work_order_note TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_note_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_number TO forewarn_app;
-GRANT SELECT,INSERT ON TABLE public.work_order_visit TO forewarn_app;
-GRANT UPDATE(left_at) ON TABLE public.work_order_visit TO forewarn_app;
-GRANT UPDATE(outcome) ON TABLE public.work_order_visit TO forewarn_app;
-GRANT UPDATE(note) ON TABLE public.work_order_visit TO forewarn_app;
