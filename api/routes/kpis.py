@@ -91,7 +91,7 @@ def read_kpis(
     )
     if len(query.buckets) > MOST_BUCKETS:
         raise ProblemError(INVALID, fields={"group_by": f"gives more than {MOST_BUCKETS} periods: take longer ones"})
-    found = _load(pool, caller, kpis, query)
+    found = load_figures(pool, caller, kpis, query)
     asked: dict[str, Any] = {
         "kpi": kpi,
         "from": since,
@@ -148,7 +148,14 @@ def _wants_csv(accept: str) -> bool:
     return "text/csv" in kinds and "application/json" not in kinds
 
 
-def _load(pool: Pool, caller: Caller, kpis: Sequence[Kpi], query: KpiQuery) -> list[tuple[Kpi, list[KpiFigure]]]:
+def load_figures(pool: Pool, caller: Caller, kpis: Sequence[Kpi], query: KpiQuery) -> list[tuple[Kpi, list[KpiFigure]]]:
+    """The figures of each key figure, of what the caller may have counted; the console's pages show the same.
+
+    Raises
+    ------
+    ProblemError
+        422: a customer or model that the caller does not know, or more figures than are given at once.
+    """
     if query.customers or query.models:
         with pool.connection() as conn:
             unknown = find_unknown_names(conn, query)
