@@ -1,4 +1,4 @@
-"""The pages of key figures: the numbers of the API, with definitions and reasons, filters in the address, and a file."""
+"""The pages of key figures: the numbers of the API, each with its definition, filters in the address, a file."""
 
 import re
 from collections.abc import Iterator

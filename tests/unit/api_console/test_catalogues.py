@@ -28,6 +28,7 @@ from domain.field_action import FieldActionKind, FieldActionState
 from domain.field_action_item import ItemState
 from domain.firmware import AttemptOutcome, Irregularity
 from domain.health import HealthReason, HealthState
+from domain.kpi import NoValue
 from domain.maintenance_plan import OccurrenceState
 from domain.part_usage import PartGuard, PartState
 from domain.profile import MonitorRule
@@ -97,6 +98,7 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("order_clock_state", ClockState),
     ("waiver_state", ApprovalState),
     ("contract_status", ContractState),
+    ("kpi_reason", NoValue),
     ("device_exception", DeviceException),
     ("owed_action_kind", FieldActionKind),
     ("owed_action_state", FieldActionState),
