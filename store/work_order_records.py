@@ -51,6 +51,56 @@ def load_record_facts(conn: Connection, order: WorkOrder) -> RecordFacts:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class RecordCounts:
+    """How many records of each kind an order has, with those of what went up in it."""
+
+    visits: int
+    is_visit_under_way: bool
+    parts_asked: int
+    parts_used: int
+    files: int
+    lines: int
+    answered: int
+    unanswered: int  # lines that are required and have no answer
+
+
+# Lists of an earlier version of a reopened order are read, and no longer answered.
+LOAD_RECORD_COUNTS = """
+    WITH within AS (SELECT orders_within(%(id)s) AS id),
+    line AS (
+        SELECT (item.body ->> 'required')::boolean AS is_required, EXISTS (SELECT FROM checklist_answer a
+            WHERE a.checklist_id = c.id AND a.item = item.body ->> 'key') AS is_answered
+        FROM work_order_checklist c
+        JOIN checklist_template_version v ON v.template_id = c.template_id AND v.version = c.template_version
+        CROSS JOIN LATERAL jsonb_array_elements(v.items) AS item (body)
+        WHERE c.work_order_id = %(id)s AND c.order_version = %(version)s
+    )
+    SELECT
+        (SELECT count(*)::integer FROM work_order_visit v WHERE v.work_order_id IN (SELECT id FROM within)) AS visits,
+        EXISTS (SELECT FROM work_order_visit v
+            WHERE v.work_order_id IN (SELECT id FROM within) AND v.left_at IS NULL) AS is_visit_under_way,
+        (SELECT count(*)::integer FROM part_usage p
+            WHERE p.work_order_id IN (SELECT id FROM within) AND p.state = 'REQUESTED') AS parts_asked,
+        (SELECT count(*)::integer FROM part_usage p
+            WHERE p.work_order_id IN (SELECT id FROM within) AND p.state = 'USED') AS parts_used,
+        (SELECT count(*)::integer FROM attachment a WHERE a.work_order_id IN (SELECT id FROM within)
+            AND (%(internal)s OR a.visibility = 'CUSTOMER')) AS files,
+        (SELECT count(*)::integer FROM line) AS lines,
+        (SELECT count(*)::integer FROM line WHERE is_answered) AS answered,
+        (SELECT count(*)::integer FROM line WHERE is_required AND NOT is_answered) AS unanswered
+"""
+
+
+def load_record_counts(conn: Connection, order: WorkOrder, *, internal: bool) -> RecordCounts:
+    """What the page of the order says of its records before any is opened; `internal`: files for us alone too."""
+    values = {"id": order.id, "version": order.version, "internal": internal}
+    with conn.cursor(row_factory=class_row(RecordCounts)) as cursor:
+        found = cursor.execute(LOAD_RECORD_COUNTS, values).fetchone()
+    assert found is not None
+    return found
+
+
 _INSTANT = '\'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\''
 LOAD_SIGNED_RECORDS = f"""
     WITH within AS (SELECT orders_within(%s) AS id)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -65,9 +65,9 @@ def show_home(caller: Annotated[Caller, require(Permission.ACCOUNT_USE)]) -> Res
 
 
 def find_home(caller: Caller) -> str:
-    """Where this person's day begins: at the own orders of who decides none, else at the inbox where it may be seen."""
+    """Where this person's day begins: at the own jobs of who decides none, else at the inbox where it may be seen."""
     if caller.may(Permission.WORK_ORDER_WORK) and not caller.may(Permission.WORK_ORDER_TRIAGE):
-        return f"/work-orders?{urlencode({'owner': caller.name})}"
+        return "/my"
     if caller.may(Permission.WORK_ORDER_READ):
         return "/inbox"
     if caller.may(Permission.USER_MANAGE):

@@ -19,6 +19,7 @@ class Place:
 
 
 PLACES = (
+    Place("/my", "nav.my", "m", Permission.WORK_ORDER_WORK),
     Place("/inbox", "nav.inbox", "i", Permission.WORK_ORDER_READ),
     Place("/work-orders", "nav.work_orders", "w", Permission.WORK_ORDER_READ),
     Place("/devices", "nav.devices", "d", Permission.DEVICE_READ),

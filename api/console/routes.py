@@ -14,6 +14,8 @@ from api.console import (
     door_pages,
     inbox_page,
     kpi_pages,
+    my_page,
+    order_record_steps,
     work_order_list_page,
     work_order_page,
     work_order_steps,
@@ -29,10 +31,12 @@ def build_router() -> APIRouter:
     router = APIRouter(include_in_schema=False)
     for page in (
         door_pages,
+        my_page,
         inbox_page,
         work_order_list_page,
         work_order_page,
         work_order_steps,
+        order_record_steps,
         capa_pages,
         customer_pages,
         device_pages,

@@ -7,14 +7,26 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.auth import Caller, require
+from api.auth import Caller, missing_permission, require
 from api.console.evidence_view import find_evidence
 from api.console.facts import find_customer_facts, find_device_facts, find_trust_facts
 from api.console.order_rows import find_clock, find_fault, find_sentence, find_summary
+from api.console.order_sections import (
+    INSIDERS,
+    NAMES,
+    Refused,
+    find_script_words,
+    find_summaries,
+    load_section,
+    make_once,
+)
 from api.console.page import View, find_view
+from api.console.part_views import find_signatures
+from api.console.related_orders import find_related
 from api.console.timeline import find_timeline, find_who
 from api.console.work_order_acts import Typed, find_acts
 from api.problems import not_found
+from api.shapes.signatures import SignatureShape
 from api.state import Database
 from domain.assignment import Work
 from domain.masking import Row, mask_row
@@ -38,6 +50,8 @@ from store.work_order_pages import (
     load_similar_orders,
     load_timeline,
 )
+from store.work_order_records import load_record_counts
+from store.work_order_transitions import load_order_signatures
 from store.work_orders import load_work_order
 
 router = APIRouter(include_in_schema=False)
@@ -65,9 +79,31 @@ def show_work_order(
     caller: Annotated[Caller, require(Permission.WORK_ORDER_READ)],
     code: str,
     breach: str = "",
+    open: str = "",  # noqa: A002 - the name in the address
 ) -> Response:
-    """The page of one order."""
-    return render_order(find_view(request, caller), pool, code, breach=breach)
+    """The page of one order, with that section of its records open."""
+    return render_order(find_view(request, caller), pool, code, breach=breach, opened=open)
+
+
+@router.get("/work-orders/{code}/sections/{name}")
+def show_section(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.WORK_ORDER_READ)],
+    code: str,
+    name: str,
+) -> Response:
+    """One section of the records, as the page of the order takes it in when somebody opens it."""
+    view = find_view(request, caller)
+    order = load_own_order(pool, caller, code)
+    with pool.connection() as conn:
+        cards = load_order_cards(conn, order.id)
+    if cards is None or name not in NAMES:
+        raise not_found("section", name, "name")
+    if name in INSIDERS and not view.may(Permission.STAFF_READ):
+        raise missing_permission(Permission.STAFF_READ)
+    section = load_section(view, pool, order, cards, name)
+    return view.render("order_section.html", section=section, once=make_once)
 
 
 def render_order(
@@ -79,10 +115,13 @@ def render_order(
     problem: str | None = None,
     typed: Typed | None = None,
     typed_note: str = "",
+    refused: Refused | None = None,
+    opened: str = "",
     status: int = 200,
 ) -> Response:
-    """The page; with a problem, what was typed stands where it was typed."""
+    """The page; with a problem, what was typed stands where it was typed. Of the records one section is open."""
     order = load_own_order(pool, view.person, code)
+    internal = view.person.customer_id is None and view.may(Permission.STAFF_READ)
     with pool.connection() as conn:
         profiles = load_profiles(conn)
         cards = load_order_cards(conn, order.id)
@@ -92,13 +131,20 @@ def render_order(
         similar = load_similar_orders(conn, order.id, now=view.now)
         work = Work(cards.model if cards else None, order.region, order.fault_group)
         suggestions = load_assignment_book(conn, [work], view.now).find(work)
+        counts = load_record_counts(conn, order, internal=internal)
+        signatures = load_order_signatures(conn, order) if view.may(Permission.STAFF_READ) else []
     if cards is None:
         raise not_found("work order", code, "code")
     if not view.may(Permission.STAFF_READ):  # names of our people, and what happened at other customers
         order, cards, decisions, entries, similar, suggestions = _mask(view, order), _mask(view, cards), [], [], [], []
     zone = cards.site_time_zone
+    sections = find_summaries(view, order, counts)
+    wanted = refused.section if refused is not None else opened
+    section = None
+    if any(one["name"] == wanted for one in sections):
+        section = load_section(view, pool, order, cards, wanted, refused)
     profile = profiles.get(cards.model or "")
-    shown = _find_shown(breaches, breach)
+    shown = find_shown(breaches, breach)
     # A breach without a sensor (the device's own alarm, silence) is named by what its order is about.
     fault = find_fault(view, profiles, cards.model, order.fault_group)
     evidence = find_evidence(view, shown, profile, zone) if shown is not None else None
@@ -107,7 +153,7 @@ def render_order(
         "work_order.html",
         status,
         problem=problem,
-        order=_find_head(view, order, cards, profiles, zone),
+        order=find_head(view, order, cards, profiles, zone),
         acts=find_acts(view, order, cards, suggestions, typed),
         decisions=[
             {
@@ -150,14 +196,33 @@ def render_order(
         timeline=find_timeline(view, entries, zone),
         may_note=view.may(Permission.WORK_ORDER_NOTE),
         typed_note=typed_note,
+        sections=sections,
+        section=section,
+        signatures=find_signatures(view, [SignatureShape.model_validate(s) for s in signatures], zone),
+        related=find_related(view, order, cards, refused),
+        undo=_find_undo(view, order),
+        outbox=find_script_words(view),
+        once=make_once,
     )
+
+
+def _find_undo(view: View, order: WorkOrder) -> dict[str, Any] | None:
+    """The step that takes back what this person has just done, where the life-cycle has one: the assignment."""
+    is_assigned = order.state is WorkOrderState.ASSIGNED and view.request.query_params.get("done") == "assigned"
+    if not is_assigned or not view.may(Permission.WORK_ORDER_ASSIGN):
+        return None
+    return {
+        "to": WorkOrderState.TRIAGED.value,
+        "row_version": order.row_version,
+        "reason": view.t("work_order.undo_reason"),
+    }
 
 
 def _mask(view: View, row: Row) -> Row:
     return mask_row("work_order", row, view.person.permissions)
 
 
-def _find_shown(breaches: list[LinkedBreach], wanted: str) -> LinkedBreach | None:
+def find_shown(breaches: list[LinkedBreach], wanted: str) -> LinkedBreach | None:
     """The breach asked for; else the earliest one with readings to draw; else the one that opened the order."""
     drawn = [b for b in breaches if any(series.get("points") for series in (b.evidence or {}).get("series", []))]
     asked = next((b for b in breaches if str(b.id) == wanted), None)
@@ -165,9 +230,10 @@ def _find_shown(breaches: list[LinkedBreach], wanted: str) -> LinkedBreach | Non
     return asked or (first[-1] if first else None)
 
 
-def _find_head(
+def find_head(
     view: View, order: WorkOrder, cards: OrderCards, profiles: dict[str, Profile], zone: str | None
 ) -> dict[str, Any]:
+    """Code, priority, state, owner, clocks, and what is wrong in sentences."""
     profile = profiles.get(cards.model or "")
     group = profile.find_fault_group(order.fault_group) if profile else None
     advice = ""

@@ -1,10 +1,11 @@
 """The steps that a person takes on a work order, and notes: what is refused comes back with what was typed."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
@@ -36,12 +37,25 @@ from store.work_order_transitions import record_note, record_transition
 router = APIRouter(include_in_schema=False)
 
 
-@router.post("/work-orders/{code}/transitions")
-def take_transition(
-    request: Request,
-    pool: Database,
-    caller: Annotated[Caller, require(Permission.WORK_ORDER_READ)],
-    code: str,
+@dataclass(frozen=True, slots=True)
+class StepForm:
+    """One step as it was sent: where to, from which version, and every field as it was typed."""
+
+    to: WorkOrderState
+    row_version: int
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRefused:
+    """Why a step was not taken, and what was typed."""
+
+    problem: str
+    typed: Typed
+    status: int
+
+
+def read_step_form(
     to: Annotated[WorkOrderState, Form()],
     row_version: Annotated[int, Form(ge=0)],
     assignee: Annotated[str, Form(max_length=64)] = "",
@@ -58,50 +72,86 @@ def take_transition(
     test_data: Annotated[str, Form(max_length=10_000)] = "",
     outcome: Annotated[str, Form(max_length=20)] = "",
     failure_code: Annotated[str, Form(max_length=100)] = "",
+) -> StepForm:
+    """The step that a form asks for."""
+    values = {
+        "assignee": assignee, "hold_reason": hold_reason, "reason": reason, "test_evidence": test_evidence,
+        "meaning": meaning, "password": password, "device_name": device_name,
+        "device_identification": device_identification, "serviced_on": serviced_on, "serviced_by": serviced_by,
+        "work_performed": work_performed, "test_data": test_data, "outcome": outcome, "failure_code": failure_code,
+    }  # fmt: skip
+    return StepForm(to, row_version, {name: value.strip() for name, value in values.items()} | {"password": password})
+
+
+Step = Annotated[StepForm, Depends(read_step_form)]
+
+
+@router.post("/work-orders/{code}/transitions")
+def take_transition(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.WORK_ORDER_READ)],
+    code: str,
+    form: Step,
 ) -> Response:
     """Takes one step; when a guard refuses or the record has moved, the form comes back with what was typed."""
     view = find_view(request, caller)
+    refused = take_step(view, pool, code, form)
+    if refused is not None:
+        return render_order(view, pool, code, problem=refused.problem, typed=refused.typed, status=refused.status)
+    done = "assigned" if form.to is WorkOrderState.ASSIGNED else "saved"
+    return RedirectResponse(view.link(f"/work-orders/{code}", done=done), 303)
+
+
+def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused | None:
+    """Nothing when the step was taken; else why not.
+
+    Raises
+    ------
+    ProblemError
+        404: no such order is this person's to see; 403: none of his roles takes this step.
+    """
+    caller, values = view.person, form.values
     order = load_own_order(pool, caller, code)
+    typed = Typed(form.to.value, {name: value for name, value in values.items() if name != "password"})
     close_out = CloseOut(
-        device_name.strip(), device_identification.strip(), _read_day(serviced_on), serviced_by.strip(),
-        work_performed.strip(), test_data.strip(),
+        values["device_name"], values["device_identification"], _read_day(values["serviced_on"]),
+        values["serviced_by"], values["work_performed"], values["test_data"],
     )  # fmt: skip
-    values = {
-        "assignee": assignee, "hold_reason": hold_reason, "reason": reason, "test_evidence": test_evidence,
-        "meaning": meaning, "serviced_on": serviced_on, "outcome": outcome, "failure_code": failure_code,
-        **{name: str(value or "") for name, value in asdict(close_out).items() if name != "serviced_on"},
-    }  # fmt: skip
-    typed = Typed(to.value, values)
     signature = None
-    if to is WorkOrderState.CLOSED and caller.user_id is not None:
-        refused = check_password(pool, caller.name, password, at=view.now, request_id=caller.request_id)
+    if form.to is WorkOrderState.CLOSED and caller.user_id is not None:
+        refused = check_password(pool, caller.name, values["password"], at=view.now, request_id=caller.request_id)
         if refused is not None:
             span = name_duration(timedelta(seconds=max(refused.wait_s, 1)), view.language)
-            is_locked = refused.reason == "locked"
-            problem = view.t("work_order.locked", span=span) if is_locked else view.t("work_order.wrong_password")
-            return render_order(view, pool, code, problem=problem, typed=typed, status=422)
-        signature = Signature(caller.user_id, caller.full_name, meaning.strip())
+            if refused.reason == "locked":
+                problem = view.t("work_order.locked", span=span)
+            elif refused.reason == "no_password":
+                problem = view.t("account.no_password_to_sign")
+            else:
+                problem = view.t("work_order.wrong_password")
+            return StepRefused(problem, typed, 422)
+        signature = Signature(caller.user_id, caller.full_name, values["meaning"])
 
     def work(conn: Connection) -> None:
         technicians = load_technicians(conn, view.now.date())
-        chosen = next((one for one in technicians if one.name == assignee), None)
+        chosen = next((one for one in technicians if one.name == values["assignee"]), None)
         wish = TransitionRequest(
-            to,
-            reason=reason.strip(),
+            form.to,
+            reason=values["reason"],
             assignee_id=chosen.id if chosen else None,
-            hold_reason=HoldReason(hold_reason) if hold_reason in set(HoldReason) else None,
-            outcome=Outcome(outcome) if outcome in set(Outcome) else None,
-            failure_code=failure_code,
-            close_out=close_out if to is WorkOrderState.WORK_DONE else None,
-            test_evidence=test_evidence.strip(),
+            hold_reason=HoldReason(values["hold_reason"]) if values["hold_reason"] in set(HoldReason) else None,
+            outcome=Outcome(values["outcome"]) if values["outcome"] in set(Outcome) else None,
+            failure_code=values["failure_code"],
+            close_out=close_out if form.to is WorkOrderState.WORK_DONE else None,
+            test_evidence=values["test_evidence"],
             signature=signature,
         )
-        needed = find_permissions_for(order.state, to)
+        needed = find_permissions_for(order.state, form.to)
         if not needed:
             raise GuardRefusedError("no_such_transition", code)
         actor = find_actor(caller, needed)
-        after = record_transition(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
-        if order.state is WorkOrderState.NEW and to is WorkOrderState.TRIAGED and chosen is not None:
+        after = record_transition(conn, actor, code, wish, expected_row_version=form.row_version, now=view.now)
+        if order.state is WorkOrderState.NEW and form.to is WorkOrderState.TRIAGED and chosen is not None:
             # Accepted for somebody: both steps or neither.
             assigner = find_actor(caller, find_permissions_for(WorkOrderState.TRIAGED, WorkOrderState.ASSIGNED))
             given = TransitionRequest(WorkOrderState.ASSIGNED, assignee_id=chosen.id)
@@ -114,11 +164,10 @@ def take_transition(
         if refused_by.guard == "close_out_incomplete":
             missing = view.t("list.comma").join(view.t(f"field.{name}") for name in close_out.find_missing())
             problem = f"{problem} {missing}"
-        return render_order(view, pool, code, problem=problem, typed=typed, status=409)
+        return StepRefused(problem, typed, 409)
     except RowVersionConflictError:
-        problem = find_conflict(view, pool, code)
-        return render_order(view, pool, code, problem=problem, typed=typed, status=412)
-    return RedirectResponse(view.link(f"/work-orders/{code}", done="saved"), 303)
+        return StepRefused(find_conflict(view, pool, code), typed, 412)
+    return None
 
 
 def _read_day(text: str) -> date | None:

@@ -37,11 +37,11 @@ def test_right_password_leads_where_the_person_wanted_to_go_and_out_again(chromi
         assert "/sign-in" in page.url
 
 
-def test_who_works_on_orders_begins_with_the_own_ones(chromium: Browser, service: Service) -> None:
+def test_who_works_on_orders_begins_with_the_own_jobs(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, watched):
         sign_in(page, "tom", PASSWORD)
-        page.wait_for_url("**/work-orders?owner=tom")
-        expect(page.locator("select[name=owner]")).to_have_value("tom")
+        page.wait_for_url("**/my")
+        expect(page.get_by_role("heading", level=1)).to_have_text("My jobs")
         assert watched.errors == []
 
 

@@ -1,0 +1,268 @@
+"""What people write into the records of a work order: visits, parts, answers, a wish to waive a clock, a merge.
+
+Every form goes through the function that answers the API for the same step; what it refuses comes back with what was
+typed, in the section where it was typed.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import Caller, require
+from api.console.checklist_views import read_value, say_value
+from api.console.instants import name_duration
+from api.console.order_sections import Refused
+from api.console.page import View, find_view
+from api.console.visit_views import read_local_time
+from api.console.work_order_page import load_own_order, render_order
+from api.problems import ProblemError
+from api.routes.approval_requests import ask_for_approval
+from api.routes.checklists import answer_lines, list_checklists
+from api.routes.part_usages import add_part, take_part_step
+from api.routes.visits import arrive, leave
+from api.routes.work_order_merges import merge_orders
+from api.shapes.approval_requests import NewApprovalRequest
+from api.shapes.work_order_merges import NewMerge
+from api.shapes.work_order_records import Arrival, Departure, NewAnswers, NewPart, PartStep
+from api.state import Database
+from domain.approval_request import ApprovalKind
+from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
+from domain.part_usage import PartState
+from domain.roles import Permission
+from store.pool import Pool
+from store.work_order_pages import load_order_cards
+
+router = APIRouter(include_in_schema=False)
+Worker = Annotated[Caller, require(Permission.WORK_ORDER_WORK)]
+Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
+MOST_FIELDS = 1000
+
+
+async def read_fields(request: Request) -> dict[str, str]:
+    """All text fields of the form that was sent, whatever they are called."""
+    form = await request.form()
+    return {name: value for name, value in list(form.items())[:MOST_FIELDS] if isinstance(value, str)}
+
+
+Fields = Annotated[dict[str, str], Depends(read_fields)]
+
+
+def attempt(view: View, section: str, values: Mapping[str, str], work: Callable[[], object]) -> Refused | None:
+    """Nothing when `work` was done, else why not, in this person's words.
+
+    Raises
+    ------
+    ProblemError
+        Another problem than one that a person at this form can do something about.
+    """
+    typed = {name: value for name, value in values.items() if name != "password"}
+    try:
+        work()
+    except GuardRefusedError as refused:
+        return Refused(section, view.name("record_guard", refused.guard), typed)
+    except NotFoundError as missing:
+        return Refused(section, str(missing), typed, 404)
+    except ValidationError as wrong:
+        names = {str(error["loc"][0]) for error in wrong.errors() if error["loc"]}
+        return Refused(section, _name_fields(view, names), typed, 422)
+    except ValueError:
+        return Refused(section, view.t("record.not_a_value"), typed, 422)
+    except ProblemError as problem:
+        if "Retry-After" in problem.headers:
+            span = name_duration(timedelta(seconds=int(problem.headers["Retry-After"])), view.language)
+            return Refused(section, view.t("work_order.locked", span=span), typed, problem.status)
+        fields = {error.field for error in problem.errors}
+        if problem.status != 422:
+            raise
+        said = view.t("work_order.wrong_password") if "password" in fields else _name_fields(view, fields)
+        return Refused(section, said, typed, 422)
+    return None
+
+
+def _name_fields(view: View, names: set[str]) -> str:
+    said = view.t("list.comma").join(sorted(view.name("record_field", name) for name in names))
+    return view.t("record.fields_wrong", fields=said) if said else view.t("record.not_a_value")
+
+
+def answer(view: View, pool: Pool, code: str, section: str, refused: Refused | None) -> Response:
+    """The page of the order with that section open: as it is now, or with what was refused."""
+    if refused is None:
+        return RedirectResponse(
+            view.link(f"/work-orders/{code}", open=section, done="saved") + f"#section-{section}", 303
+        )
+    return render_order(view, pool, code, refused=refused, status=refused.status)
+
+
+def read_once(values: Mapping[str, str]) -> str | None:
+    """The word that the form was given so that it is taken once."""
+    word = values.get("once", "")
+    return word if 8 <= len(word) <= 128 else None
+
+
+def find_site_zone(pool: Pool, order_id: int) -> str | None:
+    """The zone of the place of the order."""
+    with pool.connection() as conn:
+        cards = load_order_cards(conn, order_id)
+    return cards.site_time_zone if cards is not None else None
+
+
+@router.post("/work-orders/{code}/arrivals")
+def take_arrival(request: Request, pool: Database, caller: Worker, code: str, values: Fields) -> Response:
+    """Begins the person's visit, now or at the time that was typed."""
+    view = find_view(request, caller)
+    order = load_own_order(pool, caller, code)
+
+    def work() -> None:
+        at = read_local_time(view, values.get("arrived_at", ""), find_site_zone(pool, order.id))
+        body = Arrival(arrived_at=at, note=values.get("note", ""))
+        arrive(code, caller, pool, request, body, read_once(values))
+
+    return answer(view, pool, code, "visits", attempt(view, "visits", values, work))
+
+
+@router.post("/work-orders/{code}/departures")
+def take_departure(
+    request: Request, pool: Database, caller: Worker, code: str, values: Fields, visit_id: Annotated[int, Form(ge=0)]
+) -> Response:
+    """Ends the person's visit with what came of it."""
+    view = find_view(request, caller)
+    order = load_own_order(pool, caller, code)
+
+    def work() -> None:
+        at = read_local_time(view, values.get("left_at", ""), find_site_zone(pool, order.id))
+        sent: dict[str, Any] = {"left_at": at, "outcome": values.get("outcome", ""), "note": values.get("note", "")}
+        leave(code, visit_id, caller, pool, request, Departure.model_validate(sent), read_once(values))
+
+    return answer(view, pool, code, "visits", attempt(view, "visits", values, work))
+
+
+def change_part(view: View, pool: Pool, code: str, values: Mapping[str, str]) -> Refused | None:
+    """Asks for a part, uses one or takes a request back, as the form says."""
+    caller, request = view.person, view.request
+    signed = {name: values.get(name, "") for name in ("lot", "serial_in", "serial_out", "meaning")}
+    to, part_id = values.get("to", ""), values.get("part_id", "")
+    if to == PartState.USED:
+        signed["password"] = values.get("password", "")
+
+    def work() -> None:
+        quantity = values.get("quantity", "").replace(",", ".").strip()
+        if part_id:
+            sent = {
+                "to": to,
+                "reason": values.get("reason", ""),
+                **signed,
+                **({"quantity": quantity} if quantity else {}),
+            }
+            step = PartStep.model_validate(sent)
+            take_part_step(code, int(part_id), caller, pool, request, step, read_once(values))
+            return
+        what = {
+            "item": values.get("item", ""),
+            "description": values.get("description", ""),
+            "quantity": quantity or "1",
+        }
+        add_part(
+            code, caller, pool, request, NewPart.model_validate({"state": to, **what, **signed}), read_once(values)
+        )
+
+    return attempt(view, "parts", values, work)
+
+
+@router.post("/work-orders/{code}/parts")
+def take_part(request: Request, pool: Database, caller: Reader, code: str, values: Fields) -> Response:
+    """Asks for a part, uses one (signed) or takes a request back."""
+    view = find_view(request, caller)
+    load_own_order(pool, caller, code)
+    return answer(view, pool, code, "parts", change_part(view, pool, code, values))
+
+
+@router.post("/work-orders/{code}/answers")
+def take_answers(
+    request: Request,
+    pool: Database,
+    caller: Worker,
+    code: str,
+    values: Fields,
+    checklist_id: Annotated[int, Form(ge=0)],
+) -> Response:
+    """Keeps what was answered anew; lines that say what was known are left alone."""
+    view = find_view(request, caller)
+    load_own_order(pool, caller, code)
+
+    def work() -> None:
+        known = next((one for one in list_checklists(code, caller, pool).items if one.id == checklist_id), None)
+        given: list[dict[str, Any]] = []
+        answers = {} if known is None else {one.item: one for one in known.answers}
+        for item in [] if known is None else known.items:
+            text = values.get(f"value.{item.key}", "").strip()
+            remark = values.get(f"remark.{item.key}", "").strip()
+            before = answers.get(item.key)
+            is_same = before is not None and (say_value(before.value), before.remark) == (text, remark)
+            if text and not is_same:
+                given.append({"item": item.key, "value": read_value(item.kind, text), "remark": remark})
+        if given or known is None:
+            body = NewAnswers.model_validate({"answers": given})
+            answer_lines(code, checklist_id, caller, pool, request, body, read_once(values))
+
+    return answer(view, pool, code, "checklists", attempt(view, "checklists", values, work))
+
+
+@router.post("/work-orders/{code}/waivers")
+def take_waiver(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.SLA_WAIVE)],
+    code: str,
+    values: Fields,
+) -> Response:
+    """Asks, signed, for a waiver of one clock; somebody else grants it."""
+    view = find_view(request, caller)
+    load_own_order(pool, caller, code)
+
+    def work() -> None:
+        payload = {"clock": values.get("clock", ""), "version": int(values.get("version", ""))}
+        sent = {
+            "kind": ApprovalKind.SLA_WAIVER,
+            "entity_id": code,
+            "payload": payload,
+            **{name: values.get(name, "") for name in ("reason", "password", "meaning")},
+        }
+        ask_for_approval(caller, pool, request, NewApprovalRequest.model_validate(sent), read_once(values))
+
+    return answer(view, pool, code, "clocks", attempt(view, "clocks", values, work))
+
+
+@router.post("/work-orders/{code}/merges")
+def take_merge(
+    request: Request,
+    pool: Database,
+    caller: Annotated[Caller, require(Permission.WORK_ORDER_MERGE)],
+    code: str,
+    values: Fields,
+    row_version: Annotated[int, Form(ge=0)],
+) -> Response:
+    """Takes another order up in this one."""
+    view = find_view(request, caller)
+    load_own_order(pool, caller, code)
+
+    def work() -> None:
+        other = values.get("order", "").strip()
+        if other:
+            load_own_order(pool, caller, other)
+        body = NewMerge.model_validate({"order": other, "reason": values.get("reason", "")})
+        merge_orders(code, caller, pool, request, body, row_version, read_once(values))
+
+    try:
+        refused = attempt(view, "related", values, work)
+    except ProblemError as problem:
+        if problem.status not in (404, 412):
+            raise
+        key = "merge.no_such_order" if problem.status == 404 else "merge.moved"
+        refused = Refused("related", view.t(key), values, problem.status)
+    except RowVersionConflictError:
+        refused = Refused("related", view.t("merge.moved"), values, 412)
+    return answer(view, pool, code, "related", refused)

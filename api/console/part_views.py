@@ -1,0 +1,131 @@
+"""Parts of a work order as its page shows them: what was asked for, what went in and who signed for it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from api.console.acts import Field
+from api.console.page import View
+from api.shapes.signatures import SignatureShape
+from api.shapes.work_order_records import PartShape
+from domain.part_usage import PartState
+from domain.roles import Permission
+from domain.visit import AT_WORK
+from domain.work_order import WorkOrder, WorkOrderState
+
+
+def find_parts(
+    view: View,
+    order: WorkOrder,
+    parts: list[PartShape],
+    zone: str | None,
+    values: Mapping[str, str],
+    is_critical: bool,
+) -> dict[str, Any]:
+    """Every part, the oldest first, with what can be done with it; the forms to ask for one and to use one at hand."""
+    asking = find_asking_refusal(view, order)
+    using = find_using_refusal(view, order)
+    own = values.get("part_id", "")
+    lines = []
+    for part in parts:
+        typed = values if own == str(part.id) else {}
+        is_open = part.state is PartState.REQUESTED and part.work_order == order.code
+        lines.append(
+            {
+                "id": part.id,
+                "item": part.item,
+                "description": part.description,
+                "quantity": say_quantity(part.quantity),
+                "state": view.name("part_state", part.state),
+                "is_asked": part.state is PartState.REQUESTED,
+                "lot": part.lot,
+                "serial_in": part.serial_in,
+                "serial_out": part.serial_out,
+                "reason": part.reason,
+                "who": part.decided_by or part.requested_by or view.t("fact.hidden"),
+                "at": view.when(part.decided_at or part.requested_at, zone),
+                "signatures": find_signatures(view, part.signatures, zone),
+                "order": part.work_order if part.work_order != order.code else "",
+                "use_fields": _find_use_fields(view, typed, part, is_critical) if is_open and not using else None,
+                "withdraw_fields": [Field("reason", view.t("field.reason"), value=typed.get("reason", ""))]
+                if is_open and not asking
+                else None,
+                "opened": typed.get("to", ""),
+            }
+        )
+    fresh = values if not own else {}
+    return {
+        "parts": lines,
+        "ask_refusal": asking,
+        "use_refusal": using,
+        "ask_fields": _find_what(view, fresh),
+        "use_fields": [*_find_what(view, fresh), *_find_use_fields(view, fresh, None, is_critical)],
+        "opened": fresh.get("to", ""),
+    }
+
+
+def find_asking_refusal(view: View, order: WorkOrder) -> str:
+    """Why this person cannot ask for a part for the order, or nothing."""
+    if not (view.may(Permission.WORK_ORDER_ASSIGN) or view.may(Permission.WORK_ORDER_WORK)):
+        return view.t("act.refused_permission", permission=Permission.WORK_ORDER_ASSIGN.value)
+    if order.state not in AT_WORK:
+        return view.name("record_guard", "order_not_at_work")
+    if not view.may(Permission.WORK_ORDER_ASSIGN) and order.assignee_id != view.person.user_id:
+        return view.name("record_guard", "not_assignee")
+    return ""
+
+
+def find_using_refusal(view: View, order: WorkOrder) -> str:
+    """Why this person cannot sign for a part of the order, or nothing."""
+    if not view.may(Permission.WORK_ORDER_WORK):
+        return view.t("act.refused_permission", permission=Permission.WORK_ORDER_WORK.value)
+    if order.state is not WorkOrderState.IN_PROGRESS:
+        return view.t("part.start_first")
+    if order.assignee_id != view.person.user_id:
+        return view.name("record_guard", "not_assignee")
+    return ""
+
+
+def say_quantity(quantity: Decimal) -> str:
+    """The number without zeros behind its point."""
+    return format(quantity.normalize(), "f")
+
+
+def find_signatures(view: View, signatures: list[SignatureShape], zone: str | None) -> list[dict[str, Any]]:
+    """Who signed what and when, whether it still stands, and what changed where it does not."""
+    return [
+        {
+            "who": s.printed_name,
+            "meaning": s.meaning,
+            "at": view.when(s.signed_at, zone),
+            "version": s.entity_version,
+            "valid": s.valid,
+            "why": "" if s.valid else view.name("order_signature_invalid", s.invalid_reason),
+            "changed": view.t("list.comma").join(s.changed_fields),
+            "sha256": s.content_sha256,
+        }
+        for s in signatures
+    ]
+
+
+def _find_what(view: View, typed: Mapping[str, str]) -> list[Field]:
+    return [
+        Field("item", view.t("part.item"), value=typed.get("item", "")),
+        Field("description", view.t("part.description"), value=typed.get("description", ""), required=False),
+        Field("quantity", view.t("part.quantity"), "decimal", typed.get("quantity", "1")),
+    ]
+
+
+def _find_use_fields(view: View, typed: Mapping[str, str], part: PartShape | None, is_critical: bool) -> list[Field]:
+    t = view.t
+    quantity = [] if part is None else [Field("quantity", t("part.quantity_used"), "decimal",
+        typed.get("quantity", say_quantity(part.quantity)))]  # fmt: skip
+    why = t("part.identify_why") if is_critical else ""
+    return [
+        *quantity,
+        Field("lot", t("part.lot"), value=typed.get("lot", ""), required=False, why=why),
+        Field("serial_in", t("part.serial_in"), value=typed.get("serial_in", ""), required=False),
+        Field("serial_out", t("part.serial_out"), value=typed.get("serial_out", ""), required=False),
+        Field("meaning", t("field.meaning"), value=typed.get("meaning", t("part.meaning_default"))),
+        Field("password", t("field.password"), "password", why=t("part.signed_why")),
+    ]

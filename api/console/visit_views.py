@@ -1,0 +1,79 @@
+"""Visits of a work order as its page shows them, and the forms of who is on one."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from api.console.acts import Field
+from api.console.page import View
+from api.shapes.work_order_records import VisitShape
+from domain.roles import Permission
+from domain.visit import AT_WORK, VisitOutcome
+from domain.work_order import WorkOrder
+
+
+def find_visits(
+    view: View, order: WorkOrder, visits: list[VisitShape], zone: str | None, values: Mapping[str, str]
+) -> dict[str, Any]:
+    """Every visit, the newest first; the form to arrive, or to leave where this person is on a visit."""
+    own = next((v for v in visits if v.left_at is None and v.technician == view.person.name), None)
+    hidden = view.t("fact.hidden")
+    return {
+        "visits": [
+            {
+                "who": v.technician_name or hidden,
+                "arrived": view.when(v.arrived_at, zone),
+                "left": view.when(v.left_at, zone),
+                "outcome": view.name("visit_outcome", v.outcome) if v.outcome else view.t("visit.under_way"),
+                "note": v.note or "",
+                "order": v.work_order if v.work_order != order.code else "",
+            }
+            for v in reversed(visits)
+        ],
+        "own_visit": own.id if own is not None else None,
+        "own_since": view.when(own.arrived_at, zone) if own is not None else None,
+        "refusal": find_visit_refusal(view, order),
+        "arrive_fields": [_find_time(view, "arrived_at", zone, values), _find_note(view, values)],
+        "leave_fields": [
+            Field(
+                "outcome",
+                view.t("visit.outcome"),
+                "select",
+                values.get("outcome", VisitOutcome.COMPLETED.value),
+                tuple((one.value, view.name("visit_outcome", one.value)) for one in VisitOutcome),
+            ),
+            _find_time(view, "left_at", zone, values),
+            _find_note(view, values),
+        ],
+    }
+
+
+def find_visit_refusal(view: View, order: WorkOrder) -> str:
+    """Why this person cannot arrive for the order, or nothing."""
+    if not view.may(Permission.WORK_ORDER_WORK):
+        return view.t("act.refused_permission", permission=Permission.WORK_ORDER_WORK.value)
+    if order.state not in AT_WORK:
+        return view.name("record_guard", "order_not_at_work")
+    if order.assignee_id != view.person.user_id:
+        return view.name("record_guard", "not_assignee")
+    return ""
+
+
+def read_local_time(view: View, text: str, zone: str | None) -> datetime | None:
+    """The instant of a local time as a browser's field gives it; None where nothing was typed.
+
+    Raises
+    ------
+    ValueError
+        It is no time.
+    """
+    return datetime.fromisoformat(text).replace(tzinfo=view.find_zone(zone)) if text.strip() else None
+
+
+def _find_time(view: View, name: str, zone: str | None, values: Mapping[str, str]) -> Field:
+    why = view.t("visit.time_why", zone=str(view.find_zone(zone)))
+    return Field(name, view.t(f"visit.{name}"), "datetime-local", values.get(name, ""), required=False, why=why)
+
+
+def _find_note(view: View, values: Mapping[str, str]) -> Field:
+    return Field("note", view.t("work_order.note"), "textarea", values.get("note", ""), required=False)
