@@ -19,6 +19,7 @@ from api.docs_page import build_docs_router
 from api.edge import Edge
 from api.known_parameters import refuse_unknown_parameters
 from api.metrics import Metrics
+from api.oidc.provider import Provider
 from api.openapi import describe
 from api.problem_map import find_renderer, map_problems
 from api.public_routes import PUBLIC_ROUTES
@@ -173,7 +174,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = open_pool(settings.database_url, application="api", size=settings.pool_size)
-        app.state.forewarn = ApiState(settings, pool, AttemptLedger(), hub, metrics, now())
+        app.state.forewarn = ApiState(settings, pool, AttemptLedger(), hub, metrics, now(), find_provider(settings))
         try:
             async with hub.running():
                 yield
@@ -189,6 +190,13 @@ def create_app(settings: ApiSettings) -> FastAPI:
     verify_routes_guarded(app)
     app.add_middleware(Edge, settings=settings, metrics=metrics, render=render)
     return app
+
+
+def find_provider(settings: ApiSettings) -> Provider | None:
+    """The OpenID Connect provider of these settings; it is asked nothing before somebody comes."""
+    if not settings.has_provider:
+        return None
+    return Provider(settings.oidc, f"{settings.public_url.rstrip('/')}/sign-in/provider/return")
 
 
 def verify_routes_guarded(app: FastAPI) -> None:

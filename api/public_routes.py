@@ -14,6 +14,8 @@ PUBLIC_ROUTES: frozenset[tuple[str, str]] = frozenset(
         ("POST", "/sign-in"),
         ("GET", "/sign-in/code"),  # the cookie of a right password is the credential; throttled by account and address
         ("POST", "/sign-in/code"),
+        ("GET", "/sign-in/provider"),
+        ("GET", "/sign-in/provider/return"),  # state, browser's cookie and the provider's code are the credential
         ("POST", "/sign-out"),
         ("POST", "/preferences"),  # cookies of this browser alone: language, zone, theme, keys
         ("MOUNT", "/static"),

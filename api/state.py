@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from api.attempts import AttemptLedger
 from api.metrics import Metrics
+from api.oidc.provider import Provider
 from api.settings import ApiSettings
 from api.stream_hub import StreamHub
 from store.pool import Pool
@@ -23,6 +24,7 @@ class ApiState:
     hub: StreamHub
     metrics: Metrics
     started_at: datetime
+    provider: Provider | None = None  # where people sign in by OpenID Connect
 
 
 def find_state(request: Request) -> ApiState:

@@ -37,7 +37,7 @@ Password = Annotated[str, Form(max_length=200)]
 @router.get("")
 def show_account(request: Request, state: State, caller: Owner) -> Response:
     """Who one is here, and what one can do with the account."""
-    return _render_account(find_view(request, caller), state)
+    return render_account(find_view(request, caller), state)
 
 
 @router.post("/sessions/end-others")
@@ -47,7 +47,7 @@ def take_end_others(request: Request, state: State, caller: Owner) -> Response:
     try:
         ended = end_other_sessions(state, caller, request)
     except ProblemError as refused:
-        return _render_account(view, state, refused)
+        return render_account(view, state, refused)
     return RedirectResponse(view.link("/account", done="sessions", n=ended), 303)
 
 
@@ -65,7 +65,7 @@ def take_begin(request: Request, state: State, caller: Owner, password: Password
     try:
         secret = begin_own_factor(state, caller, password)
     except ProblemError as refused:
-        return _render_account(view, state, refused, "begin")
+        return render_account(view, state, refused, "begin")
     return _render_set_up(view, secret)
 
 
@@ -80,7 +80,7 @@ def take_confirm(
     except ProblemError as refused:
         secret = find_own_begun_secret(state, caller)
         if secret is None:
-            return _render_account(view, state, refused, "begin")
+            return render_account(view, state, refused, "begin")
         return _render_set_up(view, secret, name_problem(view, refused), refused.status)
     return view.render("recovery_codes.html", codes=codes)
 
@@ -92,7 +92,7 @@ def take_codes(request: Request, state: State, caller: Owner, password: Password
     try:
         codes = renew_own_codes(state, caller, password)
     except ProblemError as refused:
-        return _render_account(view, state, refused, "codes")
+        return render_account(view, state, refused, "codes")
     return view.render("recovery_codes.html", codes=codes)
 
 
@@ -103,7 +103,7 @@ def take_removal(request: Request, state: State, caller: Owner, password: Passwo
     try:
         remove_own_factor(state, caller, request, password)
     except ProblemError as refused:
-        return _render_account(view, state, refused, "removal")
+        return render_account(view, state, refused, "removal")
     return RedirectResponse(view.link("/account", done="factor_removed"), 303)
 
 
@@ -113,7 +113,8 @@ def _render_set_up(view: View, secret: str, problem: str | None = None, status: 
     return view.render("second_factor.html", status, qr=draw_qr(address), secret=spaced, problem=problem)
 
 
-def _render_account(view: View, state: State, refused: ProblemError | None = None, opened: str = "") -> Response:
+def render_account(view: View, state: State, refused: ProblemError | None = None, opened: str = "") -> Response:
+    """The page; with why something was refused, and the form of it open."""
     caller = view.person
     session = caller.session
     assert session is not None  # a page is asked for by cookie

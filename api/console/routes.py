@@ -16,6 +16,7 @@ from api.console import (
     kpi_pages,
     my_page,
     order_record_steps,
+    provider_pages,
     work_order_list_page,
     work_order_page,
     work_order_steps,
@@ -46,6 +47,7 @@ def build_router() -> APIRouter:
         account_page,
         admin_user_pages,
         admin_pages,
+        provider_pages,
     ):
         router.include_router(page.router)
     return router
