@@ -158,6 +158,17 @@ def load_owner_id(conn: Connection, name: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+LOAD_OWNERS = """
+    SELECT name, full_name FROM app_user WHERE status = 'ACTIVE' AND customer_id IS NULL
+    ORDER BY full_name, name LIMIT 500
+"""
+
+
+def load_possible_owners(conn: Connection) -> list[tuple[str, str]]:
+    """(name, full name) of the active accounts of the maker's people, by full name."""
+    return [(row[0], row[1]) for row in conn.execute(LOAD_OWNERS)]
+
+
 def to_evidence(refs: tuple[EvidenceRef, ...]) -> list[dict[str, str]]:
     """References as an action keeps them."""
     return [ref.to_json() for ref in refs]

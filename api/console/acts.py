@@ -9,11 +9,13 @@ class Field:
 
     name: str
     label: str
-    kind: str = "text"  # text, textarea, select, date, password
-    value: str = ""
+    kind: str = "text"  # text, textarea, select, checks (several of the options), or the type of an input
+    value: str = ""  # of checks: the chosen ones with blanks between
     options: tuple[tuple[str, str], ...] = ()
     required: bool = True
     why: str = ""
+    wrong: str = ""  # what is the matter with what was typed
+    step: str = ""  # of a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +31,6 @@ class Act:
     row_version: int = 0
     explain: str = ""
     fields: tuple[Field, ...] = field(default=())
+    hidden: tuple[tuple[str, str], ...] = ()
     refusal: str = ""
     open: bool = False

@@ -1,34 +1,42 @@
-"""CAPA notices: the list, and the page where a person opens or rejects what the machine proposed."""
+"""CAPAs: the list with the form that proposes one, and the page of one with everything of its life."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request
-from starlette.responses import RedirectResponse, Response
+from fastapi import APIRouter, Request
+from starlette.responses import Response
 
 from api.auth import Caller, require
-from api.console.acting import find_actor
 from api.console.acts import Act, Field
+from api.console.capa_action_views import find_action_lines, find_new_action
+from api.console.capa_acts import find_capa_acts
+from api.console.capa_cause_views import ACT, find_bones, find_cause_form, find_chains
+from api.console.capa_effect_views import find_effect
 from api.console.capa_views import STAGES, find_cohort, find_line, find_regression, find_scope, find_trigger
-from api.console.instants import name_age
+from api.console.forms import NOTHING, Refused, Typed
+from api.console.order_rows import find_clock
 from api.console.page import View, find_view
+from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
 from api.problems import not_found
 from api.state import Database
-from domain.capa import CapaState, CapaTrigger
-from domain.capa_steps import find_capa_permissions
-from domain.errors import GuardRefusedError, RowVersionConflictError
+from domain.capa import CapaKind, CapaState, CapaTrigger, ScopeKind
+from domain.profile import Profile
 from domain.roles import Permission
 from store.audit import AuditFilter, load_audit_events
-from store.capa_transitions import record_capa_decision
-from store.capas import Capa, load_capa, load_capa_members, load_capas
+from store.capa_actions import load_possible_owners
+from store.capa_complaints import CapaComplaint, load_capa_complaints
+from store.capa_effectiveness import load_effectiveness_results, load_scope_devices
+from store.capa_transitions import CLOSURE, load_counts_before, load_standing
+from store.capas import ENTITY, Capa, load_capa, load_capa_members, load_capas
 from store.pool import Pool
 from store.profiles import load_profiles
+from store.signatures import load_signatures
 from store.work_order_filters import WorkOrderFilter
 from store.work_order_lists import count_work_orders
 
 router = APIRouter(include_in_schema=False)
 ROWS = 50
-ACTS = {CapaState.OPEN: ("capa_open", "A"), CapaState.REJECTED: ("capa_reject", "R")}
+DEVICES = 50
 
 
 @router.get("/capa")
@@ -39,17 +47,64 @@ def show_capas(
     before: int | None = None,
 ) -> Response:
     """All CAPAs, newest first."""
-    view = find_view(request, caller)
+    return render_capas(find_view(request, caller), pool, before=before)
+
+
+def render_capas(view: View, pool: Pool, *, before: int | None = None, refused: Refused | None = None) -> Response:
+    """The list; with a proposal that was refused, what was typed stands where it was typed."""
     with pool.connection() as conn:
         profiles = load_profiles(conn)
         capas = load_capas(conn, before_id=before, limit=ROWS + 1)
         open_orders = count_work_orders(conn, WorkOrderFilter(open_only=True)) if not capas else 0
     return view.render(
         "capas.html",
+        refused.status if refused else 200,
         rows=[find_line(view, capa, profiles) for capa in capas[:ROWS]],
         older=view.link("/capa", before=capas[ROWS - 1].id) if len(capas) > ROWS else None,
         proof=view.t("capas.proof", open=open_orders),
+        problem=refused.problem if refused else None,
+        propose=_find_proposal_form(view, profiles, refused.typed if refused else NOTHING),
     )
+
+
+def _find_proposal_form(view: View, profiles: dict[str, Profile], typed: Typed) -> Act:
+    name = "capa_propose"
+    label = view.t(f"act.{name}")
+    if not view.may(Permission.CAPA_WORK):
+        return Act(name, label, refusal=view.t("act.refused_permission", permission=Permission.CAPA_WORK.value))
+    values, wrong, t = typed.values, typed.wrong, view.t
+    faults = [
+        (f"{model}/{group.key}", f"{model} · {getattr(group.label, view.language, group.label.en)}")
+        for model, profile in sorted(profiles.items())
+        for group in profile.fault_groups
+    ]
+    kinds = tuple((kind.value, view.name("capa_kind", kind)) for kind in CapaKind)
+    scopes = tuple((kind.value, view.name("capa_scope_kind", kind)) for kind in ScopeKind)
+    return Act(
+        name,
+        label,
+        submit=t(f"act.{name}_do"),
+        action="/capa/proposals",
+        explain=t("act.explain_capa_propose"),
+        fields=(
+            Field("reason", t("field.calls_for"), "textarea", values.get("reason", ""), wrong=wrong.get("reason", "")),
+            Field(
+                "fault", t("field.model_and_fault"), "select", values.get("fault", ""), tuple(faults),
+                wrong=wrong.get("fault", ""),
+            ),
+            Field("kind", t("field.capa_kind"), "select", values.get("kind", ""), kinds),
+            Field("scope_kind", t("field.scope_kind"), "select", values.get("scope_kind", ""), scopes),
+            Field(
+                "scope_value", t("field.scope_value"), "text", values.get("scope_value", ""), required=False,
+                why=t("field.scope_value_why"), wrong=wrong.get("scope_value", ""),
+            ),
+            Field(
+                "work_orders", t("field.work_orders"), "text", values.get("work_orders", ""), required=False,
+                why=t("field.work_orders_why"), wrong=wrong.get("work_orders", ""),
+            ),
+        ),
+        open=bool(typed.act),
+    )  # fmt: skip
 
 
 @router.get("/capa/{code}")
@@ -57,76 +112,73 @@ def show_capa(
     request: Request, pool: Database, caller: Annotated[Caller, require(Permission.CAPA_READ)], code: str
 ) -> Response:
     """One CAPA."""
-    return _render(find_view(request, caller), pool, code)
+    return render_capa(find_view(request, caller), pool, code)
 
 
-@router.post("/capa/{code}/decision")
-def take_capa_decision(
-    request: Request,
-    pool: Database,
-    caller: Annotated[Caller, require(Permission.CAPA_DECIDE)],
-    code: str,
-    to: Annotated[str, Form(max_length=20)],
-    row_version: Annotated[int, Form(ge=0)],
-    reason: Annotated[str, Form(max_length=10_000)] = "",
-) -> Response:
-    """Opens or rejects the CAPA; what was typed is kept when it cannot be."""
-    view = find_view(request, caller)
-    if to not in (CapaState.OPEN, CapaState.REJECTED):
-        return _render(view, pool, code, problem=view.t("guard.no_such_transition"), status=422)
-    wanted = CapaState(to)
-    try:
-        with pool.connection() as conn:
-            actor = find_actor(caller, (Permission.CAPA_DECIDE,))
-            record_capa_decision(
-                conn, actor, code, wanted, reason=reason, expected_row_version=row_version, now=view.now
-            )
-    except GuardRefusedError as refused:
-        problem = view.name("guard", refused.guard)
-        return _render(view, pool, code, problem=problem, typed=(wanted, reason), status=409)
-    except RowVersionConflictError:
-        return _render(view, pool, code, conflict=True, typed=(wanted, reason), status=412)
-    return RedirectResponse(view.link(f"/capa/{code}", done="saved"), 303)
-
-
-def _render(
-    view: View,
-    pool: Pool,
-    code: str,
-    *,
-    problem: str | None = None,
-    conflict: bool = False,
-    typed: tuple[CapaState, str] | None = None,
-    status: int = 200,
-) -> Response:
+def render_capa(view: View, pool: Pool, code: str, refused: Refused | None = None) -> Response:
+    """The page; with a step that was refused, why, and what was typed where it was typed."""
+    typed = refused.typed if refused else NOTHING
     with pool.connection() as conn:
         capa = load_capa(conn, code)
         if capa is None:
             raise not_found("CAPA", code, "code")
+        standing = load_standing(conn, capa)
+        people = load_possible_owners(conn)
+        plan_signed = load_signatures(conn, ENTITY, capa.id, standing.plan.find_content())
+        closure_signed = load_signatures(conn, CLOSURE, capa.id, standing.closure)
+        before = load_counts_before(conn, standing, view.now)
+        results = load_effectiveness_results(conn, capa.id)
         members = load_capa_members(conn, capa.id)
+        complaints = load_capa_complaints(conn, capa.id) if view.may(Permission.COMPLAINT_READ) else []
+        devices = load_scope_devices(conn, capa.id, limit=DEVICES)
         profiles = load_profiles(conn)
-        events = load_audit_events(conn, AuditFilter(entity="capa", entity_id=code))
-    if conflict:
-        who = events[0].actor if events else view.t("work_order.changed_by")
-        ago = name_age(capa.updated_at, view.now, view.language)
-        problem = view.t("work_order.conflict", who=who, ago=ago)
+        events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code))
+        acts = find_capa_acts(view, conn, standing, typed)
+    may_write = capa.state == CapaState.INVESTIGATION and view.may(Permission.CAPA_WORK)
     return view.render(
         "capa.html",
-        status,
+        refused.status if refused else 200,
+        problem=refused.problem if refused else None,
         capa={
             "code": capa.code,
             "state": capa.state,
+            "kind": view.name("capa_kind", capa.kind),
+            "round": capa.round,
             "by_machine": capa.trigger != CapaTrigger.MANUAL,
             "row_version": capa.row_version,
             "flags": ["SIM"] if capa.is_simulated else [],
             "created": view.when(capa.created_at),
+            "state_since": view.when(capa.state_since),
             "trigger_sentence": find_trigger(view, capa, profiles),
+            "reason": capa.statistics.get("reason") or "",
             "decision": _find_decision(view, capa),
             "stages": _find_stages(capa),
             "scope": find_scope(view, capa),
+            "is_undecided": capa.state in (CapaState.PROPOSED, CapaState.REJECTED),
         },
-        cohort=find_cohort(view, capa),
+        # A person's proposal rests on no figures; an empty table would look as if it did.
+        cohort=None if capa.trigger == CapaTrigger.MANUAL else find_cohort(view, capa),
         regression=find_regression(view, capa, profiles),
+        cause={
+            "problem": capa.problem,
+            "bones": find_bones(view, standing.plan.root_cause),
+            "chains": find_chains(view, standing.plan.root_cause),
+            "is_reviewed": capa.investigated_round == capa.round,
+            "form": find_cause_form(view, standing.plan.root_cause, typed.of(ACT)) if may_write else None,
+        },
+        actions=find_action_lines(view, standing, people, typed),
+        new_action=find_new_action(view, standing, people, typed),
+        effect=find_effect(view, standing, before, results, typed),
+        signatures=[
+            {"title": view.t("capa.signed_plan"), "lines": find_signature_lines(view, plan_signed)},
+            {"title": view.t("capa.signed_closure"), "lines": find_signature_lines(view, closure_signed)},
+        ],
+        devices=[
+            {"serial": d.serial, "lot": d.lot, "firmware": d.firmware, "customer": d.customer_name or ""}
+            for d in devices
+        ],
+        device_count=standing.plan.devices,
+        complaints=[_find_complaint(view, complaint) for complaint in complaints],
         members=[
             {
                 "code": m.code,
@@ -135,14 +187,34 @@ def _render(
                 "customer": " · ".join(part for part in (m.customer_name, m.lot, m.firmware) if part),
                 "state": m.state,
                 "outcome": view.name("outcome", m.outcome),
-                "excluded": m.excluded_reason or "",
+                "excluded": view.name("excluded", m.excluded_reason),
             }
             for m in members
         ],
-        acts=_find_acts(view, capa, typed),
-        problem=problem,
+        acts=acts,
         timeline=find_audit_lines(view, events),
     )
+
+
+def _find_complaint(view: View, complaint: CapaComplaint) -> dict[str, Any]:
+    is_running = complaint.clock_state in ("RUNNING", "SUBMITTED")
+    clock = find_clock(
+        view,
+        "report",
+        complaint.due_at if is_running else None,
+        started=complaint.aware_at,
+        met_at=complaint.submitted_at,
+    )
+    return {
+        "code": complaint.code,
+        "state": complaint.state,
+        "severity": view.name("complaint_severity", complaint.severity),
+        "order": complaint.work_order,
+        "decision": view.name("vigilance_decision", complaint.decision) if complaint.decision else "",
+        "authority": view.name("jurisdiction", complaint.jurisdiction),
+        "clock": clock,
+        "clock_state": view.name("report_state", complaint.clock_state),
+    }
 
 
 def _find_decision(view: View, capa: Capa) -> str | None:
@@ -156,31 +228,3 @@ def _find_stages(capa: Capa) -> list[dict[str, object]]:
     stages = (CapaState.PROPOSED, CapaState.REJECTED) if capa.state == CapaState.REJECTED else STAGES
     at = stages.index(CapaState(capa.state))
     return [{"code": stage.value, "current": place == at, "past": place < at} for place, stage in enumerate(stages)]
-
-
-def _find_acts(view: View, capa: Capa, typed: tuple[CapaState, str] | None) -> list[Act]:
-    acts: list[Act] = []
-    for to, (name, key) in ACTS.items():
-        permission = next(iter(find_capa_permissions(CapaState(capa.state), to)), None)
-        if permission is None:
-            continue
-        if not view.may(permission):
-            refusal = view.t("act.refused_permission", permission=permission.value)
-            acts.append(Act(name, view.t(f"act.{name}"), refusal=refusal))
-            continue
-        is_typed = typed is not None and typed[0] is to
-        text = typed[1] if typed is not None and is_typed else ""
-        acts.append(
-            Act(
-                name,
-                view.t(f"act.{name}"),
-                submit=view.t(f"act.{name}_do"),
-                key=key,
-                action=f"/capa/{capa.code}/decision",
-                to=to.value,
-                row_version=capa.row_version,
-                fields=(Field("reason", view.t("field.justification"), "textarea", text),),
-                open=is_typed,
-            )
-        )
-    return acts

@@ -1,0 +1,220 @@
+"""The root cause of a CAPA on its page: the six bones with their causes, the whys, and the form that writes it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from api.console.forms import Typed, read_text, read_whole
+from api.console.page import View
+from api.shapes.capas import RootCauseFields
+from domain.capa_cause import (
+    MAX_CAUSES,
+    MAX_WHYS,
+    Cause,
+    CauseCategory,
+    CauseVerdict,
+    EvidenceKind,
+    EvidenceRef,
+    RootCause,
+)
+
+ACT = "root_cause"
+PLACES = {
+    EvidenceKind.WORK_ORDER: "/work-orders/",
+    EvidenceKind.DEVICE: "/devices/",
+    EvidenceKind.CAPA: "/capa/",
+    EvidenceKind.FIELD_ACTION: "/field-actions/",
+}
+WHYS_SHOWN = 5  # the custom; beyond, one more than there are
+NEW_EVIDENCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    """One reference; `href` where it is a page of the console."""
+
+    kind: str
+    ref: str
+    note: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhyLine:
+    """One answer of the chain, with what shows it."""
+
+    statement: str
+    evidence: list[EvidenceLine]
+
+
+@dataclass(frozen=True, slots=True)
+class CauseView:
+    """One cause that was looked at."""
+
+    verdict: str
+    is_root: bool
+    is_out: bool
+    statement: str
+    whys: list[WhyLine]
+    evidence: list[EvidenceLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Bone:
+    """One category of Ishikawa with its causes."""
+
+    name: str
+    causes: list[CauseView]
+
+
+def find_bones(view: View, root_cause: RootCause) -> list[Bone]:
+    """All six, also those that nobody has looked at: an empty bone is an answer too."""
+    return [
+        Bone(
+            view.name("cause_category", category),
+            [find_cause(view, cause) for cause in root_cause.causes if cause.category is category],
+        )
+        for category in CauseCategory
+    ]
+
+
+def find_chains(view: View, root_cause: RootCause) -> list[CauseView]:
+    """The causes with something below them: root causes first, then what else was followed up."""
+    told = [c for c in root_cause.causes if c.whys or c.evidence]
+    return [find_cause(view, c) for c in sorted(told, key=lambda c: c.verdict is not CauseVerdict.ROOT)]
+
+
+def find_cause(view: View, cause: Cause) -> CauseView:
+    """The cause as it is shown."""
+    return CauseView(
+        verdict=view.name("cause_verdict", cause.verdict),
+        is_root=cause.verdict is CauseVerdict.ROOT,
+        is_out=cause.verdict is CauseVerdict.RULED_OUT,
+        statement=cause.statement,
+        whys=[WhyLine(why.statement, find_evidence_lines(view, why.evidence)) for why in cause.whys],
+        evidence=find_evidence_lines(view, cause.evidence),
+    )
+
+
+def find_evidence_lines(view: View, refs: Iterable[EvidenceRef]) -> list[EvidenceLine]:
+    """References as they are shown, with a link to what has a page."""
+    return [
+        EvidenceLine(
+            view.name("evidence_kind", ref.kind),
+            ref.ref,
+            ref.note,
+            PLACES[ref.kind] + ref.ref if ref.kind in PLACES else "",
+        )
+        for ref in refs
+    ]
+
+
+def read_root_cause(fields: FormData) -> tuple[RootCause | None, dict[str, str]]:
+    """What the form says; or None and the fields, by name, that cannot be used. A cause without a word is none."""
+    causes, places = [], []
+    for number in range(MAX_CAUSES):
+        prefix = f"c{number}"
+        if not read_text(fields, f"{prefix}-statement"):
+            continue
+        whys: list[dict[str, Any]] = []
+        kept: dict[int, int] = {}  # places in the form, where one may be left empty, to places in the chain
+        for step in range(MAX_WHYS):
+            text = read_text(fields, f"{prefix}-why{step}")
+            if text:
+                kept[step] = len(whys)
+                whys.append({"statement": text, "evidence": []})
+        evidence: list[dict[str, str]] = []
+        for row in range(50):
+            ref = read_text(fields, f"{prefix}-e{row}-ref", 200)
+            if not ref:
+                continue
+            said = {
+                "kind": read_text(fields, f"{prefix}-e{row}-kind"),
+                "ref": ref,
+                "note": read_text(fields, f"{prefix}-e{row}-note"),
+            }
+            at = read_whole(fields, f"{prefix}-e{row}-at") or 0
+            (whys[kept[at - 1]]["evidence"] if at - 1 in kept else evidence).append(said)
+        words = {name: read_text(fields, f"{prefix}-{name}") for name in ("category", "verdict", "statement")}
+        causes.append({**words, "whys": whys, "evidence": evidence})
+        places.append(prefix)
+    try:
+        written = RootCauseFields.model_validate({"problem": read_text(fields, "problem"), "causes": causes})
+    except ValidationError as error:
+        return None, {_find_place(e["loc"], places): e["msg"] for e in error.errors()}
+    return written.to_root_cause(), {}
+
+
+def _find_place(loc: Sequence[int | str], places: list[str]) -> str:
+    return f"{places[int(loc[1])]}-{loc[2]}" if len(loc) > 2 and loc[0] == "causes" else str(loc[0])
+
+
+def find_cause_form(view: View, root_cause: RootCause, typed: Typed) -> dict[str, Any]:
+    """The form: what stands there, or what was typed, with room for one more cause, why and reference."""
+    values: Mapping[str, str] = typed.values if typed.act else _flatten(root_cause)
+    numbers = [n for n in range(MAX_CAUSES) if values.get(f"c{n}-statement")]
+    free = next((n for n in range(MAX_CAUSES) if n not in numbers), None)
+    return {
+        "problem": values.get("problem", ""),
+        "causes": [_find_slot(n, values, typed.wrong) for n in [*numbers, *([] if free is None else [free])]],
+        "categories": [(c.value, view.name("cause_category", c)) for c in CauseCategory],
+        "verdicts": [(v.value, view.name("cause_verdict", v)) for v in CauseVerdict],
+        "kinds": [(k.value, view.name("evidence_kind", k)) for k in EvidenceKind],
+        "wrong": view.t("form.unusable") if typed.wrong else "",
+        "wrong_places": set(typed.wrong),
+        "is_open": bool(typed.act),
+    }
+
+
+def _find_slot(number: int, values: Mapping[str, str], wrong: Mapping[str, str]) -> dict[str, Any]:
+    prefix = f"c{number}"
+    asked = [step for step in range(MAX_WHYS) if values.get(f"{prefix}-why{step}")]
+    steps = min(MAX_WHYS, max(WHYS_SHOWN, max(asked, default=-1) + 2))
+    rows = [row for row in range(50) if values.get(f"{prefix}-e{row}-ref")]
+    row_count = min(50, max(rows, default=-1) + 1 + NEW_EVIDENCE)
+    return {
+        "prefix": prefix,
+        "category": values.get(f"{prefix}-category", ""),
+        "verdict": values.get(f"{prefix}-verdict", CauseVerdict.CANDIDATE.value),
+        "statement": values.get(f"{prefix}-statement", ""),
+        "whys": [
+            {"name": f"{prefix}-why{step}", "value": values.get(f"{prefix}-why{step}", "")} for step in range(steps)
+        ],
+        "evidence": [
+            {
+                "name": f"{prefix}-e{row}",
+                "kind": values.get(f"{prefix}-e{row}-kind", ""),
+                "ref": values.get(f"{prefix}-e{row}-ref", ""),
+                "note": values.get(f"{prefix}-e{row}-note", ""),
+                "at": values.get(f"{prefix}-e{row}-at", "0"),
+            }
+            for row in range(row_count)
+        ],
+        "is_new": not values.get(f"{prefix}-statement"),
+    }
+
+
+def _flatten(root_cause: RootCause) -> dict[str, str]:
+    values = {"problem": root_cause.problem}
+    for number, cause in enumerate(root_cause.causes):
+        prefix = f"c{number}"
+        values |= {
+            f"{prefix}-category": cause.category.value,
+            f"{prefix}-verdict": cause.verdict.value,
+            f"{prefix}-statement": cause.statement,
+        }
+        values |= {f"{prefix}-why{step}": why.statement for step, why in enumerate(cause.whys)}
+        told = [(0, ref) for ref in cause.evidence]
+        told += [(step, ref) for step, why in enumerate(cause.whys, 1) for ref in why.evidence]
+        for row, (at, ref) in enumerate(told):
+            name = f"{prefix}-e{row}"
+            values |= {
+                f"{name}-kind": ref.kind.value,
+                f"{name}-ref": ref.ref,
+                f"{name}-note": ref.note,
+                f"{name}-at": str(at),
+            }
+    return values

@@ -1,0 +1,251 @@
+"""What people do to a CAPA on its page: propose, take a step, write the root cause, plan actions and the check. What is
+refused comes back with what was typed."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import Caller, require
+from api.capa_answers import find_capa
+from api.console.acting import find_actor
+from api.console.capa_action_views import NAMES as ACTION_NAMES
+from api.console.capa_acts import GUARDS, NAMES
+from api.console.capa_cause_views import ACT as CAUSE
+from api.console.capa_cause_views import read_root_cause
+from api.console.capa_effect_views import ACT as EFFECT
+from api.console.capa_pages import render_capa, render_capas
+from api.console.forms import (
+    Fields,
+    Refused,
+    find_typed,
+    read_day,
+    read_number,
+    read_text,
+    read_whole,
+    say_guard,
+    sign,
+    take_step,
+)
+from api.console.page import View, find_view
+from api.once import change
+from api.problems import not_found
+from api.shapes.capas import EffectivenessFields
+from api.state import Database
+from domain.capa import CapaKind, CapaScope, CapaState, ScopeKind
+from domain.capa_action import ACTION_TRANSITIONS, ActionKind, ActionRequest, ActionState
+from domain.capa_cause import EvidenceKind, EvidenceRef
+from domain.capa_effectiveness import LimitKind
+from domain.capa_steps import TWICE_SIGNED, CapaRequest, find_capa_permissions
+from domain.errors import GuardRefusedError, NotFoundError
+from domain.roles import Permission
+from store.capa_actions import ActionDraft, load_action, load_owner_id
+from store.capa_causes import load_unknown_evidence
+from store.capa_manual import ManualCapa, is_device_of, load_model_id, propose_capa
+from store.capa_transitions import record_capa_step
+from store.capa_work import add_action, change_action, plan_effectiveness, record_action_step, write_root_cause
+from store.capas import ENTITY, Capa, lock_capa
+from store.pool import Connection, Pool
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Caller, require(Permission.CAPA_READ)]
+Worker = Annotated[Caller, require(Permission.CAPA_WORK)]
+Version = Annotated[int, Form(ge=0)]
+
+
+@router.post("/capa/{code}/transitions")
+def take_capa_step(
+    request: Request, pool: Database, caller: Reader, code: str, row_version: Version, fields: Fields
+) -> Response:
+    """Takes one step of the life-cycle; plan and closure are signed with the password."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        state = CapaState(find_capa(conn, code).state)
+    wanted = read_text(fields, "to", 20)
+    to = CapaState(wanted) if wanted in set(CapaState) else state
+    name, _ = NAMES.get((state, to), ("", ""))
+    needed = find_capa_permissions(state, to)
+    if not name or not needed:
+        # Somebody took it further meanwhile: which step is open now shows on the page.
+        return render_capa(
+            view, pool, code, Refused(say_guard(view, GUARDS, "no_such_transition"), 409, find_typed("", fields))
+        )
+    actor = find_actor(caller, needed)
+    signature = sign(view, pool, fields) if to in TWICE_SIGNED else None
+    if isinstance(signature, str):
+        return render_capa(view, pool, code, Refused(signature, 422, find_typed(name, fields, {"password": signature})))
+    wish = CapaRequest(to, read_text(fields, "reason"), signature)
+
+    def work(conn: Connection) -> Capa:
+        return record_capa_step(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
+
+    return _answer(view, pool, code, work, name, fields)
+
+
+@router.post("/capa/{code}/root-cause")
+def put_capa_root_cause(
+    request: Request, pool: Database, caller: Worker, code: str, row_version: Version, fields: Fields
+) -> Response:
+    """Writes the investigation in place of what was written before."""
+    view = find_view(request, caller)
+    written, wrong = read_root_cause(fields)
+    with pool.connection() as conn:
+        find_capa(conn, code)
+        unknown = load_unknown_evidence(conn, written.evidence) if written is not None else []
+    if written is None or unknown:
+        named = view.t("list.comma").join(f"{view.name('evidence_kind', ref.kind)} {ref.ref}" for ref in unknown[:10])
+        problem = view.t("form.unknown_evidence", refs=named) if unknown else view.t("form.unusable")
+        return render_capa(view, pool, code, Refused(problem, 422, find_typed(CAUSE, fields, wrong)))
+    actor = find_actor(caller, (Permission.CAPA_WORK,))
+
+    def work(conn: Connection) -> Capa:
+        return write_root_cause(conn, actor, lock_capa(conn, code, row_version), written, now=view.now)
+
+    return _answer(view, pool, code, work, CAUSE, fields)
+
+
+@router.post("/capa/{code}/actions")
+def put_capa_action(
+    request: Request, pool: Database, caller: Worker, code: str, row_version: Version, fields: Fields
+) -> Response:
+    """Adds an action to the plan, or rewrites the one whose number is given."""
+    view = find_view(request, caller)
+    number = read_whole(fields, "number")
+    act = "action_add" if number is None else f"action_change_{number}"
+    kind, owner, due = read_text(fields, "kind", 20), read_text(fields, "owner", 200), read_day(fields, "due_on")
+    with pool.connection() as conn:
+        capa = find_capa(conn, code)
+        owner_id = load_owner_id(conn, owner) if owner else None
+        if number is not None and load_action(conn, capa.id, number) is None:
+            raise not_found("action", str(number), "number")
+    wrong = {
+        "text": not read_text(fields, "text"),
+        "kind": kind not in set(ActionKind),
+        "owner": bool(owner) and owner_id is None,
+        "due_on": bool(read_text(fields, "due_on")) and due is None,
+    }
+    if any(wrong.values()):
+        return render_capa(view, pool, code, _find_wrong(view, act, fields, wrong))
+    draft = ActionDraft(ActionKind(kind), read_text(fields, "text"), owner_id, due)
+    actor = find_actor(caller, (Permission.CAPA_WORK,))
+
+    def work(conn: Connection) -> Capa:
+        before = lock_capa(conn, code, row_version)
+        if number is None:
+            return add_action(conn, actor, before, draft, now=view.now)[0]
+        return change_action(conn, actor, before, number, draft, now=view.now)[0]
+
+    return _answer(view, pool, code, work, act, fields)
+
+
+@router.post("/capa/{code}/action-steps")
+def take_action_step(
+    request: Request,
+    pool: Database,
+    caller: Reader,
+    code: str,
+    row_version: Version,
+    number: Annotated[int, Form(ge=1, le=1_000_000)],
+    to: Annotated[ActionState, Form()],
+    fields: Fields,
+) -> Response:
+    """Says that an action is done, was seen to be done, goes back, or is left out."""
+    view = find_view(request, caller)
+    ref, kind = read_text(fields, "ref", 200), read_text(fields, "ref_kind", 20)
+    refs = (EvidenceRef(EvidenceKind(kind), ref),) if ref and kind in set(EvidenceKind) else ()
+    with pool.connection() as conn:
+        action = load_action(conn, find_capa(conn, code).id, number)
+        unknown = load_unknown_evidence(conn, refs)
+    if action is None:
+        raise not_found("action", str(number), "number")
+    act = f"{ACTION_NAMES.get((action.state, to), '')}_{number}"
+    if unknown:
+        problem = view.t("form.unknown_evidence", refs=f"{view.name('evidence_kind', kind)} {ref}")
+        return render_capa(view, pool, code, Refused(problem, 422, find_typed(act, fields, {"ref": problem})))
+    wish = ActionRequest(to, read_text(fields, "evidence"), read_text(fields, "reason"))
+    needed = ACTION_TRANSITIONS.get((action.state, to))
+    actor = find_actor(caller, needed) if needed else caller.actor
+
+    def work(conn: Connection) -> Capa:
+        before = lock_capa(conn, code, row_version)
+        return record_action_step(conn, actor, before, number, wish, refs, now=view.now)[0]
+
+    return _answer(view, pool, code, work, act, fields)
+
+
+@router.post("/capa/{code}/effectiveness")
+def put_capa_effectiveness(
+    request: Request, pool: Database, caller: Worker, code: str, row_version: Version, fields: Fields
+) -> Response:
+    """Says by which figure, against which limit and over which period the effect will be judged."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        find_capa(conn, code)
+    sent: dict[str, object] = {name: read_text(fields, name) for name in ("metric", "limit_kind")}
+    sent |= {name: read_number(fields, name) for name in ("limit", "max_p")}
+    sent |= {name: read_whole(fields, name) for name in ("period_days", "before_days", "delay_days")}
+    try:
+        plan = EffectivenessFields.model_validate(sent)
+    except ValidationError as error:
+        wrong = {str(e["loc"][0]): True for e in error.errors()}
+        return render_capa(view, pool, code, _find_wrong(view, EFFECT, fields, wrong))
+    if plan.limit_kind is LimitKind.RATIO and plan.limit > 1.0:
+        typed = find_typed(EFFECT, fields, {"limit": view.t("form.ratio_at_most_one")})
+        return render_capa(view, pool, code, Refused(view.t("form.ratio_at_most_one"), 422, typed))
+    actor = find_actor(caller, (Permission.CAPA_WORK,))
+
+    def work(conn: Connection) -> Capa:
+        return plan_effectiveness(conn, actor, lock_capa(conn, code, row_version), plan.to_plan(), now=view.now)
+
+    return _answer(view, pool, code, work, EFFECT, fields)
+
+
+@router.post("/capa/proposals")
+def propose(request: Request, pool: Database, caller: Worker, fields: Fields) -> Response:
+    """Proposes a CAPA for what no figure shows; somebody else decides whether it is opened."""
+    view = find_view(request, caller)
+    act, actor = "capa_propose", find_actor(caller, (Permission.CAPA_WORK,))
+    model, _, fault = read_text(fields, "fault", 400).partition("/")
+    kind, scope_kind = read_text(fields, "kind", 20), read_text(fields, "scope_kind", 20)
+    value, reason = read_text(fields, "scope_value", 200), read_text(fields, "reason")
+    orders = tuple(dict.fromkeys(read_text(fields, "work_orders").replace(",", " ").split()))[:500]
+    with pool.connection() as conn:
+        model_id = load_model_id(conn, model)
+        is_known = model_id is not None and (scope_kind != ScopeKind.DEVICE or is_device_of(conn, value, model_id))
+    wrong = {
+        "fault": model_id is None or not fault,
+        "kind": kind not in set(CapaKind),
+        "scope_value": scope_kind not in set(ScopeKind)
+        or (scope_kind == ScopeKind.MODEL) != (value == "")
+        or not is_known,
+        "reason": not reason,
+    }
+    if model_id is None or any(wrong.values()):
+        return render_capas(view, pool, refused=_find_wrong(view, act, fields, wrong))
+    scope = CapaScope(model_id, ScopeKind(scope_kind), value, fault)
+    wanted = ManualCapa(CapaKind(kind), scope, reason, orders)
+    try:
+        made = change(pool, lambda conn: propose_capa(conn, actor, wanted, now=view.now))
+    except GuardRefusedError as refused:
+        sentence = say_guard(view, GUARDS, refused.guard)
+        return render_capas(view, pool, refused=Refused(sentence, 409, find_typed(act, fields)))
+    except NotFoundError:
+        return render_capas(view, pool, refused=_find_wrong(view, act, fields, {"work_orders": True}))
+    return RedirectResponse(view.link(f"/capa/{made.code}", done="saved"), 303)
+
+
+def _find_wrong(view: View, act: str, fields: FormData, wrong: Mapping[str, bool]) -> Refused:
+    marked = {name: view.t("form.unusable_field") for name, is_wrong in wrong.items() if is_wrong}
+    return Refused(view.t("form.unusable"), 422, find_typed(act, fields, marked))
+
+
+def _answer(
+    view: View, pool: Pool, code: str, work: Callable[[Connection], Capa], act: str, fields: FormData
+) -> Response:
+    refused = take_step(view, pool, work, find_typed(act, fields), guards=GUARDS, entity=ENTITY, code=code)
+    if refused is not None:
+        return render_capa(view, pool, code, refused)
+    return RedirectResponse(view.link(f"/capa/{code}", done="saved"), 303)

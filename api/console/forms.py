@@ -1,0 +1,155 @@
+"""Forms of records: what was typed, the signature behind it, and what became of the step, with guards as sentences."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData
+
+from api.console.acts import Field
+from api.console.instants import name_age, name_duration
+from api.console.language import load_catalogue
+from api.console.page import View
+from api.console.timeline import find_who
+from api.once import change
+from api.sign_in import check_password
+from domain.audit import Signature
+from domain.errors import GuardRefusedError, RowVersionConflictError
+from store.audit import AuditFilter, load_audit_events
+from store.pool import Connection, Pool
+
+
+async def read_fields(request: Request) -> FormData:
+    """What the form holds, fields that only some steps have included."""
+    return await request.form()
+
+
+Fields = Annotated[FormData, Depends(read_fields)]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What somebody sent that could not be done: the act by name, every field as it was typed, and which are wrong."""
+
+    act: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    wrong: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, act: str) -> "Typed":
+        """What was typed into that act; nothing where another one was sent."""
+        return self if self.act == act else NOTHING
+
+
+NOTHING = Typed()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a step was not taken: the sentence for the top of the page, the status, and what was typed."""
+
+    problem: str
+    status: int
+    typed: Typed
+
+
+def read_text(fields: FormData, name: str, limit: int = 10_000) -> str:
+    """That field without blanks around it, at most `limit` characters; empty where it was not sent."""
+    value = fields.get(name)
+    return value.strip()[:limit] if isinstance(value, str) else ""
+
+
+def read_many(fields: FormData, name: str) -> list[str]:
+    """All values of the fields of that name."""
+    return [value for value in fields.getlist(name) if isinstance(value, str)]
+
+
+def read_whole(fields: FormData, name: str) -> int | None:
+    """The whole number of that field, or None."""
+    text = read_text(fields, name, 20)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def read_number(fields: FormData, name: str) -> float | None:
+    """The finite number of that field, or None."""
+    try:
+        value = float(read_text(fields, name, 40))
+    except ValueError:
+        return None
+    return value if abs(value) < 1e12 else None
+
+
+def read_day(fields: FormData, name: str) -> date | None:
+    """The day of that field, or None."""
+    try:
+        return date.fromisoformat(read_text(fields, name, 10))
+    except ValueError:
+        return None
+
+
+def read_moment(view: View, fields: FormData, name: str) -> datetime | None:
+    """The moment of that field, typed in the zone that this person reads times in; or None."""
+    try:
+        local = datetime.fromisoformat(read_text(fields, name, 19))
+    except ValueError:
+        return None
+    return local.replace(tzinfo=view.find_zone()).astimezone(UTC) if local.tzinfo is None else local.astimezone(UTC)
+
+
+def find_typed(act: str, fields: FormData, wrong: Mapping[str, str] | None = None) -> Typed:
+    """What was typed, never the password."""
+    kept = {name: " ".join(read_many(fields, name)) for name in fields if name not in ("password", "csrf_token")}
+    return Typed(act, kept, wrong or {})
+
+
+def say_guard(view: View, group: str, guard: str) -> str:
+    """The sentence of a guard: that of its own kind of record, else the common one."""
+    known = load_catalogue(view.language)
+    return view.name(group if f"{group}.{guard}" in known else "guard", guard)
+
+
+def sign(view: View, pool: Pool, fields: FormData) -> Signature | str | None:
+    """The signature behind a form that has a password; why not, as a sentence; None without a password."""
+    caller, password = view.person, fields.get("password")
+    if not isinstance(password, str) or not password:
+        return None
+    if caller.user_id is None or caller.session is None:
+        return view.t("form.token_cannot_sign")
+    refused = check_password(pool, caller.name, password[:1000], at=view.now, request_id=caller.request_id)
+    if refused is None:
+        return Signature(caller.user_id, caller.full_name, read_text(fields, "meaning", 500))
+    if refused.reason == "locked":
+        return view.t("form.locked", span=name_duration(timedelta(seconds=max(refused.wait_s, 1)), view.language))
+    return view.t("form.no_password" if refused.reason == "no_password" else "form.wrong_password")
+
+
+def take_step(
+    view: View, pool: Pool, work: Callable[[Connection], object], typed: Typed, *, guards: str, entity: str, code: str
+) -> Refused | None:
+    """None when the step was taken; else why not, with the guard as a sentence, or who changed the record meanwhile."""
+    try:
+        change(pool, work)
+    except GuardRefusedError as refused:
+        return Refused(say_guard(view, guards, refused.guard), 409, typed)
+    except RowVersionConflictError:
+        return Refused(say_conflict(view, pool, entity, code), 412, typed)
+    return None
+
+
+def say_conflict(view: View, pool: Pool, entity: str, code: str) -> str:
+    """Who changed the record while somebody edited, and when; what was typed is kept."""
+    with pool.connection() as conn:
+        events = load_audit_events(conn, AuditFilter(entity=entity, entity_id=code), limit=1)
+    who = find_who(view, events[0].actor) if events else view.t("work_order.changed_by")
+    return view.t(
+        "work_order.conflict", who=who, ago=name_age(events[0].at if events else view.now, view.now, view.language)
+    )
+
+
+def find_signature_fields(view: View, typed: Typed, meaning: str) -> tuple[Field, ...]:
+    """What every signed step asks for: what the signature means, and the password again."""
+    return (
+        Field("meaning", view.t("field.meaning"), "text", typed.values.get("meaning", meaning)),
+        Field("password", view.t("field.password"), "password", wrong=typed.wrong.get("password", "")),
+    )
