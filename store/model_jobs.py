@@ -78,6 +78,20 @@ def load_newest_backtest(conn: Connection, model_id: int) -> ModelJob | None:
         return cursor.execute(LOAD_NEWEST_BACKTEST, (model_id,)).fetchone()
 
 
+LOAD_MONITOR_BACKTESTS = f"""
+    {_SELECT}
+    WHERE j.kind = 'backtest' AND j.request ->> 'model' = %(model)s AND j.request ->> 'monitor' = %(monitor)s
+    ORDER BY j.id DESC LIMIT %(limit)s
+"""
+
+
+def load_monitor_backtests(conn: Connection, model: str, monitor: str, *, limit: int) -> list[ModelJob]:
+    """What people asked of other thresholds of that monitor, newest first."""
+    with conn.cursor(row_factory=class_row(ModelJob)) as cursor:
+        values = {"model": model, "monitor": monitor, "limit": limit}
+        return cursor.execute(LOAD_MONITOR_BACKTESTS, values).fetchall()
+
+
 LOAD_JOBS = f"{_SELECT} WHERE (%(before)s::bigint IS NULL OR j.id < %(before)s) ORDER BY j.id DESC LIMIT %(limit)s"
 
 

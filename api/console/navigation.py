@@ -26,6 +26,7 @@ PLACES = (
     Place("/customers", "nav.customers", "p", Permission.CUSTOMER_READ),
     Place("/capa", "nav.capa", "c", Permission.CAPA_READ, "nav.quality"),
     Place("/kpis", "nav.kpis", "k", Permission.KPI_READ, "nav.insight"),
+    Place("/monitors", "nav.monitors", "o", Permission.CAPA_READ, "nav.insight"),
     Place("/data-quality", "nav.data_quality", "q", Permission.REJECTION_READ, "nav.insight"),
     Place("/audit", "nav.audit", "a", Permission.AUDIT_READ, "nav.control"),
     Place("/admin/users", "nav.users", "u", Permission.USER_MANAGE, "nav.control"),

@@ -53,8 +53,7 @@ def backtest_monitor(
     """Queues the comparison of the current profile with one where this monitor is changed, over stored readings."""
 
     def work(conn: Connection) -> tuple[ModelJobDetail, dict[str, str]]:
-        proposed = _propose(find_profile(conn, model), monitor, body.changes)
-        return open_asked(conn, caller, "backtest", ask_backtest(body, model, "", proposed, None), None)
+        return ask_monitor_backtest(conn, caller, model, monitor, body)
 
     return change_once(pool, caller, request, idempotency_key, body, work, status=202)
 
@@ -92,6 +91,21 @@ def propose_monitor(
         }
 
     return change_once(pool, caller, request, idempotency_key, body, work)
+
+
+def ask_monitor_backtest(
+    conn: Connection, caller: Caller, model: str, monitor: str, body: NewMonitorBacktest
+) -> tuple[ModelJobDetail, dict[str, str]]:
+    """Queues it, audited: what is answered, and where to follow it.
+
+    Raises
+    ------
+    ProblemError
+        404: there is no such monitor. 422: the changes, or the window, cannot be used.
+    """
+    proposed = _propose(find_profile(conn, model), monitor, body.changes)
+    about = {"monitor": monitor, "changes": body.changes.model_dump(exclude_none=True)}
+    return open_asked(conn, caller, "backtest", ask_backtest(body, model, "", proposed, None) | about, None)
 
 
 def _propose(profile: Profile, key: str, changes: MonitorChanges) -> Profile:

@@ -72,6 +72,8 @@ def take_pictures(
         "device": f"/devices/{SERIALS[0]}",
         "device-never-seen": f"/devices/{NEVER_SEEN}",
         "data-quality": "/data-quality",
+        "monitors": "/monitors",
+        "monitor": service.seeded.monitor,
     }
     with open_page(browser, service.url, viewport=view, language=language, theme=theme) as (page, _):
         page.goto("/sign-in")

@@ -40,6 +40,7 @@ from store.rejections import record_rejections
 from store.reports import record_firmware_report
 from store.ticket_policies import load_ticket_policies
 from store.users import record_user
+from tests.e2e.monitor_seeding import make_pump_monitors
 
 PASSWORD = "correct horse battery staple"
 PROFILES = Path(__file__).parents[2] / "profiles"
@@ -76,6 +77,7 @@ class Seeded:
     now: datetime
     orders: list[str] = field(default_factory=list)
     capas: list[str] = field(default_factory=list)
+    monitor: str = ""  # the page of one with a proposed threshold
 
 
 def load_profile_of(name: str) -> Profile:
@@ -114,6 +116,8 @@ def seed(url: str, *, now: datetime | None = None) -> Seeded:
         fold_rejections(conn, 1_000)
         conn.commit()
         seeded.orders = [row[0] for row in conn.execute("SELECT code FROM work_order ORDER BY id")]
+        seeded.monitor = make_pump_monitors(conn, pump.model, seeded.orders, SERIALS, moment)
+        conn.commit()
     return seeded
 
 

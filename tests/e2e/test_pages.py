@@ -57,6 +57,8 @@ def name_pages(service: Service) -> list[str]:
         f"/devices/{SERIALS[0]}?span=1h",
         f"/devices/{NEVER_SEEN}",
         "/data-quality",
+        "/monitors",
+        service.seeded.monitor,
         "/work-orders/WO-1999-000001",
         "/password",
     ]

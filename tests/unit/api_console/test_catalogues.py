@@ -12,15 +12,12 @@ import api.console
 from api.console.language import Message, choose_language, find_name, load_catalogue, translate
 from domain.approval_request import ApprovalGuard, ApprovalState
 from domain.attachment import AttachmentGuard, AttachmentKind, Visibility
-from domain.approval_request import ApprovalGuard, ApprovalState
-from domain.attachment import AttachmentGuard, AttachmentKind, Visibility
 from domain.audit_work_order import STEP_ACTIONS
 from domain.breach import Severity
 from domain.capa import CapaGuard, CapaKind, CapaState, CapaTrigger, ScopeKind, Verdict
 from domain.capa_action import ActionKind, ActionState
 from domain.capa_cause import CauseCategory, CauseVerdict, EvidenceKind
 from domain.capa_effectiveness import EffectivenessMetric, LimitKind, VerdictReason
-from domain.checklist import ChecklistGuard
 from domain.checklist import ChecklistGuard
 from domain.complaint import ComplaintSeverity, ComplaintState
 from domain.connectivity import ConnectivityReason, ConnectivityState
@@ -33,23 +30,20 @@ from domain.firmware import AttemptOutcome, Irregularity
 from domain.health import HealthReason, HealthState
 from domain.kpi import NoValue
 from domain.maintenance_plan import OccurrenceState
+from domain.model_record import ModelState
 from domain.part_usage import PartGuard, PartState
-from domain.part_usage import PartGuard, PartState
-from domain.profile import MonitorRule
+from domain.profile import Direction, MonitorRule
 from domain.reading import RejectionReason
 from domain.roles import Role
 from domain.sentences import SENTENCES
 from domain.sla_clock import ClockState
 from domain.sla_waiver import WaiverGuard
-from domain.sla_clock import ClockState
-from domain.sla_waiver import WaiverGuard
+from domain.threshold_proposal import ProposalGuard, ProposalState
 from domain.tickets import DecisionKind, Priority, TicketReason
 from domain.vigilance import ReportState, VigilanceDecision
 from domain.vigilance_terms import Jurisdiction
 from domain.visit import VisitGuard, VisitOutcome
-from domain.visit import VisitGuard, VisitOutcome
 from domain.work_order import Guard, HoldReason, InboxReason, Outcome, WorkOrderState
-from domain.work_order_merge import MergeGuard
 from domain.work_order_merge import MergeGuard
 
 CONSOLE = Path(api.console.__file__).parent
@@ -88,23 +82,14 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("jurisdiction", Jurisdiction),
     ("severity", Severity),
     ("rule", MonitorRule),
+    ("direction", Direction),
+    ("proposal_state", ProposalState),
+    ("proposal_guard", ProposalGuard),
+    ("model_state", ModelState),
     ("connectivity", ConnectivityState),
     ("connectivity_reason", ConnectivityReason),
     ("update", AttemptOutcome),
     ("update_oddity", Irregularity),
-    ("record_guard", VisitGuard),
-    ("record_guard", PartGuard),
-    ("record_guard", ChecklistGuard),
-    ("record_guard", AttachmentGuard),
-    ("record_guard", MergeGuard),
-    ("record_guard", WaiverGuard),
-    ("record_guard", ApprovalGuard),
-    ("visit_outcome", VisitOutcome),
-    ("part_state", PartState),
-    ("file_kind", AttachmentKind),
-    ("visibility", Visibility),
-    ("order_clock_state", ClockState),
-    ("waiver_state", ApprovalState),
     ("record_guard", VisitGuard),
     ("record_guard", PartGuard),
     ("record_guard", ChecklistGuard),
