@@ -103,10 +103,11 @@ def find_typed(act: str, fields: FormData, wrong: Mapping[str, str] | None = Non
     return Typed(act, kept, wrong or {})
 
 
-def say_guard(view: View, group: str, guard: str) -> str:
-    """The sentence of a guard: that of its own kind of record, else the common one."""
+def say_guard(view: View, groups: str, guard: str) -> str:
+    """The sentence of a guard: that of its own kind of record (several with blanks between), else the common one."""
     known = load_catalogue(view.language)
-    return view.name(group if f"{group}.{guard}" in known else "guard", guard)
+    group = next((group for group in groups.split() if f"{group}.{guard}" in known), "guard")
+    return view.name(group, guard)
 
 
 def sign(view: View, pool: Pool, fields: FormData) -> Signature | str | None:

@@ -25,6 +25,7 @@ PLACES = (
     Place("/devices", "nav.devices", "d", Permission.DEVICE_READ),
     Place("/customers", "nav.customers", "p", Permission.CUSTOMER_READ),
     Place("/capa", "nav.capa", "c", Permission.CAPA_READ, "nav.quality"),
+    Place("/approvals", "nav.approvals", "v", Permission.APPROVAL_REQUEST_READ, "nav.quality"),
     Place("/kpis", "nav.kpis", "k", Permission.KPI_READ, "nav.insight"),
     Place("/monitors", "nav.monitors", "o", Permission.CAPA_READ, "nav.insight"),
     Place("/data-quality", "nav.data_quality", "q", Permission.REJECTION_READ, "nav.insight"),

@@ -32,7 +32,7 @@ class Pages:
     def read(self, who: str = "mona", language: str = "en") -> str:
         headers = self.session(who).reading | {"Accept-Language": language}
         answer = self.api.client.get(f"/capa/{self.code}", headers=headers)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200
         return read_words(answer)
 
     def send(self, who: str, form: str, fields: dict[str, Any], expected: int = 303) -> str:
@@ -42,7 +42,7 @@ class Pages:
         version = {"row_version": found.group(1)}
         path = f"/capa/{self.code}/{form}"
         answer = self.api.client.post(path, headers=self.session(who).writing, data=version | fields)
-        assert answer.status_code == expected, read_words(answer)
+        assert answer.status_code == expected
         return read_words(answer)
 
     def step(self, who: str, to: str, expected: int = 303, /, **fields: str) -> str:

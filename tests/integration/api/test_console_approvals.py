@@ -1,0 +1,118 @@
+"""What waits for a second person, on its page: what exactly is asked, who may decide, and what became of it."""
+
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+
+from domain.roles import Role
+from tests.integration.api.test_capas import ACTION, CAUSE, CHECK, Staff
+from tests.support.http_api import PASSWORD, Api, Session
+
+EXPORT = {
+    "kind": "identifiable_export",
+    "entity_id": "customers",
+    "payload": {"format": "csv", "filter": {"region": "EU"}, "columns": ["code", "contacts"]},
+    "reason": "letters of a recall",
+    "password": PASSWORD,
+    "meaning": "I ask for this",
+}
+SIGNED = {"password": PASSWORD, "meaning": "Reviewed and granted"}
+
+
+def read_words(answer: httpx.Response) -> str:
+    return " ".join(unescape(answer.text).split())
+
+
+@pytest.fixture
+def people(api: Api) -> dict[str, Session]:
+    roles = {
+        "dora": Role.DATA_STEWARD,
+        "vera": Role.QUALITY_APPROVER,
+        "dirk": Role.DISPATCHER,
+        "aya": Role.AUDITOR,
+        "tom": Role.TECHNICIAN,
+    }
+    for name, role in roles.items():
+        api.add_user(name, role)
+    return {name: api.sign_in(name) for name in roles}
+
+
+def ask(api: Api, people: dict[str, Session]) -> str:
+    made = api.post("/approval-requests", headers=people["dora"].writing, json=EXPORT)
+    assert made.status_code == 201, made.text
+    return str(made.json()["code"])
+
+
+def read(api: Api, session: Session, path: str = "/approvals", status: int = 200) -> str:
+    answer = api.client.get(path, headers=session.reading)
+    assert answer.status_code == status
+    return read_words(answer)
+
+
+def decide(api: Api, session: Session, code: str, status: int, **fields: Any) -> str:
+    data = {"to": "GRANTED", "row_version": "1", **fields}
+    answer = api.client.post(f"/approvals/{code}/decision", headers=session.writing, data=data)
+    assert answer.status_code == status
+    return read_words(answer)
+
+
+def test_an_asked_change_is_granted_by_another_person_who_signs(api: Api, people: dict[str, Session]) -> None:
+    assert "Nothing waits for a second person." in read(api, people["vera"])
+    assert "Nobody has asked for a change that takes two people." in read(api, people["vera"])
+    code = ask(api, people)
+    assert "1 of them may be decided by you." in read(api, people["vera"])
+    assert "asked by you" in read(api, people["dora"])
+    assert code not in read(api, people["dirk"])  # it is not of a kind that he asks for or decides on
+    assert read(api, people["dirk"], f"/approvals/{code}", 404)
+    assert read(api, people["tom"], "/approvals", 403)
+
+    page = read(api, people["vera"], f"/approvals/{code}")
+    assert "dora asks: Take a file that names people, once (customers)." in page
+    assert "<dt>Filter · Region</dt><dd >EU</dd>" in page
+    assert "<dt>Columns that name people</dt><dd >contacts</dd>" in page
+    own = read(api, people["dora"], f"/approvals/{code}")
+    assert "You asked for this; another person decides on it." in own
+    assert 'id="act-approval_withdraw"' in own
+    assert "needs the permission export.approve" in read(api, people["aya"], f"/approvals/{code}")
+
+    wrong = decide(api, people["vera"], code, 422, reason="seen", password="wrong", meaning="x")
+    assert "That is not your password. Nothing was signed." in wrong
+    assert ">seen</textarea>" in wrong
+    assert "Give" not in decide(api, people["vera"], code, 412, row_version="9", **SIGNED)
+    refused = decide(api, people["vera"], code, 409, to="REFUSED", reason=" ", **SIGNED)
+    assert "A reason is needed." in refused
+    decide(api, people["vera"], code, 303, **SIGNED)
+    page = read(api, people["dora"], f"/approvals/{code}")
+    assert "Decided by vera" in page
+    assert page.count("✓ holds") == 2
+    assert "This is over; nothing is left to decide." in page
+    assert code in read(api, people["vera"], "/approvals?show=decided")
+    assert code not in read(api, people["vera"])
+    again = decide(api, people["vera"], code, 409, row_version="2", **SIGNED)
+    assert "It is decided already, or over." in again
+
+
+def test_who_asked_withdraws(api: Api, people: dict[str, Session]) -> None:
+    code = ask(api, people)
+    assert "Only who asked may withdraw it." in decide(api, people["vera"], code, 409, to="WITHDRAWN")
+    decide(api, people["dora"], code, 303, to="WITHDRAWN", reason="not needed")
+    assert "withdrawn" in read(api, people["dora"], f"/approvals/{code}")
+
+
+def test_a_plan_with_one_signature_waits_for_the_second_until_it_changes(api: Api, people: dict[str, Session]) -> None:
+    staff = Staff(api)
+    staff.step("ada", "OPEN")
+    staff.step("quinn", "INVESTIGATION")
+    staff.send("quinn", "PUT", "/root-cause", CAUSE)
+    staff.step("quinn", "ACTION_PLAN")
+    staff.send("quinn", "POST", "/actions", ACTION, 201)
+    staff.send("quinn", "PUT", "/effectiveness", CHECK)
+    assert staff.code not in read(api, people["vera"])
+    staff.step("ada", "IMPLEMENTATION", password=PASSWORD, meaning="Reviewed")
+    page = read(api, people["vera"])
+    assert "Second approval of a CAPA plan" in page
+    assert f'href="/capa/{staff.code}"' in page
+    staff.send("quinn", "PUT", "/actions/1", {**ACTION, "text": "Another rubber"})
+    assert staff.code not in read(api, people["vera"])
