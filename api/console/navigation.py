@@ -26,6 +26,7 @@ PLACES = (
     Place("/customers", "nav.customers", "p", Permission.CUSTOMER_READ),
     Place("/capa", "nav.capa", "c", Permission.CAPA_READ, "nav.quality"),
     Place("/approvals", "nav.approvals", "v", Permission.APPROVAL_REQUEST_READ, "nav.quality"),
+    Place("/fleet", "nav.fleet", "f", Permission.KPI_READ, "nav.insight"),
     Place("/kpis", "nav.kpis", "k", Permission.KPI_READ, "nav.insight"),
     Place("/monitors", "nav.monitors", "o", Permission.CAPA_READ, "nav.insight"),
     Place("/data-quality", "nav.data_quality", "q", Permission.REJECTION_READ, "nav.insight"),
