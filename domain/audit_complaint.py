@@ -90,4 +90,6 @@ def report_told(news: ReportNews, code: str, jurisdiction: str, due_at: datetime
 
 def _find_assessed(assessment: Assessment) -> dict[str, Any]:
     names = ("version", "aware_at", "harm", "is_unanticipated", "needs_remedial_action", "jurisdictions")
-    return {name: getattr(assessment, name) for name in names}
+    later = ("threat_known_at", "remedial_need_known_at")
+    said = [name for name in later if getattr(assessment, name) is not None]
+    return {name: getattr(assessment, name) for name in (*names, *said)}

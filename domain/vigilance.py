@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.audit import Signature
 from domain.roles import Permission
-from domain.vigilance_terms import Harm, Jurisdiction, ReportDue, find_due, find_term
+from domain.vigilance_terms import Harm, Jurisdiction, ReportDue, find_first_due
 
 
 class VigilanceDecision(StrEnum):
@@ -34,6 +34,8 @@ class VigilanceGuard(StrEnum):
     PERSON_NEEDED = "person_needed"
     COMPLAINT_CLOSED = "complaint_closed"
     AWARE_IN_FUTURE = "aware_in_future"
+    KNOWN_BEFORE_AWARE = "known_before_aware"
+    NOTHING_KNOWN_LATER = "nothing_known_later"
     JURISDICTION_MISSING = "jurisdiction_missing"
     REASON_MISSING = "reason_missing"
     NOT_ASSESSED = "not_assessed"
@@ -62,6 +64,8 @@ class AssessmentRequest:
     reason: str  # on what it rests; of a second one also why
     is_unanticipated: bool = False
     needs_remedial_action: bool = False
+    threat_known_at: datetime | None = None  # since when a serious public health threat is known; None: as `harm` says
+    remedial_need_known_at: datetime | None = None  # None: the need was known with the incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,8 @@ class Assessment:
     decided_by_id: int | None
     decided_by: str | None
     decided_at: datetime | None
+    threat_known_at: datetime | None = None
+    remedial_need_known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +146,19 @@ REPORT_PERMISSIONS = (Permission.VIGILANCE_ASSESS, Permission.VIGILANCE_DECIDE)
 
 def find_dues(request: AssessmentRequest) -> list[ReportDue]:
     """When each authority would have to be told, in the order of the request; none where no harm is assessed."""
-    terms = [
-        (
-            j,
-            find_term(
-                j,
-                request.harm,
-                is_unanticipated=request.is_unanticipated,
-                needs_remedial_action=request.needs_remedial_action,
-            ),
+    found = [
+        find_first_due(
+            jurisdiction,
+            request.harm,
+            request.aware_at,
+            is_unanticipated=request.is_unanticipated,
+            needs_remedial_action=request.needs_remedial_action,
+            threat_known_at=request.threat_known_at,
+            remedial_need_known_at=request.remedial_need_known_at,
         )
-        for j in request.jurisdictions
+        for jurisdiction in request.jurisdictions
     ]
-    return [find_due(j, term, request.aware_at) for j, term in terms if term is not None]
+    return [due for due in found if due is not None]
 
 
 def find_assessment_refusal(
@@ -165,8 +171,15 @@ def find_assessment_refusal(
         return _refuse(_G.PERSON_NEEDED, "people assess harm; a token or a program does not")
     if is_closed:
         return _refuse(_G.COMPLAINT_CLOSED, "the complaint is closed: reopen it first")
-    if request.aware_at > now:
+    later = [at for at in (request.threat_known_at, request.remedial_need_known_at) if at is not None]
+    if max([request.aware_at, *later]) > now:
         return _refuse(_G.AWARE_IN_FUTURE, "nobody becomes aware in the future")
+    if min([request.aware_at, *later]) < request.aware_at:
+        return _refuse(_G.KNOWN_BEFORE_AWARE, "what was known before the incident counts from `aware_at`: leave it out")
+    if request.remedial_need_known_at is not None and not request.needs_remedial_action:
+        return _refuse(_G.NOTHING_KNOWN_LATER, "since when is the need known, if no remedial action is needed?")
+    if request.threat_known_at is not None and request.harm is Harm.NONE:
+        return _refuse(_G.NOTHING_KNOWN_LATER, "since when is the threat known, if there is no harm?")
     if not request.jurisdictions:
         return _refuse(_G.JURISDICTION_MISSING, "say which authorities it concerns")
     if not request.reason.strip():
@@ -243,7 +256,10 @@ def find_decision_content(code: str, assessment: Assessment) -> dict[str, Any]:
     names = ("version", "aware_at", "harm", "is_unanticipated", "needs_remedial_action", "reason", "assessed_by_id",
              "decision", "justification")  # fmt: skip
     lists = {name: sorted(getattr(assessment, name)) for name in ("jurisdictions", "reportable_in")}
-    return {"complaint": code} | {name: getattr(assessment, name) for name in names} | lists
+    # Where nothing became known later nothing is said of it: what was signed before one could say so still holds.
+    later = {name: getattr(assessment, name) for name in ("threat_known_at", "remedial_need_known_at")}
+    said = {name: at for name, at in later.items() if at is not None}
+    return {"complaint": code} | {name: getattr(assessment, name) for name in names} | lists | said
 
 
 def _refuse(guard: VigilanceGuard, detail: str) -> VigilanceRefusal:

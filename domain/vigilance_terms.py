@@ -2,8 +2,8 @@
 
 Sources: Regulation (EU) 2017/745 Article 87(3) to (5), Regulation 1182/71 Article 3(1); 21 CFR 803.10(c), 803.3 (work
 day) and 803.53; China, Provisions for Medical Device Adverse Event Monitoring and Re-evaluation (SAMR Order No. 1 of
-2018) Article 25, for one event within the country, Civil Code Article 201. Two terms run by law from later knowledge:
-of the threat (87(4)), of the need for remedial action (803.10(c)(2)(i)); here from the incident's: never too late.
+2018) Article 25, for one event within the country, Civil Code Article 201. Two terms run by law from what may be known
+later than the incident: the threat (87(4)), the need for remedial action (803.10(c)(2)(i)).
 It counts down; whether an event is reportable is a person's decision.
 """
 
@@ -89,8 +89,42 @@ def find_term(
             )
 
 
+def find_first_due(
+    jurisdiction: Jurisdiction,
+    harm: Harm,
+    aware_at: datetime,
+    *,
+    is_unanticipated: bool = False,
+    needs_remedial_action: bool = False,
+    threat_known_at: datetime | None = None,
+    remedial_need_known_at: datetime | None = None,
+) -> ReportDue | None:
+    """The first end of the terms that run: the incident's from `aware_at`, that of a threat and of remedial action from
+    when these became known (None: with the incident). None: no clock runs.
+
+    Of a threat that became known later and of which nothing is said of what happened, the incident counts as a death.
+    """
+    if harm is Harm.NONE:
+        return None
+    is_later = threat_known_at is not None and harm is Harm.SERIOUS_PUBLIC_HEALTH_THREAT
+    of_incident = find_term(
+        jurisdiction,
+        Harm.DEATH if is_later else harm,
+        is_unanticipated=is_unanticipated,
+        needs_remedial_action=needs_remedial_action and remedial_need_known_at is None,
+    )
+    terms = [(of_incident, aware_at)]
+    if threat_known_at is not None:
+        terms.append((find_term(jurisdiction, Harm.SERIOUS_PUBLIC_HEALTH_THREAT), threat_known_at))
+    if remedial_need_known_at is not None:
+        terms.append((find_term(jurisdiction, harm, needs_remedial_action=True), remedial_need_known_at))
+    dues = [find_due(jurisdiction, term, since) for term, since in terms if term is not None]
+    return min(dues, key=lambda due: due.due_at)
+
+
 def find_due(jurisdiction: Jurisdiction, term: ReportTerm, aware_at: datetime) -> ReportDue:
-    """The end of the last day: `term.days` days after the day in the authority's zone on which one became aware."""
+    """The end of the last day: `term.days` days after the day in the authority's zone on which one became aware of
+    what the term is counted from."""
     zone = find_zone(ZONES[jurisdiction])
     aware_on = aware_at.astimezone(zone).date()
     last = find_working_day(aware_on, term.days) if term.is_working else aware_on + timedelta(days=term.days)

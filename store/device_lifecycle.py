@@ -82,7 +82,7 @@ def record_lifecycle(
     refusal = find_lifecycle_refusal(to, facts, permission=actor.permission, reason=reason, today=today)
     if refusal is not None:
         raise GuardRefusedError(refusal.guard, refusal.detail)
-    name_source(conn, find_source(actor))
+    name_source(conn, find_source(actor), now)
     conn.execute(MOVE, {"id": found.id, "to": to, "now": now})
     if to is Lifecycle.DECOMMISSIONED:
         withdraw_claims(conn, found.id)

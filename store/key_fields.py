@@ -85,7 +85,7 @@ def record_key_fields(conn: Connection, actor: Actor, request: ApprovalRequest, 
     serial = str(payload.get("serial", keys.serial))
     udi = normalise_udi(payload["udi"]) if "udi" in payload else keys.udi
     moves, site = "site" in payload, payload.get("site")
-    name_source(conn, f"approval:{request.code}")
+    name_source(conn, f"approval:{request.code}", now)
     values = {"id": found.id, "serial": serial, "udi": udi, "moves": moves, "site": site, "now": now}
     conn.execute(CHANGE_KEYS, values)
     before: dict[str, Any] = {"serial": keys.serial, "udi": keys.udi, "site": keys.site, "customer": keys.customer}

@@ -35,6 +35,8 @@ LOAD_VALUES = """
     FROM service_contract k JOIN customer c ON c.id = k.customer_id LEFT JOIN sla_policy p ON p.id = k.sla_policy_id
     WHERE k.id = %s
 """
+# By itself and first: what is read and kept after it is what nobody else changes meanwhile, the SLA policy above all.
+LOCK_CONTRACT = "SELECT FROM service_contract WHERE id = %s FOR NO KEY UPDATE"
 HAS_POLICY = "SELECT EXISTS (SELECT FROM sla_policy WHERE code = %s)"
 INSERT_CONTRACT = """
     INSERT INTO service_contract (code, customer_id, coverage, starts_on, ends_on, remind_days, sla_policy_id,
@@ -88,6 +90,7 @@ def upsert_contract(
     if isinstance(found, str):
         assert owner is not None
         return _create(intake, name, found, said, owner)
+    conn.execute(LOCK_CONTRACT, (found.id,))
     known = load_values(conn, found.id)
     changes = find_changes(known, said)
     state = ContractState(known["status"])

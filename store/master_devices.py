@@ -69,9 +69,11 @@ INSERT_DEVICE = """
     FROM device_model m CROSS JOIN installation i WHERE m.key = %(model)s
     RETURNING id
 """
+# The next calibration is moved by plans as well: it stays where nothing is said of it.
 UPDATE_DEVICE = """
     UPDATE device SET lot = %(lot)s, made_on = %(made_on)s, expires_on = %(expires_on)s,
-        purchased_on = %(purchased_on)s, warranty_end = %(warranty_end)s, calibration_due = %(calibration_due)s,
+        purchased_on = %(purchased_on)s, warranty_end = %(warranty_end)s,
+        calibration_due = CASE WHEN %(moves_calibration)s THEN %(calibration_due)s ELSE calibration_due END,
         region = %(region)s, row_version = row_version + 1, updated_at = %(now)s
     WHERE id = %(id)s
 """
@@ -142,7 +144,8 @@ def upsert_device(
     is_named = is_new_name(name, found)
     if not changes and not is_named:
         return Upserted(UpsertAction.UNCHANGED, found.code)
-    conn.execute(UPDATE_DEVICE, values | {"id": found.id, "now": intake.now})
+    moved = {"moves_calibration": "calibration_due" in changes}
+    conn.execute(UPDATE_DEVICE, values | moved | {"id": found.id, "now": intake.now})
     if not _PLACE.isdisjoint(changes):
         _record_gateway(conn, values)
         conn.execute(

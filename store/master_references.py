@@ -33,13 +33,14 @@ def lock_master_data(conn: Connection) -> None:
     conn.execute(LOCK_MASTER_DATA)
 
 
-# The trigger device_master_change writes the history; this tells it who.
-NAME_SOURCE = "SELECT set_config('forewarn.source', %s, true)"
+# The trigger device_master_change writes the history; this tells it who and when.
+NAME_SOURCE = "SELECT set_config('forewarn.source', %s, true), set_config('forewarn.at', %s, true)"
 
 
-def name_source(conn: Connection, source: str) -> None:
-    """The dated history of devices names this as where the changes of the transaction come from."""
-    conn.execute(NAME_SOURCE, (source,))
+def name_source(conn: Connection, source: str, at: datetime) -> None:
+    """The dated history of devices says this of where the changes of the transaction come from, and since when they
+    are: at that instant, or with the one before where the device was changed after it."""
+    conn.execute(NAME_SOURCE, (source, at.isoformat()))
 
 
 def find_source(actor: Actor) -> str:
@@ -59,7 +60,7 @@ class Intake:
     def begin(self) -> None:
         """Waits for other writers; the history of devices names this actor from here."""
         lock_master_data(self.conn)
-        name_source(self.conn, find_source(self.actor))
+        name_source(self.conn, find_source(self.actor), self.now)
 
     def finish(self, *more: AuditEntry) -> None:
         """Tells the audit; last in the transaction."""

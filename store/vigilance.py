@@ -81,9 +81,10 @@ def load_report_clocks(conn: Connection, complaint_id: int) -> list[ReportClock]
 
 RECORD_ASSESSMENT = """
     INSERT INTO vigilance_assessment (complaint_id, version, aware_at, harm, is_unanticipated, needs_remedial_action,
-        jurisdictions, reason, assessed_by_id, assessed_by, assessed_at)
+        threat_known_at, remedial_need_known_at, jurisdictions, reason, assessed_by_id, assessed_by, assessed_at)
     VALUES (%(complaint_id)s, %(version)s, %(aware_at)s, %(harm)s, %(is_unanticipated)s, %(needs_remedial_action)s,
-        %(jurisdictions)s, %(reason)s, %(by_id)s, %(by)s, %(now)s) RETURNING id
+        %(threat_known_at)s, %(remedial_need_known_at)s, %(jurisdictions)s, %(reason)s, %(by_id)s, %(by)s, %(now)s)
+    RETURNING id
 """
 SUPERSEDE_CLOCKS = """
     UPDATE vigilance_clock k SET state = 'SUPERSEDED' FROM vigilance_assessment a

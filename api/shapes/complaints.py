@@ -89,6 +89,8 @@ class AssessmentShape(Shape):
     harm: str
     is_unanticipated: bool
     needs_remedial_action: bool
+    threat_known_at: datetime | None
+    remedial_need_known_at: datetime | None
     jurisdictions: list[str]
     reason: str
     assessed_by: str
@@ -172,13 +174,19 @@ class ComplaintTransition(Sent):
 class NewAssessment(Sent):
     """What is known of the harm."""
 
-    aware_at: Instant = Field(description="When somebody of the maker came to know of it.")
+    aware_at: Instant = Field(description="When somebody of the maker came to know of the incident.")
     harm: Harm
     jurisdictions: list[Jurisdiction] = Field(max_length=3)
     reason: Text = Field("", description="On what it rests; of a second one also why.")
     is_unanticipated: bool = Field(False, description="An unanticipated serious deterioration of health (EU).")
     needs_remedial_action: bool = Field(
         False, description="To prevent an unreasonable risk of substantial harm to the public health (US)."
+    )
+    threat_known_at: Instant | None = Field(
+        None, description="When a serious public health threat became known, where that was later than the incident."
+    )
+    remedial_need_known_at: Instant | None = Field(
+        None, description="When the need for remedial action became known, where that was later than the incident."
     )
 
     @model_validator(mode="after")

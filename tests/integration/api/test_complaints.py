@@ -153,7 +153,9 @@ def test_people_decide_what_is_reported_and_the_machine_counts_down(
     died = {**harm, "harm": "DEATH", "reason": "the patient died", "aware_at": datetime.now(UTC).isoformat()}
     second = act(api, people["quin"], code, "/assessment", died).json()
     assert [a["decision"] for a in second["assessments"]] == ["REPORTABLE", None]
-    third = act(api, people["quin"], code, "/assessment", {**died, "jurisdictions": ["CN"]}).json()
+    later = {"jurisdictions": ["CN"], "threat_known_at": died["aware_at"]}
+    third = act(api, people["quin"], code, "/assessment", {**died, **later}).json()
+    assert [a["threat_known_at"] is None for a in third["assessments"]] == [True, True, False]
     assert [[c["state"] for c in a["clocks"]] for a in third["assessments"]] == [
         ["SUBMITTED", "NOT_REQUIRED"],
         ["SUPERSEDED", "SUPERSEDED"],

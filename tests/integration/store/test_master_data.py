@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from time import monotonic
 
 import pytest
 
@@ -17,7 +18,7 @@ from store.audit import AuditFilter, load_audit_events
 from store.contracts import load_contract_of, load_service_contract
 from store.installed_base import ImportReport, record_installed_base
 from store.master_imports import upsert_record
-from store.master_references import Intake
+from store.master_references import Intake, name_source
 from store.pool import Connection, open_connection
 from tests.support.databases import Database
 from tests.support.fleet import PROFILE, make_devices, register
@@ -46,6 +47,53 @@ def test_the_same_record_from_eight_at_once_is_one(database: Database) -> None:
     with open_connection(database.url, application="test") as conn:
         assert [e.action for e in load_audit_events(conn, AuditFilter("customer", "C-1"))] == ["customer.created"]
         assert conn.execute("SELECT count(*) FROM master_reference").fetchone() == (1,)
+
+
+def wait_until_blocked(conn: Connection) -> None:
+    query = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+    )
+    deadline = monotonic() + 30
+    while conn.execute(query.encode()).fetchone() != (True,):
+        assert monotonic() < deadline
+        conn.execute("SELECT pg_stat_clear_snapshot()")
+
+
+def test_what_others_write_meanwhile_is_not_taken_back(database: Database) -> None:
+    register(database.url, PROFILE, make_devices(1, customers=1))
+    contract = {"customer": "T-C0", "starts_on": date(2026, 1, 1), "ends_on": date(2099, 1, 1)}
+    upsert(database.url, MasterKind.CONTRACT, ExternalName("forewarn", "K1"), contract)
+    meanwhile = (
+        ("UPDATE device SET calibration_due = '2027-05-05'", MasterKind.DEVICE, "T-0000", {"region": "north"}),
+        ("UPDATE service_contract SET sla_policy_id = (SELECT min(id) FROM sla_policy)", MasterKind.CONTRACT, "K1",
+         {"coverage": "parts"}),
+    )  # fmt: skip
+    with ThreadPoolExecutor(1) as pool, open_connection(database.url, application="test", autocommit=True) as conn:
+        conn.execute("INSERT INTO sla_policy (code, name, current_version, updated_at) VALUES ('g', 'G', 1, now())")
+        for change, kind, code, given in meanwhile:
+            with conn.transaction():
+                conn.execute(change.encode())
+                job = pool.submit(upsert, database.url, kind, ExternalName("forewarn", code), given)
+                wait_until_blocked(conn)
+            assert job.result().fields == tuple(given)
+        found = conn.execute("SELECT calibration_due, region FROM device WHERE serial = 'T-0000'").fetchone()
+        assert found == (date(2027, 5, 5), "north")
+        found = conn.execute("SELECT sla_policy_id IS NOT NULL, coverage FROM service_contract").fetchone()
+        assert found == (True, "parts")
+
+
+def test_the_history_of_a_device_is_in_the_order_in_which_it_was_changed(database: Database) -> None:
+    register(database.url, PROFILE, make_devices(1, customers=1))
+    with open_connection(database.url, application="test", autocommit=True) as conn:
+        # The second one decided first, and had to wait for the first.
+        for to, at in (("QUARANTINED", NOW), ("IN_SERVICE", NOW - timedelta(seconds=3))):
+            with conn.transaction():
+                name_source(conn, "user:dora", at)
+                conn.execute("UPDATE device SET lifecycle = %s WHERE serial = 'T-0000'", (to,))
+        found = conn.execute(
+            "SELECT at, after FROM device_history WHERE field = 'lifecycle' ORDER BY at, id"
+        ).fetchall()
+    assert found == [(NOW, "QUARANTINED"), (NOW, "IN_SERVICE")]
 
 
 def bring_in(conn: Connection, text: str) -> ImportReport:

@@ -19,6 +19,7 @@ from domain.vigilance import (
     SubmissionRequest,
     VigilanceDecision,
     find_assessment_refusal,
+    find_decision_content,
     find_decision_refusal,
     find_dues,
     find_submission_refusal,
@@ -52,6 +53,12 @@ def assess(**more: Any) -> str | None:
         ({"actor_id": None}, "person_needed"),
         ({"is_closed": True}, "complaint_closed"),
         ({"aware_at": NOW + timedelta(seconds=1)}, "aware_in_future"),
+        ({"threat_known_at": NOW + timedelta(seconds=1)}, "aware_in_future"),
+        ({"threat_known_at": NOW - timedelta(seconds=1)}, "known_before_aware"),
+        ({"threat_known_at": NOW}, None),
+        ({"threat_known_at": NOW, "harm": Harm.NONE}, "nothing_known_later"),
+        ({"remedial_need_known_at": NOW}, "nothing_known_later"),
+        ({"remedial_need_known_at": NOW, "needs_remedial_action": True}, None),
         ({"jurisdictions": ()}, "jurisdiction_missing"),
         ({"reason": " "}, "reason_missing"),
     ],
@@ -171,3 +178,9 @@ def test_no_decision_but_by_another_person_with_the_right(commands: list[Any]) -
             assert newest.decision is VigilanceDecision.REPORTABLE
             assert clock.state is ReportState.RUNNING
             clock = replace(clock, state=ReportState.SUBMITTED)
+
+
+def test_a_signature_from_before_one_could_say_what_became_known_later_still_holds() -> None:
+    signed = find_decision_content("CMP-1", ASSESSED)
+    assert not {"threat_known_at", "remedial_need_known_at"} & signed.keys()
+    assert find_decision_content("CMP-1", replace(ASSESSED, threat_known_at=NOW)) != signed

@@ -1,13 +1,14 @@
 """Due dates of reports, on hand-counted cases: calendar and working days, holidays, the authority's own day."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.vigilance_terms import Harm, Jurisdiction, find_due, find_term, find_working_day
+from domain.vigilance_terms import Harm, Jurisdiction, find_due, find_first_due, find_term, find_working_day
 
 EU, US, CN = Jurisdiction
 
@@ -91,3 +92,45 @@ def test_a_due_time_is_a_midnight_there_so_many_whole_days_on(
     assert aware < found.warn_at < found.due_at
     assert bool(found.holidays_release) == term.is_working
     assert find_due(jurisdiction, term, aware + timedelta(days=1)).due_at >= found.due_at
+
+
+AWARE = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
+THREAT = Harm.SERIOUS_PUBLIC_HEALTH_THREAT
+
+
+@pytest.mark.parametrize(
+    ("jurisdiction", "harm", "more", "last_day"),
+    [
+        # 15 days after the incident; 2 days after the threat where that ends first, and not where it ends later.
+        (EU, Harm.SERIOUS_INJURY, {}, date(2026, 3, 17)),
+        (EU, Harm.SERIOUS_INJURY, {"threat_known_at": AWARE + timedelta(days=5)}, date(2026, 3, 9)),
+        (EU, Harm.SERIOUS_INJURY, {"threat_known_at": AWARE + timedelta(days=14)}, date(2026, 3, 17)),
+        # Of what happened nothing is said but the threat: at most as long as for a death.
+        (EU, THREAT, {}, date(2026, 3, 4)),
+        (EU, THREAT, {"threat_known_at": AWARE + timedelta(days=5)}, date(2026, 3, 9)),
+        (EU, THREAT, {"threat_known_at": AWARE + timedelta(days=11)}, date(2026, 3, 12)),
+        # 30 days after the incident; 5 work days after the need is known: from Friday the 6th until Friday the 13th.
+        (US, Harm.SERIOUS_INJURY, {"needs_remedial_action": True}, date(2026, 3, 9)),
+        (US, Harm.SERIOUS_INJURY, {"needs_remedial_action": True, "remedial_need_known_at": AWARE + timedelta(days=4)},
+         date(2026, 3, 13)),
+        (US, Harm.SERIOUS_INJURY, {"needs_remedial_action": True, "remedial_need_known_at": AWARE + timedelta(days=28)},
+         date(2026, 4, 1)),
+        (US, Harm.SERIOUS_INJURY, {"threat_known_at": AWARE + timedelta(days=4)}, date(2026, 3, 13)),
+        # Neither is a term of the Union's or of China's: there the need changes nothing.
+        (EU, Harm.DEATH, {"needs_remedial_action": True, "remedial_need_known_at": AWARE}, date(2026, 3, 12)),
+        (CN, Harm.SERIOUS_INJURY, {"needs_remedial_action": True, "remedial_need_known_at": AWARE}, date(2026, 3, 22)),
+        (CN, THREAT, {"threat_known_at": AWARE + timedelta(days=9)}, date(2026, 3, 9)),
+        (CN, Harm.SERIOUS_INJURY, {"threat_known_at": AWARE + timedelta(days=5)}, date(2026, 3, 14)),
+    ],
+)  # fmt: skip
+def test_the_first_end_counts_of_terms_that_run_from_what_became_known_later(
+    jurisdiction: Jurisdiction, harm: Harm, more: dict[str, Any], last_day: date
+) -> None:
+    found = find_first_due(jurisdiction, harm, AWARE, **more)
+    assert found is not None
+    assert found.due_at.astimezone(ZoneInfo(found.time_zone)).date() == last_day + timedelta(days=1)
+    assert found.warn_at < found.due_at
+
+
+def test_no_clock_runs_where_there_is_no_harm() -> None:
+    assert find_first_due(EU, Harm.NONE, AWARE, needs_remedial_action=True, remedial_need_known_at=AWARE) is None
