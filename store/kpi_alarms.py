@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from domain.kpi import KpiGroup, KpiQuery, KpiSource, KpiSums
-from store.kpi_facts import FILTERS, GROUPS, OWNERS, SourceSums, find_last, make_values
+from store.kpi_facts import FILTERS, GROUPS, MOST_GROUPS, OWNERS, SourceSums, find_last, make_values
 from store.pool import Connection
 
 # The standard's figures: more than ten alarms in ten minutes begin a flood, fewer than five end it; three alarms of one
@@ -51,7 +51,7 @@ LOAD_FLOODS = f"""
         SELECT width_bucket(greatest(begin_at, %(since)s), %(cuts)s::timestamptz[]), {_KEY}, 0, n_asked FROM slot
         WHERE n_asked > 0
     ) part
-    GROUP BY bucket, {_KEY}
+    GROUP BY bucket, {_KEY} {MOST_GROUPS}
 """  # noqa: S608
 
 # Three of one origin within a minute: the last of them comes at most a minute after the last but two.
@@ -71,7 +71,7 @@ LOAD_ORIGINS = f"""
         (count(*) FILTER (WHERE chatters))::integer,
         jsonb_agg(jsonb_build_object('serial', serial, 'monitor', monitor, 'alarms', n) ORDER BY place)
             FILTER (WHERE place <= %(bad_actors)s)
-    FROM ranked GROUP BY bucket, {_KEY}
+    FROM ranked GROUP BY bucket, {_KEY} {MOST_GROUPS}
 """  # noqa: S608
 
 

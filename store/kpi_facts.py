@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from domain.kpi import KpiDimension, KpiGroup, KpiQuery, KpiSource, KpiSums
+from domain.kpi import MOST_FIGURES, KpiDimension, KpiGroup, KpiQuery, KpiSource, KpiSums
 from store.pool import Connection
 
 SourceSums = dict[KpiSource, dict[tuple[KpiGroup, int], KpiSums]]
@@ -40,14 +40,16 @@ _SPREAD = """
     percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY f.numerator)
         FILTER (WHERE f.known_at <= %(now)s AND f.denominator > 0)
 """
+# Of more groups than this there are more figures than are given out: the caller finds that out and refuses.
+MOST_GROUPS = f"LIMIT {MOST_FIGURES + 1}"
 # Facts of the period; width_bucket gives 1 to the first bucket.
 _FACTS = """
     SELECT f.kpi, width_bucket(f.at, %(cuts)s::timestamptz[]) AS bucket, {groups}, {sums}, {spread}
     FROM {view} f {owners} {firmware}
     WHERE f.at >= %(since)s AND f.at < %(until)s AND f.kpi = ANY (%(kpis)s) AND {filters}
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    GROUP BY 1, 2, 3, 4, 5, 6, 7 {most}
 """
-# What stands at the end of each bucket; firmware is that of then.
+# What stands at the end of each bucket that has begun; firmware is that of then.
 _STANDINGS = """
     SELECT f.kpi, f.bucket, {groups}, {sums}, {spread}
     FROM (
@@ -55,14 +57,21 @@ _STANDINGS = """
         FROM unnest(%(ends)s::timestamptz[]) WITH ORDINALITY AS b (at, bucket) CROSS JOIN LATERAL {view}(b.at) x
     ) f {owners} {firmware}
     WHERE {filters}
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    GROUP BY 1, 2, 3, 4, 5, 6, 7 {most}
 """
 
 
 def _write(template: str, view: str, *, is_spread: bool) -> str:
     spread = _SPREAD if is_spread else "NULL::float8[]"
     return template.format(
-        view=view, groups=GROUPS, owners=OWNERS, firmware=FIRMWARE, filters=FILTERS, sums=_SUMS, spread=spread
+        view=view,
+        groups=GROUPS,
+        owners=OWNERS,
+        firmware=FIRMWARE,
+        filters=FILTERS,
+        sums=_SUMS,
+        spread=spread,
+        most=MOST_GROUPS,
     )
 
 
@@ -121,7 +130,7 @@ LOAD_CLOCKS = f"""
     SELECT width_bucket(f.at, %(cuts)s::timestamptz[]) AS bucket, {GROUPS}, {_VERDICTS}
     FROM kpi_sla f {OWNERS} {FIRMWARE}
     WHERE f.at >= %(since)s AND f.at < %(until)s AND {FILTERS}
-    GROUP BY 1, 2, 3, 4, 5, 6
+    GROUP BY 1, 2, 3, 4, 5, 6 {MOST_GROUPS}
 """  # noqa: S608
 
 
@@ -144,7 +153,7 @@ LOAD_OPERATION = f"""
     FROM kpi_operation(%(clipped)s::timestamptz[], %(with_firmware)s) f {OWNERS}
     CROSS JOIN LATERAL (SELECT NULL::text AS firmware) fw
     WHERE {FILTERS}
-    GROUP BY 1, 2, 3, 4, 5, 6
+    GROUP BY 1, 2, 3, 4, 5, 6 {MOST_GROUPS}
 """  # noqa: S608
 
 
@@ -164,7 +173,7 @@ def make_values(query: KpiQuery) -> dict[str, Any]:
     values: dict[str, Any] = {
         "cuts": cuts,
         "clipped": [min(cut, query.now) for cut in cuts],
-        "ends": [min(bucket.until, query.now) for bucket in query.buckets],
+        "ends": [min(bucket.until, query.now) for bucket in query.buckets if bucket.since < query.now],
         "since": query.since,
         "until": query.until,
         "now": query.now,

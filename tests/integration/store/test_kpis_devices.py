@@ -99,6 +99,16 @@ def test_a_device_that_moved_was_the_first_customers_until_then(kpis: KpiWorld) 
         kpis.add_breach("SN-1", NOW - days * DAY)
     by = kpis.ask_by("alarm_top_ten", "customer")
     assert {name: f.records for name, f in by.items()} == {"C-S1": 1, "C-S2": 2}
+    # What was due 30 days ago was due at C-S1, and no business of who has it now.
+    add_occurrence(kpis, "SN-1", (NOW - 30 * DAY).date(), "OVERDUE")
+    add_occurrence(kpis, "SN-1", (NOW - 10 * DAY).date(), "OVERDUE", type="CALIBRATION")
+    by = kpis.ask_by("planned_maintenance_on_time", "customer")
+    assert {name: f.records for name, f in by.items()} == {"C-S1": 1, "C-S2": 1}
+
+
+def test_what_stands_is_not_said_of_days_to_come(kpis: KpiWorld) -> None:
+    days = kpis.ask_all("trace_coverage", since=NOW - DAY, until=NOW + 3 * DAY, unit=PeriodUnit.DAY)["trace_coverage"]
+    assert [f.records > 0 for f in days] == [True, True, False, False, False]
 
 
 def add_occurrence(kpis: KpiWorld, serial: str, due_on: date | None, state: str, **columns: Any) -> None:

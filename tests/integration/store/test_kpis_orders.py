@@ -113,6 +113,13 @@ def test_a_reopened_order_failed_and_was_restored_twice_and_was_not_fixed_the_fi
     )
     found = anywhere.ask("mtbf")
     assert (found.records, found.left_out, anywhere.ask("time_to_restore").value) == (1, 1, 7.0)
+    # Then cancelled: there is no second failure, and what was signed of the first version stays.
+    anywhere.world.conn.execute("UPDATE work_order SET state = 'CANCELLED' WHERE id = %s", (order,))
+    found = anywhere.ask("mtbf")
+    assert (found.records, found.left_out, anywhere.ask("time_to_restore").value) == (1, 0, 7.0)
+    assert (anywhere.ask("response_time").value, anywhere.ask("sla_met").value) == (3.0, 0.0)
+    fixed = anywhere.ask("first_time_fix")
+    assert (fixed.value, fixed.records) == (0.0, 1)
 
 
 def test_first_time_fix(kpis: KpiWorld) -> None:
