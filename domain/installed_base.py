@@ -7,6 +7,8 @@ from datetime import date
 from io import StringIO
 from zoneinfo import available_timezones
 
+# Words of the API's own where the address of a customer has the code: GET /customers/attention is a list.
+TAKEN_CUSTOMER_CODES = frozenset({"attention"})
 SERIAL_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 CUSTOMER_TYPES = ("HOSPITAL", "CLINIC", "LAB", "DISTRIBUTOR")
 REQUIRED_COLUMNS = ("serial", "model")
@@ -130,6 +132,8 @@ def _parse_line(cells: dict[str, str]) -> InstalledDevice:
         raise _BadFieldError("serial", "must be 1 to 64 of A-Z a-z 0-9 . _ : - and begin with a letter or digit")
     if not cells["model"]:
         raise _BadFieldError("model", "must not be empty")
+    if cells.get("customer_ref") in TAKEN_CUSTOMER_CODES:
+        raise _BadFieldError("customer_ref", "is a word of the API's own")
     customer_type = cells.get("customer_type", "")
     if customer_type and customer_type not in CUSTOMER_TYPES:
         raise _BadFieldError("customer_type", f"must be one of {', '.join(CUSTOMER_TYPES)}")

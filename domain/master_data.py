@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from domain.installed_base import CUSTOMER_TYPES, SERIAL_PATTERN
+from domain.installed_base import CUSTOMER_TYPES, SERIAL_PATTERN, TAKEN_CUSTOMER_CODES
 
 OWN_SYSTEM = "forewarn"
 SYSTEM_PATTERN = re.compile(r"[a-z][a-z0-9._-]{0,31}")
@@ -201,6 +201,8 @@ def find_new_code(kind: MasterKind, name: ExternalName, given: Mapping[str, Any]
     code = given.get(field) or name.id
     if kind is MasterKind.DEVICE_MODEL:
         return str(code)  # the profile's, whatever it is
+    if kind is MasterKind.CUSTOMER and code in TAKEN_CUSTOMER_CODES:
+        return FieldRefusal(field, f"{code!r} is a word of the API's own: give another one")
     pattern = SERIAL_PATTERN if kind is MasterKind.DEVICE else CODE_PATTERN
     if pattern.fullmatch(code):
         return str(code)

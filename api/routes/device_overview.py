@@ -30,7 +30,7 @@ from api.shapes.overview_lines import CapaLineShape, ClockLineShape, ComplaintLi
 from api.shapes.overviews import DeviceFirmwareShape, DeviceOverview, PlaceShape, QualityLineShape, StateShape
 from api.state import Database, now
 from domain.device_risk import find_device_risk
-from domain.masking import mask_history
+from domain.masking import mask_history, mask_owner
 from domain.reminder import REMIND_DAYS, ReminderKind
 from domain.risk import find_hidden_troubles, keep_shown
 from domain.roles import Permission
@@ -123,7 +123,7 @@ def describe_device_overview(conn: Connection, device: Device, caller: Caller, a
         data_quality=[
             QualityLineShape.model_validate(line) for line in load_quality_lines(conn, device.id, QUALITY_DAYS)
         ],
-        history=[_shape_history(entry, caller) for entry in load_history(conn, device.id, limit=MOST_HISTORY)],
+        history=[_shape_history(entry, device, caller) for entry in load_history(conn, device.id, limit=MOST_HISTORY)],
     )
 
 
@@ -152,6 +152,7 @@ def _find_local_date(at: datetime, zone: str | None) -> date:
     return at.astimezone(ZoneInfo(zone or "UTC")).date()
 
 
-def _shape_history(entry: HistoryEntry, caller: Caller) -> HistoryShape:
+def _shape_history(entry: HistoryEntry, device: Device, caller: Caller) -> HistoryShape:
     before, source = mask_history(entry.field, entry.before, entry.source, caller.permissions)
-    return HistoryShape.model_validate(entry).model_copy(update={"before": before, "source": source})
+    after = mask_owner(entry.field, entry.after, (device.customer_code, device.site_code), caller.permissions)
+    return HistoryShape.model_validate(entry).model_copy(update={"before": before, "after": after, "source": source})

@@ -25,7 +25,7 @@ from api.shapes.installed_base import (
 )
 from api.shapes.pages import Page
 from api.state import Database
-from domain.installed_base import InstalledDevice
+from domain.installed_base import TAKEN_CUSTOMER_CODES, InstalledDevice
 from domain.masking import mask_history, mask_owner
 from domain.profile import Profile
 from domain.roles import Permission
@@ -183,6 +183,8 @@ def verify_place(body: NewDevice) -> None:
     """
     if body.site and not body.customer:
         raise ProblemError(INVALID, fields={"customer": "a site needs the customer that it belongs to"})
+    if body.customer in TAKEN_CUSTOMER_CODES:
+        raise ProblemError(INVALID, fields={"customer": "is a word of the API's own"})
     if body.site_time_zone not in available_timezones():
         raise ProblemError(INVALID, fields={"site_time_zone": "is no IANA time zone"})
     udi = parse_udi(body.udi) if body.udi else None

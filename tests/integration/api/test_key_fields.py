@@ -93,6 +93,9 @@ def test_an_owner_is_changed_with_its_contracts_and_not_told_to_the_next_one(api
     ours = api.get("/devices/T-0000/history", headers=api.token(Role.CUSTOMER, customer="T-C0")).text
     assert "T-C1" not in ours
     assert "T-S1" not in ours
+    page = api.get("/devices/T-0000/overview", headers=api.token(Role.CUSTOMER, customer="T-C0")).text
+    assert "T-C1" not in page
+    assert "T-S1" not in page
 
 
 def test_what_cannot_be_is_not_asked(api: Api, people: People) -> None:
