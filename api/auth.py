@@ -6,12 +6,12 @@
 `customer_id` of the caller goes into every query that reads records: a customer's user sees its own rows only.
 """
 
-import hmac
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from api.csrf_token import is_csrf_token
 from api.passwords import TOKEN_PREFIX, hash_secret
 from api.problems import (
     CSRF,
@@ -159,7 +159,7 @@ def identify(request: Request, permission: Permission, csrf: str | None) -> Call
         caller = _identify_session(state, request, permission, request_id)
         if caller is not None and caller.session is not None and request.method not in SAFE_METHODS:
             verify_same_origin(request)
-            if csrf is None or not hmac.compare_digest(csrf.encode(), caller.session.csrf_token.encode()):
+            if csrf is None or not is_csrf_token(csrf, caller.session.csrf_token):
                 raise ProblemError(
                     CSRF,
                     "The CSRF token is missing or not this session's.",

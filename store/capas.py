@@ -115,6 +115,14 @@ def load_capas(
         return cursor.execute(LIST_CAPAS, values | {"before_id": before_id, "limit": limit}).fetchall()
 
 
+LIST_CODES = "SELECT code FROM capa WHERE state = ANY (%s) ORDER BY id DESC LIMIT %s"
+
+
+def load_capa_codes(conn: Connection, states: Sequence[str], *, limit: int) -> list[str]:
+    """The codes alone of CAPAs in these states, newest first."""
+    return [code for (code,) in conn.execute(LIST_CODES, (list(states), limit))]
+
+
 def count_capas(conn: Connection, *, states: Sequence[str] = (), model: str = "", fault_group: str = "") -> int:
     """How many CAPAs are wanted."""
     row = conn.execute(COUNT_CAPAS, {"states": list(states), "model": model, "fault_group": fault_group}).fetchone()

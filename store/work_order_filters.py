@@ -26,6 +26,7 @@ class WorkOrderFilter:
     serial: str = ""
     customer_codes: tuple[str, ...] = ()
     customer_id: int | None = None  # what a customer's own user may see
+    connectivities: tuple[str, ...] = ()  # of the device now
     region: str = ""
     assignee: str = ""  # user name
     assignee_id: int | None = None
@@ -48,6 +49,7 @@ CONDITIONS = {
     "fault_groups": "w.fault_group = ANY (%(fault_groups)s)",
     "models": "w.device_id IN (SELECT d.id FROM device d WHERE d.device_model_id = ANY (%(models)s))",  # their ids
     "firmwares": "w.device_id IN (SELECT d.id FROM device d WHERE d.firmware = ANY (%(firmwares)s))",
+    "connectivities": "w.device_id IN (SELECT d.id FROM device d WHERE d.connectivity = ANY (%(connectivities)s))",
     "serial": "w.device_id = (SELECT d.id FROM device d WHERE d.serial = %(serial)s)",
     "customer_codes": "w.customer_id IN (SELECT c.id FROM customer c WHERE c.code = ANY (%(customer_codes)s))",
     "customer_id": "w.customer_id = %(customer_id)s",

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from psycopg.rows import class_row
@@ -72,7 +72,6 @@ class WorkOrderRow:
     created_at: datetime
     updated_at: datetime
     closed_at: datetime | None
-    sort_key: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +139,18 @@ _TABLES = """
     LEFT JOIN app_user a ON a.id = w.assignee_id
     LEFT JOIN work_order p ON p.id = w.parent_id
 """
-# The orders of the page first, and only for these what stands beside them.
-_PAGE = """
-    FROM (
-        SELECT w.*, {key} AS sort_key FROM work_order w WHERE {condition} ORDER BY {key} {way}, {tie} {way}
-        LIMIT %(limit)s
-    ) AS w
+# The orders of the page first: one table, quickly planned for what is asked for. Then what stands beside these few, by
+# a query that is always the same and is planned once.
+FIND_PAGE = """
+    SELECT w.id, w.code, w.row_version, jsonb_build_array(({key})::text, w.id) FROM work_order w
+    WHERE {condition} ORDER BY {key} {way}, {tie} {way} LIMIT %(limit)s
 """
-_ORDER = "ORDER BY w.sort_key {way}, {tie} {way}"
-LIST_WORK_ORDERS = (
-    f"SELECT {_COLUMNS}, jsonb_build_array(w.sort_key::text, w.id) AS sort_key {_PAGE} {_TABLES} {_ORDER}"
-)
+LOAD_ROWS = f"""
+    SELECT {_COLUMNS} FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS wanted (id, place)
+    JOIN work_order w ON w.id = wanted.id {_TABLES}
+    WHERE %(customer_id)s::bigint IS NULL OR w.customer_id = %(customer_id)s
+    ORDER BY wanted.place
+"""  # noqa: S608
 COUNT_WORK_ORDERS = "SELECT count(*) FROM work_order w WHERE {condition}"
 
 
@@ -170,25 +170,54 @@ def load_work_order_page(
     ValueError
         There is no such sort order, or the cursor is not one of ours.
     """
+    condition, values = find_conditions(conn, wanted)
+    limit = max(1, min(limit, MAX_LIMIT))
+    found = _find_page(conn, condition, values, sort, cursor, limit + 1)
+    total = _count(conn, condition, values) if with_total else None
+    more = len(found) > limit
+    found = found[:limit]
+    with conn.cursor(row_factory=class_row(WorkOrderRow)) as cursor_of_rows:
+        of_page = {"ids": [one.id for one in found], "customer_id": wanted.customer_id}
+        rows = cursor_of_rows.execute(LOAD_ROWS, of_page, prepare=True).fetchall() if found else []
+    return WorkOrderPage(rows, encode_cursor(found[-1].sort_key) if more else None, total)
+
+
+def load_work_order_versions(
+    conn: Connection, wanted: WorkOrderFilter, *, sort: str = "due", cursor: str | None = None, limit: int = 50
+) -> dict[str, int]:
+    """The row version of each order of that page, by its code: whether a page that is shown is still true.
+
+    Raises
+    ------
+    ValueError
+        There is no such sort order, or the cursor is not one of ours.
+    """
+    condition, values = find_conditions(conn, wanted)
+    return {one.code: one.row_version for one in _find_page(conn, condition, values, sort, cursor, limit)}
+
+
+class _Found(NamedTuple):
+    id: int
+    code: str
+    row_version: int
+    sort_key: list[Any]
+
+
+def _find_page(
+    conn: Connection, condition: str, values: Mapping[str, Any], sort: str, cursor: str | None, limit: int
+) -> list[_Found]:
     if sort not in SORTS:
         raise ValueError(f"sort is one of {', '.join(SORTS)}")
     by = SORTS[sort]
     after = decode_cursor(cursor, by.type)
-    condition, values = find_conditions(conn, wanted)
-    limit = max(1, min(limit, MAX_LIMIT))
-    total = _count(conn, condition, values) if with_total else None
-    values |= {"limit": limit + 1}
+    values = {**values, "limit": limit}
     if after is not None:
         condition += f" AND {by.find_after()}"
         values |= {"after_key": after[0], "after_id": after[1]}
     way = "ASC" if by.is_ascending else "DESC"
-    query = LIST_WORK_ORDERS.format(key=by.key, tie=by.tie, way=way, condition=condition)
-    with conn.cursor(row_factory=class_row(WorkOrderRow)) as rows_cursor:
-        # Which index is best depends on what is asked for: each is planned anew.
-        rows = rows_cursor.execute(query.encode(), values, prepare=False).fetchall()
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return WorkOrderPage(rows, encode_cursor(rows[-1].sort_key) if more else None, total)
+    query = FIND_PAGE.format(key=by.key, tie=by.tie, way=way, condition=condition)
+    # Which index is best depends on what is asked for: each is planned anew.
+    return [_Found(*row) for row in conn.execute(query.encode(), values, prepare=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +229,19 @@ class OrderFacet:
     firmware: str | None
     customer_code: str | None
     customer_name: str | None
+    region: str
 
 
-LIST_FACETS = (
-    "SELECT DISTINCT w.fault_group, m.key AS model, d.firmware, c.code AS customer_code, c.name AS customer_name"
-    + _PAGE
-    + """
+LIST_FACETS = """
+    SELECT DISTINCT w.fault_group, m.key AS model, d.firmware, c.code AS customer_code, c.name AS customer_name,
+        w.region
+    FROM (
+        SELECT w.device_id, w.customer_id, w.fault_group, w.region FROM work_order w WHERE {condition}
+        ORDER BY {key} {way}, {tie} {way} LIMIT %(limit)s
+    ) AS w
     LEFT JOIN device d ON d.id = w.device_id LEFT JOIN device_model m ON m.id = d.device_model_id
     LEFT JOIN customer c ON c.id = w.customer_id
 """
-)
 
 
 def load_order_facets(conn: Connection, wanted: WorkOrderFilter, *, limit: int = MAX_LIMIT) -> list[OrderFacet]:

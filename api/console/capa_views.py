@@ -16,6 +16,7 @@ from store.pool import Connection
 
 # The drawing of the interval: logarithmic, as a ratio of 1/4 lies as far from 1 as one of 4.
 LEFT, RIGHT = 10.0, 630.0
+PROPOSALS = 20  # that the inbox shows
 STAGES = (
     CapaState.PROPOSED,
     CapaState.OPEN,
@@ -131,7 +132,8 @@ def find_line(view: View, capa: Capa, profiles: Mapping[str, Profile]) -> CapaLi
 
 def find_proposals(view: View, conn: Connection, profiles: Mapping[str, Profile]) -> list[CapaLine]:
     """The CAPAs that wait for a decision, newest first."""
-    return [find_line(view, capa, profiles) for capa in load_capas(conn, states=(CapaState.PROPOSED,), limit=20)]
+    wanted = load_capas(conn, states=(CapaState.PROPOSED,), limit=PROPOSALS)
+    return [find_line(view, capa, profiles) for capa in wanted]
 
 
 def find_cohort(view: View, capa: Capa) -> Cohort:

@@ -1,5 +1,6 @@
 """What every page of the console has: who looks, in which language, zone and theme; and how it is rendered."""
 
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -25,6 +26,7 @@ from api.console.language import (
 )
 from api.console.navigation import build_navigation
 from api.console.static_files import asset_url
+from api.csrf_token import mask_csrf_token
 from api.state import now
 from domain.roles import Permission
 
@@ -34,6 +36,8 @@ THEME_COOKIE = "forewarn_theme"
 ZONE_COOKIE = "forewarn_zone"
 KEYS_COOKIE = "forewarn_keys"
 THEMES = ("light", "dark")
+LEAST_COMPRESSED = 1_000  # bytes: one packet
+COMPRESSION = 4  # of 9: a list in a millisecond, a tenth larger than with the most
 
 # What console.js says by itself.
 SCRIPT_WORDS = (
@@ -134,8 +138,15 @@ class View:
             .get_template(template)
             .render(page=self._find_page(), t=self.t, name=self.name, **{"inbox_count": None, **context})
         )
-        headers = {"Content-Language": LANGUAGE_TAGS[self.language], "Vary": "Cookie, Accept-Language"}
-        return HTMLResponse(text, status_code=status, headers=headers)
+        headers = {
+            "Content-Language": LANGUAGE_TAGS[self.language],
+            "Vary": "Cookie, Accept-Language, Accept-Encoding",
+        }
+        content = text.encode()
+        if len(content) >= LEAST_COMPRESSED and "gzip" in self.request.headers.get("accept-encoding", ""):
+            content = gzip.compress(content, compresslevel=COMPRESSION, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return HTMLResponse(content, status_code=status, headers=headers)
 
     def _find_page(self) -> dict[str, Any]:
         path = self.request.url.path
@@ -158,7 +169,7 @@ class View:
             "keys_on": cookies.get(KEYS_COOKIE) != "off",
             "zone_choice": self.zone_choice,
             "zone_label": self.t("foot.zone_site") if self.zone_choice == SITE_ZONE else self.zone_choice,
-            "csrf": session.csrf_token if session else "",
+            "csrf": mask_csrf_token(session.csrf_token) if session else "",
             "path": path + (f"?{query}" if query and self.request.method == "GET" else ""),
             "is_refused_form": self.request.method == "POST",
             "now_iso": self.now.isoformat(timespec="seconds"),

@@ -130,20 +130,21 @@
   }
   // A change that is heard of while a page is under way may be missing from it: then it is fetched once more. So it is
   // when the server could not give it, after a while that grows.
-  const LOOK_MS = 500, LONGEST_MS = 60000;
+  // Many pages look at once: each after a moment of its own, and none oftener than the server answers easily.
+  const LOOK_MS = 300, LONGEST_MS = 60000;
   let lookAt = 0, lookIn = LOOK_MS, heard = 0, shown = 0;
   function look() {
     heard += 1;
-    if (!lookAt && body()) lookAt = setTimeout(compare, lookIn);
+    if (!lookAt && body() && !document.hidden) lookAt = setTimeout(compare, lookIn + Math.random() * LOOK_MS);
   }
   async function compare() {
-    const before = [heard, shown];
+    const before = [heard, shown], beganAt = performance.now(), versions = body()?.dataset.versions;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      const answer = await fetch(versions || location.href, { headers: { Accept: versions ? "application/json" : "text/html" } });
       if (answer.status >= 500) throw new Error(answer.statusText);
-      const next = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live-body") : null;
-      if (next && body() && shown === before[1]) tellDifference(next);
-      lookIn = LOOK_MS;
+      const next = !answer.ok ? null : versions ? await answer.json() : new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live-body");
+      if (next && body() && shown === before[1]) versions ? tellRows(new Map(Object.entries(next.rows))) : tellDifference(next);
+      lookIn = Math.min(LONGEST_MS, Math.max(LOOK_MS, 4 * (performance.now() - beganAt)));
       if (live?.dataset.state === "stale" && stream?.readyState === EventSource.OPEN) tellLive("on");
     } catch {
       heard += 1;
@@ -155,7 +156,10 @@
   }
   function tellDifference(next) {
     if (body().dataset.watch) { tellPending(next.dataset.version !== body().dataset.version ? say("live.this_changed") : ""); return; }
-    const here = stamps(body()), there = stamps(next);
+    tellRows(stamps(next));
+  }
+  function tellRows(there) {
+    const here = stamps(body());
     const fresh = [...there.keys()].filter((id) => !here.has(id)).length;
     const changed = [...here.keys()].filter((id) => there.get(id) !== here.get(id)).length;
     tellPending([fresh ? count("live.new", fresh) : "", changed ? count("live.changed", changed) : ""].filter(Boolean).join(words["list.comma"] || ", "));
@@ -180,8 +184,15 @@
   }
   function take(event) {
     const entities = (body()?.dataset.entities || "").split(" ");
-    if (event.type === "reset" || event.type === "ready" || entities.includes(event.type)) look();
+    if (event.type === "reset" || event.type === "ready") { look(); return; }
+    if (!entities.includes(event.type)) return;
+    // A page of one record: what becomes of another one does not change it.
+    const watched = body().dataset.watch;
+    if (!watched || JSON.parse(event.data).id === watched) look();
   }
+  // What came while nobody looked at this window is looked for when somebody does.
+  let seen = 0;
+  document.addEventListener("visibilitychange", () => { if (document.hidden) seen = heard; else if (heard !== seen) look(); });
   const LISTEN_MS = 1000;
   let stream = null, lastAt = new Date(), listenIn = LISTEN_MS;
   function tellLive(state) {
