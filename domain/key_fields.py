@@ -28,6 +28,7 @@ class KeyFieldGuard(StrEnum):
     SITE_UNKNOWN = "site_unknown"
     OWNER_SAME = "owner_same"
     SIMULATED_DIFFERS = "simulated_differs"
+    WORK_ORDER_OPEN = "work_order_open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class KeyFieldFacts:
     is_site_known: bool = True
     new_customer: str | None = None
     new_is_simulated: bool | None = None
+    open_orders: tuple[str, ...] = ()  # codes of those about a fault
 
 
 def find_key_changes(known: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[str, ...]:
@@ -116,6 +118,10 @@ def find_key_field_refusal(
             return guard.OWNER_SAME, "the owner would stay: a move within one customer needs no second person"
         if facts.new_is_simulated not in (None, device.is_simulated):
             return guard.SIMULATED_DIFFERS, "one of device and site is simulated, the other is not"
+        if facts.open_orders:
+            # What is found at the next owner's would go up in it, and what the next owner says.
+            named = ", ".join(facts.open_orders)
+            return guard.WORK_ORDER_OPEN, f"orders of {device.customer} are open: {named}; close or cancel them first"
     return None
 
 

@@ -16,6 +16,7 @@ from domain.udi import normalise_udi
 from store.approval_requests import ApprovalHandler
 from store.audit import record_audit
 from store.device_claims import withdraw_claims
+from store.fault_locks import lock_faults
 from store.master_references import lock_master_data, name_source
 from store.pool import Connection
 from store.rejection_replays import request_replays_of_serials
@@ -35,6 +36,11 @@ LOCK_DEVICE = """
     FROM device d JOIN device_model m ON m.id = d.device_model_id LEFT JOIN site s ON s.id = d.site_id
     LEFT JOIN customer c ON c.id = s.customer_id
     WHERE d.serial = %s FOR NO KEY UPDATE OF d
+"""
+LOAD_DEVICE_ID = "SELECT id FROM device WHERE serial = %s"
+LOAD_OPEN_ORDERS = """
+    SELECT code FROM work_order WHERE device_id = %s AND type IN ('CORRECTIVE', 'PREDICTIVE')
+        AND state NOT IN ('CLOSED', 'CANCELLED') ORDER BY id LIMIT 5
 """
 IS_SERIAL_TAKEN = "SELECT EXISTS (SELECT FROM device WHERE serial = %s)"
 LOAD_NEW_OWNER = "SELECT c.code, s.is_simulated FROM site s JOIN customer c ON c.id = s.customer_id WHERE s.code = %s"
@@ -115,6 +121,8 @@ def record_key_fields(conn: Connection, actor: Actor, request: ApprovalRequest, 
 
 def _lock(conn: Connection, serial: str, payload: Mapping[str, Any]) -> _Locked:
     lock_master_data(conn)
+    if "site" in payload:  # nobody opens an order of the owner who is to be another one
+        lock_faults(conn, [device_id for (device_id,) in conn.execute(LOAD_DEVICE_ID, (serial,))])
     row = conn.execute(LOCK_DEVICE, (serial,)).fetchone()
     if row is None:
         raise NotFoundError(f"(device {serial!r})")
@@ -128,6 +136,9 @@ def _lock(conn: Connection, serial: str, payload: Mapping[str, Any]) -> _Locked:
         is_site_known=site is None or owner is not None,
         new_customer=None if owner is None else owner[0],
         new_is_simulated=None if owner is None else owner[1],
+        open_orders=tuple(code for (code,) in conn.execute(LOAD_OPEN_ORDERS, (device_id,)))
+        if "site" in payload
+        else (),
     )
     refusal = find_key_field_refusal(keys, payload, facts)
     if refusal is not None:

@@ -98,6 +98,22 @@ def test_an_owner_is_changed_with_its_contracts_and_not_told_to_the_next_one(api
     assert "T-S1" not in page
 
 
+def test_work_for_the_owner_ends_before_another_one_has_the_device(api: Api, people: People) -> None:
+    api.add_user("dirk", Role.DISPATCHER)
+    fault = {"serial": "T-0000", "type": "CORRECTIVE", "priority": "P3", "fault_group": "tank", "description": "leaks"}
+    order = api.post("/work-orders", headers=api.sign_in("dirk").writing, json=fault)
+    assert order.status_code == 201, order.text
+    refused = ask(api, people["dora"], "T-0000", {"site": "T-S1"})
+    assert (refused.status_code, refused.json()["guard"]) == (409, "work_order_open")
+    assert order.json()["code"] in refused.json()["detail"]
+    with psycopg.connect(api.settings.database_url) as conn:
+        conn.execute("UPDATE work_order SET state = 'CANCELLED'")
+    asked = ask(api, people["dora"], "T-0000", {"site": "T-S1"}).json()
+    with psycopg.connect(api.settings.database_url) as conn:
+        conn.execute("UPDATE work_order SET state = 'NEW'")
+    assert grant(api, people["dana"], asked).json()["guard"] == "work_order_open"
+
+
 def test_what_cannot_be_is_not_asked(api: Api, people: People) -> None:
     wishes: list[tuple[dict[str, Any], str]] = [
         ({"serial": "T-0001"}, "serial_taken"),

@@ -78,6 +78,8 @@ def test_what_can_be_asked() -> None:
         ({}, {"site": "S-9"}, {"is_site_known": False}, _G.SITE_UNKNOWN),
         ({}, {"site": "S-2"}, {"new_customer": "C-1", "new_is_simulated": False}, _G.OWNER_SAME),
         ({}, {"site": "S-2"}, {"new_customer": "C-2", "new_is_simulated": True}, _G.SIMULATED_DIFFERS),
+        ({}, {"site": None}, {"open_orders": ("WO-1",)}, _G.WORK_ORDER_OPEN),
+        ({"udi": ""}, {"serial": "SN-2"}, {"open_orders": ("WO-1",)}, None),
     ],
 )
 def test_the_first_guard_that_refuses(
