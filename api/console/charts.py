@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from itertools import pairwise
-from statistics import median
+from statistics import median, median_low
 from typing import Any
 
 from api.console.instants import name_offset
@@ -44,6 +44,7 @@ class Chart:
     has_points: bool = True
     latest: str = ""
     diagnostic: bool = False
+    width_s: float | None = None  # of the stretch that each point stands for; None: a reading
 
 
 def find_marks(changes: Sequence[FirmwareChange]) -> list[dict[str, Any]]:
@@ -68,13 +69,28 @@ class Line:
 def find_gaps(x: Sequence[float], usual: float | None = None) -> list[bool]:
     """For each point whether a gap lies before it: a pause of more than GAP_FACTOR usual intervals.
 
-    What is usual is `usual` seconds, or the median of the intervals around the pause: a device that begins to report
-    every second instead of every five has no gaps before that.
+    What is usual is the median of the intervals around the pause: a device that begins to report every second instead
+    of every five has no gaps before that. Of buckets of `usual` seconds it is that at least.
     """
     steps = [b - a for a, b in pairwise(x)]
     near = [[step for step in steps[max(0, i - NEAR) : i + NEAR + 1] if step > 0] for i in range(len(steps))]
-    limits = [GAP_FACTOR * (usual if usual is not None else median(around or [0.0])) for around in near]
+    if usual is None:
+        limits = [GAP_FACTOR * median(around or [0.0]) for around in near]
+    else:  # of a few, the shorter ones: the pause itself is among them
+        limits = [GAP_FACTOR * max(usual, median_low(around or [0.0])) for around in near]
     return [False, *(step > limit for step, limit in zip(steps, limits, strict=True))][: len(x)]
+
+
+def find_outer_gaps(
+    x: Sequence[float], extent: tuple[float, float], usual: float | None = None
+) -> list[tuple[float, float]]:
+    """Where a stretch of time begins or ends without points, or has none: gaps like those between points."""
+    if not x:
+        return [extent]
+    steps = [b - a for a, b in pairwise(x) if b > a]
+    least = GAP_FACTOR * (usual if usual is not None else median(steps or [0.0]))
+    outer = [(extent[0], x[0]), (x[-1], extent[1])]
+    return [gap for gap in outer if least > 0 and gap[1] - gap[0] > least]
 
 
 def find_line(x: Sequence[float], y: Sequence[float | None], usual: float | None = None) -> Line:
@@ -109,9 +125,25 @@ def find_breaches(y: Sequence[float | None], is_beyond: Sequence[bool]) -> list[
 
 
 def find_table(
-    x: Sequence[float], y: Sequence[float | None], beyond: Sequence[bool], decimals: int, zone: tzinfo
+    x: Sequence[float],
+    y: Sequence[float | None],
+    beyond: Sequence[bool],
+    decimals: int,
+    zone: tzinfo,
+    *,
+    spread: tuple[Sequence[float | None], Sequence[float | None]] | None = None,
 ) -> list[dict[str, Any]]:
-    """At most `TABLE_ROWS` rows, newest first; every point beyond the limit is among the first to be kept."""
+    """At most `TABLE_ROWS` rows, newest first; every point beyond the limit is among the first to be kept.
+
+    `spread` has the lowest and the highest reading that each value is the mean of.
+    """
+
+    def say_spread(place: int) -> str:
+        if spread is None:
+            return ""
+        low, high = spread[0][place], spread[1][place]
+        return "" if low is None or high is None else f"{low:.{decimals}f} – {high:.{decimals}f}"
+
     chosen = [place for place, value in enumerate(y) if value is not None]
     if len(chosen) > TABLE_ROWS:
         step = len(chosen) / TABLE_ROWS
@@ -119,15 +151,21 @@ def find_table(
             -TABLE_ROWS:
         ]
     return [
-        {"at": name_second(x[place], zone), "value": f"{y[place]:.{decimals}f}", "breach": beyond[place]}
+        {
+            "at": name_second(x[place], zone),
+            "value": f"{y[place]:.{decimals}f}",
+            "spread": say_spread(place),
+            "breach": beyond[place],
+        }
         for place in reversed(chosen)
     ]
 
 
-def name_second(at: float, zone: tzinfo) -> str:
+def name_second(at: float, zone: tzinfo, *, with_year: bool = False) -> str:
     """A time to the second, with its offset."""
     local: datetime = from_micros(round(at * 1_000_000)).astimezone(zone)
-    return f"{local:%m-%d %H:%M:%S} {name_offset(local)}"
+    year = f"{local.year}-" if with_year else ""
+    return f"{year}{local:%m-%d %H:%M:%S} {name_offset(local)}"
 
 
 def name_zone(zone: tzinfo) -> str:

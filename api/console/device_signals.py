@@ -1,17 +1,30 @@
-"""The signals of one device as charts: every sensor of its profile, diagnostics last, over one span of time."""
+"""The signals of one device as charts: every sensor of its profile, diagnostics last, over one window of time."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from api.console.charts import Chart, Limit, find_breaches, find_line, find_marks, find_range, find_table, name_zone
+from api.console.charts import (
+    MAX_POINTS,
+    Chart,
+    Limit,
+    find_line,
+    find_marks,
+    find_outer_gaps,
+    find_range,
+    find_table,
+    name_zone,
+)
+from api.console.instants import name_duration
 from api.console.page import View
 from domain.clock import to_micros
-from domain.profile import Direction, MonitorRule, Profile, Sensor
+from domain.profile import Direction, Monitor, MonitorRule, Profile, Sensor
 from domain.sentences import find_unit_sign
 from store.devices import Device, LatestValue, load_latest
 from store.firmware import load_firmware_changes
 from store.pool import Connection
-from store.reading_queries import Readings, load_readings, load_series_id
+from store.reading_queries import BAD, Bucket, Readings, load_readings, load_series_id
 
 SPANS = {
     "15m": timedelta(minutes=15),
@@ -19,26 +32,40 @@ SPANS = {
     "6h": timedelta(hours=6),
     "24h": timedelta(hours=24),
     "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "1y": timedelta(days=365),
 }
 POINTS = 400
 TABLE_ROWS = 20
 LIMIT_REACH = 1.5
+SPARE_DECIMALS = 2  # of a mean, beyond those of the sensor: what is drawn loses nothing, what is sent is half as long
 
 
-def load_charts(view: View, conn: Connection, device: Device, profile: Profile, span: timedelta) -> list[Chart]:
-    """One chart per sensor; one without readings in the span says so."""
-    until = view.now
-    since = until - span
+@dataclass(frozen=True, slots=True)
+class SignalWish:
+    """Which sensors (all where none is named) in [since, until), each in at most `points` points."""
+
+    since: datetime
+    until: datetime
+    points: int = POINTS
+    sensors: Sequence[str] = ()
+
+
+def load_charts(view: View, conn: Connection, device: Device, profile: Profile, wish: SignalWish) -> list[Chart]:
+    """One chart per sensor; one without readings in the window says so."""
     sensors = sorted(profile.sensors, key=lambda sensor: sensor.diagnostic)
-    marks = find_marks(load_firmware_changes(conn, device.id, since, until))
+    marks = find_marks(load_firmware_changes(conn, device.id, wish.since, wish.until))
     newest = {latest.sensor: latest for latest in load_latest(conn, device.id)}
+    points = min(wish.points, MAX_POINTS)
     charts = []
     for sensor in sensors:
+        if wish.sensors and sensor.key not in wish.sensors:
+            continue
         series_id = load_series_id(conn, device.id, sensor.key)
-        readings = Readings(None, []) if series_id is None else load_readings(conn, series_id, since, until, POINTS)
-        charts.append(
-            _find_chart(view, device, profile, sensor, readings, (since, until), marks, newest.get(sensor.key))
-        )
+        none = Readings(None, [])
+        readings = none if series_id is None else load_readings(conn, series_id, wish.since, wish.until, points)
+        extent = (wish.since, wish.until)
+        charts.append(_find_chart(view, device, profile, sensor, readings, extent, marks, newest.get(sensor.key)))
     return charts
 
 
@@ -53,76 +80,101 @@ def _find_chart(
     newest: LatestValue | None,
 ) -> Chart:
     zone = view.find_zone(device.site_time_zone)
-    unit = find_unit_sign(sensor.unit)
+    unit, digits = find_unit_sign(sensor.unit), sensor.decimals + SPARE_DECIMALS
     usual = readings.width.total_seconds() if readings.width else None
-    x = [to_micros(bucket.at) / 1e6 for bucket in readings.buckets]
-    line = find_line(x, [bucket.mean for bucket in readings.buckets], usual)
+    first, last = (to_micros(at) / 1e6 for at in extent)
+    x = [round(to_micros(bucket.at) / 1e6, 3) for bucket in readings.buckets]
+    line = find_line(x, [_round(bucket.mean, digits) for bucket in readings.buckets], usual)
+    gaps = [*line.gaps, *find_outer_gaps(x, (first, last), usual)]
     limits = find_limits(view, profile, sensor)
-    beyond = [_is_beyond(value, profile, sensor) for value in line.y]
-    values = [*line.y]
-    has_band = readings.width is not None
+    rules = _find_rules(profile, sensor)
+    breach: list[float | None] = [None] * len(line.x)
     low: list[float | None] = [None] * len(line.x)
     high: list[float | None] = [None] * len(line.x)
-    if has_band:
-        for place, bucket in zip(line.places, readings.buckets, strict=True):
-            low[place], high[place] = bucket.minimum, bucket.maximum
-        values += [*low, *high]
+    is_bucketed = readings.width is not None
+    for place, bucket in zip(line.places, readings.buckets, strict=True):
+        if is_bucketed or not bucket.flags & BAD:
+            breach[place] = _round(find_worst(bucket, rules), digits)
+        if is_bucketed:
+            low[place], high[place] = _round(bucket.minimum, digits), _round(bucket.maximum, digits)
+    beyond = [value is not None for value in breach]
+    values = [*line.y, *low, *high]
     # The newest reading itself: the mean of the last bucket is no reading.
     latest = newest.value if newest is not None else None
+    table = find_table(line.x, line.y, beyond, sensor.decimals, zone, spread=(low, high) if is_bucketed else None)
     data: dict[str, Any] = {
         "x": line.x,
         "y": line.y,
-        "breach": find_breaches(line.y, beyond),
+        "breach": breach,
         "range": find_range(values, [limit.value for limit in limits], reach=LIMIT_REACH),
-        "extent": [to_micros(at) / 1e6 for at in extent],
-        "gaps": line.gaps,
+        "extent": [first, last],
+        "gaps": gaps,
         "limits": [{"kind": limit.kind, "value": limit.value, "label": limit.label} for limit in limits],
         "marks": marks,
         "zone": name_zone(zone),
         "decimals": sensor.decimals,
         "unit": unit,
+        "bucketed": is_bucketed,
         "latest": "" if latest is None else f"{latest:.{sensor.decimals}f} {unit}".strip(),
+        "table": table[:TABLE_ROWS],
     }
-    if has_band:
+    if is_bucketed:
         data |= {"low": low, "high": high}
-    table = [
-        {"at": line_["at"], "value": line_["value"]}
-        for line_ in find_table(line.x, line.y, beyond, sensor.decimals, zone)[:TABLE_ROWS]
-    ]
-    data["table"] = table
     return Chart(
         key=sensor.key,
         label=sensor.label.zh if view.language == "zh" else sensor.label.en,
         unit=unit,
         data=data,
-        table=table,
+        table=data["table"],
         limits=limits,
         has_breach=any(beyond),
         has_band=False,
-        gaps=bool(line.gaps),
+        gaps=bool(gaps),
         marks=bool(marks),
         has_points=bool(line.x),
         latest=data["latest"],
         diagnostic=sensor.diagnostic,
+        width_s=usual,
     )
 
 
+def say_level(view: View, charts: Sequence[Chart]) -> str:
+    """What one point stands for; the widest, where that is not the same for all."""
+    widths = [chart.width_s for chart in charts if chart.width_s is not None]
+    if not widths:
+        return view.t("chart.level_raw")
+    return view.t("chart.level_bucket", width=name_duration(timedelta(seconds=max(widths)), view.language))
+
+
 def find_limits(view: View, profile: Profile, sensor: Sensor) -> list[Limit]:
-    """The raise limits of the sensor's limit rules, in its unit."""
-    limits = []
-    for monitor in profile.monitors:
-        if monitor.rule is MonitorRule.LIMIT and sensor.key in monitor.sensors and monitor.raise_at is not None:
-            said = f"{monitor.raise_at:g} {find_unit_sign(sensor.unit)}".strip()
-            limits.append(Limit("raise", monitor.raise_at, view.t("chart.raise", value=said)))
-    return limits
+    """Where the sensor's limit rules raise and clear, in its unit."""
+    limits: dict[tuple[str, float], Limit] = {}
+    for monitor in _find_rules(profile, sensor):
+        for kind, value in (("raise", monitor.raise_at), ("clear", monitor.clear_at)):
+            if value is not None and (value != monitor.raise_at or kind == "raise"):
+                said = f"{value:g} {find_unit_sign(sensor.unit)}".strip()
+                limits.setdefault((kind, value), Limit(kind, value, view.t(f"chart.{kind}", value=said)))
+    return list(limits.values())
 
 
-def _is_beyond(value: float | None, profile: Profile, sensor: Sensor) -> bool:
-    if value is None:
-        return False
-    for monitor in profile.monitors:
-        if monitor.rule is not MonitorRule.LIMIT or sensor.key not in monitor.sensors or monitor.raise_at is None:
+def _find_rules(profile: Profile, sensor: Sensor) -> list[Monitor]:
+    return [
+        monitor
+        for monitor in profile.monitors
+        if monitor.rule is MonitorRule.LIMIT and sensor.key in monitor.sensors and monitor.raise_at is not None
+    ]
+
+
+def find_worst(bucket: Bucket, rules: Sequence[Monitor]) -> float | None:
+    """The reading of the bucket that lies beyond a limit, or None: a mean would hide what was beyond for a moment."""
+    for rule in rules:
+        worst = bucket.minimum if rule.direction is Direction.LOW else bucket.maximum
+        if worst is None or rule.raise_at is None:
             continue
-        if value >= monitor.raise_at if monitor.direction is not Direction.LOW else value <= monitor.raise_at:
-            return True
-    return False
+        if worst <= rule.raise_at if rule.direction is Direction.LOW else worst >= rule.raise_at:
+            return worst
+    return None
+
+
+def _round(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

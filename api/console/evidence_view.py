@@ -13,10 +13,12 @@ from api.console.charts import (
     find_marks,
     find_range,
     find_table,
+    name_second,
     name_zone,
 )
-from api.console.instants import Instant
+from api.console.instants import Instant, name_duration
 from api.console.page import View
+from api.console.panels import Panels, find_words, may_export, say_window, to_seconds
 from domain.clock import from_micros
 from domain.firmware import FirmwareChange
 from domain.profile import Profile
@@ -26,6 +28,7 @@ from store.work_order_pages import LinkedBreach
 LARGEST = 5
 # A limit that lies further off than twice the span of what was measured would flatten it: it is named below the chart.
 LIMIT_REACH = 2.0
+DELAY_SAID = timedelta(seconds=1)  # what is received so much after it was measured shows both times
 LIMIT_RULES = ("limit",)
 BAND_RULES = ("adaptive",)
 
@@ -53,6 +56,8 @@ class EvidenceView:
     sample_count: int
     gap_count: int
     delay: timedelta | None
+    panels: Panels | None
+    received: str | None  # both times, where the receiver's differs from the device's
 
 
 def find_evidence(view: View, breach: LinkedBreach, profile: Profile | None, zone: str | None) -> EvidenceView | None:
@@ -63,6 +68,7 @@ def find_evidence(view: View, breach: LinkedBreach, profile: Profile | None, zon
     local = view.find_zone(zone)
     charts = [_find_chart(view, body, series, local) for series in body.get("series", []) if series.get("points")]
     detector = body.get("detector") or {}
+    delay = _find_delay(body)
     return EvidenceView(
         charts=charts,
         contributions=find_contributions(view, body.get("contributions") or [], profile),
@@ -72,7 +78,46 @@ def find_evidence(view: View, breach: LinkedBreach, profile: Profile | None, zon
         ),
         sample_count=sum(len(series.get("points", [])) for series in body.get("series", [])),
         gap_count=sum(len(chart.data["gaps"]) for chart in charts),
-        delay=_find_delay(body),
+        delay=delay,
+        panels=_find_panels(view, breach, charts, local) if charts else None,
+        received=_say_received(view, body, delay, local),
+    )
+
+
+def _find_panels(view: View, breach: LinkedBreach, charts: list[Chart], zone: tzinfo) -> Panels:
+    """The frozen charts as one group: nobody looks beyond what was frozen."""
+    first, last = min(c.data["extent"][0] for c in charts), max(c.data["extent"][1] for c in charts)
+    frozen = breach.evidence_frozen_at
+    stamp = [view.t("chart.stamp_hash", hash=breach.evidence_sha256 or "?")]
+    if frozen is not None:
+        stamp.insert(0, view.t("chart.stamp_frozen", at=name_second(to_seconds(frozen), zone, with_year=True)))
+    return Panels(
+        id="evidence",
+        label=view.t("work_order.evidence"),
+        title=breach.serial,
+        serial=breach.serial,
+        window=(first, last),
+        earliest=first,
+        latest=last,
+        zone=zone,
+        says=say_window(from_micros(round(first * 1e6)), from_micros(round(last * 1e6)), view.now, zone),
+        stamp=stamp,
+        words=find_words(view),
+        charts=charts,
+        may_export=may_export(view),
+    )
+
+
+def _say_received(view: View, body: Mapping[str, Any], delay: timedelta | None, zone: tzinfo) -> str | None:
+    if delay is None or abs(delay) < DELAY_SAID:
+        return None
+    at, received = (to_seconds(datetime.fromisoformat(body[name])) for name in ("at", "received_at"))
+    key = "chart.received_early" if delay < timedelta() else "chart.received"
+    return view.t(
+        key,
+        at=name_second(at, zone),
+        received=name_second(received, zone),
+        delay=name_duration(delay, view.language),
     )
 
 
@@ -107,6 +152,7 @@ def _find_chart(view: View, body: Mapping[str, Any], series: Mapping[str, Any], 
         "zone": name_zone(zone),
         "decimals": decimals,
         "unit": unit,
+        "bucketed": False,
     }
     if band:
         data |= {"low": [band["low"]] * len(line.x), "high": [band["high"]] * len(line.x)}

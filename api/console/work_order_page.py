@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
+from api.console.evidence_strip import load_strip
 from api.console.evidence_view import find_evidence
 from api.console.facts import find_customer_facts, find_device_facts, find_trust_facts
 from api.console.order_rows import find_clock, find_fault, find_sentence, find_summary
@@ -174,7 +175,7 @@ def render_order(
         ][-12:],
         breach_sentence=find_sentence(view, shown.reason_code, shown.params) if shown and len(breaches) > 1 else None,
         evidence=evidence,
-        charts=evidence.charts if evidence else [],
+        strip=load_strip(view, pool, shown, profile),
         limit_words=view.t("list.comma").join(
             limit.label for chart in (evidence.charts if evidence else []) for limit in chart.limits
         ),

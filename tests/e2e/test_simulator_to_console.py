@@ -78,6 +78,6 @@ def test_a_fault_appears_in_the_open_inbox(chromium: Browser, running: tuple[Pip
         expect(row).to_contain_text("Occlusion of the line: Downstream pressure")
         expect(row).to_contain_text("Riverbank Hospital")
         row.locator("a").first.click()
-        expect(page.locator(".chart[data-drawn]")).to_have_count(1)
+        expect(page.locator("[data-panels=evidence-panels] .chart[data-drawn]")).to_have_count(1)
         expect(page.get_by_text("A breach of severity major or above").first).to_be_visible()
         assert (watched.errors, watched.strangers) == ([], [])

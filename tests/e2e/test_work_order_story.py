@@ -70,7 +70,7 @@ def test_page_says_why_it_opened_and_draws_what_shows_it(chromium: Browser, serv
         sentence.to_contain_text(
             "suspected part: Pump motor and gear (PN 200-3110), or its firmware; if nothing is done:"
         )
-        expect(page.locator(".chart[data-drawn]")).to_have_count(1)
+        expect(page.locator("[data-panels=evidence-panels] .chart[data-drawn]")).to_have_count(1)
         assert count_colours(page) > 3, "the canvas is blank"
         page.get_by_text("As a table").click()
         rows = page.locator("details.as-table tbody tr")
