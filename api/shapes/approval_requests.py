@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from api.shapes.pages import Sent, Shape
 from api.shapes.signatures import SignatureShape
@@ -86,7 +86,7 @@ class NewApprovalRequest(Sent):
 
     kind: ApprovalKind
     entity_id: Short = Field(min_length=1, description="Code or serial of the record; of an export the list's name.")
-    payload: Annotated[dict[str, Any], AfterValidator(verify_json)] = Field(
+    payload: Annotated[dict[str, Any], BeforeValidator(verify_json)] = Field(
         description="The change; its fields depend on the kind."
     )
     reason: Text = ""
