@@ -71,8 +71,9 @@ def make_owed(conn: Connection, serials: tuple[str, ...], now: datetime) -> None
     make_work_to_do(conn, serials, now)
     moved = now - timedelta(days=120)
     for field, before, after in (("site", "S-MERCY-ER", "S-RUIJIN-ICU"), ("customer", "C-MERCY", "C-RUIJIN")):
-        conn.execute(HISTORY, (moved, field, before, after, "mara", serials[0]))
-    conn.execute(HISTORY, (now - timedelta(days=380), "lifecycle", "INSTALLED", "IN_SERVICE", "setup", serials[0]))
+        conn.execute(HISTORY, (moved, field, before, after, "user:mara", serials[0]))
+    began = now - timedelta(days=380)
+    conn.execute(HISTORY, (began, "lifecycle", "INSTALLED", "IN_SERVICE", "import:setup", serials[0]))
 
 
 def make_work_to_do(conn: Connection, serials: tuple[str, ...], now: datetime) -> None:

@@ -34,6 +34,7 @@ from domain.model_record import ModelState
 from domain.part_usage import PartGuard, PartState
 from domain.profile import Direction, MonitorRule
 from domain.reading import RejectionReason
+from domain.report import FirmwareState
 from domain.roles import Role
 from domain.sentences import SENTENCES
 from domain.sla_clock import ClockState
@@ -105,6 +106,7 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("waiver_state", ApprovalState),
     ("contract_status", ContractState),
     ("kpi_reason", NoValue),
+    ("firmware_report", FirmwareState),
     ("device_exception", DeviceException),
     ("owed_action_kind", FieldActionKind),
     ("owed_action_state", FieldActionState),
