@@ -203,7 +203,7 @@ def _write_accounts(world: ApiWorld) -> None:
 def _write_models(conn: Connection, now: datetime) -> None:
     profile = load_profile(conn, MODEL)
     assert profile is not None
-    monitor = next(m for m in profile.monitors if m.raise_at is not None)
+    *_, monitor = (m for m in profile.monitors if m.raise_at is not None)  # the first one has a proposal
     assert monitor.raise_at is not None
     machine = Actor("service-link", "", "")
     found = Threshold(monitor.raise_at + 2, monitor.raise_at + 1, 3, 1, 3, (1.0,), (2.0,))
