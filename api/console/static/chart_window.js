@@ -272,5 +272,5 @@ export function begin(charts) {
     return lines;
   }
 
-  return { move, press, take };
+  return { look, move, press, take };
 }

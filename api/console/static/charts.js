@@ -164,7 +164,11 @@
       },
     }, columns(spec), plot);
     drawn.set(host, { chart, holder, host });
-    host.dataset.drawn = String(spec.x.length);
+    tellDrawn(host, holder);
+  }
+  function tellDrawn(host, holder) {
+    host.dataset.drawn = String(holder.spec.x.length);
+    host.dataset.height = holder.range.join(" ");
   }
   // Other data in the same drawing. `grow`: the height may grow for them, and never shrinks.
   function renew(host, spec, grow = false) {
@@ -174,7 +178,7 @@
     holder.range = grow ? [Math.min(holder.range[0], spec.range[0]), Math.max(holder.range[1], spec.range[1])] : spec.range;
     holder.spec = spec;
     there.chart.setData(columns(spec), true);
-    host.dataset.drawn = String(spec.x.length);
+    tellDrawn(host, holder);
   }
 
   // The lane of events that all panels share: instants above, then a row of bars for each sort of period.
@@ -289,6 +293,10 @@
     if (panelsOf.has(panels)) return;
     const source = document.getElementById(panels.dataset.panels), spec = JSON.parse(source.textContent);
     Object.assign(words, spec.words);
+    // The page was renewed under it: who had gone somewhere stays there.
+    const before = [...panelsOf].find(([other]) => !other.isConnected && other.dataset.panels === panels.dataset.panels)?.[1].view;
+    if (before) queueMicrotask(() => reach(panels).then((found) => found.look(panels, before)));
+    panels.dataset.settled = spec.window.join("-");
     panelsOf.set(panels, { ...spec, home: spec.window, view: null, right: 0 });
     for (const tool of panels.querySelectorAll("[data-tools-row][hidden], [data-picture][hidden]")) tool.hidden = false;
     for (const kind of ["pointerenter", "focusin", "touchstart"]) panels.addEventListener(kind, () => reach(panels), { once: true, passive: true });
