@@ -69,7 +69,7 @@ def take_begin(request: Request, state: State, caller: Owner, password: Password
     return _render_set_up(view, secret)
 
 
-@router.post("/second-factor/confirm")
+@router.post("/second-factor-code")
 def take_confirm(
     request: Request, state: State, caller: Owner, code: Annotated[str, Form(max_length=40)] = ""
 ) -> Response:
@@ -85,7 +85,7 @@ def take_confirm(
     return view.render("recovery_codes.html", codes=codes)
 
 
-@router.post("/second-factor/codes")
+@router.post("/recovery-codes")
 def take_codes(request: Request, state: State, caller: Owner, password: Password = "") -> Response:
     """Shows new recovery codes, once."""
     view = find_view(request, caller)
@@ -96,7 +96,7 @@ def take_codes(request: Request, state: State, caller: Owner, password: Password
     return view.render("recovery_codes.html", codes=codes)
 
 
-@router.post("/second-factor/removal")
+@router.post("/second-factor-removal")
 def take_removal(request: Request, state: State, caller: Owner, password: Password = "") -> Response:
     """The account has no second factor any more."""
     view = find_view(request, caller)
@@ -151,12 +151,12 @@ def _find_factor_acts(view: View, is_set_up: bool, opened: str) -> list[Act]:
             name,
             view.t(f"account.{name}"),
             view.t(f"account.{name}_do"),
-            action=f"/account/second-factor{action}",
+            action=f"/account/{action}",
             explain=view.t(f"account.{name}_why"),
             fields=password,
             open=opened == name,
         )
 
     if is_set_up:
-        return [act("codes", "/codes"), act("removal", "/removal")]
-    return [act("begin", "")]
+        return [act("codes", "recovery-codes"), act("removal", "second-factor-removal")]
+    return [act("begin", "second-factor")]

@@ -31,7 +31,7 @@ def show_tokens(
     return _render_tokens(find_view(request, caller), pool)
 
 
-@router.post("/tokens")
+@router.post("/tokens/new")
 def take_token(
     request: Request,
     pool: Database,

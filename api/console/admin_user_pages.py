@@ -62,7 +62,7 @@ def show_users(request: Request, pool: Database, caller: Admin, q: str = "", aft
     return _render_users(find_view(request, caller), pool, q.strip()[:100], after[:64])
 
 
-@router.post("/users")
+@router.post("/users/new")
 def take_user(
     request: Request,
     pool: Database,
@@ -93,7 +93,7 @@ def show_user(request: Request, state: State, caller: Admin, name: str) -> Respo
     return _render_user(find_view(request, caller), state, name)
 
 
-@router.post("/users/{name}")
+@router.post("/users/{name}/account")
 def take_change(
     request: Request,
     state: State,
@@ -125,7 +125,7 @@ def take_change(
     except ProblemError as refused:
         problem = name_problem(view, refused)
         if refused.kind is ROW_VERSION_CONFLICT:
-            problem = view.t("admin.conflict", name=refused.extra.get("changed_by") or "?")
+            problem = view.t("admin.conflict", name=refused.extra["current"]["changed_by"] or "?")
         return _render_user(view, state, name, Typed(values, problem, refused.status, "change"))
     return RedirectResponse(view.link(f"/admin/users/{name}", done="saved"), 303)
 

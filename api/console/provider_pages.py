@@ -76,6 +76,8 @@ def take_tying(
         verify_own_password(state, caller, password)
         return _show_departure(view, state, depart(state, "LINK", session_id=_find_session_id(caller)))
     except ProblemError as refused:
+        if state.provider is None:
+            raise
         return render_account(view, state, refused)
     except (ProviderAwayError, ProviderRefusedError) as problem:
         return _refuse(request, state, problem)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from api.oidc.provider import Provider, ProviderRefusedError
 from api.passwords import hash_secret
+from api.problems import NO_SUCH_PATH, ProblemError
 from api.state import ApiState, now
 from store.provider_identities import ProviderFlow, record_flow, take_flow
 
@@ -46,11 +47,11 @@ def find_provider(state: ApiState) -> Provider:
 
     Raises
     ------
-    ProviderRefusedError
-        There is none.
+    ProblemError
+        404: there is none.
     """
     if state.provider is None:
-        raise ProviderRefusedError("no provider is set")
+        raise ProblemError(NO_SUCH_PATH)
     return state.provider
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, ViewportSize
 
-from tests.e2e.browser import open_page, running_chromium, sign_in
+from tests.e2e.browser import HAND, open_page, running_chromium, sign_in
+from tests.e2e.job_seeding import seed_job, seed_place
 from tests.e2e.release_seeding import seed_release
 from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
 from tests.e2e.service import Service, running_api, running_service
@@ -44,8 +45,12 @@ def main(arguments: list[str]) -> int:
             running_chromium() as browser,
         ):
             (proposed,) = seed_release(other_database.owner_url)
+            seed_place(database.owner_url)
+            attachments = Path(service.program.environment["FOREWARN_VAR"]) / "attachments"
+            seed_job(database.owner_url, service.seeded.orders[1], attachments)
             for language in ("en", "zh"):
                 for theme in ("light", "dark"):
+                    take_job_pictures(browser, service, folder, language, theme)
                     for end, view in VIEWS.items():
                         take_pictures(browser, service, folder, language, theme, view, end)
                         take_release_picture(browser, release_url, proposed, folder, language, theme, view, end)
@@ -89,6 +94,26 @@ def take_pictures(
         sign_in(page, "aya", PASSWORD)
         page.goto("/audit")
         page.screenshot(path=folder / f"audit-{kind}", full_page=True)
+    with open_page(browser, service.url, viewport=view, language=language, theme=theme) as (page, _):
+        sign_in(page, "ada", PASSWORD)
+        for name in ("users", "users/mara", "roles", "tokens", "settings"):
+            page.goto(f"/admin/{name}")
+            page.screenshot(path=folder / f"admin-{name.replace('/', '-')}-{kind}", full_page=True)
+        page.goto("/account")
+        page.screenshot(path=folder / f"account-{kind}", full_page=True)
+
+
+def take_job_pictures(browser: Browser, service: Service, folder: Path, language: str, theme: str) -> None:
+    """A technician's jobs and one of them as they stand on a phone, and that order with its records open."""
+    code, kind = service.seeded.orders[1], f"{language}-{theme}.png"
+    with open_page(browser, service.url, viewport=HAND, language=language, theme=theme, touch=True) as (page, _):
+        sign_in(page, "tom", PASSWORD)
+        for name, address in {"my": "/my", "job": f"/my/{code}"}.items():
+            page.goto(address)
+            page.locator("#live[data-state=on]").wait_for()
+            page.screenshot(path=folder / f"{name}-{kind}")
+        page.goto(f"/work-orders/{code}?open=parts#section-parts")
+        page.screenshot(path=folder / f"job-parts-{kind}")
 
 
 def take_release_picture(

@@ -61,7 +61,12 @@ def name_pages(service: Service) -> list[str]:
         service.seeded.monitor,
         "/work-orders/WO-1999-000001",
         "/password",
+        "/account",
     ]
+
+
+# For who administers.
+ADMIN_PAGES = ("/admin/users", "/admin/users/mara", "/admin/roles", "/admin/tokens", "/admin/settings")
 
 
 def find_barriers(page: Page, theme: Theme = "light") -> list[str]:
@@ -119,7 +124,7 @@ def test_firmware_is_a_history_and_a_mark_on_every_chart_and_attributes_are_show
         assert all(signal["marks"] for signal in signals.values())
         page.goto(f"/work-orders/{service.seeded.orders[0]}")
         marks = page.evaluate(
-            "[...document.querySelectorAll('[data-chart]')].flatMap("
+            "[...document.querySelectorAll('[data-panels=evidence-panels] [data-chart]')].flatMap("
             "(it) => JSON.parse(document.getElementById(it.dataset.chart).textContent).marks)"
         )
         assert [mark["label"] for mark in marks] == ["motor 7.1"]
@@ -132,6 +137,20 @@ def test_audit_has_no_barrier(chromium: Browser, service: Service) -> None:
         assert page.locator("tr[data-row]").count() > 5
         assert find_barriers(page) == []
         assert (watched.errors, watched.strangers) == ([], [])
+
+
+def test_pages_of_administration_have_no_barrier_and_fit_a_phone(chromium: Browser, service: Service) -> None:
+    for language, theme in VARIANTS:
+        with open_page(chromium, service.url, viewport=PHONE, language=language, theme=theme) as (page, watched):
+            sign_in(page, "ada", PASSWORD)
+            for address in ADMIN_PAGES:
+                page.goto(address)
+                for summary in page.locator("main details > summary").all():
+                    summary.click()
+                assert find_barriers(page, theme) == [], address
+                assert int(page.evaluate("document.documentElement.scrollWidth")) <= PHONE["width"], address
+                assert page.evaluate(FIND_SMALL) == [], address
+            assert (watched.errors, watched.strangers) == ([], [])
 
 
 def test_chinese_pages_have_no_english_words_of_the_console(chromium: Browser, service: Service) -> None:

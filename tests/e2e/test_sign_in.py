@@ -1,5 +1,6 @@
 """The door: a wrong password says nothing, a right one leads to where the person wanted to go."""
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -45,14 +46,42 @@ def test_who_works_on_orders_begins_with_the_own_jobs(chromium: Browser, service
         assert watched.errors == []
 
 
-def test_who_sees_no_records_is_told_so_and_asked_for_nothing_else(chromium: Browser, service: Service) -> None:
+def test_who_administers_begins_with_accounts_and_is_asked_for_no_records(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, watched):
         sign_in(page, "ada", PASSWORD)
-        expect(page.get_by_text("Your roles see no records.")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Accounts")
         expect(page.locator("#live")).to_have_count(0)
+        expect(page.locator("#find")).to_have_count(0)
         page.get_by_role("link", name="Forewarn").click()
-        expect(page.get_by_text("Your roles see no records.")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Accounts")
         assert watched.errors == []
+
+
+def test_a_second_factor_is_set_up_and_asked_for_at_the_next_sign_in(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "dina", PASSWORD)
+        page.goto("/account")
+        page.get_by_text("Set up a second factor").click()
+        page.get_by_role("textbox", name="Password").fill(PASSWORD)
+        page.get_by_role("button", name="Show the code to scan").click()
+        expect(page.locator("svg.qr")).to_be_visible()
+        secret = page.locator(".secret").inner_text().replace(" ", "")
+        page.get_by_label("Code").fill(pyotp.TOTP(secret).now())
+        page.get_by_role("button", name="Confirm").click()
+        code = page.locator(".once li").first.inner_text()
+        page.get_by_role("link", name="I have kept it").click()
+        page.get_by_text("Dina Rossi").first.click()
+        page.get_by_role("button", name="Sign out").click()
+        page.fill("#name", "dina")
+        page.fill("#password", PASSWORD)
+        page.click("form[action='/sign-in'] button[type=submit]")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Second step")
+        page.get_by_label("Code").fill(code)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/sign-in" not in url)
+        page.goto("/account")
+        expect(page.get_by_text("9 recovery codes are left.")).to_be_visible()
+        assert (watched.errors, watched.strangers) == ([], [])
 
 
 def test_a_link_to_elsewhere_leads_to_the_inbox(chromium: Browser, service: Service) -> None:
