@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from api.console.acts import Act, Field
 from api.console.facts import Fact
@@ -99,7 +100,7 @@ def find_waiting_line(view: View, record: WaitingRecord) -> WaitingLine:
     return WaitingLine(
         what=view.name("waits_for", record.wants),
         code=record.code,
-        href=f"{place}{record.code}",
+        href=f"{place}{quote(record.code)}",
         subject=subject,
         asked_by=record.asked_by,
         since=view.when(record.since),

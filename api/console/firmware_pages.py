@@ -1,0 +1,189 @@
+"""Firmware that may be installed: the list with its coverage, and the page of one version with its signatures."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import Caller, require
+from api.console.acting import find_actor
+from api.console.field_action_acts import GUARDS
+from api.console.firmware_views import (
+    NAMES,
+    REGISTER_ACT,
+    find_facts,
+    find_firmware_acts,
+    find_href,
+    find_line,
+    find_register_act,
+    find_stages,
+)
+from api.console.forms import NOTHING, Fields, Refused, find_typed, read_text, say_guard, sign, take_step
+from api.console.page import View, find_view
+from api.console.signature_views import find_signature_lines
+from api.console.timeline import find_audit_lines
+from api.once import change
+from api.problems import not_found
+from api.shapes.firmware_records import NewFirmware
+from api.state import Database
+from domain.errors import GuardRefusedError, NotFoundError
+from domain.firmware_record import (
+    FIRMWARE_TRANSITIONS,
+    FirmwareRecord,
+    FirmwareRecordState,
+    FirmwareRequest,
+    find_firmware_content,
+    is_firmware_step_signed,
+)
+from domain.roles import Permission
+from store.audit import AuditFilter, load_audit_events
+from store.firmware import load_firmware_counts
+from store.firmware_records import (
+    ENTITY,
+    load_firmware_record,
+    load_firmware_records,
+    load_signers,
+    lock_firmware,
+    record_firmware_step,
+    register_firmware,
+)
+from store.pool import Connection, Pool
+from store.profiles import load_profiles
+from store.signatures import load_signatures
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Caller, require(Permission.FIELD_ACTION_READ)]
+Writer = Annotated[Caller, require(Permission.FIRMWARE_WRITE)]
+ROWS = 50
+
+
+@router.get("/firmware")
+def show_firmware(request: Request, pool: Database, caller: Reader, before: int | None = None) -> Response:
+    """Registered versions, newest first."""
+    return _render_list(find_view(request, caller), pool, before=before)
+
+
+def _load_counts(conn: Connection, view: View) -> dict[tuple[str, str], int]:
+    found = load_firmware_counts(conn, customer_id=view.person.customer_id)
+    return {(count.model, count.version): count.devices for count in found}
+
+
+def _render_list(view: View, pool: Pool, *, before: int | None = None, refused: Refused | None = None) -> Response:
+    with pool.connection() as conn:
+        found = load_firmware_records(conn, before_id=before, limit=ROWS + 1)
+        counts = _load_counts(conn, view)
+        models = sorted(load_profiles(conn))
+    return view.render(
+        "firmware.html",
+        refused.status if refused else 200,
+        rows=[find_line(view, record, counts) for record in found[:ROWS]],
+        older=view.link("/firmware", before=found[ROWS - 1].id) if len(found) > ROWS else None,
+        proof=view.t("firmware.proof", devices=sum(counts.values()), count=len(counts)),
+        problem=refused.problem if refused else None,
+        register=find_register_act(view, models, refused.typed if refused else NOTHING),
+    )
+
+
+@router.post("/firmware/records")
+def register(request: Request, pool: Database, caller: Writer, fields: Fields) -> Response:
+    """Registers a version as a draft; two other people approve it."""
+    view = find_view(request, caller)
+    names = ("model", "component", "version", "sha256", "url", "notes")
+    try:
+        body = NewFirmware.model_validate({name: read_text(fields, name) for name in names})
+    except ValidationError as error:
+        wrong = {str(e["loc"][0]): view.t("form.unusable_field") for e in error.errors()}
+        refused = Refused(view.t("form.unusable"), 422, find_typed(REGISTER_ACT, fields, wrong))
+        return _render_list(view, pool, refused=refused)
+    actor = find_actor(caller, (Permission.FIRMWARE_WRITE,))
+    try:
+        made = change(pool, lambda conn: register_firmware(conn, actor, **body.model_dump(), now=view.now))
+    except NotFoundError:
+        made, problem = None, view.t("form.unusable")
+    except GuardRefusedError as guard:
+        made, problem = None, say_guard(view, GUARDS, guard.guard)
+    else:
+        problem = view.t("firmware.taken")
+    if made is None:
+        return _render_list(view, pool, refused=Refused(problem, 409, find_typed(REGISTER_ACT, fields)))
+    return RedirectResponse(view.link(find_href(made), done="saved"), 303)
+
+
+@router.get("/firmware/{model}/{component}/{version}")
+def show_version(
+    request: Request, pool: Database, caller: Reader, model: str, component: str, version: str
+) -> Response:
+    """One version."""
+    return _render(find_view(request, caller), pool, (model, component, version))
+
+
+def _render(view: View, pool: Pool, key: tuple[str, str, str], refused: Refused | None = None) -> Response:
+    with pool.connection() as conn:
+        record = _find(conn, key)
+        signed_by = load_signers(conn, record)
+        signatures = load_signatures(conn, ENTITY, record.id, find_firmware_content(record))
+        counts = _load_counts(conn, view)
+        events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=record.code))
+    line = find_line(view, record, counts)
+    return view.render(
+        "firmware_version.html",
+        refused.status if refused else 200,
+        problem=refused.problem if refused else None,
+        line=line,
+        record={
+            "code": record.code,
+            "row_version": record.row_version,
+            "notes": record.notes,
+            "created": view.when(record.created_at),
+            "withdraw_reason": record.withdraw_reason,
+            "withdrawn": view.when(record.withdrawn_at) if record.withdrawn_at else None,
+        },
+        facts=find_facts(view, record, line),
+        stage_list=find_stages(record),
+        acts=find_firmware_acts(view, record, signed_by, refused.typed if refused else NOTHING),
+        signatures=find_signature_lines(view, signatures),
+        timeline=find_audit_lines(view, events),
+    )
+
+
+@router.post("/firmware/{model}/{component}/{version}/transitions")
+def take_version_step(
+    request: Request,
+    pool: Database,
+    caller: Reader,
+    model: str,
+    component: str,
+    version: str,
+    to: Annotated[FirmwareRecordState, Form()],
+    row_version: Annotated[int, Form(ge=0)],
+    fields: Fields,
+) -> Response:
+    """Approves, releases or withdraws; all but withdrawing what was never released is signed."""
+    view, key = find_view(request, caller), (model, component, version)
+    with pool.connection() as conn:
+        record = _find(conn, key)
+    needed, act = FIRMWARE_TRANSITIONS.get((record.state, to)), NAMES.get(to, "")
+    if needed is None:
+        return _render(view, pool, key, Refused(say_guard(view, GUARDS, "no_such_transition"), 409, NOTHING))
+    actor = find_actor(caller, (needed,))
+    signature = sign(view, pool, fields) if is_firmware_step_signed(record.state, to) else None
+    if isinstance(signature, str):
+        return _render(view, pool, key, Refused(signature, 422, find_typed(act, fields, {"password": signature})))
+    wish = FirmwareRequest(to, read_text(fields, "reason"), signature)
+
+    def work(conn: Connection) -> object:
+        before = lock_firmware(conn, model, component, version, row_version)
+        return record_firmware_step(conn, actor, before, wish, now=view.now)
+
+    refused = take_step(view, pool, work, find_typed(act, fields), guards=GUARDS, entity=ENTITY, code=record.code)
+    if refused is not None:
+        return _render(view, pool, key, refused)
+    return RedirectResponse(view.link(find_href(record), done="saved"), 303)
+
+
+def _find(conn: Connection, key: tuple[str, str, str]) -> FirmwareRecord:
+    record = load_firmware_record(conn, *key)
+    if record is None:
+        raise not_found("registered firmware", " ".join(key), "version")
+    return record

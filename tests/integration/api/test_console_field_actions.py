@@ -1,0 +1,143 @@
+"""Firmware and field actions on their pages: from the registered version to a campaign that halts and goes on."""
+
+from typing import Any
+
+import pytest
+
+from domain.roles import Role
+from tests.support.console_pages import Console
+from tests.support.http_api import PASSWORD, Api
+
+SIGNED = {"password": PASSWORD, "meaning": "Reviewed and approved"}
+IMAGE = {"model": "TEST-100", "component": "main", "version": "2.0.0", "sha256": "cd" * 32, "notes": "fixes the valve"}
+VERSION = "/firmware/TEST-100/main/2.0.0"
+CAMPAIGN = {
+    "title": "Valve sticks",
+    "kind": "FIRMWARE",
+    "model": "TEST-100",
+    "firmware": "TEST-100/main/2.0.0",
+    "priority": "P2",
+    "visit": "no",
+    "shares": "20 100",
+    "soak_h": "0",
+    "done_share": "0",
+    "instructions": "Keep the device on the mains",
+}
+PEOPLE = {
+    "eva": Role.ENGINEER,
+    "quentin": Role.QUALITY_ENGINEER,
+    "ada": Role.QUALITY_APPROVER,
+    "bob": Role.QUALITY_APPROVER,
+    "dirk": Role.DISPATCHER,
+    "dora": Role.DATA_STEWARD,
+}
+
+
+@pytest.fixture
+def console(api: Api) -> Console:
+    return Console(api, PEOPLE)
+
+
+def release(console: Console) -> None:
+    console.send("eva", "/firmware", "/firmware/records", IMAGE)
+    for who in ("ada", "bob"):
+        console.send(who, VERSION, f"{VERSION}/transitions", {"to": "APPROVED", **SIGNED})
+    console.send("bob", VERSION, f"{VERSION}/transitions", {"to": "RELEASED", **SIGNED})
+
+
+def test_firmware_is_registered_signed_by_two_released_and_withdrawn(console: Console) -> None:
+    assert "No version is registered." in console.read("quentin", "/firmware")
+    assert "needs the permission firmware.write" in console.read("ada", "/firmware")
+    wrong = console.send("eva", "/firmware", "/firmware/records", {**IMAGE, "sha256": "short"}, 422)
+    assert "Missing, or cannot be used." in wrong
+    assert 'value="2.0.0"' in wrong
+    assert console.send("eva", "/firmware", "/firmware/records", IMAGE) == f"{VERSION}?done=saved"
+    taken = console.send("eva", "/firmware", "/firmware/records", IMAGE, 409)
+    assert "That version of the component is registered already." in taken
+    assert "needs the permission firmware.approve" in console.read("eva", VERSION)
+    assert "Approval of a firmware version" in console.read("ada", "/approvals")
+    assert "Yours is the first signature." in console.read("ada", VERSION)
+    steps = f"{VERSION}/transitions"
+    console.send("ada", VERSION, steps, {"to": "APPROVED", **SIGNED})
+    assert "You have signed this already" in console.read("ada", VERSION)
+    again = console.send("ada", VERSION, steps, {"to": "APPROVED", **SIGNED}, 409)
+    assert "You have signed this already" in again
+    console.send("bob", VERSION, steps, {"to": "APPROVED", **SIGNED})
+    bad = console.send("bob", VERSION, steps, {"to": "RELEASED", "password": "wrong", "meaning": "x"}, 422)
+    assert "That is not your password." in bad
+    console.send("bob", VERSION, steps, {"to": "RELEASED", **SIGNED})
+    assert "0 / 6" in console.read("dirk", "/firmware")
+    console.send("ada", VERSION, steps, {"to": "WITHDRAWN", "reason": "burns batteries", **SIGNED})
+    assert "Withdrawn: burns batteries" in console.read("dirk", VERSION)
+    assert console.read("dora", "/firmware", 403)
+
+
+def test_a_campaign_from_its_draft_to_a_halt_and_on(console: Console) -> None:
+    release(console)
+    wrong = console.send("quentin", "/field-actions", "/field-actions/drafts", {**CAMPAIGN, "shares": "20"}, 422)
+    assert "Missing, or cannot be used." in wrong
+    path = console.send("quentin", "/field-actions", "/field-actions/drafts", CAMPAIGN).partition("?")[0]
+    assert "No device is in its scope: freeze one first." in console.read("ada", path)
+
+    def send(who: str, form: str, expected: int = 303, /, **fields: Any) -> str:
+        return console.send(who, path, f"{path}/{form}", fields, expected)
+
+    unknown = send("quentin", "scope", 422, serials="T-0000 NOBODY-1")
+    assert "No device of the model has these serials: NOBODY-1. Nothing was frozen." in unknown
+    send("quentin", "scope", before="2.0.0", with_unknown="yes")
+    page = console.read("ada", path)
+    assert "SHA-256 over serials and waves" in page
+    assert "T-0000" in page
+    assert "Approval of a field action" in console.read("ada", "/approvals")
+
+    send("ada", "transitions", to="APPROVED", **SIGNED)
+    send("quentin", "draft", **{**CAMPAIGN, "title": "Valve of the tank sticks"})
+    page = console.read("ada", path)
+    assert "no longer holds, changed since: title" in page
+    for who in ("ada", "bob"):
+        send(who, "transitions", to="APPROVED", **SIGNED)
+    send("quentin", "transitions", to="NOTIFYING")
+    refused = send("quentin", "transitions", 409, to="EXECUTING")
+    assert "A customer has had no notice yet: note it below." in refused
+    for customer in ("T-C0", "T-C1"):
+        told = {"about": f"customer:{customer}", "channel": "PHONE", "result": "REACHED", "contact": "Sister Anna"}
+        send("dirk", "communications", **told, text="We shall update it on Monday")
+    assert "Sister Anna" in console.read("dirk", path)
+    assert "Sister Anna" not in console.read("ada", path)  # she may not see customers' people
+    assert "hidden by role" in console.read("ada", path)
+    send("quentin", "transitions", to="EXECUTING")
+
+    send("quentin", "halt", reason="a pump stopped")
+    page = console.read("ada", path)
+    assert "■ It stands still" in page
+    assert "A person halted it." in page
+    assert "It is halted: let it go on, or cancel it." in console.read("quentin", path)
+    assert "Nobody approves what he wrote himself." not in page
+    send("ada", "resumption", reason="it was unplugged", **SIGNED)
+    send("quentin", "waves")
+    assert "2 / 2" in console.read("dirk", "/field-actions")
+
+    item = f"{path}?item=T-0001"
+    page = console.read("dirk", item)
+    assert "The device has not reported that it runs the version." in page
+    assert "More attempts to reach who has it must fail first." in page
+    stale = {"serial": "T-0001", "to": "SCHEDULED", "row_version": "0", "scheduled_for": "2030-01-01T10:00"}
+    assert "Your text is kept" in send("dirk", "items", 412, **stale)
+    assert "2 field actions" not in console.read("dirk", "/field-actions?state=CLOSED")
+    assert "1 field actions in all." in console.read("dirk", "/field-actions?state=CLOSED")
+    assert "已启动" in console.read("dirk", path, language="zh")
+
+
+def test_an_account_of_one_customer_sees_its_own_devices_of_an_action_alone(api: Api, console: Console) -> None:
+    release(console)
+    path = console.send("quentin", "/field-actions", "/field-actions/drafts", CAMPAIGN).partition("?")[0]
+    console.send("quentin", path, f"{path}/scope", {"before": "2.0.0"})
+    own = Console(api, {"otto": Role.TECHNICIAN}, customer="T-C0")
+    assert own.read("otto", path, 404)  # a draft is nobody's but ours
+    for who in ("ada", "bob"):
+        console.send(who, path, f"{path}/transitions", {"to": "APPROVED", **SIGNED})
+    console.send("quentin", path, f"{path}/transitions", {"to": "NOTIFYING"})
+    page = own.read("otto", path)
+    assert ("T-0000" in page, "T-0001" in page) == (True, False)
+    assert "SHA-256 over serials" not in page
+    assert "quentin" not in page
