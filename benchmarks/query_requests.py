@@ -124,7 +124,7 @@ def time_request(connection: http.client.HTTPConnection, path: str, headers: dic
         The answer is not 200.
     """
     began = time.perf_counter()
-    connection.request("GET", path, headers={**headers, "Accept-Encoding": "identity"})
+    connection.request("GET", path, headers={"Accept-Encoding": "identity", **headers})
     answer = connection.getresponse()
     body = answer.read()
     took_ms = (time.perf_counter() - began) * 1e3
