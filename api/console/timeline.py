@@ -50,14 +50,15 @@ def find_timeline(view: View, entries: Iterable[TimelineEntry], zone: str | None
             what = f"{view.name('decision', entry.details['decision'])} {view.name('reason', entry.code)}"
             lines.append(TimelineLine(at, view.name("machine", "service_link"), what, sentence))
         elif entry.actor not in MACHINES:
-            detail = " · ".join(part for part in (entry.text, _say_changes(view, entry.details.get("after"))) if part)
+            detail = " · ".join(part for part in (entry.text, _say_changes(view, entry.code, entry.details.get("after"))) if part)
             lines.append(TimelineLine(at, entry.actor, view.name("audit", entry.code), detail))
     return lines
 
 
-def _say_changes(view: View, after: Mapping[str, Any] | None) -> str:
+def _say_changes(view: View, action: str, after: Mapping[str, Any] | None) -> str:
     shown: list[str] = []
-    for name, group in (("hold_reason", "hold"), ("outcome", "outcome"), ("priority", "priority")):
+    outcome = "visit_outcome" if action.startswith("visit.") else "outcome"
+    for name, group in (("hold_reason", "hold"), ("outcome", outcome), ("priority", "priority")):
         value = (after or {}).get(name)
         if isinstance(value, str):
             shown.append(view.name(group, value))

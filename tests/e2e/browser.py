@@ -24,6 +24,7 @@ ARGUMENTS = [
 PATIENCE_MS = 60_000
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 320, "height": 640}
+HAND: ViewportSize = {"width": 390, "height": 844}
 
 
 # By service and person. No two services of one process have the same address.
@@ -76,14 +77,17 @@ def open_page(
     viewport: ViewportSize = DESKTOP,
     language: str = "en",
     theme: str = "light",
+    touch: bool = False,
 ) -> Iterator[tuple[Page, Watched]]:
-    """A page of a fresh browser in that language and theme, and what it does wrong."""
+    """A page of a fresh browser in that language and theme, and what it does wrong. With `touch` it is a phone's."""
     context = browser.new_context(
         base_url=base_url,
         viewport=viewport,
         locale="zh-CN" if language == "zh" else "en-GB",
         color_scheme="dark" if theme == "dark" else "light",
         timezone_id="Asia/Shanghai",
+        has_touch=touch,
+        is_mobile=touch,
     )
     watched = Watched(urlsplit(base_url).netloc)
     page = context.new_page()

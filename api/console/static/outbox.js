@@ -180,7 +180,7 @@
   }
 
   // Sending: in the order in which it was written, one at a time in all windows of this browser.
-  const FIRST_MS = 3000, LONGEST_MS = 60000;
+  const FIRST_MS = 1000, LONGEST_MS = 60000;
   let tries = 0, timer = 0, isSending = false, isSignedOut = false, isAgain = false;
   const csrf = () => document.querySelector("meta[name=csrf-token]").content;
   async function flush() {
@@ -210,7 +210,7 @@
       const entry = (await own()).find((one) => one.state === "waiting");
       if (!entry) return sent;
       try { await sendOne(entry); } catch (problem) { problem.sent = sent; throw problem; }
-      if (entry.state === "waiting") sent += 1;
+      if (entry.state === "waiting") { sent += 1; tries = 0; }
     }
   }
   const wait = (name) => { const problem = new Error(name); problem.name = name; return problem; };
