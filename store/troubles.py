@@ -47,7 +47,7 @@ _SCOPES = {
         "0::bigint",
     ),
 }
-_IN_USE = "m.lifecycle <> 'REGISTERED'"
+_IN_USE = "m.is_used"
 _OF_DEVICES = {
     Trouble.CRITICAL_BREACH: "b.severity = 4",
     Trouble.MAJOR_BREACH: "b.severity >= 3",
@@ -55,12 +55,11 @@ _OF_DEVICES = {
     Trouble.OPEN_BREACH: "b.severity IS NOT NULL",
     Trouble.FAILURE_FORECAST: "b.is_forecast",
     Trouble.FIRMWARE_WITHDRAWN: "f.id IS NOT NULL",
-    Trouble.DEVICE_SILENT: "m.lifecycle = 'IN_SERVICE' AND m.connectivity IN ('STALE', 'OFFLINE')",
+    Trouble.DEVICE_SILENT: "m.is_serving AND m.is_silent",
     # As `domain.health.find_health` finds UNKNOWN without looking at breaches (tested on every combination).
-    Trouble.DATA_UNKNOWN: "m.lifecycle = 'IN_SERVICE' AND (m.last_seen_at IS NULL OR u.device_id IS NOT NULL"
-    " OR m.connectivity IN ('STALE', 'OFFLINE')"
+    Trouble.DATA_UNKNOWN: "m.is_serving AND (m.last_seen_at IS NULL OR u.device_id IS NOT NULL OR m.is_silent"
     " OR coalesce(q.completeness >= q.least_completeness, y.completeness >= y.least_completeness) IS NOT TRUE)",
-    Trouble.DEVICE_QUARANTINED: "m.lifecycle = 'QUARANTINED'",
+    Trouble.DEVICE_QUARANTINED: "m.is_quarantined",
     Trouble.CALIBRATION_OVERDUE: f"{_IN_USE} AND m.calibration_due < m.today",
     Trouble.CALIBRATION_DUE: f"{_IN_USE} AND m.calibration_due <= m.today + %(calibration_days)s",
     Trouble.CALIBRATION_UNKNOWN: f"{_IN_USE} AND m.calibration_due IS NULL",
@@ -78,16 +77,16 @@ _OF_ORDERS = {
 }
 
 
-def _count(conditions: Mapping[Trouble, str], example: str) -> str:
-    return ", ".join(
-        f'count(*) FILTER (WHERE {condition}) AS n_{code}, min({example} COLLATE "C") FILTER (WHERE {condition})'
-        f" AS x_{code}"
-        for code, condition in conditions.items()
+def _mask(conditions: Mapping[Trouble, str]) -> str:
+    """A bit for each kind: conditions are looked at once, and rows that are alike are counted together."""
+    return " | ".join(
+        f"CASE WHEN {condition} THEN {1 << place} ELSE 0 END" for place, condition in enumerate(conditions.values())
     )
 
 
-def _turn(conditions: Mapping[Trouble, str]) -> str:
-    return ", ".join(f"('{code}', g.n_{code}, g.x_{code})" for code in conditions)
+def _bits(conditions: Mapping[Trouble, str]) -> str:
+    """The kinds with their bits."""
+    return ", ".join(f"('{code}', {1 << place})" for place, code in enumerate(conditions))
 
 
 _MINE = """
@@ -96,8 +95,9 @@ _MINE = """
         FROM (SELECT DISTINCT time_zone FROM site) t
     ), mine AS MATERIALIZED (
         SELECT d.id, d.serial, coalesce(s.customer_id, 0) AS customer_id, d.device_model_id,
-            d.firmware, d.lifecycle, d.connectivity, d.last_seen_at, d.calibration_due, d.warranty_end,
-            coalesce(z.today, %(today)s) AS today
+            d.firmware, d.lifecycle <> 'REGISTERED' AS is_used, d.lifecycle = 'IN_SERVICE' AS is_serving,
+            d.lifecycle = 'QUARANTINED' AS is_quarantined, d.connectivity IN ('STALE', 'OFFLINE') AS is_silent,
+            d.last_seen_at, d.calibration_due, d.warranty_end, coalesce(z.today, %(today)s) AS today
         FROM device d LEFT JOIN site s ON s.id = d.site_id LEFT JOIN zone z ON z.time_zone = s.time_zone
         WHERE {devices} AND d.is_simulated = %(simulated)s AND d.lifecycle <> 'DECOMMISSIONED'
     ), worst AS MATERIALIZED (
@@ -114,8 +114,8 @@ _MINE = """
 _TROUBLES = """
     SELECT customer_id, json_object_agg(code, json_build_array(n, example)) FROM (
     SELECT {whose} AS customer_id, code, sum(n)::integer AS n, min(example COLLATE "C") AS example FROM (
-        SELECT g.customer_id, t.code, t.n, t.example FROM (
-            SELECT m.customer_id, {devices}
+        SELECT g.customer_id, t.code, g.n, g.example FROM (
+            SELECT m.customer_id, {devices} AS mask, count(*) AS n, min(m.serial COLLATE "C") AS example
             FROM mine m JOIN device_model p ON p.id = m.device_model_id LEFT JOIN worst b ON b.device_id = m.id
             LEFT JOIN firmware_record f ON f.device_model_id = m.device_model_id AND f.component = %(main)s
                 AND f.version = m.firmware AND f.state = 'WITHDRAWN'
@@ -126,11 +126,12 @@ _TROUBLES = """
             LEFT JOIN (SELECT DISTINCT device_id FROM unscored_monitor) u ON u.device_id = m.id
             LEFT JOIN data_quality_day q ON q.device_id = m.id AND q.day = %(today)s
             LEFT JOIN data_quality_day y ON y.device_id = m.id AND y.day = %(today)s::date - 1
-            GROUP BY m.customer_id
-        ) g CROSS JOIN LATERAL (VALUES {devices_turned}) AS t (code, n, example) WHERE t.n > 0
+            GROUP BY 1, 2
+        ) g JOIN (VALUES {devices_bits}) AS t (code, bit) ON g.mask & t.bit <> 0
         UNION ALL
-        SELECT g.customer_id, t.code, t.n, t.example FROM (
-            SELECT coalesce(w.customer_id, 0) AS customer_id, {orders}
+        SELECT g.customer_id, t.code, g.n, g.example FROM (
+            SELECT coalesce(w.customer_id, 0) AS customer_id, {orders} AS mask, count(*) AS n,
+                min(w.code COLLATE "C") AS example
             FROM work_order w LEFT JOIN LATERAL (
                 SELECT bool_or(k.state = 'BREACHED' OR k.due_at < %(now)s) AS is_breached,
                     bool_or(k.due_soon_at <= %(now)s) AS is_near
@@ -138,8 +139,8 @@ _TROUBLES = """
                     AND k.state IN ('RUNNING', 'BREACHED')
             ) k ON true
             WHERE {of_orders} AND w.state IN {unfinished} AND w.is_simulated = %(simulated)s
-            GROUP BY 1
-        ) g CROSS JOIN LATERAL (VALUES {orders_turned}) AS t (code, n, example) WHERE t.n > 0
+            GROUP BY 1, 2
+        ) g JOIN (VALUES {orders_bits}) AS t (code, bit) ON g.mask & t.bit <> 0
         UNION ALL
         SELECT coalesce(w.customer_id, 0), 'sla_missed', 1, w.code
         FROM sla_clock k JOIN work_order w ON w.id = k.work_order_id
@@ -188,10 +189,10 @@ LOAD_TROUBLES = {
         of_complaints=looked.complaints,
         of_contracts=looked.contracts,
         unfinished=UNFINISHED,
-        devices=_count(_OF_DEVICES, "m.serial"),
-        devices_turned=_turn(_OF_DEVICES),
-        orders=_count(_OF_ORDERS, "w.code"),
-        orders_turned=_turn(_OF_ORDERS),
+        devices=_mask(_OF_DEVICES),
+        devices_bits=_bits(_OF_DEVICES),
+        orders=_mask(_OF_ORDERS),
+        orders_bits=_bits(_OF_ORDERS),
     )
     for scope, looked in _SCOPES.items()
 }

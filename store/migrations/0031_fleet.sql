@@ -5,3 +5,9 @@ SELECT 'ticket' AS kpi, w.created_at AS at, w.created_at AS began_at, '-infinity
     w.fault_group
 FROM work_order w JOIN device d ON d.id = w.device_id
 WHERE w.source = 'AUTOMATIC' AND w.merged_into_id IS NULL;
+
+-- Whether a promised time of an open order is over, or nearly: looked up for every order that is still to be done.
+CREATE INDEX sla_clock_ticking ON sla_clock (work_order_id, version) INCLUDE (state, due_at, due_soon_at)
+    WHERE state IN ('RUNNING', 'BREACHED') AND waived_at IS NULL;
+
+COMMENT ON INDEX sla_clock_ticking IS 'Clocks that run or have breached, by order, with all that the ranking of customers asks of them.';
