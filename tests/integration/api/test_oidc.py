@@ -4,7 +4,7 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from api.sign_in import COOKIE
 from domain.roles import Role
 from tests.support.databases import Database
 from tests.support.fleet import PROFILE, make_devices, register
-from tests.support.http_api import PASSWORD, Api, running_api
+from tests.support.http_api import PASSWORD, Api, find_errors, running_api
 from tests.support.oidc_browser import OidcBrowser, read_query
 from tests.support.oidc_provider import CLIENT, FIRST_KEY, SECOND_KEY, SECRET, Provider, running_provider
 
@@ -322,6 +322,18 @@ def test_who_comes_by_the_provider_signs_with_a_password_that_it_lets_him_set_on
         writing = {**session, "X-CSRF-Token": csrf}
         asked = api.post("/account/second-factor", headers=writing, json={"password": "x"})
         assert (asked.status_code, asked.json()["guard"]) == (409, "provider_account")
+        # Without a password nothing is signed, and the refusal says why.
+        order = api.post(
+            "/work-orders", headers=writing, json={"serial": "T-0000", "fault_group": "tank", "description": "leaks"}
+        ).json()["code"]
+
+        def close(password: str) -> Mapping[str, str]:
+            body = {"to": "CLOSED", "password": password, "meaning": "Reviewed"}
+            headers = {**writing, "If-Match": api.get(f"/work-orders/{order}", headers=session).headers["etag"]}
+            refused = api.post(f"/work-orders/{order}/transitions", headers=headers, json=body)
+            return {"guard": refused.json().get("guard", ""), **find_errors(refused)}
+
+        assert close("whatever")["password"].startswith("you sign in at the provider and have no password to sign with")
         wish = {"current": "", "new": "a password to sign with"}
         refused = api.post("/account/password", headers=writing, json=wish)
         assert (refused.status_code, refused.json()["guard"]) == (409, "not_reauthenticated")
@@ -343,6 +355,9 @@ def test_who_comes_by_the_provider_signs_with_a_password_that_it_lets_him_set_on
         assert ask() == 303
         assert (provider.asked[-1]["prompt"], provider.asked[-1]["max_age"]) == ("login", "0")
         assert api.post("/account/password", headers=writing, json=wish).status_code == 204
+        # Now it is the life-cycle that says no, and no longer the signature.
+        assert close("not that one")["password"] == "is not your password"
+        assert close(wish["new"]) == {"guard": "no_such_transition"}
         again = {"current": "", "new": "another password to sign"}
         assert api.post("/account/password", headers=writing, json=again).status_code == 409  # good once
         form = {"name": "anna", "password": "a password to sign with"}
