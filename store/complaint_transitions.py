@@ -50,6 +50,24 @@ LOAD_COMPLAINT_SURROUNDINGS = """
 """
 
 
+def find_complaint_facts(conn: Connection, complaint: Complaint, actor_id: int | None) -> ComplaintFacts:
+    """What the guards must know of the complaint and of what was decided on it now."""
+    with conn.cursor(row_factory=class_row(_Surroundings)) as cursor:
+        around = cursor.execute(LOAD_COMPLAINT_SURROUNDINGS, (complaint.id,)).fetchone()
+    assert around is not None
+    return ComplaintFacts(
+        state=complaint.state,
+        actor_id=actor_id,
+        missing=find_missing_fields(complaint),
+        is_assessed=around.is_assessed,
+        is_decided=around.is_decided,
+        is_reportable=around.is_reportable,
+        open_reports=tuple(around.open_reports),
+        investigated=complaint.investigated,
+        has_open_order=around.has_open_order,
+    )
+
+
 def record_complaint_step(
     conn: Connection,
     actor: Actor,
@@ -69,20 +87,7 @@ def record_complaint_step(
         `guard` is a value of `domain.complaint.ComplaintGuard`.
     """
     before = lock_complaint(conn, code, expected_row_version)
-    with conn.cursor(row_factory=class_row(_Surroundings)) as cursor:
-        around = cursor.execute(LOAD_COMPLAINT_SURROUNDINGS, (before.id,)).fetchone()
-    assert around is not None
-    facts = ComplaintFacts(
-        state=before.state,
-        actor_id=actor.user_id,
-        missing=find_missing_fields(before),
-        is_assessed=around.is_assessed,
-        is_decided=around.is_decided,
-        is_reportable=around.is_reportable,
-        open_reports=tuple(around.open_reports),
-        investigated=before.investigated,
-        has_open_order=around.has_open_order,
-    )
+    facts = find_complaint_facts(conn, before, actor.user_id)
     refusal = find_complaint_refusal(request, facts, actor.permission)
     if refusal is not None:
         raise GuardRefusedError(refusal.guard, refusal.detail)

@@ -1,0 +1,274 @@
+"""What people do to a complaint on its page: enter, put right, take a step, assess, decide, say what was submitted."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import Caller, require
+from api.complaint_views import find_complaint_row
+from api.console.acting import find_actor
+from api.console.complaint_acts import (
+    ASSESS_ACT,
+    CHANGE_ACT,
+    DECIDE_ACT,
+    ENTER_ACT,
+    GUARDS,
+    NAMES,
+    RECORD_FIELDS,
+    SUBMIT_ACT,
+    VIGILANCE_GUARDS,
+)
+from api.console.complaint_pages import render_complaint, render_complaints
+from api.console.forms import (
+    NOTHING,
+    Fields,
+    Refused,
+    find_typed,
+    read_many,
+    read_moment,
+    read_text,
+    say_guard,
+    sign,
+    take_step,
+)
+from api.console.page import View, find_view
+from api.once import change
+from api.problems import ProblemError
+from api.routes.devices import find_device
+from api.state import Database
+from domain.audit_complaint import ENTITY
+from domain.complaint import COMPLAINT_TRANSITIONS, ComplaintRequest, ComplaintSeverity, ComplaintState
+from domain.errors import GuardRefusedError
+from domain.roles import Permission
+from domain.vigilance import (
+    REPORT_PERMISSIONS,
+    AssessmentRequest,
+    DecisionRequest,
+    SubmissionRequest,
+    VigilanceDecision,
+)
+from domain.vigilance_terms import Harm, Jurisdiction
+from store.complaint_transitions import record_complaint_step
+from store.complaints import ComplaintDraft, change_complaint, record_complaint
+from store.pool import Connection, Pool
+from store.profiles import load_profile
+from store.vigilance import record_assessment, record_submission, record_vigilance_decision
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Caller, require(Permission.COMPLAINT_READ)]
+Writer = Annotated[Caller, require(Permission.COMPLAINT_WRITE)]
+Assessor = Annotated[Caller, require(Permission.VIGILANCE_ASSESS)]
+Decider = Annotated[Caller, require(Permission.VIGILANCE_DECIDE)]
+Version = Annotated[int, Form(ge=0)]
+
+
+@router.post("/complaints/new")
+def enter(request: Request, pool: Database, caller: Writer, fields: Fields) -> Response:
+    """Records a complaint; where device and fault are known it joins, reopens or opens their work order."""
+    view = find_view(request, caller)
+    serial, fault_group = read_text(fields, "serial", 64), read_text(fields, "fault_group", 200)
+    severity, typed_at = read_text(fields, "severity", 20), read_text(fields, "received_at", 19)
+    received = read_moment(view, fields, "received_at") if typed_at else view.now
+    wrong = {
+        "severity": severity not in set(ComplaintSeverity),
+        "details": not read_text(fields, "details"),
+        "received_at": received is None or received > view.now,
+        # An account of one customer names one of its devices: a complaint without one would be nobody's.
+        "serial": caller.customer_id is not None and not serial,
+    } | _find_wrong_place(pool, caller, serial, fault_group)
+    if received is None or any(wrong.values()):
+        return render_complaints(view, pool, refused=_find_wrong(view, ENTER_ACT, fields, wrong))
+    values: dict[str, Any] = {name: read_text(fields, name) for name in RECORD_FIELDS}
+    draft = ComplaintDraft(
+        received, ComplaintSeverity(severity), **values, serial=serial or None, fault_group=fault_group or None
+    )
+    actor = find_actor(caller, (Permission.COMPLAINT_WRITE,))
+    try:
+        made, _ = change(pool, lambda conn: record_complaint(conn, actor, draft, view.now))
+    except GuardRefusedError as refused:
+        sentence = say_guard(view, GUARDS, refused.guard)
+        return render_complaints(view, pool, refused=Refused(sentence, 409, find_typed(ENTER_ACT, fields)))
+    # Who only writes complaints down (a technician) does not read them.
+    place = f"/complaints/{made.code}" if view.may(Permission.COMPLAINT_READ) else "/"
+    return RedirectResponse(view.link(place, done="saved"), 303)
+
+
+@router.post("/complaints/{code}/record")
+def put_right(
+    request: Request, pool: Database, caller: Writer, code: str, row_version: Version, fields: Fields
+) -> Response:
+    """Puts the record right; before and after are kept with the reason."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        row = find_complaint_row(conn, code, caller)
+    serial, fault_group = read_text(fields, "serial", 64), read_text(fields, "fault_group", 200)
+    severity = read_text(fields, "severity", 20)
+    wrong = {
+        "severity": severity not in set(ComplaintSeverity),
+        "details": not read_text(fields, "details"),
+        "reason": not read_text(fields, "reason"),
+    } | _find_wrong_place(pool, caller, serial or row.serial or "", fault_group)
+    if any(wrong.values()):
+        return render_complaint(view, pool, code, _find_wrong(view, CHANGE_ACT, fields, wrong))
+    changes: dict[str, Any] = {name: read_text(fields, name) for name in RECORD_FIELDS if name in fields}
+    changes["severity"] = ComplaintSeverity(severity)
+    if fault_group:
+        changes["fault_group"] = fault_group
+    actor, reason = find_actor(caller, (Permission.COMPLAINT_WRITE,)), read_text(fields, "reason")
+    named = serial if serial and serial != row.serial else None
+
+    def work(conn: Connection) -> object:
+        return change_complaint(
+            conn, actor, code, changes, serial=named, reason=reason, expected_row_version=row_version, now=view.now
+        )
+
+    return _answer(view, pool, code, work, CHANGE_ACT, fields)
+
+
+@router.post("/complaints/{code}/transitions")
+def take_complaint_step(
+    request: Request,
+    pool: Database,
+    caller: Writer,
+    code: str,
+    to: Annotated[ComplaintState, Form()],
+    row_version: Version,
+    fields: Fields,
+) -> Response:
+    """Investigates, resolves, closes (signed) or reopens."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        state = ComplaintState(find_complaint_row(conn, code, caller).state)
+    needed, act = COMPLAINT_TRANSITIONS.get((state, to)), NAMES.get((state, to), "")
+    if needed is None:
+        sentence = say_guard(view, GUARDS, "no_such_transition")
+        return render_complaint(view, pool, code, Refused(sentence, 409, NOTHING))
+    actor = find_actor(caller, (needed,))
+    signature = sign(view, pool, fields) if to is ComplaintState.CLOSED else None
+    if isinstance(signature, str):
+        refused = Refused(signature, 422, find_typed(act, fields, {"password": signature}))
+        return render_complaint(view, pool, code, refused)
+    wish = ComplaintRequest(to, read_text(fields, "reason"), read_text(fields, "investigation"), signature)
+
+    def work(conn: Connection) -> object:
+        return record_complaint_step(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
+
+    return _answer(view, pool, code, work, act, fields)
+
+
+@router.post("/complaints/{code}/assessment")
+def assess(
+    request: Request, pool: Database, caller: Assessor, code: str, row_version: Version, fields: Fields
+) -> Response:
+    """Records what is known of the harm; its clocks run from when somebody became aware."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        find_complaint_row(conn, code, caller)
+    harm, also = read_text(fields, "harm", 40), read_many(fields, "also")
+    aware = read_moment(view, fields, "aware_at")
+    places = list(dict.fromkeys(read_many(fields, "jurisdictions")))
+    later = {name: read_moment(view, fields, name) for name in ("threat_known_at", "remedial_need_known_at")}
+    wrong = {
+        "aware_at": aware is None,
+        "harm": harm not in set(Harm),
+        "jurisdictions": not set(places) <= set(Jurisdiction),
+    }
+    wrong |= {name: at is None and bool(read_text(fields, name)) for name, at in later.items()}
+    if aware is None or any(wrong.values()):
+        return render_complaint(view, pool, code, _find_wrong(view, ASSESS_ACT, fields, wrong))
+    wish = AssessmentRequest(
+        aware,
+        Harm(harm),
+        tuple(Jurisdiction(place) for place in places),
+        read_text(fields, "reason"),
+        "is_unanticipated" in also,
+        "needs_remedial_action" in also,
+        **later,
+    )
+    actor = find_actor(caller, (Permission.VIGILANCE_ASSESS,))
+
+    def work(conn: Connection) -> object:
+        return record_assessment(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
+
+    return _answer(view, pool, code, work, ASSESS_ACT, fields)
+
+
+@router.post("/complaints/{code}/decision")
+def decide(
+    request: Request, pool: Database, caller: Decider, code: str, row_version: Version, fields: Fields
+) -> Response:
+    """Decides on the newest assessment, signed, by somebody who did not make it."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        find_complaint_row(conn, code, caller)
+    decision, places = read_text(fields, "decision", 20), read_many(fields, "reportable_in")
+    wrong = {"decision": decision not in set(VigilanceDecision), "reportable_in": not set(places) <= set(Jurisdiction)}
+    if any(wrong.values()):
+        return render_complaint(view, pool, code, _find_wrong(view, DECIDE_ACT, fields, wrong))
+    signature = sign(view, pool, fields)
+    if isinstance(signature, str):
+        refused = Refused(signature, 422, find_typed(DECIDE_ACT, fields, {"password": signature}))
+        return render_complaint(view, pool, code, refused)
+    is_reported = decision == VigilanceDecision.REPORTABLE
+    told = tuple(Jurisdiction(place) for place in dict.fromkeys(places)) if is_reported else ()
+    wish = DecisionRequest(VigilanceDecision(decision), read_text(fields, "justification"), told, signature)
+    actor = find_actor(caller, (Permission.VIGILANCE_DECIDE,))
+
+    def work(conn: Connection) -> object:
+        return record_vigilance_decision(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
+
+    return _answer(view, pool, code, work, DECIDE_ACT, fields)
+
+
+@router.post("/complaints/{code}/submissions")
+def submit(
+    request: Request, pool: Database, caller: Reader, code: str, row_version: Version, fields: Fields
+) -> Response:
+    """Stops the clock of one authority with what it calls the report."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        find_complaint_row(conn, code, caller)
+    actor = find_actor(caller, REPORT_PERMISSIONS)
+    place, at = read_text(fields, "jurisdiction", 10), read_moment(view, fields, "submitted_at")
+    if at is None or place not in set(Jurisdiction):
+        wrong = {"submitted_at": at is None, "jurisdiction": place not in set(Jurisdiction)}
+        return render_complaint(view, pool, code, _find_wrong(view, SUBMIT_ACT, fields, wrong))
+    wish = SubmissionRequest(Jurisdiction(place), at, read_text(fields, "reference", 200))
+
+    def work(conn: Connection) -> object:
+        return record_submission(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
+
+    return _answer(view, pool, code, work, SUBMIT_ACT, fields)
+
+
+def _find_wrong_place(pool: Pool, caller: Caller, serial: str, fault_group: str) -> dict[str, bool]:
+    """Which of device and fault cannot be used: not there, not the caller's to see, or not of the device's model."""
+    if not serial:
+        return {}
+    with pool.connection() as conn:
+        try:
+            device = find_device(conn, serial, caller)
+        except ProblemError:
+            return {"serial": True}
+        profile = load_profile(conn, device.model) if fault_group else None
+    known = set() if profile is None else {group.key for group in profile.fault_groups}
+    return {"fault_group": bool(fault_group) and fault_group not in known}
+
+
+def _find_wrong(view: View, act: str, fields: FormData, wrong: dict[str, bool] | Iterable[str]) -> Refused:
+    names = [name for name, is_wrong in wrong.items() if is_wrong] if isinstance(wrong, dict) else wrong
+    marked = {name: view.t("form.unusable_field") for name in names}
+    return Refused(view.t("form.unusable"), 422, find_typed(act, fields, marked))
+
+
+def _answer(
+    view: View, pool: Pool, code: str, work: Callable[[Connection], object], act: str, fields: FormData
+) -> Response:
+    guards = VIGILANCE_GUARDS if act.startswith("vig") else GUARDS
+    refused = take_step(view, pool, work, find_typed(act, fields), guards=guards, entity=ENTITY, code=code)
+    if refused is not None:
+        return render_complaint(view, pool, code, refused)
+    return RedirectResponse(view.link(f"/complaints/{code}", done="saved"), 303)
