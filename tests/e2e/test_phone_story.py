@@ -159,6 +159,17 @@ def use_part(page: Page) -> None:
     expect(page.locator("#job-parts .state")).to_have_text("Used")
 
 
+def send_what_is_not_taken(page: Page) -> None:
+    """A file that is refused stays with the reason until somebody removes it."""
+    picture = {"name": "drawing.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}
+    page.locator("#file-file").set_input_files(picture)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Attach").click()
+    expect(page.locator("#outbox-list")).to_contain_text("Refused: HTML, SVG and XML are not taken")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.locator("#outbox-list").get_by_role("button", name="Remove").click()
+    expect(page.locator("#outbox-list li")).to_have_count(0)
+
+
 def sign_off(chromium: Browser, place: Service, code: str) -> None:
     with open_page(chromium, place.url) as (page, watched):
         sign_in(page, "mara", PASSWORD)
@@ -171,6 +182,7 @@ def sign_off(chromium: Browser, place: Service, code: str) -> None:
             page.locator("#section-files img").first.evaluate("image => image.decode().then(() => image.naturalWidth)")
             == 8
         )
+        send_what_is_not_taken(page)
         page.locator("#act-verify > summary").click()
         page.fill("#act-verify-test_evidence", "Own test: 0.30 A")
         page.locator("#act-verify button[type=submit]").click()
@@ -188,7 +200,7 @@ def test_pages_of_the_phone_have_no_barrier_and_fit(
     chromium: Browser, place: Service, language: str, theme: Literal["light", "dark"]
 ) -> None:
     code = place.seeded.orders[1]
-    addresses = {"en": ["/my", f"/my/{code}"], "zh": [f"/my/{code}", f"/work-orders/{code}?open=checklists"]}
+    addresses = {"en": ["/my", f"/my/{code}"], "zh": [f"/work-orders/{code}?open=checklists"]}
     with open_page(chromium, place.url, viewport=PHONE, language=language, theme=theme, touch=True) as (page, watched):
         sign_in(page, "tom", PASSWORD)
         for address in addresses[language]:

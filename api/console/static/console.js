@@ -108,6 +108,13 @@
       }
     }
   });
+  // A section that needs a script of its own brings it along when it is opened.
+  function fetchScript(section) {
+    const address = section.dataset?.script;
+    if (address && section.open && !document.querySelector(`script[src="${address}"]`)) document.head.append(Object.assign(document.createElement("script"), { src: address }));
+  }
+  document.addEventListener("toggle", (event) => fetchScript(event.target), true);
+  document.querySelectorAll("details[data-script][open]").forEach(fetchScript);
   document.addEventListener("focusin", (event) => {
     const row = event.target.closest?.("tr[data-row]");
     if (row && row !== cursor()) { cursor()?.removeAttribute("data-cursor"); row.setAttribute("data-cursor", ""); }
