@@ -40,6 +40,7 @@ from store.rejections import record_rejections
 from store.reports import record_firmware_report
 from store.ticket_policies import load_ticket_policies
 from store.users import record_user
+from tests.e2e.fleet_seeding import make_owed
 from tests.e2e.monitor_seeding import make_pump_monitors
 
 PASSWORD = "correct horse battery staple"
@@ -110,6 +111,7 @@ def seed(url: str, *, now: datetime | None = None) -> Seeded:
         seeded.capas = propose_capas(conn, QualityWatch(), load_ticket_policies(conn), moment)
         make_rejections(conn, moment)
         make_data_quality(conn, moment)
+        make_owed(conn, SERIALS, moment)
         for program in ("ingest", "anomaly", "service-link"):
             record_heartbeat(conn, program, "seed", moment, {})
         conn.commit()

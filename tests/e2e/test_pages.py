@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from api.console.language import load_catalogue
 from tests.e2e.browser import DESKTOP, PHONE, open_page, sign_in
@@ -56,6 +56,12 @@ def name_pages(service: Service) -> list[str]:
         "/devices",
         f"/devices/{SERIALS[0]}?span=1h",
         f"/devices/{NEVER_SEEN}",
+        "/customers",
+        "/customers/C-RUIJIN",
+        "/fleet",
+        "/kpis",
+        "/kpis/tickets_per_1000_device_days",
+        f"/devices/{SERIALS[0]}/life",
         "/data-quality",
         "/monitors",
         service.seeded.monitor,
@@ -248,3 +254,31 @@ def test_a_cause_is_replayed_after_a_question_and_says_what_becomes_of_it(chromi
         page.reload()
         page.get_by_text("Replay requested").wait_for()
         assert not watched.errors
+
+
+def test_a_manager_finds_whom_to_call_and_why_and_what_the_figures_rest_on(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "mara", PASSWORD)
+        page.keyboard.press("g")
+        page.keyboard.press("p")
+        page.wait_for_url("**/customers")
+        first = page.locator("tr[data-row]").first
+        assert "nobody could be reached" in first.inner_text()
+        assert "vogt@lindental.example" in first.inner_text()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/customers/C-LINDENTAL")
+        assert "CMP-2026-000001" in page.locator("section[aria-labelledby=complaints-title]").inner_text()
+        page.locator("section[aria-labelledby=why-title] a[href^='/devices/']").first.click()
+        page.wait_for_url("**/devices/INF-74822")
+        page.locator("#life-title").scroll_into_view_if_needed()
+        expect(page.locator("#life-dates")).to_be_visible()
+        assert "Recall: customers being notified" in page.locator("section[aria-labelledby=life-items]").inner_text()
+        page.goto("/kpis")
+        expect(page.locator("#trend-tickets_per_1000_device_days svg rect").first).to_be_attached()
+        page.locator("#kpi-tickets_per_1000_device_days summary").click()
+        assert "Orders that the machine opened" in page.locator("#kpi-tickets_per_1000_device_days").inner_text()
+        page.locator("#trend-tickets_per_1000_device_days a").click()
+        page.wait_for_url("**/kpis/tickets_per_1000_device_days**")
+        assert "INF-200" in page.locator("section[aria-labelledby=groups-title]").inner_text()
+        assert watched.errors == []
+        assert watched.strangers == []
