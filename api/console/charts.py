@@ -46,6 +46,11 @@ class Chart:
     diagnostic: bool = False
     width_s: float | None = None  # of the stretch that each point stands for; None: a reading
 
+    @property
+    def count(self) -> int:
+        """Of the points; the table has the newest of them."""
+        return sum(value is not None for value in self.data["y"])
+
 
 def find_marks(changes: Sequence[FirmwareChange]) -> list[dict[str, Any]]:
     """A mark for each change of firmware, named by the new version; a first report of all is none."""
@@ -73,12 +78,18 @@ def find_gaps(x: Sequence[float], usual: float | None = None) -> list[bool]:
     of every five has no gaps before that. Of buckets of `usual` seconds it is that at least.
     """
     steps = [b - a for a, b in pairwise(x)]
-    near = [[step for step in steps[max(0, i - NEAR) : i + NEAR + 1] if step > 0] for i in range(len(steps))]
-    if usual is None:
-        limits = [GAP_FACTOR * median(around or [0.0]) for around in near]
-    else:  # of a few, the shorter ones: the pause itself is among them
-        limits = [GAP_FACTOR * max(usual, median_low(around or [0.0])) for around in near]
-    return [False, *(step > limit for step, limit in zip(steps, limits, strict=True))][: len(x)]
+    shortest = usual if usual is not None else min((step for step in steps if step > 0), default=0.0)
+    # Nearly all intervals are usual ones, and need no look at those around them.
+    return [False, *(step > GAP_FACTOR * shortest and _is_gap(steps, i, usual) for i, step in enumerate(steps))][
+        : len(x)
+    ]
+
+
+def _is_gap(steps: Sequence[float], place: int, usual: float | None) -> bool:
+    around = [step for step in steps[max(0, place - NEAR) : place + NEAR + 1] if step > 0] or [0.0]
+    # Of a few the shorter one of those in the middle: the pause itself is among them.
+    limit = median(around) if usual is None else max(usual, median_low(around))
+    return steps[place] > GAP_FACTOR * limit
 
 
 def find_outer_gaps(
@@ -132,8 +143,9 @@ def find_table(
     zone: tzinfo,
     *,
     spread: tuple[Sequence[float | None], Sequence[float | None]] | None = None,
+    rows: int = TABLE_ROWS,
 ) -> list[dict[str, Any]]:
-    """At most `TABLE_ROWS` rows, newest first; every point beyond the limit is among the first to be kept.
+    """At most `rows` rows, newest first; every point beyond the limit is among the first to be kept.
 
     `spread` has the lowest and the highest reading that each value is the mean of.
     """
@@ -145,11 +157,9 @@ def find_table(
         return "" if low is None or high is None else f"{low:.{decimals}f} – {high:.{decimals}f}"
 
     chosen = [place for place, value in enumerate(y) if value is not None]
-    if len(chosen) > TABLE_ROWS:
-        step = len(chosen) / TABLE_ROWS
-        chosen = sorted({chosen[int(k * step)] for k in range(TABLE_ROWS)} | {p for p in chosen if beyond[p]})[
-            -TABLE_ROWS:
-        ]
+    if len(chosen) > rows:
+        step = len(chosen) / rows
+        chosen = sorted({chosen[int(k * step)] for k in range(rows)} | {p for p in chosen if beyond[p]})[-rows:]
     return [
         {
             "at": name_second(x[place], zone),

@@ -101,7 +101,7 @@ def _find_chart(
     values = [*line.y, *low, *high]
     # The newest reading itself: the mean of the last bucket is no reading.
     latest = newest.value if newest is not None else None
-    table = find_table(line.x, line.y, beyond, sensor.decimals, zone, spread=(low, high) if is_bucketed else None)
+    spread = (low, high) if is_bucketed else None
     data: dict[str, Any] = {
         "x": line.x,
         "y": line.y,
@@ -116,7 +116,6 @@ def _find_chart(
         "unit": unit,
         "bucketed": is_bucketed,
         "latest": "" if latest is None else f"{latest:.{sensor.decimals}f} {unit}".strip(),
-        "table": table[:TABLE_ROWS],
     }
     if is_bucketed:
         data |= {"low": low, "high": high}
@@ -125,7 +124,7 @@ def _find_chart(
         label=sensor.label.zh if view.language == "zh" else sensor.label.en,
         unit=unit,
         data=data,
-        table=data["table"],
+        table=find_table(line.x, line.y, beyond, sensor.decimals, zone, spread=spread, rows=TABLE_ROWS),
         limits=limits,
         has_breach=any(beyond),
         has_band=False,

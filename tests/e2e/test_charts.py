@@ -94,10 +94,15 @@ def test_a_year_by_keyboard(chromium: Browser, service: Service) -> None:
         press(page, strip, "ArrowLeft")
         assert [float(end) for end in (chart.get_attribute("data-height") or "").split()] == [year_low, year_high]
         check_what_is_taken_away(page, service, strip)
+        # Back to what the page came with, as high as it was.
+        count = len(asked)
+        press(page, strip, "0")
+        assert [float(end) for end in (chart.get_attribute("data-height") or "").split()] == [low, high]
+        assert len(asked) == count
 
         evidence = page.locator("[data-panels=evidence-panels]")
         frozen = evidence.locator(".chart[data-drawn]")
-        height, count = frozen.get_attribute("data-height"), len(asked)
+        height = frozen.get_attribute("data-height")
         evidence.focus()
         press(page, evidence, "+")
         press(page, evidence, "ArrowRight")

@@ -20,7 +20,6 @@ export function begin(charts) {
   function look(panels, window) {
     const state = panelsOf.get(panels);
     state.view = keepWithin(state, window);
-    state.asked = performance.now();
     if (!state.drawing) state.drawing = requestAnimationFrame(() => { state.drawing = 0; show(panels); });
     clearTimeout(state.settle);
     state.settle = setTimeout(() => settle(panels), SETTLE_MS);
@@ -34,7 +33,7 @@ export function begin(charts) {
       chart.setScale("x", { min, max });
     }
     charts.drawLane(panels);
-    panels.dataset.shownMs = (performance.now() - state.asked).toFixed(1);
+    panels.dataset.shown = (state.view || state.window).join("-");
   }
   const sayWindow = (state, full = false) => {
     const [from, to] = state.view || state.window, zone = state.zone, exact = to - from < 3600;
@@ -117,7 +116,6 @@ export function begin(charts) {
     charts.takeLane(panels, answer.lane);
     charts.placeLane(panels);
     panels.querySelector("[data-window-says]").textContent = `${sayWindow(state)} · ${answer.level}`;
-    panels.dataset.loadedMs = (performance.now() - state.asked).toFixed(1);
     panels.dataset.settled = `${from}-${to}`;
   }
 
@@ -138,6 +136,11 @@ export function begin(charts) {
     if (count) count.textContent = fill("chart.rows", { shown: Math.min(places.length, ROWS), count: places.length });
   }
 
+  function fillHost(host) {
+    const state = panelsOf.get(host.closest(".panels"));
+    fillTable(host, drawn.get(host).holder.spec, ...(state.view || state.window));
+  }
+
   const STEPS = {
     in: ([from, to]) => [from + (to - from) / 4, to - (to - from) / 4],
     out: ([from, to]) => [from - (to - from) / 2, to + (to - from) / 2],
@@ -149,20 +152,21 @@ export function begin(charts) {
     if (name === "home") { goHome(panels); return; }
     look(panels, STEPS[name](state.view || state.window));
   }
+  // What is live goes back to now; the rest to what the page came with, as high as it was.
   function goHome(panels) {
     const state = panelsOf.get(panels);
     clearTimeout(state.settle);
     state.asking?.abort();
     panels.removeAttribute("aria-busy");
-    if (state.live) {
-      state.view = state.loaded = null;
-      for (const { holder } of hostsOf(panels)) holder.view = null;
-      settleHome(panels);
-      charts.followAgain();
-    } else { look(panels, state.home); }
-  }
-  function settleHome(panels) {
-    for (const button of panels.querySelectorAll("[data-move]")) button.setAttribute("aria-disabled", String(button.dataset.move === "home"));
+    state.view = state.loaded = null;
+    state.level = state.first.level;
+    for (const { host, holder } of hostsOf(panels)) {
+      holder.view = null;
+      if (!state.live) charts.renew(host, holder.first);
+    }
+    if (state.live) charts.followAgain();
+    else charts.takeLane(panels, state.first.lane);
+    settle(panels);
   }
   function press(panels, button) {
     if (button.dataset.picture !== undefined) takePicture(panels, button.closest(".chart"));
@@ -226,8 +230,8 @@ export function begin(charts) {
     panels.addEventListener("pointerup", release);
     panels.addEventListener("pointercancel", release);
     panels.addEventListener("toggle", (event) => {
-      const host = event.target.closest?.(".chart"), there = host && drawn.get(host);
-      if (there && state.view) fillTable(host, there.holder.spec, ...state.view);
+      const host = event.target.closest?.(".chart");
+      if (host && drawn.has(host)) fillHost(host);
     }, true);
   }
 
@@ -272,5 +276,5 @@ export function begin(charts) {
     return lines;
   }
 
-  return { look, move, press, take };
+  return { fill: fillHost, look, move, press, take };
 }

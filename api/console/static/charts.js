@@ -131,7 +131,7 @@
     if (!plot || !spec.x.length) return;
     const old = drawn.get(host);
     old?.chart.destroy();
-    const holder = old?.holder || { spec, view: null, range: spec.range };
+    const holder = old?.holder || { spec, first: spec, view: null, range: spec.range };
     holder.spec = spec;
     const colour = readColours();
     const readout = host.querySelector("[data-readout]");
@@ -297,7 +297,7 @@
     const before = [...panelsOf].find(([other]) => !other.isConnected && other.dataset.panels === panels.dataset.panels)?.[1].view;
     if (before) queueMicrotask(() => reach(panels).then((found) => found.look(panels, before)));
     panels.dataset.settled = spec.window.join("-");
-    panelsOf.set(panels, { ...spec, home: spec.window, view: null, right: 0 });
+    panelsOf.set(panels, { ...spec, first: spec, view: null, right: 0 });
     for (const tool of panels.querySelectorAll("[data-tools-row][hidden], [data-picture][hidden]")) tool.hidden = false;
     for (const kind of ["pointerenter", "focusin", "touchstart"]) panels.addEventListener(kind, () => reach(panels), { once: true, passive: true });
     panels.addEventListener("click", (event) => {
@@ -337,19 +337,14 @@
   function showSignals(payload) {
     const state = panelsOf.get(signals);
     if (state?.view) return;
-    if (state) { state.window = state.home = payload.window; signals.querySelector("[data-window-says]").textContent = payload.says; }
+    if (state) { state.window = payload.window; signals.querySelector("[data-window-says]").textContent = payload.says; }
     for (const host of signals.querySelectorAll("[data-signal]")) {
       const spec = payload.signals[host.dataset.signal];
       if (!spec) continue;
       host.querySelector("[data-latest]").textContent = spec.latest;
       host.querySelector("[data-empty]").hidden = spec.x.length > 0;
       if (spec.x.length) { renew(host, spec); resized.observe(host.querySelector(".plot")); }
-      const table = host.querySelector("details[open] [data-table] tbody");
-      if (table) table.replaceChildren(...spec.table.map((line) => {
-        const row = document.createElement("tr");
-        row.append(text("td", "nowrap", line.at), text("td", "number", line.value), text("td", "number", line.spread), text("td", "", line.breach ? words["chart.yes"] : ""));
-        return row;
-      }));
+      if (host.querySelector("details[open] [data-table]")) reach(signals).then((found) => found.fill(host));
     }
     takeLane(signals, payload.lane);
     placeLane(signals);
