@@ -151,8 +151,17 @@ def find_record_fields(
         )
         fault = values.get("fault_group", "")
         fields.append(
-            Field("fault_group", t("complaint.fault_group"), "select", fault, groups, False, t("complaint.fault_why"), wrong.get("fault_group", ""))
-        )  # fmt: skip
+            Field(
+                "fault_group",
+                t("complaint.fault_group"),
+                "select",
+                fault,
+                groups,
+                required=False,
+                why=t("complaint.fault_why"),
+                wrong=wrong.get("fault_group", ""),
+            )
+        )
     return tuple(fields)
 
 

@@ -25,6 +25,7 @@ PLACES = (
     Place("/devices", "nav.devices", "d", Permission.DEVICE_READ),
     Place("/customers", "nav.customers", "p", Permission.CUSTOMER_READ),
     Place("/capa", "nav.capa", "c", Permission.CAPA_READ, "nav.quality"),
+    Place("/plans", "nav.plans", "n", Permission.WORK_ORDER_READ, "nav.quality"),
     Place("/complaints", "nav.complaints", "m", Permission.COMPLAINT_READ, "nav.quality"),
     Place("/field-actions", "nav.field_actions", "x", Permission.FIELD_ACTION_READ, "nav.quality"),
     Place("/firmware", "nav.firmware", "b", Permission.FIELD_ACTION_READ, "nav.quality"),

@@ -1,0 +1,279 @@
+"""Maintenance plans: what is due where, the plans, and leaving one occurrence out, which takes two people."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import Caller, require
+from api.console.acting import find_actor
+from api.console.approval_views import GUARDS as APPROVAL_GUARDS
+from api.console.filters import Filter, find_choice
+from api.console.forms import (
+    NOTHING,
+    Fields,
+    Refused,
+    find_typed,
+    read_day,
+    read_number,
+    read_text,
+    read_whole,
+    say_guard,
+    sign,
+    take_step,
+)
+from api.console.page import View, find_view
+from api.console.plan_views import (
+    END_ACT,
+    MAKE_ACT,
+    SKIP_ACT,
+    find_end_act,
+    find_make_act,
+    find_occurrence_line,
+    find_plan_line,
+    find_skip_act,
+)
+from api.once import change
+from api.problems import not_found
+from api.shapes.maintenance_plans import NewMaintenancePlan
+from api.state import Database
+from domain.approval_request import ApprovalKind, ApprovalState, ApprovalWish
+from domain.audit_plan import ENTITY
+from domain.errors import GuardRefusedError, NotFoundError
+from domain.maintenance_plan import OccurrenceState, PlanDraft, find_plan_problems
+from domain.roles import Permission
+from store.approval_handlers import HANDLERS
+from store.approval_requests import ask_approval, load_approval_requests
+from store.maintenance_plans import (
+    end_maintenance_plan,
+    load_maintenance_plan,
+    load_maintenance_plans,
+    record_maintenance_plan,
+)
+from store.plan_occurrence_lists import PlanOccurrence, load_plan_occurrences
+from store.pool import Connection, Pool
+from store.profiles import load_profile, load_profiles
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
+Writer = Annotated[Caller, require(Permission.PLAN_WRITE)]
+Skipper = Annotated[Caller, require(Permission.PLAN_SKIP)]
+ROWS = 50
+OPEN = tuple(state for state in OccurrenceState if state.is_open)
+NEVER = date(9999, 12, 31)
+
+
+@router.get("/plans")
+def show_plans(
+    request: Request,
+    pool: Database,
+    caller: Reader,
+    state: str = "",
+    plan: str = "",
+    device: str = "",
+    occurrence: str = "",
+    after: str = "",
+) -> Response:
+    """What is due where, the one that is due first at the top."""
+    chosen = {"state": state, "plan": plan, "device": device}
+    return render_plans(find_view(request, caller), pool, chosen, occurrence=occurrence, after=after)
+
+
+def render_plans(
+    view: View,
+    pool: Pool,
+    chosen: dict[str, str] | None = None,
+    *,
+    occurrence: str = "",
+    after: str = "",
+    refused: Refused | None = None,
+) -> Response:
+    """The page; with a step that was refused, what was typed stands where it was typed."""
+    values, typed = chosen or {}, refused.typed if refused else NOTHING
+    states = [(s.value, view.name("occurrence", s)) for s in OccurrenceState]
+    state = find_choice(values.get("state", ""), [value for value, _ in states])
+    customer_id = view.person.customer_id
+    with pool.connection() as conn:
+        plans = load_maintenance_plans(conn, customer_id=customer_id, limit=100)
+        names = [(plan.code, f"{plan.code} {plan.name}") for plan in plans]
+        plan = find_choice(values.get("plan", ""), [value for value, _ in names])
+        found = load_plan_occurrences(
+            conn,
+            plan=plan,
+            serial=values.get("device", ""),
+            states=[state] if state else list(OPEN),
+            customer_id=customer_id,
+            after=_read_cursor(after),
+            limit=ROWS + 1,
+        )
+        overdue = load_plan_occurrences(conn, states=[OccurrenceState.OVERDUE], customer_id=customer_id, limit=1_000)
+        picked = next((one for one in found[:ROWS] if one.code == occurrence), None)
+        asked = _load_asked(conn, view, picked)
+        profiles = load_profiles(conn)
+    chosen_plan = next((one for one in plans if one.code == plan), None)
+    filters = [
+        Filter("state", view.t("column.state"), state, states, view.t("plans.open")),
+        Filter("plan", view.t("plans.plan"), plan, names),
+    ]
+    last = found[ROWS - 1] if len(found) > ROWS else None
+    kept = {"state": state, "plan": plan, "device": values.get("device", "")}
+    cursor = "" if last is None else f"{(last.due_on or NEVER).isoformat()}~{last.id}"
+    return view.render(
+        "plans.html",
+        refused.status if refused else 200,
+        problem=refused.problem if refused else None,
+        row_version=0 if chosen_plan is None else chosen_plan.row_version,
+        rows=[find_occurrence_line(view, one) for one in found[:ROWS]],
+        href=view.link("/plans", **kept),
+        picked=None if picked is None else find_occurrence_line(view, picked),
+        skip=None if picked is None else find_skip_act(view, picked, asked, typed),
+        overdue=len(overdue),
+        filters=filters,
+        filtered=any(kept.values()),
+        older=view.link("/plans", **kept, after=cursor) if cursor else None,
+        plans=[find_plan_line(view, one) for one in plans],
+        chosen_plan=None if chosen_plan is None else find_plan_line(view, chosen_plan),
+        end=None if chosen_plan is None else find_end_act(view, chosen_plan, typed),
+        make=find_make_act(view, profiles, typed),
+    )
+
+
+def _load_asked(conn: Connection, view: View, picked: PlanOccurrence | None) -> str:
+    """The code of the open question whether that occurrence is left out."""
+    if picked is None or view.person.customer_id is not None:
+        return ""
+    kind = (ApprovalKind.PLAN_SKIP,)
+    found = load_approval_requests(conn, kinds=kind, states=(ApprovalState.ASKED,), entity_id=picked.code, limit=1)
+    return found[0].code if found else ""
+
+
+def _read_cursor(after: str) -> tuple[date, int] | None:
+    day, _, number = after.partition("~")
+    try:
+        return (date.fromisoformat(day), int(number)) if day else None
+    except ValueError:  # of another version: the first page
+        return None
+
+
+@router.post("/plans/skips")
+def ask_for_skip(
+    request: Request, pool: Database, caller: Skipper, occurrence: Annotated[str, Form(max_length=64)], fields: Fields
+) -> Response:
+    """Asks, signed, that one occurrence is left out; another person decides."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        is_there = any(
+            one.code == occurrence
+            for one in load_plan_occurrences(conn, states=list(OPEN), customer_id=caller.customer_id, limit=1_000)
+        )
+    if not is_there or caller.customer_id is not None:
+        raise not_found("occurrence", occurrence, "occurrence")
+    signature = sign(view, pool, fields)
+    if isinstance(signature, str):
+        refused = Refused(signature, 422, find_typed(SKIP_ACT, fields, {"password": signature}))
+        return render_plans(view, pool, occurrence=occurrence, refused=refused)
+    actor = find_actor(caller, (Permission.PLAN_SKIP,))
+    wish = ApprovalWish(ApprovalKind.PLAN_SKIP, occurrence, {}, read_text(fields, "reason"))
+    try:
+        asked = change(pool, lambda conn: ask_approval(conn, actor, wish, HANDLERS, signature, view.now))
+    except GuardRefusedError as guard:
+        sentence = say_guard(view, APPROVAL_GUARDS, guard.guard)
+        refused = Refused(sentence, 409, find_typed(SKIP_ACT, fields))
+        return render_plans(view, pool, occurrence=occurrence, refused=refused)
+    return RedirectResponse(view.link(f"/approvals/{asked.code}", done="saved"), 303)
+
+
+@router.post("/plans/end")
+def end_plan(
+    request: Request,
+    pool: Database,
+    caller: Writer,
+    plan: Annotated[str, Form(max_length=64)],
+    row_version: Annotated[int, Form(ge=0)],
+    fields: Fields,
+) -> Response:
+    """Ends a plan: work orders that are open stay, no others come."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        if not plan or load_maintenance_plan(conn, plan, customer_id=caller.customer_id) is None:
+            raise not_found("maintenance plan", plan, "plan")
+    actor, reason = find_actor(caller, (Permission.PLAN_WRITE,)), read_text(fields, "reason")
+
+    def work(conn: Connection) -> None:
+        end_maintenance_plan(conn, actor, plan, reason, expected_row_version=row_version, now=view.now)
+
+    typed = find_typed(END_ACT, fields)
+    refused = take_step(view, pool, work, typed, guards="plan_guard", entity=ENTITY, code=plan)
+    if refused is not None:
+        return render_plans(view, pool, {"plan": plan}, refused=refused)
+    return RedirectResponse(view.link("/plans", plan=plan, done="saved"), 303)
+
+
+@router.post("/plans/new")
+def make_plan(request: Request, pool: Database, caller: Writer, fields: Fields) -> Response:
+    """Makes a plan; devices that are installed, now or later, get their first occurrence within a minute."""
+    view = find_view(request, caller)
+    body, wrong = _read_plan(fields)
+    with pool.connection() as conn:
+        profile = None if body is None else load_profile(conn, body.model)
+    draft = None
+    if body is not None and profile is None:
+        wrong = {"model"}
+    elif body is not None and profile is not None:
+        draft = PlanDraft(**body.model_dump(exclude={"model", "serial", "starts_on", "external_refs"}))
+        sensors = frozenset(sensor.key for sensor in profile.sensors)
+        wrong = set(find_plan_problems(draft, sensors, frozenset(group.key for group in profile.fault_groups)))
+    if body is None or draft is None or wrong:
+        return render_plans(view, pool, refused=_find_wrong(view, fields, wrong))
+    actor, made = find_actor(caller, (Permission.PLAN_WRITE,)), draft
+    model, serial, starts_on = body.model, body.serial, body.starts_on or view.now.date()
+
+    def work(conn: Connection) -> str:
+        return record_maintenance_plan(
+            conn, actor, made, model=model, serial=serial, starts_on=starts_on, external_refs=[], now=view.now
+        )
+
+    try:
+        code = change(pool, work)
+    except NotFoundError:
+        return render_plans(view, pool, refused=_find_wrong(view, fields, {"serial"}))
+    return RedirectResponse(view.link("/plans", plan=code, done="saved"), 303)
+
+
+def _read_plan(fields: FormData) -> tuple[NewMaintenancePlan | None, set[str]]:
+    # What belongs to another kind of plan is let be: the form shows the fields of all kinds.
+    kind = read_text(fields, "kind", 20)
+    values: dict[str, Any] = {
+        name: read_text(fields, name) for name in ("name", "order_type", "kind", "anchor", "model")
+    }
+    values |= {"priority": read_text(fields, "priority", 2), "instructions": read_text(fields, "instructions")}
+    values |= {
+        "serial": read_text(fields, "serial", 64) or None,
+        "starts_on": None,
+        "lead_days": read_whole(fields, "lead_days"),
+    }
+    if read_text(fields, "starts_on"):
+        day = read_day(fields, "starts_on")
+        values["starts_on"] = "" if day is None else day.isoformat()
+    if kind == "CALENDAR":
+        values |= {
+            "every_count": read_whole(fields, "every_count"),
+            "every_unit": read_text(fields, "every_unit", 10) or None,
+        }
+    elif kind == "USAGE":
+        sensor = read_text(fields, "usage_sensor").rpartition("/")[2] or None
+        values |= {"usage_sensor": sensor, "usage_every": read_number(fields, "usage_every")}
+    else:
+        values["fault_group"] = read_text(fields, "fault_group").rpartition("/")[2] or None
+    try:
+        return NewMaintenancePlan.model_validate(values), set()
+    except ValidationError as error:
+        return None, {str(e["loc"][0]) for e in error.errors()}
+
+
+def _find_wrong(view: View, fields: FormData, wrong: set[str]) -> Refused:
+    marked = {name: view.t("form.unusable_field") for name in wrong}
+    return Refused(view.t("form.unusable"), 422, find_typed(MAKE_ACT, fields, marked))
