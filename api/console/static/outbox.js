@@ -48,7 +48,8 @@
   }
   const own = async () => (await readAll("entries")).filter((entry) => entry.who === who);
 
-  // Drafts: every text of a form that is sent from here, until it was.
+  // Drafts: every text of a form that is sent from here, until it was; or for half a year.
+  const OLD_MS = 180 * 86400000;
   const forms = "form[data-outbox], form[data-online], .online form";
   const isText = (field) => field.name && (field.tagName === "TEXTAREA" || ["text", "search", "date", "datetime-local"].includes(field.type)) && field.name !== "csrf_token";
   const draftKey = (form, field) => [who, form.dataset.code || form.getAttribute("action"), form.dataset.draft || form.closest("details")?.id || form.id, field.name].join("|");
@@ -60,7 +61,9 @@
     write(({ drafts }) => field.value === field.defaultValue ? drafts.delete(key) : drafts.put({ key, value: field.value, at: Date.now() })).catch(() => {});
   });
   async function restoreDrafts() {
-    const drafts = new Map((await readAll("drafts").catch(() => [])).map((draft) => [draft.key, draft.value]));
+    const kept = await readAll("drafts").catch(() => []), old = kept.filter((draft) => draft.at < Date.now() - OLD_MS);
+    if (old.length) write(({ drafts }) => { for (const draft of old) drafts.delete(draft.key); }).catch(() => {});
+    const drafts = new Map(kept.map((draft) => [draft.key, draft.value]));
     for (const form of document.querySelectorAll(forms)) {
       for (const field of textsOf(form)) {
         const value = drafts.get(draftKey(form, field));
@@ -245,7 +248,8 @@
     Object.assign(entry, { state: "refused", why });
     await write(({ entries }) => entries.put(entry));
   }
-  const request = (method, address, body, headers = {}) => fetch(address, { method, body, headers: { Accept: "application/json", ...(method === "GET" ? {} : { "X-CSRF-Token": csrf() }), ...headers } });
+  // A connection that hangs is none: a note has half a minute, a picture five.
+  const request = (method, address, body, headers = {}) => fetch(address, { method, body, signal: AbortSignal.timeout?.(body instanceof Blob ? 300000 : 30000), headers: { Accept: "application/json", ...(method === "GET" ? {} : { "X-CSRF-Token": csrf() }), ...headers } });
   // Signed in anew since this page was made: the token is that of the new session, if it is the same person.
   async function renew() {
     const answer = await fetch("/my", { headers: { Accept: "text/html" } });
