@@ -300,6 +300,11 @@
     panelsOf.set(panels, { ...spec, first: spec, view: null, right: 0 });
     for (const tool of panels.querySelectorAll("[data-tools-row][hidden], [data-picture][hidden]")) tool.hidden = false;
     for (const kind of ["pointerenter", "focusin", "touchstart"]) panels.addEventListener(kind, () => reach(panels), { once: true, passive: true });
+    // A finger gives no notice: it is ready when the charts come into view.
+    if (matchMedia("(pointer: coarse)").matches) {
+      const near = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) { near.disconnect(); reach(panels); } });
+      near.observe(panels);
+    }
     panels.addEventListener("click", (event) => {
       const button = event.target.closest("[data-move], [data-picture]");
       if (button) reach(panels).then((found) => found.press(panels, button));
