@@ -85,6 +85,8 @@ def remove_factor(
     name: str, reason: Annotated[str, typer.Option(help="For the audit: why, and who asked for it.")]
 ) -> None:
     """Remove the second factor of who has lost the app and the recovery codes. Ends all sessions of the account."""
+    if not reason.strip():
+        raise typer.BadParameter("say why: it stands in the audit", param_hint="--reason")
     with open_connection(find_database_url(load_settings()), application="users") as conn:
         user = load_user(conn, name)
         if user is None:
@@ -93,7 +95,7 @@ def remove_factor(
             say(f"{name} has no second factor; nothing was changed.")
             raise typer.Exit(ExitCode.FAILED)
         remove_sessions_of(conn, user.id)
-        record_audit(conn, ACTOR, second_factor_removed(name, reason))
+        record_audit(conn, ACTOR, second_factor_removed(name, reason.strip()))
     say(f"{name} signs in by the password alone until a new second factor is set up.")
 
 

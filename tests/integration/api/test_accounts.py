@@ -264,10 +264,10 @@ def test_the_consoles_form_changes_a_password_as_the_api_does(api: Api) -> None:
     assert audited == [("anna",)]
 
 
-def test_after_a_new_password_a_technician_stands_before_the_own_orders(api: Api) -> None:
+def test_after_a_new_password_a_technician_stands_before_the_own_jobs(api: Api) -> None:
     api.add_user("tina", Role.TECHNICIAN)
     here = api.sign_in("tina")
     form = {"current": PASSWORD, "new": "a new and better one", "csrf_token": here.csrf_token}
     taken = api.client.post("/password", data=form, headers=here.reading, follow_redirects=False)
-    assert taken.headers["location"] == "/work-orders?owner=tina&done=password"
+    assert taken.headers["location"] == "/my?done=password"
     assert api.client.get(taken.headers["location"], headers=here.reading).status_code == 200

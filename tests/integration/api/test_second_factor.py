@@ -9,6 +9,8 @@ import psycopg
 import pyotp
 import pytest
 
+from api.housekeeping import remove_what_is_over
+from api.passwords import hash_secret
 from api.seals import load_seal
 from api.sign_in import CodeWanted, SignedIn, SignInRefused, find_cookie_name, give_code, sign_in
 from api.state import now
@@ -272,6 +274,21 @@ def test_one_code_at_once_from_many_opens_one_session(guarded: Api) -> None:
         seen = list(answers)
         assert sum(isinstance(one, SignedIn) for one in seen) == 1
         assert seen.count(SignInRefused("wrong")) == 3
+
+
+def test_sign_ins_that_nobody_went_on_with_are_removed(guarded: Api, database: Database) -> None:
+    guarded.add_user("anna", Role.AUDITOR)
+    set_up(guarded, guarded.sign_in("anna"))
+    kept, late = give_password(guarded, "anna"), give_password(guarded, "anna")
+    with psycopg.connect(database.owner_url) as conn:
+        conn.execute(
+            "UPDATE pending_sign_in SET expires_at = now() - interval '1 s' WHERE token_hash = %s",
+            (hash_secret(late.token),),
+        )
+        conn.commit()
+        remove_what_is_over(guarded.state.pool, guarded.settings)
+        left = conn.execute("SELECT token_hash FROM pending_sign_in").fetchall()
+    assert [bytes(row[0]) for row in left] == [hash_secret(kept.token)]
 
 
 def test_a_token_has_no_second_factor(guarded: Api) -> None:

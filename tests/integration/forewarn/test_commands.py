@@ -1,13 +1,20 @@
 """The command line on a real database: what it prints, what it changes, what it exits with."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 from typer.main import get_command
 
-from api.passwords import hash_secret, matches_password
+from api.passwords import hash_secret, make_session_token, matches_password
+from api.state import now
 from forewarn.cli import build_app
+from store.audit import load_audit_events
+from store.pool import open_connection
+from store.second_factors import begin_second_factor, confirm_second_factor, load_second_factor
+from store.sessions import load_sessions_of, record_session
+from store.users import load_user
 from tests.support.command_line import Run
 from tests.support.databases import Database
 from tests.support.services import find_free_port
@@ -49,6 +56,36 @@ def test_an_account_is_made_once_and_its_password_works(forewarn: Run, database:
     assert forewarn("users", "password", "nobody").code == 1
     assert [user["name"] for user in json.loads(forewarn("users", "list", "--json").out)] == ["mwang"]
     assert json.loads(forewarn("audit", "verify", "--json").out)["checked"] == 2
+
+
+def test_a_new_password_and_a_removed_factor_end_the_sessions(forewarn: Run, database: Database) -> None:
+    forewarn("users", "add", "mwang", "--role", "technician")
+    assert forewarn("users", "remove-factor", "mwang", "--reason", "phone lost").code == 1
+    with open_connection(database.url, application="test") as conn:
+        user = load_user(conn, "mwang")
+        assert user is not None
+
+        def open_one() -> None:
+            record_session(conn, make_session_token().encode(), user.id, "csrf", now() + timedelta(hours=1))
+            conn.commit()
+
+        def count() -> int:
+            return len(load_sessions_of(conn, user.id, at=now(), idle=timedelta(hours=1)))
+
+        open_one()
+        forewarn("users", "password", "mwang")
+        assert count() == 0
+        open_one()
+        assert begin_second_factor(conn, user.id, b"sealed", session_id=1, at=now())
+        assert confirm_second_factor(conn, user.id, step=1, code_hashes=[b"hash"], at=now())
+        conn.commit()
+        assert forewarn("users", "remove-factor", "mwang", "--reason", "  ").code == 2
+        assert count() == 1
+        assert forewarn("users", "remove-factor", "mwang", "--reason", "phone lost").code == 0
+        assert count() == 0
+        assert load_second_factor(conn, user.id) is None
+        event = load_audit_events(conn, limit=1)[0]
+    assert (event.action, event.actor, event.reason) == ("user.second_factor_removed", "cli", "phone lost")
 
 
 def test_a_technician_is_certified_for_a_known_model_only(forewarn: Run, database: Database) -> None:
