@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.browser import open_page, sign_in
 from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
+from tests.e2e.test_pages import find_barriers
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +33,39 @@ def test_j_k_x_enter_and_1(chromium: Browser, service: Service) -> None:
         page.keyboard.press("1")
         expect(page.get_by_text("1 done.")).to_be_visible()
         assert watched.errors == []
+
+
+def test_space_previews_and_z_takes_back_what_was_decided(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "mara", PASSWORD)
+        page.goto("/inbox?group=firmware")
+        page.keyboard.press("j")
+        code = find_cursor(page)
+        page.keyboard.press("Space")
+        expect(page.locator(".preview-body")).to_contain_text("Calibration due")
+        assert find_barriers(page) == []
+        page.keyboard.press("Space")
+        expect(page.locator(".preview-body")).to_have_count(0)
+        row = page.locator(f"#row-{code}")
+        place = row.bounding_box()
+        page.keyboard.press("x")
+        page.keyboard.press("1")
+        decided = page.locator(f"tr[data-handled={code}]")
+        expect(decided).to_contain_text("accepted, assigned to")
+        assert decided.bounding_box() == place
+        assert find_barriers(page) == []
+        expect(page.locator("#pending")).to_be_hidden()
+        assert find_cursor(page) not in (None, code)
+        page.keyboard.press("z")
+        expect(decided).to_contain_text("It waits under Work orders.")
+        page.locator("#views > summary").click()
+        page.fill("#view-name", "By firmware")
+        page.click("#view-save")
+        page.goto("/inbox")
+        page.locator("#views > summary").click()
+        page.get_by_role("link", name="By firmware").click()
+        page.wait_for_url("**/inbox?group=firmware")
+        assert (watched.errors, watched.strangers) == ([], [])
 
 
 def test_keys_are_letters_while_typing(chromium: Browser, service: Service) -> None:

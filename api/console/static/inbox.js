@@ -1,0 +1,197 @@
+// The inbox: decisions without leaving the page, rows that keep their height and offer what undoes them, previews, views.
+(() => {
+  "use strict";
+  const words = JSON.parse(document.getElementById("inbox-words").textContent);
+  const keysOn = document.documentElement.dataset.keys === "on";
+  const form = () => document.getElementById("inbox-form");
+  const boxes = () => [...document.querySelectorAll('#inbox-form input[name="order"]')];
+  const said = document.getElementById("inbox-said"), undoAll = document.getElementById("inbox-undo");
+  const make = (tag, text, more) => Object.assign(document.createElement(tag), { textContent: text, ...more });
+  const target = () => boxes().find((box) => box.checked)?.closest("tr") || document.querySelector("tr[data-cursor]") || document.querySelector("#inbox-form tr[data-row]");
+
+  function tell(text, isWrong, canUndo) {
+    said.hidden = !text;
+    said.className = `notice row ${isWrong ? "wrong" : "done"}`;
+    said.querySelector("span").textContent = text;
+    undoAll.hidden = !canUndo;
+  }
+  async function send(address, data) {
+    const answer = await fetch(address, { method: "POST", headers: { Accept: "application/json" }, body: data });
+    if (!(answer.headers.get("content-type") || "").includes("application/json")) throw new Error(answer.statusText);
+    return answer.json();
+  }
+  // The row stays where it was and as high as it was; it is no row of the list any more.
+  function settle(row, one) {
+    const next = row.matches("[data-cursor]") ? row.nextElementSibling?.closest("tr[data-row]") || row.previousElementSibling?.closest("tr[data-row]") : null;
+    closePreview(row);
+    row.style.height = `${row.offsetHeight}px`;
+    row.dataset.handled = row.dataset.row;
+    for (const name of ["id", "data-row", "data-version", "data-href", "data-cursor"]) row.removeAttribute(name);
+    row.classList.add("handled");
+    if (next) { next.setAttribute("data-cursor", ""); next.querySelector("a")?.focus({ preventScroll: true }); }
+    write(row, one);
+  }
+  function write(row, one) {
+    const cell = make("td", "", { colSpan: 8 });
+    cell.setAttribute("role", "cell");
+    const link = make("a", one.code, { href: `/work-orders/${one.code}` });
+    const line = make("span", "", { className: "row" });
+    const [before, ...after] = one.text.split(one.code), text = make("span", before);
+    text.append(link, after.join(one.code));
+    line.append(text);
+    if (one.undo) {
+      const button = make("button", words.undo, { type: "button" });
+      button.dataset.undo = one.undo;
+      line.append(button);
+    }
+    cell.append(line);
+    row.replaceChildren(cell);
+  }
+  function refuse(row, one) {
+    row.querySelector(".why")?.remove();
+    const why = make("span", one.text, { className: "under why wrong" });
+    row.querySelector("td.reason")?.append(why);
+  }
+  function show(answer, find) {
+    for (const one of answer.results) {
+      const row = find(one.code);
+      if (!row) continue;
+      if (!one.is_done) refuse(row, one);
+      else if (row.dataset.handled) write(row, one);
+      else settle(row, one);
+    }
+    document.dispatchEvent(new CustomEvent("forewarn:decided", { detail: answer.results.filter((one) => one.is_done).map((one) => one.code) }));
+    const left = answer.results.filter((one) => !one.is_done);
+    // Orders that are not on this page have no row to say it in.
+    const elsewhere = left.filter((one) => !find(one.code)).map((one) => one.text);
+    tell([answer.text, ...elsewhere].filter(Boolean).join(" "), left.length > 0 || !answer.done, Boolean(document.querySelector("[data-undo]")));
+    const all = document.getElementById("select-all");
+    if (all) all.checked = false;
+    boxes()[0]?.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+  let last = [];
+  document.addEventListener("submit", async (event) => {
+    if (event.target !== form() || event.defaultPrevented) return;
+    event.preventDefault();
+    const all = form().elements.everything.value === "1";
+    if (all && !confirm(words.confirm)) return;
+    const data = new FormData(form(), event.submitter), buttons = [...form().querySelectorAll("button[type=submit]")];
+    for (const button of buttons) button.disabled = true;
+    try {
+      const answer = await send(form().getAttribute("action"), data);
+      last = answer.results.filter((one) => one.undo).map((one) => one.undo);
+      for (const button of document.querySelectorAll("[data-undo]")) button.remove();
+      show(answer, (code) => document.getElementById(`row-${code}`));
+      if (answer.done) {
+        for (const menu of form().querySelectorAll("details.menu[open]")) menu.open = false;
+        if (!answer.results.some((one) => !one.is_done)) for (const field of form().querySelectorAll(".sheet input[type=text]")) field.value = field.defaultValue;
+      }
+    } catch { tell(words.failed, true, last.length > 0); }
+    for (const button of buttons) button.disabled = false;
+  });
+  async function undo(tokens) {
+    const data = new FormData();
+    data.set("csrf_token", document.querySelector("input[name=csrf_token]").value);
+    for (const token of tokens) data.append("undo", token);
+    try {
+      const answer = await send("/inbox/undo", data);
+      last = last.filter((token) => !tokens.includes(token));
+      for (const button of document.querySelectorAll("[data-undo]")) if (tokens.includes(button.dataset.undo)) button.remove();
+      show(answer, (code) => document.querySelector(`tr[data-handled="${CSS.escape(code)}"]`));
+      if (answer.results.length === 1) tell(answer.results[0].text, !answer.results[0].is_done, last.length > 0);
+    } catch { tell(words.failed, true, true); }
+  }
+  undoAll.addEventListener("click", () => { if (last.length) undo(last); });
+  document.addEventListener("click", (event) => {
+    const one = event.target.closest?.("[data-undo]"), preview = event.target.closest?.("[data-preview]");
+    if (one) undo([one.dataset.undo]);
+    if (preview) toggle(preview.closest("tr"));
+    const everything = event.target.closest?.("#all-matching button");
+    if (everything) {
+      form().elements.everything.value = "1";
+      everything.previousElementSibling.textContent = words.all;
+      everything.hidden = true;
+    }
+    if (event.target.id === "view-save") saveView();
+    const forget = event.target.closest?.("[data-forget]");
+    if (forget) { keep(views().filter((view) => view.name !== forget.dataset.forget)); showViews(); }
+  });
+  document.addEventListener("change", (event) => {
+    const place = document.getElementById("all-matching");
+    if (!place || !event.target.closest?.("#inbox-form") || event.target.type !== "checkbox") return;
+    form().elements.everything.value = "";
+    place.querySelector("span").textContent = "";
+    place.querySelector("button").hidden = false;
+    place.hidden = !boxes().every((box) => box.checked);
+  });
+
+  // Previews: what the row has no room for, below it.
+  const find = (row) => row.nextElementSibling?.matches("tr.preview") ? row.nextElementSibling : null;
+  function closePreview(row) {
+    find(row)?.remove();
+    row.querySelector("[data-preview]")?.setAttribute("aria-expanded", "false");
+  }
+  async function toggle(row) {
+    const button = row?.querySelector("[data-preview]");
+    if (!button) return;
+    if (find(row)) { closePreview(row); return; }
+    button.setAttribute("aria-expanded", "true");
+    const place = make("tr", "", { className: "preview" }), cell = make("td", "…", { colSpan: 8 });
+    cell.setAttribute("aria-live", "polite");
+    for (const [item, role] of [[place, "row"], [cell, "cell"]]) item.setAttribute("role", role);
+    place.append(cell);
+    row.after(place);
+    try {
+      const answer = await fetch(button.dataset.preview, { headers: { Accept: "text/html" } });
+      if (!answer.ok) throw new Error(answer.statusText);
+      cell.innerHTML = await answer.text();
+    } catch { cell.textContent = words.failed; }
+  }
+  document.addEventListener("keydown", (event) => {
+    if (!keysOn || event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.getElementById("keys")?.open) return;
+    if (event.target.closest("input, textarea, select, button, summary, [contenteditable]")) return;
+    const row = document.querySelector("tr[data-cursor]");
+    if (row) { event.preventDefault(); toggle(row); }
+  });
+
+  // The open orders of the device that is meant, to link to.
+  document.addEventListener("toggle", async (event) => {
+    if (event.target.id !== "link" || !event.target.open) return;
+    const place = document.getElementById("link-choices"), code = target()?.dataset.row;
+    place.replaceChildren();
+    if (!code) return;
+    try {
+      const answer = await fetch(`/inbox/related/${encodeURIComponent(code)}`, { headers: { Accept: "text/html" } });
+      if (answer.ok) place.innerHTML = await answer.text();
+    } catch { place.textContent = words.failed; }
+  }, true);
+
+  // Views: addresses with names, of this browser.
+  const KEY = "forewarn.views.inbox";
+  function views() {
+    try { return JSON.parse(localStorage.getItem(KEY)) || []; } catch { return []; }
+  }
+  const keep = (list) => localStorage.setItem(KEY, JSON.stringify(list));
+  function saveView() {
+    const field = document.getElementById("view-name"), name = field.value.trim(), url = new URL(location.href);
+    if (!name) { field.focus(); return; }
+    for (const gone of ["cursor", "done", "n"]) url.searchParams.delete(gone);
+    keep([...views().filter((view) => view.name !== name), { name, href: url.pathname + url.search }]);
+    field.value = "";
+    showViews();
+  }
+  function showViews() {
+    const list = document.getElementById("views-list");
+    if (!list) return;
+    document.getElementById("views").hidden = false;
+    list.replaceChildren(...views().filter((view) => view.href.startsWith("/inbox")).map((view) => {
+      const item = make("li", "", { className: "row far" }), forget = make("button", "×", { type: "button", className: "plain" });
+      forget.dataset.forget = view.name;
+      forget.setAttribute("aria-label", words.forget.replace("{name}", view.name));
+      item.append(make("a", view.name, { href: view.href }), forget);
+      return item;
+    }));
+  }
+  showViews();
+  document.addEventListener("forewarn:shown", showViews);
+})();
