@@ -52,7 +52,7 @@ def test_from_inbox_to_signature(chromium: Browser, service: Service) -> None:
         page.fill("#act-close-password", PASSWORD)
         page.get_by_role("button", name="Sign and close").click()
         expect(page.locator(".state").first).to_have_text("Closed")
-        expect(page.get_by_text("I have reviewed this record and close it.")).to_be_visible()
+        expect(page.get_by_text("I have reviewed this record and close it.").first).to_be_visible()
         expect(page.get_by_text("Battery pack replaced")).to_be_visible()
         assert watched.errors == []
 
@@ -72,7 +72,7 @@ def test_page_says_why_it_opened_and_draws_what_shows_it(chromium: Browser, serv
         )
         expect(page.locator("[data-panels=evidence-panels] .chart[data-drawn]")).to_have_count(1)
         assert count_colours(page) > 3, "the canvas is blank"
-        page.get_by_text("As a table").click()
+        page.get_by_text("As a table").first.click()
         rows = page.locator("details.as-table tbody tr")
         assert rows.count() > 50
         assert page.locator("details.as-table td", has_text="yes").count() >= 10
