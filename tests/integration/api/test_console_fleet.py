@@ -113,7 +113,7 @@ def test_what_improves_and_worsens_is_marked_in_words(made: Api) -> None:
     worse = show(made, "/fleet?from=2024-06-12&to=2024-06-20&by=firmware")
     assert "Firmware 2.0 1 9 in 9 1,000.00" in worse
     better = show(made, "/fleet?from=2024-06-21&to=2024-06-29&by=firmware")
-    assert "▼ × 0.00 better 0.00 – 0.51" in better
+    assert "▼ × 0.00 · better 0.00 – 0.51" in better
 
 
 def test_what_cannot_be_asked_is_said_at_the_field(made: Api) -> None:
