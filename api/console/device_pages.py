@@ -205,6 +205,7 @@ def show_device(
             "has_breach": True,
             "has_band": False,
             "has_spread": True,
+            "has_events": True,
             "limits": True,
             "window": False,
             "gaps": True,
