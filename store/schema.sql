@@ -499,10 +499,14 @@ CREATE FUNCTION public.record_device_change() RETURNS trigger
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
+    decided timestamptz := coalesce(nullif(current_setting('forewarn.at', true), '')::timestamptz, now());
     said text := coalesce(nullif(current_setting('forewarn.source', true), ''), 'import');
 BEGIN
+    -- Who decided first may have waited for who changed it first: the history is in the order of the changes.
+    SELECT greatest(decided, max(h.at)) INTO decided FROM device_history h
+    WHERE h.device_id = NEW.id AND h.field IN ('serial', 'udi', 'customer', 'site', 'lifecycle');
     INSERT INTO device_history (device_id, at, field, before, after, source)
-    SELECT NEW.id, now(), c.field, nullif(c.before, ''), nullif(c.after, ''), said
+    SELECT NEW.id, decided, c.field, nullif(c.before, ''), nullif(c.after, ''), said
     FROM (VALUES (1, 'serial', OLD.serial, NEW.serial), (2, 'udi', OLD.udi, NEW.udi),
         (3, 'customer', (SELECT u.code FROM site s JOIN customer u ON u.id = s.customer_id WHERE s.id = OLD.site_id),
             (SELECT u.code FROM site s JOIN customer u ON u.id = s.customer_id WHERE s.id = NEW.site_id)),
@@ -2353,7 +2357,7 @@ UNION ALL
     g.signed_at AS closed_at
    FROM (public.work_order w
      JOIN public.signature g ON (((g.entity = 'work_order'::text) AND (g.entity_id = w.id) AND (g.entity_version < w.version))))
-  WHERE ((w.version > 1) AND (w.state <> 'CANCELLED'::text));
+  WHERE (w.version > 1);
 COMMENT ON VIEW public.kpi_order_version IS 'Every version of every order that was not cancelled: began, answered, restored, outcome, closed.';
 CREATE VIEW public.kpi_failure AS
  SELECT 'failure'::text AS kpi,
@@ -2614,7 +2618,7 @@ CREATE VIEW public.kpi_planned_maintenance AS
    FROM (((((public.plan_occurrence o
      JOIN public.maintenance_plan p ON ((p.id = o.plan_id)))
      JOIN public.device d ON ((d.id = o.device_id)))
-     LEFT JOIN public.site s ON ((s.id = d.site_id)))
+     LEFT JOIN public.kpi_owner_spell s ON (((s.device_id = o.device_id) AND (s.since <= ((o.due_on)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (s.until > ((o.due_on)::timestamp without time zone AT TIME ZONE 'UTC'::text)))))
      CROSS JOIN LATERAL ( SELECT COALESCE(o.done_on, ( SELECT ((e.close_out ->> 'serviced_on'::text))::date AS date
                    FROM public.work_order e
                   WHERE ((e.id = o.work_order_id) AND (e.resolved_at IS NOT NULL)))) AS done_on) w)
@@ -2640,7 +2644,7 @@ CREATE VIEW public.kpi_recall AS
    FROM ((((public.field_action_item i
      JOIN public.field_action a ON ((a.id = i.field_action_id)))
      JOIN public.device d ON ((d.id = i.device_id)))
-     LEFT JOIN public.site s ON ((s.id = d.site_id)))
+     LEFT JOIN public.kpi_owner_spell s ON (((s.device_id = i.device_id) AND (s.since <= i.notified_at) AND (s.until > i.notified_at))))
      CROSS JOIN LATERAL ( VALUES ('recall_response'::text,i.notified_at,((((i.acknowledged_at IS NOT NULL) OR (i.state = ANY (ARRAY['ACKNOWLEDGED'::text, 'SCHEDULED'::text, 'REMEDIATED'::text, 'VERIFIED'::text, 'SCRAPPED'::text]))))::integer)::double precision), ('recall_response_time'::text,i.acknowledged_at,(date_part('epoch'::text, (i.acknowledged_at - i.notified_at)) / (3600)::double precision))) x(kpi, at, numerator))
   WHERE ((a.kind = ANY (ARRAY['RECALL'::text, 'CORRECTION'::text])) AND (i.notified_at IS NOT NULL) AND (x.at IS NOT NULL));
 COMMENT ON VIEW public.kpi_recall IS 'Key figures: devices in recalls and corrections, whether those who have them answered, and how soon.';
@@ -2760,7 +2764,8 @@ CREATE VIEW public.kpi_ticket AS
     NULL::text AS firmware,
     w.is_simulated,
     (1)::double precision AS numerator,
-    (1)::double precision AS denominator
+    (1)::double precision AS denominator,
+    w.fault_group
    FROM (public.work_order w
      JOIN public.device d ON ((d.id = w.device_id)))
   WHERE ((w.source = 'AUTOMATIC'::text) AND (w.merged_into_id IS NULL));
@@ -3642,21 +3647,28 @@ CREATE TABLE public.vigilance_assessment (
     decided_by_id bigint,
     decided_by text,
     decided_at timestamp with time zone,
+    threat_known_at timestamp with time zone,
+    remedial_need_known_at timestamp with time zone,
     CONSTRAINT vigilance_assessment_check CHECK ((((decision IS NULL) = (decided_by_id IS NULL)) AND ((decision IS NULL) = (decided_at IS NULL)))),
     CONSTRAINT vigilance_assessment_check1 CHECK (((decision IS NULL) OR (justification <> ''::text))),
     CONSTRAINT vigilance_assessment_check2 CHECK (((reportable_in <@ jurisdictions) AND ((NOT (decision IS DISTINCT FROM 'REPORTABLE'::text)) = (cardinality(reportable_in) > 0)))),
     CONSTRAINT vigilance_assessment_check3 CHECK ((decided_by_id <> assessed_by_id)),
+    CONSTRAINT vigilance_assessment_check4 CHECK ((threat_known_at >= aware_at)),
+    CONSTRAINT vigilance_assessment_check5 CHECK ((remedial_need_known_at >= aware_at)),
     CONSTRAINT vigilance_assessment_decision_check CHECK ((decision = ANY (ARRAY['REPORTABLE'::text, 'NOT_REPORTABLE'::text]))),
     CONSTRAINT vigilance_assessment_harm_check CHECK ((harm = ANY (ARRAY['DEATH'::text, 'SERIOUS_INJURY'::text, 'SERIOUS_PUBLIC_HEALTH_THREAT'::text, 'MALFUNCTION_COULD_RECUR'::text, 'NONE'::text]))),
     CONSTRAINT vigilance_assessment_jurisdictions_check CHECK (((jurisdictions <@ ARRAY['EU'::text, 'US'::text, 'CN'::text]) AND (cardinality(jurisdictions) > 0))),
+    CONSTRAINT vigilance_assessment_known_later CHECK ((((threat_known_at IS NULL) OR (harm <> 'NONE'::text)) AND ((remedial_need_known_at IS NULL) OR needs_remedial_action))),
     CONSTRAINT vigilance_assessment_reason_check CHECK ((reason <> ''::text)),
     CONSTRAINT vigilance_assessment_version_check CHECK ((version >= 1))
 );
 COMMENT ON TABLE public.vigilance_assessment IS 'What people know of the harm behind a complaint, and whether it is reported. The newest counts.';
-COMMENT ON COLUMN public.vigilance_assessment.aware_at IS 'When somebody of the maker came to know of it: clocks run from here.';
+COMMENT ON COLUMN public.vigilance_assessment.aware_at IS 'When somebody of the maker came to know of the incident: its own term runs from here.';
 COMMENT ON COLUMN public.vigilance_assessment.is_unanticipated IS 'An unanticipated serious deterioration of health (EU MDR Article 87).';
 COMMENT ON COLUMN public.vigilance_assessment.needs_remedial_action IS 'To prevent an unreasonable risk of substantial harm to the public health (21 CFR 803.53).';
 COMMENT ON COLUMN public.vigilance_assessment.reportable_in IS 'Of `jurisdictions` those to which it is reported.';
+COMMENT ON COLUMN public.vigilance_assessment.threat_known_at IS 'When a serious public health threat became known. NULL: with the incident, if at all.';
+COMMENT ON COLUMN public.vigilance_assessment.remedial_need_known_at IS 'When the need for remedial action became known. NULL: with the incident, if at all.';
 ALTER TABLE public.vigilance_assessment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.vigilance_assessment_id_seq
     START WITH 1
@@ -3684,7 +3696,7 @@ CREATE TABLE public.vigilance_clock (
     CONSTRAINT vigilance_clock_jurisdiction_check CHECK ((jurisdiction = ANY (ARRAY['EU'::text, 'US'::text, 'CN'::text]))),
     CONSTRAINT vigilance_clock_state_check CHECK ((state = ANY (ARRAY['RUNNING'::text, 'SUBMITTED'::text, 'NOT_REQUIRED'::text, 'SUPERSEDED'::text])))
 );
-COMMENT ON TABLE public.vigilance_clock IS 'Due times of reports to authorities, by assessment and jurisdiction.';
+COMMENT ON TABLE public.vigilance_clock IS 'Due times of reports to authorities, by assessment and jurisdiction: the first end of the terms that run.';
 COMMENT ON COLUMN public.vigilance_clock.rule IS 'The rule that gave the time.';
 COMMENT ON COLUMN public.vigilance_clock.due_at IS 'The end of the last day in the authority''s zone.';
 COMMENT ON COLUMN public.vigilance_clock.holidays_release IS 'Of the library that the public holidays come from, where working days count.';
@@ -4134,6 +4146,8 @@ CREATE INDEX data_quality_state_judged ON public.data_quality_state USING btree 
 CREATE UNIQUE INDEX device_claim_open ON public.device_claim USING btree (device_id) WHERE ((used_at IS NULL) AND (withdrawn_at IS NULL));
 CREATE INDEX device_day_device ON public.device_day USING btree (device_id, day);
 CREATE INDEX device_gateway ON public.device USING btree (gateway_id);
+CREATE INDEX device_history_customer ON public.device_history USING btree (device_id, at, id) WHERE (field = 'customer'::text);
+COMMENT ON INDEX public.device_history_customer IS 'Who had each device from when to when.';
 CREATE INDEX device_history_device ON public.device_history USING btree (device_id, at DESC);
 CREATE INDEX device_history_firmware ON public.device_history USING btree (at) WHERE (field = 'firmware:main'::text);
 CREATE INDEX device_model_firmware ON public.device USING btree (device_model_id, firmware);
@@ -4198,6 +4212,8 @@ CREATE INDEX sla_clock_breached ON public.sla_clock USING btree (breached_at) WH
 COMMENT ON INDEX public.sla_clock_breached IS 'Promised times that were missed lately, of all customers.';
 CREATE INDEX sla_clock_due ON public.sla_clock USING btree (due_at) WHERE (state = 'RUNNING'::text);
 CREATE INDEX sla_clock_due_soon ON public.sla_clock USING btree (due_soon_at) WHERE ((state = 'RUNNING'::text) AND (warned_at IS NULL));
+CREATE INDEX sla_clock_ticking ON public.sla_clock USING btree (work_order_id, version) INCLUDE (state, due_at, due_soon_at) WHERE ((state = ANY (ARRAY['RUNNING'::text, 'BREACHED'::text])) AND (waived_at IS NULL));
+COMMENT ON INDEX public.sla_clock_ticking IS 'Clocks that run or have breached, by order, with all that the ranking of customers asks of them.';
 CREATE INDEX sla_clock_unsaid ON public.sla_clock USING btree (breached_at) WHERE ((state = 'BREACHED'::text) AND (NOT breach_said));
 CREATE UNIQUE INDEX sla_event_one_breach ON public.sla_event USING btree (work_order_id, version, clock) WHERE (kind = 'BREACHED'::text);
 CREATE UNIQUE INDEX sla_event_one_start ON public.sla_event USING btree (work_order_id, version, clock) WHERE (kind = 'STARTED'::text);
