@@ -50,7 +50,9 @@ def find_timeline(view: View, entries: Iterable[TimelineEntry], zone: str | None
             what = f"{view.name('decision', entry.details['decision'])} {view.name('reason', entry.code)}"
             lines.append(TimelineLine(at, view.name("machine", "service_link"), what, sentence))
         elif entry.actor not in MACHINES:
-            detail = " · ".join(part for part in (entry.text, _say_changes(view, entry.code, entry.details.get("after"))) if part)
+            detail = " · ".join(
+                part for part in (entry.text, _say_changes(view, entry.code, entry.details.get("after"))) if part
+            )
             lines.append(TimelineLine(at, entry.actor, view.name("audit", entry.code), detail))
     return lines
 

@@ -16,7 +16,9 @@ from store.pool import open_connection
 from tests.support.http_api import PASSWORD, Api, find_errors
 
 
-def attempt(api: Api, name: str, password: str, at: datetime, address: str = "192.0.2.1") -> SignedIn | CodeWanted | SignInRefused:
+def attempt(
+    api: Api, name: str, password: str, at: datetime, address: str = "192.0.2.1"
+) -> SignedIn | CodeWanted | SignInRefused:
     return sign_in(
         api.state.pool,
         api.settings,
