@@ -1,0 +1,69 @@
+"""What the pages of orders and jobs make of numbers, sizes, answers and due times."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from api.console.checklist_views import read_value, say_value
+from api.console.my_views import is_due_today, read_number
+from api.console.order_sections import say_size
+from api.console.page import View
+from api.console.part_views import say_quantity
+
+BERLIN = ZoneInfo("Europe/Berlin")
+EVENING = datetime(2026, 3, 5, 22, 30, tzinfo=UTC)  # 23:30 in Berlin
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("+49 (30) 555-0134", "+49305550134"), ("030/555 01", "03055501"), ("ext. 12", ""), ("", ""), ("ask Nora", "")],
+)
+def test_a_number_is_dialled_as_digits(text: str, number: str) -> None:
+    assert read_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (48_211, "48.2 kB"), (640_000, "640 kB"), (26_214_400, "26.2 MB")],
+)
+def test_sizes_have_three_figures(size: int, said: str) -> None:
+    assert say_size(size) == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("check", "true", True),
+        ("check", "false", False),
+        ("number", "12,5", 12.5),
+        ("photo", "7", 7),
+        ("text", " a ", "a"),
+    ],
+)
+def test_an_answer_is_read_as_its_line_asks(kind: str, text: str, value: Any) -> None:
+    read = read_value(kind, text)
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_an_answer_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="could not convert"):
+        read_value("number", "many")
+    assert (say_value(True), say_value(9.75), say_value(7)) == ("true", "9.75", "7")
+
+
+@pytest.mark.parametrize(("quantity", "said"), [("2.000", "2"), ("0.500", "0.5"), ("100", "100")])
+def test_quantities_have_no_empty_places(quantity: str, said: str) -> None:
+    assert say_quantity(Decimal(quantity)) == said
+
+
+def test_today_ends_with_the_day_of_the_place() -> None:
+    view = cast("View", SimpleNamespace(find_zone=lambda _: BERLIN))
+    assert is_due_today(None, EVENING, view, "Europe/Berlin")
+    assert is_due_today(EVENING - timedelta(days=3), EVENING, view, "Europe/Berlin")
+    assert is_due_today(EVENING + timedelta(minutes=29), EVENING, view, "Europe/Berlin")
+    assert not is_due_today(EVENING + timedelta(minutes=31), EVENING, view, "Europe/Berlin")
