@@ -12,6 +12,7 @@ from store.pool import DATABASE_GONE
 log = logging.getLogger("forewarn.api.stream")
 IDLE_S = 5.0
 LONGEST_WAIT_S = 30.0
+LOOK_MS = 40  # of this process for the look of each console: several times what it takes
 
 
 class Subscription:
@@ -70,6 +71,12 @@ class StreamHub:
     def is_full(self) -> bool:
         """No further stream is taken."""
         return self._is_closed or len(self._subscriptions) >= self._limit
+
+    @property
+    def look_after_ms(self) -> int:
+        """Within how long a console that hears of a change looks, at a moment of its own: the longer, the more are
+        open, so that all of them together do not keep the process from telling everybody."""
+        return LOOK_MS * len(self._subscriptions)
 
     async def wait_until_listening(self, timeout_s: float) -> bool:
         """True as soon as changes are being followed; False when the database could not be reached in that time."""

@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
@@ -13,10 +12,9 @@ import psycopg
 from playwright.sync_api import Browser, Page
 
 from api.sign_in import COOKIE
-from benchmarks.process_memory import find_named_children
+from benchmarks.process_memory import find_named_children, load_cpu_ms
 from benchmarks.query_requests import time_request
 
-TICKS_MS = 1_000 / os.sysconf("SC_CLK_TCK")
 WAIT_MS = 60_000
 KEYS = 12
 STREAM = "/api/v1/events/"
@@ -118,12 +116,6 @@ def _measure_server(port: int, cookie: str, path: str, rounds: int) -> tuple[flo
         return first, walls, (load_cpu_ms(process_id) - before) / rounds
     finally:
         connection.close()
-
-
-def load_cpu_ms(process_id: int) -> float:
-    """The processor's time that the process has taken so far."""
-    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICKS_MS
 
 
 def _follow_sizes(page: Page) -> dict[str, int]:

@@ -24,6 +24,7 @@ from store.pool import open_connection
 from store.profiles import record_profile
 
 PROBES = tuple(f"PROBE-{number:03d}" for number in range(80))
+DEVICES = LoadSettings(mqtt_url="").devices
 RAISE_AT_SPREADS = 40.0  # beyond what the load's noise ever reaches: a breach is the probe's own
 MOSQUITTO = """\
 listener {port} 127.0.0.1
@@ -53,13 +54,15 @@ def find_mosquitto() -> str | None:
 
 
 @contextmanager
-def fresh_installation(cluster: Cluster, folder: Path, name: str) -> Iterator[BenchInstallation]:
+def fresh_installation(
+    cluster: Cluster, folder: Path, name: str, devices: int = DEVICES
+) -> Iterator[BenchInstallation]:
     """A database of its own with the fleet registered, and a broker of its own; both are gone afterwards."""
     with ExitStack() as stack:
         with open_connection(cluster.url(SUPERUSER, "postgres"), application="benchmark", autocommit=True) as conn:
             conn.execute(f'CREATE DATABASE "{name}" OWNER "{OWNER}"'.encode())
         migrate(cluster.url(OWNER, name))
-        register_fleet(cluster.url(APP, name))
+        register_fleet(cluster.url(APP, name), devices)
         port = find_free_port()
         stack.callback(end, _start_broker(folder, port), with_signal=SIGTERM, timeout_s=10)
         installation = BenchInstallation(folder, cluster.url(APP, name), port)
@@ -80,18 +83,18 @@ def _start_broker(folder: Path, port: int) -> subprocess.Popen[bytes]:
     return spawn([program, "-c", configuration], log=folder / "broker.log")
 
 
-def register_fleet(database_url: str) -> None:
+def register_fleet(database_url: str, devices: int = DEVICES) -> None:
     """The devices of the load generator, and the probes, all of one model with limits and an adaptive monitor each."""
-    load = LoadSettings(mqtt_url="")
+    load = LoadSettings(mqtt_url="", devices=devices)
     serials = [load.serial_format.format(number + 1) for number in range(load.devices)]
     gateways = [load.gateway_format.format(i // load.devices_per_message + 1) for i in range(load.devices)]
-    devices = [
+    fleet = [
         *(InstalledDevice(serial, "BENCH", gateway=name) for serial, name in zip(serials, gateways, strict=True)),
         *(InstalledDevice(serial, "BENCH") for serial in PROBES),
     ]
     with open_connection(database_url, application="benchmark") as conn:
         record_profile(conn, make_profile(load), "benchmark")
-        record_installed_base(conn, devices, actor="benchmark", role="admin")
+        record_installed_base(conn, fleet, actor="benchmark", role="admin")
 
 
 def make_profile(load: LoadSettings) -> Profile:

@@ -101,9 +101,9 @@ def count_done(conn: Connection) -> int:
 
 
 @contextmanager
-def paced_load(installation: BenchInstallation, gateways: bool) -> Iterator[JsonChild]:
+def paced_load(installation: BenchInstallation, gateways: bool, *arguments_of_load: str) -> Iterator[JsonChild]:
     """The load generator, which sends nothing yet."""
-    arguments = ["--mqtt-url", installation.mqtt_url, *(["--gateways"] if gateways else [])]
+    arguments = ["--mqtt-url", installation.mqtt_url, *(["--gateways"] if gateways else []), *arguments_of_load]
     with json_child(module_command("benchmarks.paced_load", *arguments)) as load:
         installation.wait_until(lambda: "values_per_message" in load.latest, "the load generator", timeout_s=30)
         yield load

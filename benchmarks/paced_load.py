@@ -27,8 +27,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mqtt-url", required=True)
     parser.add_argument("--gateways", action="store_true")
+    parser.add_argument("--devices", type=int, default=LoadSettings(mqtt_url="").devices)
     arguments = parser.parse_args()
-    settings = LoadSettings(mqtt_url=arguments.mqtt_url, gateways=arguments.gateways, window=WINDOW)
+    settings = LoadSettings(
+        mqtt_url=arguments.mqtt_url, gateways=arguments.gateways, devices=arguments.devices, window=WINDOW
+    )
     messages = LoadMessages(settings)
     socket = PubackSocket(parse_broker_address(settings.mqtt_url), "forewarn-bench-load")
     print(json.dumps({"sent": 0, "acknowledged": 0, "values_per_message": messages.values_per_message}), flush=True)

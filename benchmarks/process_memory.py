@@ -1,11 +1,13 @@
-"""How much memory the processes of an installation hold, sampled while something else runs."""
+"""How much memory the processes of an installation hold, sampled while something else runs, and what time they take."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 MEBIBYTE = 1 << 20
+TICKS_MS = 1_000 / os.sysconf("SC_CLK_TCK")
 
 
 def find_children(process_id: int) -> list[int]:
@@ -34,6 +36,12 @@ def load_memory(process_ids: Sequence[int]) -> float:
             continue
         total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
     return total / MEBIBYTE
+
+
+def load_cpu_ms(process_id: int) -> float:
+    """The processor's time that the process has taken so far."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICKS_MS
 
 
 @contextmanager

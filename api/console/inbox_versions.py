@@ -13,7 +13,7 @@ from api.console.capa_views import PROPOSALS
 from api.console.inbox_wanted import ROWS, SORTS, find_wanted
 from api.console.page import find_view
 from api.problems import INVALID, ProblemError
-from api.state import Database
+from api.state import State
 from domain.capa import CapaState
 from domain.roles import Permission
 from store.capas import load_capa_codes
@@ -25,12 +25,13 @@ router = APIRouter(include_in_schema=False)
 @router.get("/inbox/versions")
 def tell_versions(
     request: Request,
-    pool: Database,
+    state: State,
     caller: Annotated[Caller, require(Permission.WORK_ORDER_READ)],
     sort: str = "sla",
     cursor: str = "",
 ) -> JSONResponse:
-    """{"rows": {code: version}} of the page with the same query; a proposal has no version, only its code.
+    """{"rows": {code: version}} of the page with the same query; a proposal has no version, only its code. The header
+    `X-Look-After` says after how many milliseconds the page may ask again.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def tell_versions(
         422: the cursor is none of this list.
     """
     wanted = find_wanted(find_view(request, caller), dict(request.query_params))
-    with pool.connection() as conn:
+    with state.pool.connection() as conn:
         try:
             orders = load_work_order_versions(
                 conn, wanted, sort=SORTS.get(sort, "due"), cursor=cursor or None, limit=ROWS
@@ -49,4 +50,4 @@ def tell_versions(
             load_capa_codes(conn, (CapaState.PROPOSED,), limit=PROPOSALS) if caller.may(Permission.CAPA_READ) else []
         )
     rows = {code: str(version) for code, version in orders.items()} | dict.fromkeys(proposals, "")
-    return JSONResponse({"rows": rows})
+    return JSONResponse({"rows": rows}, headers={"X-Look-After": str(state.hub.look_after_ms)})

@@ -56,7 +56,8 @@ async def follow_events(
     """One event for each change of a work order, CAPA, breach or device that the caller may see, in order, once.
 
     `event` is the kind of record, `data` its id and version. With `Last-Event-ID` the stream goes on where it ended;
-    an event `reset` says that it was too long ago, so read anew what you show. Lines that begin with `:` are only
+    an event `reset` says that it was too long ago, so read anew what you show, best at some moment of the next
+    `look_after` milliseconds. Lines that begin with `:` are only
     to keep the connection open. A client that reads too slowly is disconnected and may come back.
     """
     position = read_event_id(last_event_id)
@@ -94,7 +95,8 @@ async def make_stream(state: ApiState, caller: Caller, after: Position | None) -
         is_reset = after is not None and not await run_in_threadpool(_reaches_back, state, after)
         if after is None or is_reset:
             after = await run_in_threadpool(_load_now, state)
-            yield write_event("reset" if is_reset else "ready", after, b"{}")
+            data = orjson.dumps({"look_after": state.hub.look_after_ms})
+            yield write_event("reset" if is_reset else "ready", after, data)
         else:
             while True:
                 missed = await run_in_threadpool(_load_missed, state, caller, after)

@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 STREAM = "**/api/v1/events/stream"
-INBOX = re.compile(r"/inbox(/versions\?.*)?$")  # the page, or what it asks instead to know whether it is still true
+INBOX = re.compile(r"/inbox(/versions.*)?$")  # the page, or what it asks instead to know whether it is still true
 # Counts what the stream tells before the console's own listeners hear of it.
 COUNT_EVENTS = """
     window.told = 0;

@@ -142,7 +142,7 @@
   let lookAt = 0, lookIn = LOOK_MS, heard = 0, shown = 0;
   function look() {
     heard += 1;
-    if (!lookAt && body() && !document.hidden) lookAt = setTimeout(compare, lookIn + Math.random() * LOOK_MS);
+    if (!lookAt && body() && !document.hidden) lookAt = setTimeout(compare, LOOK_MS + Math.random() * lookIn);
   }
   async function compare() {
     const before = [heard, shown], beganAt = performance.now(), versions = body()?.dataset.versions;
@@ -151,7 +151,7 @@
       if (answer.status >= 500) throw new Error(answer.statusText);
       const next = !answer.ok ? null : versions ? await answer.json() : new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live-body");
       if (next && body() && shown === before[1]) versions ? tellRows(new Map(Object.entries(next.rows))) : tellDifference(next);
-      lookIn = Math.min(LONGEST_MS, Math.max(LOOK_MS, 4 * (performance.now() - beganAt)));
+      lookIn = Math.min(LONGEST_MS, Math.max(LOOK_MS, 4 * (performance.now() - beganAt), Number(answer.headers.get("X-Look-After")) || 0));
       if (live?.dataset.state === "stale" && stream?.readyState === EventSource.OPEN) tellLive("on");
     } catch {
       heard += 1;
@@ -165,11 +165,29 @@
     if (body().dataset.watch) { tellPending(next.dataset.version !== body().dataset.version ? say("live.this_changed") : ""); return; }
     tellRows(stamps(next));
   }
-  function tellRows(there) {
+  let there = null;  // what the server has, as far as is known; null: what is shown
+  function tellRows(next) {
     const here = stamps(body());
+    there = next;
     const fresh = [...there.keys()].filter((id) => !here.has(id)).length;
     const changed = [...here.keys()].filter((id) => there.get(id) !== here.get(id)).length;
     tellPending([fresh ? count("live.new", fresh) : "", changed ? count("live.changed", changed) : ""].filter(Boolean).join(words["list.comma"] || ", "));
+  }
+  // What was decided here is no news here.
+  document.addEventListener("forewarn:decided", (event) => {
+    if (!there) return;
+    const known = new Map(there);
+    for (const code of event.detail) known.delete(code);
+    tellRows(known);
+  });
+  // A row that is shown has changed: the event says enough, and nobody is asked.
+  function hear(event) {
+    const { id, version } = JSON.parse(event.data), here = stamps(body());
+    if (event.type !== "work_order" || !body().dataset.versions || !here.has(id)) return false;
+    const known = new Map(there || here);
+    heard += 1;
+    if (known.has(id) && version > Number(known.get(id))) { known.set(id, String(version)); tellRows(known); }
+    return true;
   }
   const isDirty = () => [...document.querySelectorAll("#live-body form[method=post]")].some((form) =>
     [...form.elements].some((field) => !["hidden", "checkbox", "select-one", "submit"].includes(field.type) && "defaultValue" in field && field.value !== field.defaultValue));
@@ -181,6 +199,7 @@
     const row = cursor()?.id;
     htmx.ajax("GET", location.pathname + location.search, { source: place, target: place, select: "#live-body", swap: "outerHTML" }).then(() => {
       shown += 1;
+      there = null;
       bind(body());
       for (const id of picked) { const box = document.getElementById(id); if (box) box.checked = true; }
       (document.getElementById(row) || rows()[0])?.setAttribute("data-cursor", "");
@@ -191,11 +210,11 @@
   }
   function take(event) {
     const entities = (body()?.dataset.entities || "").split(" ");
-    if (event.type === "reset" || event.type === "ready") { look(); return; }
+    if (event.type === "reset" || event.type === "ready") { lookIn = Math.max(LOOK_MS, JSON.parse(event.data).look_after || 0); look(); return; }
     if (!entities.includes(event.type)) return;
     // A page of one record: what becomes of another one does not change it.
     const watched = body().dataset.watch;
-    if (!watched || JSON.parse(event.data).id === watched) look();
+    if (watched ? JSON.parse(event.data).id === watched : !hear(event)) look();
   }
   // What came while nobody looked at this window is looked for when somebody does.
   let seen = 0;
