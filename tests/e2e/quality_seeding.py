@@ -1,4 +1,4 @@
-"""Records of quality for the pages: a CAPA whose effect is being measured. Made through the product's own functions."""
+"""Records of quality for the pages, one of each kind, made through the product's own functions."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,22 +6,42 @@ from datetime import datetime, timedelta
 import psycopg
 
 from api.passwords import hash_password
+from domain.approval_request import ApprovalKind, ApprovalWish
 from domain.audit import Actor, Signature
 from domain.capa import CapaKind, CapaScope, CapaState, ScopeKind
 from domain.capa_action import ActionKind, ActionRequest, ActionState
 from domain.capa_cause import Cause, CauseCategory, CauseVerdict, EvidenceKind, EvidenceRef, RootCause, Why
 from domain.capa_effectiveness import EffectivenessMetric, EffectivenessPlan, LimitKind
 from domain.capa_steps import CapaRequest
+from domain.complaint import ComplaintSeverity
+from domain.field_action import FieldActionKind, FieldActionRequest, FieldActionState
+from domain.field_action_scope import ScopeQuery, Wave
+from domain.firmware_record import FirmwareRecordState, FirmwareRequest
+from domain.firmware_version import VersionRange
+from domain.maintenance_plan import PlanAnchor, PlanDraft, PlanKind, PlanUnit
 from domain.roles import Permission
+from domain.vigilance import AssessmentRequest
+from domain.vigilance_terms import Harm, Jurisdiction
 from service_link.effectiveness import measure_effectiveness
+from service_link.plans import keep_plans
+from store.approval_handlers import HANDLERS
+from store.approval_requests import ask_approval
 from store.capa_actions import ActionDraft
 from store.capa_manual import ManualCapa, load_model_id, propose_capa
 from store.capa_transitions import record_capa_step
 from store.capa_work import add_action, plan_effectiveness, record_action_step, write_root_cause
 from store.capas import lock_capa
+from store.complaints import ComplaintDraft, record_complaint
+from store.field_action_communications import Channel, ContactResult, NewCommunication, record_communication
+from store.field_action_scope import freeze_scope
+from store.field_action_transitions import record_field_action_step
+from store.field_actions import FieldActionDraft, lock_field_action, record_draft
+from store.firmware_records import lock_firmware, record_firmware_step, register_firmware
+from store.maintenance_plans import record_maintenance_plan
 from store.pool import Connection
 from store.users import record_user
-from tests.e2e.seeding import PASSWORD
+from store.vigilance import record_assessment
+from tests.e2e.seeding import CUSTOMERS, PASSWORD, SERIALS
 
 PEOPLE = (
     ("quinn", "Quinn Harper", ["quality_engineer"]),
@@ -75,16 +95,102 @@ def open_desk(conn: Connection) -> Desk:
     return Desk(conn, people, {name: full_name for name, full_name, _ in PEOPLE})
 
 
-def seed_quality(url: str, now: datetime) -> str:
-    """The code of a CAPA on batteries, 24 days into the measuring of its effect."""
+def seed_quality(url: str, now: datetime) -> dict[str, str]:
+    """The addresses of one record of each kind: a CAPA on batteries, 24 days into the measuring of its effect, a
+    campaign that tells its first wave, a complaint whose clocks run, a plan, and a question for a second person."""
     with psycopg.connect(url) as conn:
         desk = open_desk(conn)
-        code = make_capa(desk, now)
+        # Records beside these were written with numbers of their own.
+        conn.execute("SELECT setval('complaint_number', 40), setval('maintenance_plan_number', 40)")
+        addresses = {"capa": f"/capa/{make_capa(desk, now)}", "firmware": make_firmware(desk, now)}
+        addresses |= {"field-action": make_campaign(desk, now), "complaint": make_complaint(desk, now)}
+        addresses |= {"approval": make_request(desk, now), "plan": make_plan(desk, now)}
         conn.commit()
     with psycopg.connect(url, autocommit=True) as conn:
+        keep_plans(conn, now)
         for day in range(24, -1, -2):
             measure_effectiveness(conn, now - timedelta(days=day, minutes=1))
-    return code
+    return addresses
+
+
+def make_firmware(desk: Desk, now: datetime) -> str:
+    """A version of the pump that two people approved and one released."""
+    conn, at = desk.conn, now - timedelta(days=9)
+    writer = desk.act("quinn", Permission.FIRMWARE_WRITE)
+    notes = "The charger stops at 85 % while the pump stands"
+    made = register_firmware(
+        conn, writer, model="INF-200", component="main", version="2.6.0", sha256="5e" * 32, notes=notes, now=at
+    )
+    assert made is not None
+    for who, to in (("vera", "APPROVED"), ("bob", "APPROVED"), ("bob", "RELEASED")):
+        before = lock_firmware(conn, "INF-200", "main", "2.6.0", None)
+        request = FirmwareRequest(FirmwareRecordState(to), "", desk.sign(who, "Reviewed and approved"))
+        record_firmware_step(conn, desk.act(who, Permission.FIRMWARE_APPROVE), before, request, now=at)
+    return "/firmware/INF-200/main/2.6.0"
+
+
+def make_campaign(desk: Desk, now: datetime) -> str:
+    """A campaign to that version: approved, every customer told, its first wave open."""
+    conn, at = desk.conn, now - timedelta(days=2)
+    write, approve = Permission.FIELD_ACTION_WRITE, Permission.FIELD_ACTION_APPROVE
+    waves = (Wave(0.3, (), 24.0, 0.9), Wave(1.0, (), 24.0, 0.9))
+    draft = FieldActionDraft(
+        FieldActionKind.FIRMWARE, "Charge to 85 %", "INF-200", "Batteries of lot L2402 age too fast",
+        "Leave the pump on the mains for ten minutes", firmware_version="2.6.0", waves=waves,
+    )  # fmt: skip
+    made = record_draft(conn, desk.act("quinn", write), draft, now=at)
+    query = ScopeQuery("INF-200", firmware=VersionRange(before="2.6.0"))
+    freeze_scope(conn, desk.act("quinn", write), made, query, now=at)
+    steps = (("vera", "APPROVED"), ("bob", "APPROVED"), ("quinn", "NOTIFYING"))
+    for who, to in steps:
+        signature = desk.sign(who, "Reviewed and approved") if to == "APPROVED" else None
+        request = FieldActionRequest(FieldActionState(to), "", signature)
+        by = desk.act(who, approve if signature else write)
+        record_field_action_step(conn, by, lock_field_action(conn, made.code), request, now=at)
+    for customer, *_ in CUSTOMERS:
+        said = NewCommunication(Channel.EMAIL, ContactResult.SENT, at, customer=customer, text="Update in two waves")
+        record_communication(conn, desk.act("quinn", write), lock_field_action(conn, made.code), said, now=at)
+    request = FieldActionRequest(FieldActionState.EXECUTING)
+    record_field_action_step(conn, desk.act("quinn", write), lock_field_action(conn, made.code), request, now=at)
+    return f"/field-actions/{made.code}"
+
+
+def make_complaint(desk: Desk, now: datetime) -> str:
+    """Received yesterday and assessed; nobody has decided whether it is reported."""
+    at = now - timedelta(days=1)
+    draft = ComplaintDraft(
+        at, ComplaintSeverity.MAJOR, "The pump stopped without an alarm and went on after a restart",
+        reporter_name="Anna Weber", reporter_phone="+49 30 555 0100", reporter_address="Ward 12A",
+        serial=SERIALS[7], fault_group="battery",
+    )  # fmt: skip
+    complaint, _ = record_complaint(desk.conn, desk.act("quinn", Permission.COMPLAINT_WRITE), draft, at)
+    places = (Jurisdiction.EU, Jurisdiction.US)
+    known = AssessmentRequest(at, Harm.MALFUNCTION_COULD_RECUR, places, "A pump that stops leaves the patient without")
+    by = desk.act("rosa", Permission.VIGILANCE_ASSESS)
+    record_assessment(desk.conn, by, complaint.code, known, expected_row_version=None, now=at)
+    return f"/complaints/{complaint.code}"
+
+
+def make_request(desk: Desk, now: datetime) -> str:
+    """A file that names people, asked for an hour ago."""
+    payload = {"format": "csv", "filter": {"region": "EU"}, "columns": ["code", "name", "contacts"]}
+    wish = ApprovalWish(
+        ApprovalKind.IDENTIFIABLE_EXPORT, "customers", payload, "Letters to everybody with a pump of L2402"
+    )
+    by, signature = desk.act("quinn", Permission.EXPORT_TAKE), desk.sign("quinn", "I ask for this")
+    return f"/approvals/{ask_approval(desk.conn, by, wish, HANDLERS, signature, now - timedelta(hours=1)).code}"
+
+
+def make_plan(desk: Desk, now: datetime) -> str:
+    """A yearly check of every pump, late at all of them."""
+    draft = PlanDraft(
+        "Yearly safety check", "PREVENTIVE", PlanKind.CALENDAR, PlanAnchor.FLOATING, 1, PlanUnit.YEAR, lead_days=30
+    )
+    by, start = desk.act("quinn", Permission.PLAN_WRITE), (now - timedelta(days=200)).date()
+    code = record_maintenance_plan(
+        desk.conn, by, draft, model="INF-200", serial=None, starts_on=start, external_refs=[], now=now
+    )
+    return f"/plans?plan={code}"
 
 
 def make_capa(desk: Desk, now: datetime) -> str:

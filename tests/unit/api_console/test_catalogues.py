@@ -10,7 +10,7 @@ import pytest
 
 import api.console
 from api.console.language import Message, choose_language, find_name, load_catalogue, translate
-from domain.approval_request import ApprovalGuard, ApprovalState
+from domain.approval_request import ApprovalGuard, ApprovalKind, ApprovalState
 from domain.attachment import AttachmentGuard, AttachmentKind, Visibility
 from domain.audit_work_order import STEP_ACTIONS
 from domain.breach import Severity
@@ -19,17 +19,19 @@ from domain.capa_action import ActionKind, ActionState
 from domain.capa_cause import CauseCategory, CauseVerdict, EvidenceKind
 from domain.capa_effectiveness import EffectivenessMetric, LimitKind, VerdictReason
 from domain.checklist import ChecklistGuard
-from domain.complaint import ComplaintSeverity, ComplaintState
+from domain.complaint import ComplaintGuard, ComplaintSeverity, ComplaintState
 from domain.connectivity import ConnectivityReason, ConnectivityState
 from domain.contract import ContractState
 from domain.data_quality import AlertKind
 from domain.device_exception import DeviceException
-from domain.field_action import FieldActionKind, FieldActionState
-from domain.field_action_item import ItemState
+from domain.field_action import FieldActionGuard, FieldActionKind, FieldActionState
+from domain.field_action_halt import HaltReason
+from domain.field_action_item import ItemGuard, ItemState
 from domain.firmware import AttemptOutcome, Irregularity
+from domain.firmware_record import FirmwareRecordState
 from domain.health import HealthReason, HealthState
 from domain.kpi import NoValue
-from domain.maintenance_plan import OccurrenceState
+from domain.maintenance_plan import OccurrenceState, PlanAnchor, PlanGuard, PlanKind, PlanState, PlanUnit
 from domain.model_record import ModelState
 from domain.part_usage import PartGuard, PartState
 from domain.profile import Direction, MonitorRule
@@ -41,11 +43,12 @@ from domain.sla_clock import ClockState
 from domain.sla_waiver import WaiverGuard
 from domain.threshold_proposal import ProposalGuard, ProposalState
 from domain.tickets import DecisionKind, Priority, TicketReason
-from domain.vigilance import ReportState, VigilanceDecision
-from domain.vigilance_terms import Jurisdiction
+from domain.vigilance import ReportState, VigilanceDecision, VigilanceGuard
+from domain.vigilance_terms import Harm, Jurisdiction
 from domain.visit import VisitGuard, VisitOutcome
 from domain.work_order import Guard, HoldReason, InboxReason, Outcome, WorkOrderState
 from domain.work_order_merge import MergeGuard
+from store.field_action_communications import Channel, ContactResult
 
 CONSOLE = Path(api.console.__file__).parent
 GROUPS: list[tuple[str, type[StrEnum]]] = [
@@ -81,6 +84,26 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("vigilance_decision", VigilanceDecision),
     ("report_state", ReportState),
     ("jurisdiction", Jurisdiction),
+    ("harm", Harm),
+    ("state", ComplaintState),
+    ("complaint_guard", ComplaintGuard),
+    ("vigilance_guard", VigilanceGuard),
+    ("approval_kind", ApprovalKind),
+    ("field_action_kind", FieldActionKind),
+    ("field_action_guard", FieldActionGuard),
+    ("state", FieldActionState),
+    ("state", ItemState),
+    ("item_guard", ItemGuard),
+    ("halt_reason", HaltReason),
+    ("firmware_state", FirmwareRecordState),
+    ("channel", Channel),
+    ("contact_result", ContactResult),
+    ("occurrence", OccurrenceState),
+    ("plan_kind", PlanKind),
+    ("plan_anchor", PlanAnchor),
+    ("plan_unit", PlanUnit),
+    ("plan_state", PlanState),
+    ("plan_guard", PlanGuard),
     ("severity", Severity),
     ("rule", MonitorRule),
     ("direction", Direction),
