@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, ViewportSize
 
 from tests.e2e.browser import HAND, open_page, running_chromium, sign_in
 from tests.e2e.job_seeding import seed_job, seed_place
+from tests.e2e.quality_seeding import seed_quality
 from tests.e2e.release_seeding import seed_release
 from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
 from tests.e2e.service import Service, running_api, running_service
@@ -45,6 +46,7 @@ def main(arguments: list[str]) -> int:
             running_chromium() as browser,
         ):
             (proposed,) = seed_release(other_database.owner_url)
+            quality = seed_quality(database.owner_url, service.seeded.now)
             seed_place(database.owner_url)
             attachments = Path(service.program.environment["FOREWARN_VAR"]) / "attachments"
             seed_job(database.owner_url, service.seeded.orders[1], attachments)
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> int:
                 for theme in ("light", "dark"):
                     take_job_pictures(browser, service, folder, language, theme)
                     for end, view in VIEWS.items():
-                        take_pictures(browser, service, folder, language, theme, view, end)
+                        take_pictures(browser, service, folder, language, theme, view, end, quality)
                         take_release_picture(browser, release_url, proposed, folder, language, theme, view, end)
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -63,7 +65,14 @@ def main(arguments: list[str]) -> int:
 
 
 def take_pictures(
-    browser: Browser, service: Service, folder: Path, language: str, theme: str, view: ViewportSize, end: str
+    browser: Browser,
+    service: Service,
+    folder: Path,
+    language: str,
+    theme: str,
+    view: ViewportSize,
+    end: str,
+    quality: dict[str, str],
 ) -> None:
     """Every page in that language and theme and of that width, whole."""
     kind = f"{language}-{theme}{end}.png"
@@ -86,6 +95,8 @@ def take_pictures(
         "monitors": "/monitors",
         "monitor": service.seeded.monitor,
     }
+    lists = ("approvals", "field-actions", "firmware", "complaints", "plans")
+    pages |= {name: f"/{name}" for name in lists} | {f"{name}-one": address for name, address in quality.items()}
     with open_page(browser, service.url, viewport=view, language=language, theme=theme) as (page, _):
         page.goto("/sign-in")
         page.screenshot(path=folder / f"sign-in-{kind}")
