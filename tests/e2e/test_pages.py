@@ -30,7 +30,7 @@ FIND_TEXTS = """() => {
     const found = [];
     while (walker.nextNode()) {
         const node = walker.currentNode;
-        if (!node.parentElement.closest('script, [lang=en]')) found.push(node.data.trim());
+        if (!node.parentElement.closest('script, .code, [lang=en]')) found.push(node.data.trim());
     }
     for (const item of document.querySelectorAll('[aria-label], [placeholder], [title]'))
         for (const name of ['aria-label', 'placeholder', 'title'])
