@@ -21,8 +21,8 @@ CONTRACT = """
 COMPLAINT = """
     INSERT INTO complaint (code, state, received_at, severity, details, reporter_name, device_id, customer_id,
         fault_group, created_by, created_at, updated_at)
-    SELECT 'CMP-2026-000001', 'INVESTIGATION', %(at)s, 'MAJOR', 'The pump stopped during an infusion.', 'Jana Vogt',
-        d.id, s.customer_id, 'occlusion', 'mara', %(at)s, %(at)s
+    SELECT 'CMP-2026-' || to_char(nextval('complaint_number'), 'FM000000'), 'INVESTIGATION', %(at)s, 'MAJOR',
+        'The pump stopped during an infusion.', 'Jana Vogt', d.id, s.customer_id, 'occlusion', 'mara', %(at)s, %(at)s
     FROM device d JOIN site s ON s.id = d.site_id WHERE d.serial = %(serial)s
 """
 ACTION = """
@@ -39,7 +39,8 @@ ITEM = """
 PLAN = """
     INSERT INTO maintenance_plan (code, name, state, order_type, kind, anchor, device_model_id, every_count, every_unit,
         lead_days, priority, starts_on, created_by, created_at, updated_at)
-    SELECT 'MP-2026-000001', 'Yearly safety check', 'ACTIVE', 'PREVENTIVE', 'CALENDAR', 'FIXED', min(device_model_id),
+    SELECT 'MP-2026-' || to_char(nextval('maintenance_plan_number'), 'FM000000'), 'Yearly safety check', 'ACTIVE',
+        'PREVENTIVE', 'CALENDAR', 'FIXED', min(device_model_id),
         1, 'YEAR', 30, 'P3', %(today)s, 'mara', %(at)s, %(at)s FROM device
     RETURNING id
 """

@@ -100,8 +100,6 @@ def seed_quality(url: str, now: datetime) -> dict[str, str]:
     campaign that tells its first wave, a complaint whose clocks run, a plan, and a question for a second person."""
     with psycopg.connect(url) as conn:
         desk = open_desk(conn)
-        # Records beside these were written with numbers of their own.
-        conn.execute("SELECT setval('complaint_number', 40), setval('maintenance_plan_number', 40)")
         addresses = {"capa": f"/capa/{make_capa(desk, now)}", "firmware": make_firmware(desk, now)}
         addresses |= {"field-action": make_campaign(desk, now), "complaint": make_complaint(desk, now)}
         addresses |= {"approval": make_request(desk, now), "plan": make_plan(desk, now)}
