@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
+from domain.field_action_scope import ONE_WAVE, ScopeQuery
 from store.pool import Connection
 
 CONTACTS = {
@@ -29,7 +30,7 @@ ACTION = """
     INSERT INTO field_action (code, kind, title, state, device_model_id, priority, needs_visit, max_attempts,
         install_attempts, waves, scope, halt_p, created_by, created_at, updated_at)
     SELECT 'FA-2026-000001', 'RECALL', 'Replace the drive clutch of lot L2401', 'DRAFT', min(device_model_id), 'P2',
-        true, 3, 3, '[]', '{}', 0.01, 'mara', %(at)s, %(at)s FROM device
+        true, 3, 3, %(waves)s, %(scope)s, 0.01, 'mara', %(at)s, %(at)s FROM device
     RETURNING id
 """
 ITEM = """
@@ -80,7 +81,9 @@ def make_owed(conn: Connection, serials: tuple[str, ...], now: datetime) -> None
 def make_work_to_do(conn: Connection, serials: tuple[str, ...], now: datetime) -> None:
     """A recall that two of three devices wait for, and a plan of which one occurrence is overdue."""
     notified = now - timedelta(days=9)
-    ((action,),) = conn.execute(ACTION, {"at": notified}).fetchall()
+    scope = ScopeQuery("INF-200", lots=("L2401",))
+    values = {"waves": Jsonb([wave.to_json() for wave in ONE_WAVE]), "scope": Jsonb(scope.to_json()), "at": notified}
+    ((action,),) = conn.execute(ACTION, values).fetchall()
     for serial, state in zip(serials, ("NOTIFIED", "UNREACHABLE", "REMEDIATED"), strict=False):
         conn.execute(ITEM, (action, state, notified, notified, serial))
     conn.execute("UPDATE field_action SET state = 'NOTIFYING' WHERE id = %s", (action,))  # its items are frozen now
