@@ -87,6 +87,7 @@ def test_a_fault_is_opened_noted_and_left_without_a_mouse(chromium: Browser, ser
         page.keyboard.press("j")
         code = page.locator("tr[data-cursor]").get_attribute("data-row")
         page.keyboard.press("Enter")
+        page.wait_for_url(f"**/work-orders/{code}")  # until it is loaded: keys before that are the browser's own
         expect(page.get_by_role("heading", level=1)).to_have_text(str(code))
         page.keyboard.press("c")
         expect(page.locator("#note")).to_be_focused()
@@ -94,6 +95,7 @@ def test_a_fault_is_opened_noted_and_left_without_a_mouse(chromium: Browser, ser
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.locator(".timeline .body").first).to_have_text("Seen without a mouse")
+        page.wait_for_load_state("load")
         page.keyboard.press("g")
         page.keyboard.press("i")
         page.wait_for_url("**/inbox")
