@@ -1,9 +1,9 @@
 """Key figures: all of them with what they rest on, and one of them by group and by month."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -31,11 +31,7 @@ UNITS = (PeriodUnit.MONTH, PeriodUnit.WEEK, PeriodUnit.QUARTER, PeriodUnit.YEAR)
 MOST_GROUPS = 200
 
 
-@router.get("/kpis")
-def show_kpis(
-    request: Request,
-    pool: Database,
-    caller: Reader,
+def read_address(
     days: str = "",
     since: Annotated[Day, Query(alias="from")] = "",
     to: Day = "",
@@ -44,15 +40,20 @@ def show_kpis(
     model: str = "",
     firmware: str = "",
     records: str = "",
-) -> Response:
+) -> dict[str, str]:
+    """Of which time and of whose records: the same in the address of every page here."""
+    period = {"days": days, "since": since, "until": to, "records": records}
+    return period | {"customer": customer, "region": region, "model": model, "firmware": firmware}
+
+
+Address = Annotated[dict[str, str], Depends(read_address)]
+
+
+@router.get("/kpis")
+def show_kpis(request: Request, pool: Database, caller: Reader, address: Address) -> Response:
     """Every key figure of the period with its value, its parts and its definition."""
     view = find_view(request, caller)
-    asked, models = _read(
-        view,
-        pool,
-        {"days": days, "since": since, "until": to, "records": records},
-        {"customer": customer, "region": region, "model": model, "firmware": firmware},
-    )
+    asked, models = _read(view, pool, address)
     form = _find_form(view, asked, models, "/kpis")
     if asked.wrong:
         return view.render("kpis.html", 422, parts=[], file=None, trends=None, **form)
@@ -80,27 +81,10 @@ def show_kpis(
 
 
 @router.get("/kpi-trends")
-def show_kpi_trends(
-    request: Request,
-    pool: Database,
-    caller: Reader,
-    days: str = "",
-    since: Annotated[Day, Query(alias="from")] = "",
-    to: Day = "",
-    customer: str = "",
-    region: str = "",
-    model: str = "",
-    firmware: str = "",
-    records: str = "",
-) -> Response:
+def show_kpi_trends(request: Request, pool: Database, caller: Reader, address: Address) -> Response:
     """The months of every key figure as drawings, which the page of all figures fetches when it is there."""
     view = find_view(request, caller)
-    asked, _ = _read(
-        view,
-        pool,
-        {"days": days, "since": since, "until": to, "records": records},
-        {"customer": customer, "region": region, "model": model, "firmware": firmware},
-    )
+    asked, _ = _read(view, pool, address)
     if asked.wrong:
         return view.render("parts/kpi_trends.html", 422, trends=[])
     found = load_figures(pool, caller, KPIS, asked.make_query(view, unit=PeriodUnit.MONTH))
@@ -121,14 +105,7 @@ def show_kpi(
     pool: Database,
     caller: Reader,
     key: str,
-    days: str = "",
-    since: Annotated[Day, Query(alias="from")] = "",
-    to: Day = "",
-    customer: str = "",
-    region: str = "",
-    model: str = "",
-    firmware: str = "",
-    records: str = "",
+    address: Address,
     group_by: str = "",
     unit: str = "",
 ) -> Response:
@@ -137,12 +114,7 @@ def show_kpi(
     kpi = KPI_BY_KEY.get(key)
     if kpi is None:
         raise not_found("key figure", key, "key")
-    asked, models = _read(
-        view,
-        pool,
-        {"days": days, "since": since, "until": to, "records": records},
-        {"customer": customer, "region": region, "model": model, "firmware": firmware},
-    )
+    asked, models = _read(view, pool, address)
     dimension = find_choice(group_by, set(KpiDimension)) or KpiDimension.MODEL.value
     period = PeriodUnit(find_choice(unit, UNITS) or PeriodUnit.MONTH)
     form = _find_form(view, asked, models, f"/kpis/{key}")
@@ -164,11 +136,11 @@ def show_kpi(
     return view.render("kpi.html", **form, **_describe(view, kpi), **shown, dimension=dimension, unit=period.value)
 
 
-def _read(view: View, pool: Pool, period: dict[str, str], filters: dict[str, str]) -> tuple[Asked, list[str]]:
+def _read(view: View, pool: Pool, address: Mapping[str, str]) -> tuple[Asked, list[str]]:
     """What is asked for, and the models that there are. A customer that is not there is named as wrong."""
     with pool.connection() as conn:
         models = sorted(load_profiles(conn))
-        asked = read_asked(view, models, **period, **filters)
+        asked = read_asked(view, models, **address)
         code = asked.chosen["customer"]
         if code and load_customer(conn, code, customer_id=view.person.customer_id) is None:
             wrong = {**asked.wrong, "customer": view.t("kpis.no_customer")}

@@ -1,0 +1,153 @@
+"""The steps at a monitor: a decision on its threshold, and a backtest of another one."""
+
+from datetime import timedelta
+from math import isfinite
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import Caller, require
+from api.console.forms import Typed
+from api.console.instants import name_age
+from api.console.monitor_acts import ACTS, BACKTEST_DAYS
+from api.console.monitor_page import render_monitor
+from api.console.page import View, find_view
+from api.once import change
+from api.problems import ProblemError, not_found
+from api.routes.monitor_changes import ask_monitor_backtest
+from api.shapes.models import MonitorChanges, NewMonitorBacktest
+from api.sign_in import SignInRefused, check_password
+from api.state import Database
+from domain.audit import Signature
+from domain.errors import GuardRefusedError, RowVersionConflictError
+from domain.roles import Permission
+from domain.threshold_proposal import SIGNED, ProposalState
+from store.audit import AuditFilter, load_audit_events
+from store.pool import Connection, Pool
+from store.threshold_decisions import record_proposal_decision
+from store.threshold_proposals import ENTITY, load_threshold_proposal
+
+router = APIRouter(include_in_schema=False)
+Writer = Annotated[Caller, require(Permission.PROFILE_WRITE)]
+SETTLING_DAYS = 1.0  # detectors start from nothing at the begin
+
+
+@router.post("/monitors/{model}/{monitor}/decision")
+def take_decision(
+    request: Request,
+    pool: Database,
+    caller: Writer,
+    model: str,
+    monitor: str,
+    proposal: str = "",
+    to: Annotated[str, Form(max_length=20)] = "",
+    row_version: Annotated[int, Form(ge=0)] = 0,
+    reason: Annotated[str, Form(max_length=10_000)] = "",
+    meaning: Annotated[str, Form(max_length=200)] = "",
+    password: Annotated[str, Form(max_length=1000)] = "",
+) -> Response:
+    """Endorses, accepts or rejects; what was typed is kept when it cannot be, the password never."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        known = load_threshold_proposal(conn, proposal)
+    if known is None or (known.model, known.monitor) != (model, monitor):
+        raise not_found("threshold proposal", proposal, "proposal")
+    typed = Typed(to, {"reason": reason, "meaning": meaning})
+    if to not in ACTS:
+        problem = view.name("proposal_guard", "no_such_transition")
+        return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=422)
+    wanted = ProposalState(to)
+    signature = None
+    if wanted in SIGNED and password and caller.user_id is not None:
+        wrong = check_password(pool, caller.name, password, at=view.now, request_id=caller.request_id)
+        if wrong is not None:
+            problem, status = _say_wrong(view, wrong)
+            return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=status)
+        signature = Signature(caller.user_id, caller.full_name, meaning.strip())
+    try:
+
+        def work(conn: Connection) -> None:
+            record_proposal_decision(
+                conn,
+                caller.actor,
+                proposal,
+                wanted,
+                reason=reason.strip(),
+                signature=signature,
+                expected_row_version=row_version,
+                now=view.now,
+            )
+
+        change(pool, work)
+    except GuardRefusedError as refused:
+        problem = view.name("proposal_guard", refused.guard)
+        return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=409)
+    except RowVersionConflictError:
+        problem = _find_conflict(view, pool, proposal)
+        return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=412)
+    return RedirectResponse(view.link(f"/monitors/{model}/{monitor}", done="saved"), 303)
+
+
+def _say_wrong(view: View, wrong: SignInRefused) -> tuple[str, int]:
+    if wrong.reason == "locked":
+        return view.t("monitors.locked", seconds=int(wrong.wait_s) + 1), 429
+    key = "monitors.no_password" if wrong.reason == "no_password" else "work_order.wrong_password"
+    return view.t(key), 422
+
+
+def _find_conflict(view: View, pool: Pool, code: str) -> str:
+    """Who changed the proposal meanwhile, and when."""
+    with pool.connection() as conn:
+        events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code), limit=1)
+        proposal = load_threshold_proposal(conn, code)
+    assert proposal is not None
+    who = events[0].actor if events else view.t("work_order.changed_by")
+    return view.t("work_order.conflict", who=who, ago=name_age(proposal.updated_at, view.now, view.language))
+
+
+@router.post("/monitors/{model}/{monitor}/backtest")
+def take_backtest(
+    request: Request,
+    pool: Database,
+    caller: Writer,
+    model: str,
+    monitor: str,
+    raise_at: Annotated[str, Form(max_length=40)] = "",
+    clear_at: Annotated[str, Form(max_length=40)] = "",
+    days: Annotated[str, Form(max_length=4)] = "",
+) -> Response:
+    """Asks for a backtest of another threshold; it changes nothing."""
+    view = find_view(request, caller)
+    typed = Typed("backtest", {"raise_at": raise_at, "clear_at": clear_at, "days": days})
+    span = timedelta(days=int(days if days in BACKTEST_DAYS else "90"))
+    values = {name: _read_number(text) for name, text in typed.values.items() if name != "days" and text.strip()}
+    unread = [view.t(f"monitor_field.{name}") for name, value in values.items() if value is None]
+    if unread:
+        problem = view.t("monitors.not_a_number", fields=view.t("list.comma").join(unread))
+        return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=422)
+    body = NewMonitorBacktest(
+        changes=MonitorChanges(**values),
+        since=view.now - span,
+        settle_days=SETTLING_DAYS,
+    )
+    try:
+        change(pool, lambda conn: ask_monitor_backtest(conn, caller, model, monitor, body))
+    except ProblemError as refused:
+        if refused.status != 422:
+            raise
+        problem = view.t("monitors.changes_nothing")
+        english = ""
+        if not any(error.field == "changes" for error in refused.errors):
+            problem = view.t("monitors.no_threshold")
+            english = " ".join(f"{error.field.rpartition('.')[2]}: {error.detail}" for error in refused.errors)
+        return render_monitor(view, pool, model, monitor, problem=problem, english=english, typed=typed, status=422)
+    return RedirectResponse(view.link(f"/monitors/{model}/{monitor}", done="backtest"), 303)
+
+
+def _read_number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
