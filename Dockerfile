@@ -10,6 +10,7 @@ COPY anomaly ./anomaly
 COPY service_link ./service_link
 COPY api ./api
 COPY simulators ./simulators
+COPY lab ./lab
 COPY forewarn ./forewarn
 COPY profiles ./profiles
 RUN python -m venv /opt/forewarn \

@@ -18,13 +18,13 @@ from importlib import resources
 
 from benchmarks.fleet_figures import SeedResult, load_runs, merge_seeds, render, to_line
 from benchmarks.fleet_newcomers import run_newcomers
-from benchmarks.fleet_plan import WorldSettings
-from benchmarks.fleet_service import Service
-from benchmarks.fleet_signals import FleetSignals, Sampling
-from benchmarks.fleet_truth import find_truth
-from benchmarks.fleet_world import plan_fleet
 from domain.profile import Profile
 from domain.profile_file import parse_profile
+from lab.plan import WorldSettings
+from lab.service import Service
+from lab.signals import FleetSignals, Sampling
+from lab.truth import find_truth
+from lab.world import plan_fleet
 
 PROFILE_FILES = ("infusion_pump.yaml", "ventilator.yaml")
 FULL, FIXED = "bundled profiles", "fixed limits alone"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fleet_newcomers import FaultFigures, Newcomers
-from benchmarks.fleet_truth import Verdict, find_summary, merge
+from lab.truth import Verdict, find_summary, merge
 
 
 @dataclass(slots=True)

@@ -18,14 +18,14 @@ from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.training.contract import FleetPrior
 from anomaly.training.pool import pool_fleet
 from anomaly.training.seeding import seed_scorer
-from benchmarks.fleet_plan import DAY, HOUR, FleetPlan, WorldSettings
-from benchmarks.fleet_service import LEARNING_RULES, Service
-from benchmarks.fleet_signals import FleetSignals, Sampling
-from benchmarks.fleet_truth import FIRST_WEEK_US, TrueFault, find_truth
-from benchmarks.fleet_world import WEAR, plan_fleet
 from domain.breach import BreachTransition, TransitionKind
 from domain.clock import to_micros
 from domain.profile import MonitorRule, Profile
+from lab.plan import DAY, HOUR, FleetPlan, WorldSettings
+from lab.service import LEARNING_RULES, Service
+from lab.signals import FleetSignals, Sampling
+from lab.truth import FIRST_WEEK_US, TrueFault, find_truth
+from lab.world import WEAR, plan_fleet
 from simulators.faults import Fault
 
 NOTHING, PRIOR = "from nothing", "with the fleet's prior"

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.fleet import FIXED, FULL, main
 from benchmarks.fleet_figures import SeedResult, load_runs, merge_seeds, to_line
 from benchmarks.fleet_newcomers import NOTHING, FaultFigures, Newcomers
-from benchmarks.fleet_truth import Verdict
+from lab.truth import Verdict
 
 SETTINGS = {"devices": 5, "days": 2.0, "step_s": 300}
 

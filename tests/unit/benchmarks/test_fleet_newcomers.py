@@ -6,8 +6,8 @@ from benchmarks import fleet_newcomers
 from benchmarks.fleet import load_profiles
 from benchmarks.fleet_newcomers import BEGINS, NOTHING, PRIOR, STEADY, WORN, FaultFigures, Newcomers, plan_newcomers
 from benchmarks.fleet_newcomers import run_newcomers as run
-from benchmarks.fleet_plan import DAY
-from benchmarks.fleet_signals import Sampling
+from lab.plan import DAY
+from lab.signals import Sampling
 
 
 def test_three_eighths_of_the_new_devices_are_healthy_and_all_are_installed_at_the_beginning() -> None:

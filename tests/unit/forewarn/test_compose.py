@@ -75,6 +75,7 @@ def test_the_image_runs_as_an_ordinary_user_with_pinned_packages() -> None:
             "service_link",
             "api",
             "simulators",
+            "lab",
             "forewarn",
             "profiles",
         }

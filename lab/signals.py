@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fleet_bedside import Bedside
-from benchmarks.fleet_plan import BLOCK_US, DAY, MINUTE, SECOND, FleetPlan, Nuisance
 from domain.profile import Profile
 from domain.reading import ReadingFlag
 from domain.report import ConnectionState, EventReport, FirmwareReport, FirmwareState, Report, StatusReport
+from lab.bedside import Bedside
+from lab.plan import BLOCK_US, DAY, MINUTE, SECOND, FleetPlan, Nuisance
 from simulators.faults import FaultKind
 from store.blocks import BlockColumns
 

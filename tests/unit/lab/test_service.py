@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from benchmarks.fleet import load_profiles
-from benchmarks.fleet_plan import HOUR, MINUTE, WorldSettings
-from benchmarks.fleet_service import Service, keep_fixed_rules
-from benchmarks.fleet_signals import FleetSignals, Sampling
-from benchmarks.fleet_truth import find_truth
-from benchmarks.fleet_world import plan_fleet
+from lab.plan import HOUR, MINUTE, WorldSettings
+from lab.service import Service, keep_fixed_rules
+from lab.signals import FleetSignals, Sampling
+from lab.truth import find_truth
+from lab.world import plan_fleet
 from simulators.faults import Fault, FaultKind
 
 SETTINGS = WorldSettings(devices=10, days=0.15, seed=5, new_share=0.0)

@@ -1,6 +1,6 @@
 """Tickets against the truth, on cases small enough to be counted by hand."""
 
-from benchmarks.fleet_truth import GRACE_US, Ticket, TrueFault, find_summary, judge, merge
+from lab.truth import GRACE_US, Ticket, TrueFault, find_summary, judge, merge
 
 HOUR = 3600 * 1_000_000
 DAY = 24 * HOUR

@@ -11,12 +11,12 @@ import numpy as np
 
 from anomaly.bank import WatchedDevice
 from anomaly.shard_scorer import NOT_SCORED, ShardScorer
-from benchmarks.fleet_orders import ServiceDesk
-from benchmarks.fleet_plan import FleetPlan, Unit
-from benchmarks.fleet_signals import FleetSignals, WorldBlock
-from benchmarks.fleet_truth import TrueFault, Verdict, judge
 from domain.breach import BreachTransition
 from domain.profile import MonitorRule, Profile
+from lab.orders import ServiceDesk
+from lab.plan import FleetPlan, Unit
+from lab.signals import FleetSignals, WorldBlock
+from lab.truth import TrueFault, Verdict, judge
 
 FIXED_RULES = (
     MonitorRule.LIMIT,

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from benchmarks.fleet import load_profiles
-from benchmarks.fleet_plan import DAY, HOUR, MINUTE, SECOND, ClockError, Episode, FleetPlan, Nuisance, WorldSettings
-from benchmarks.fleet_signals import FleetSignals, Sampling, WorldBlock
-from benchmarks.fleet_truth import find_truth
-from benchmarks.fleet_world import plan_fleet
 from domain.reading import ReadingFlag
 from domain.report import EventReport, StatusReport
+from lab.plan import DAY, HOUR, MINUTE, SECOND, ClockError, Episode, FleetPlan, Nuisance, WorldSettings
+from lab.signals import FleetSignals, Sampling, WorldBlock
+from lab.truth import find_truth
+from lab.world import plan_fleet
 from simulators.faults import Fault, FaultKind
 from simulators.infusion_pump import InfusionPump
 from store.blocks import BlockColumns

@@ -13,14 +13,14 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fleet_plan import BLOCK_US, DAY, HOUR, MINUTE, SECOND, FleetPlan, Nuisance, Unit
-from benchmarks.fleet_truth import Ticket, TrueFault
 from domain.breach import BreachState, BreachTransition, TransitionKind
 from domain.clock import from_micros, to_micros
 from domain.order_book import Booked, OrderBook
 from domain.profile import Profile, TicketPolicy
 from domain.tickets import HEARD_AGAIN, PUT_OFF, READING_KINDS, DecisionKind, TicketReason, UndecidedTransition
 from domain.work_order import Outcome
+from lab.plan import BLOCK_US, DAY, HOUR, MINUTE, SECOND, FleetPlan, Nuisance, Unit
+from lab.truth import Ticket, TrueFault
 
 VISIT_US = 2 * DAY
 AFTER_REPAIR_US = 2 * HOUR  # until the order of a mended fault is verified and closed

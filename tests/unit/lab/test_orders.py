@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from benchmarks.fleet import load_profiles
-from benchmarks.fleet_orders import ServiceDesk
-from benchmarks.fleet_plan import DAY, HOUR, MINUTE, SECOND, Episode, FleetPlan, Nuisance, WorldSettings
-from benchmarks.fleet_truth import TrueFault
-from benchmarks.fleet_world import plan_fleet
 from domain.breach import BreachKind, BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
+from lab.orders import ServiceDesk
+from lab.plan import DAY, HOUR, MINUTE, SECOND, Episode, FleetPlan, Nuisance, WorldSettings
+from lab.truth import TrueFault
+from lab.world import plan_fleet
 
 SETTINGS = WorldSettings(devices=20, days=30, seed=5, new_share=0.0)
 START = SETTINGS.start_us

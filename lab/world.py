@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fleet_plan import (
+from lab.plan import (
     DAY,
     HOUR,
     MINUTE,

@@ -1,6 +1,6 @@
 """Tickets against the truth: which fault each belongs to, which are false, and with how much warning faults were found.
 
-The rules, all pure and proven by hand in tests/unit/benchmarks:
+The rules, all pure and proven by hand in tests/unit/lab:
 
 - A ticket is an order that was opened or reopened for one device. Orders for a gateway are tickets of `gateway_offline`
   and are judged against the gateway's outages. The parent order of a storm only groups orders that are counted here.
@@ -23,8 +23,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
-from benchmarks.fleet_plan import FleetPlan, kind_of
 from domain.tickets import DATA_QUALITY_FAULT_GROUPS, GATEWAY_FAULT_GROUP
+from lab.plan import FleetPlan, kind_of
 
 GRACE_US = 24 * 3600 * 1_000_000
 FIRST_WEEK_US = 7 * 86_400 * 1_000_000

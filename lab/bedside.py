@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fleet_plan import DAY, SECOND, FleetPlan, Nuisance, kind_of
 from domain.profile import Profile
+from lab.plan import DAY, SECOND, FleetPlan, Nuisance, kind_of
 from simulators.chance import find_unit_seeds
 from simulators.device_kind import DeviceAlarm
 from simulators.faults import FaultKind, Intensities
