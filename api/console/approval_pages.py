@@ -18,7 +18,7 @@ from api.console.approval_views import (
     find_place,
     find_waiting_line,
 )
-from api.console.forms import NOTHING, Fields, Refused, find_typed, read_text, say_guard, sign, take_step
+from api.console.forms import NOTHING, Fields, Refused, find_typed, find_unsigned, read_text, say_guard, sign, take_step
 from api.console.page import View, find_view
 from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
@@ -99,7 +99,7 @@ def decide(
     actor = find_actor(caller, (find_permission(kind, to),))
     signature = sign(view, pool, fields) if to in DECISIONS else None
     if isinstance(signature, str):
-        return _render(view, pool, code, Refused(signature, 422, find_typed(act, fields, {"password": signature})))
+        return _render(view, pool, code, find_unsigned(signature, act, fields))
 
     def work(conn: Connection) -> ApprovalRequest:
         return decide_approval(

@@ -1,12 +1,10 @@
 """What people do to a CAPA on its page: propose, take a step, write the root cause, plan actions and the check. What is
 refused comes back with what was typed."""
 
-from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from pydantic import ValidationError
-from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
@@ -20,17 +18,19 @@ from api.console.capa_effect_views import ACT as EFFECT
 from api.console.capa_pages import render_capa, render_capas
 from api.console.forms import (
     Fields,
+    RecordForms,
     Refused,
     find_typed,
+    find_unsigned,
+    find_unusable,
     read_day,
     read_number,
     read_text,
     read_whole,
     say_guard,
     sign,
-    take_step,
 )
-from api.console.page import View, find_view
+from api.console.page import find_view
 from api.once import change
 from api.problems import not_found
 from api.shapes.capas import EffectivenessFields
@@ -48,12 +48,13 @@ from store.capa_manual import ManualCapa, is_device_of, load_model_id, propose_c
 from store.capa_transitions import record_capa_step
 from store.capa_work import add_action, change_action, plan_effectiveness, record_action_step, write_root_cause
 from store.capas import ENTITY, Capa, lock_capa
-from store.pool import Connection, Pool
+from store.pool import Connection
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Worker = Annotated[Caller, require(Permission.CAPA_WORK)]
 Version = Annotated[int, Form(ge=0)]
+FORMS = RecordForms(ENTITY, "/capa/", render_capa)
 
 
 @router.post("/capa/{code}/transitions")
@@ -76,13 +77,13 @@ def take_capa_step(
     actor = find_actor(caller, needed)
     signature = sign(view, pool, fields) if to in TWICE_SIGNED else None
     if isinstance(signature, str):
-        return render_capa(view, pool, code, Refused(signature, 422, find_typed(name, fields, {"password": signature})))
+        return render_capa(view, pool, code, find_unsigned(signature, name, fields))
     wish = CapaRequest(to, read_text(fields, "reason"), signature)
 
     def work(conn: Connection) -> Capa:
         return record_capa_step(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
 
-    return _answer(view, pool, code, work, name, fields)
+    return FORMS.take(view, pool, code, work, find_typed(name, fields), guards=GUARDS)
 
 
 @router.post("/capa/{code}/root-cause")
@@ -104,7 +105,7 @@ def put_capa_root_cause(
     def work(conn: Connection) -> Capa:
         return write_root_cause(conn, actor, lock_capa(conn, code, row_version), written, now=view.now)
 
-    return _answer(view, pool, code, work, CAUSE, fields)
+    return FORMS.take(view, pool, code, work, find_typed(CAUSE, fields), guards=GUARDS)
 
 
 @router.post("/capa/{code}/actions")
@@ -128,7 +129,7 @@ def put_capa_action(
         "due_on": bool(read_text(fields, "due_on")) and due is None,
     }
     if any(wrong.values()):
-        return render_capa(view, pool, code, _find_wrong(view, act, fields, wrong))
+        return render_capa(view, pool, code, find_unusable(view, act, fields, wrong))
     draft = ActionDraft(ActionKind(kind), read_text(fields, "text"), owner_id, due)
     actor = find_actor(caller, (Permission.CAPA_WORK,))
 
@@ -138,7 +139,7 @@ def put_capa_action(
             return add_action(conn, actor, before, draft, now=view.now)[0]
         return change_action(conn, actor, before, number, draft, now=view.now)[0]
 
-    return _answer(view, pool, code, work, act, fields)
+    return FORMS.take(view, pool, code, work, find_typed(act, fields), guards=GUARDS)
 
 
 @router.post("/capa/{code}/action-steps")
@@ -173,7 +174,7 @@ def take_action_step(
         before = lock_capa(conn, code, row_version)
         return record_action_step(conn, actor, before, number, wish, refs, now=view.now)[0]
 
-    return _answer(view, pool, code, work, act, fields)
+    return FORMS.take(view, pool, code, work, find_typed(act, fields), guards=GUARDS)
 
 
 @router.post("/capa/{code}/effectiveness")
@@ -191,7 +192,7 @@ def put_capa_effectiveness(
         plan = EffectivenessFields.model_validate(sent)
     except ValidationError as error:
         wrong = {str(e["loc"][0]): True for e in error.errors()}
-        return render_capa(view, pool, code, _find_wrong(view, EFFECT, fields, wrong))
+        return render_capa(view, pool, code, find_unusable(view, EFFECT, fields, wrong))
     if plan.limit_kind is LimitKind.RATIO and plan.limit > 1.0:
         typed = find_typed(EFFECT, fields, {"limit": view.t("form.ratio_at_most_one")})
         return render_capa(view, pool, code, Refused(view.t("form.ratio_at_most_one"), 422, typed))
@@ -200,7 +201,7 @@ def put_capa_effectiveness(
     def work(conn: Connection) -> Capa:
         return plan_effectiveness(conn, actor, lock_capa(conn, code, row_version), plan.to_plan(), now=view.now)
 
-    return _answer(view, pool, code, work, EFFECT, fields)
+    return FORMS.take(view, pool, code, work, find_typed(EFFECT, fields), guards=GUARDS)
 
 
 @router.post("/capa/proposals")
@@ -224,7 +225,7 @@ def propose(request: Request, pool: Database, caller: Worker, fields: Fields) ->
         "reason": not reason,
     }
     if model_id is None or any(wrong.values()):
-        return render_capas(view, pool, refused=_find_wrong(view, act, fields, wrong))
+        return render_capas(view, pool, refused=find_unusable(view, act, fields, wrong))
     scope = CapaScope(model_id, ScopeKind(scope_kind), value, fault)
     wanted = ManualCapa(CapaKind(kind), scope, reason, orders)
     try:
@@ -233,19 +234,5 @@ def propose(request: Request, pool: Database, caller: Worker, fields: Fields) ->
         sentence = say_guard(view, GUARDS, refused.guard)
         return render_capas(view, pool, refused=Refused(sentence, 409, find_typed(act, fields)))
     except NotFoundError:
-        return render_capas(view, pool, refused=_find_wrong(view, act, fields, {"work_orders": True}))
+        return render_capas(view, pool, refused=find_unusable(view, act, fields, {"work_orders": True}))
     return RedirectResponse(view.link(f"/capa/{made.code}", done="saved"), 303)
-
-
-def _find_wrong(view: View, act: str, fields: FormData, wrong: Mapping[str, bool]) -> Refused:
-    marked = {name: view.t("form.unusable_field") for name, is_wrong in wrong.items() if is_wrong}
-    return Refused(view.t("form.unusable"), 422, find_typed(act, fields, marked))
-
-
-def _answer(
-    view: View, pool: Pool, code: str, work: Callable[[Connection], Capa], act: str, fields: FormData
-) -> Response:
-    refused = take_step(view, pool, work, find_typed(act, fields), guards=GUARDS, entity=ENTITY, code=code)
-    if refused is not None:
-        return render_capa(view, pool, code, refused)
-    return RedirectResponse(view.link(f"/capa/{code}", done="saved"), 303)

@@ -1,10 +1,8 @@
 """What people do to a complaint on its page: enter, put right, take a step, assess, decide, say what was submitted."""
 
-from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
-from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
@@ -25,16 +23,18 @@ from api.console.complaint_pages import render_complaint, render_complaints
 from api.console.forms import (
     NOTHING,
     Fields,
+    RecordForms,
     Refused,
     find_typed,
+    find_unsigned,
+    find_unusable,
     read_many,
     read_moment,
     read_text,
     say_guard,
     sign,
-    take_step,
 )
-from api.console.page import View, find_view
+from api.console.page import find_view
 from api.once import change
 from api.problems import ProblemError
 from api.routes.devices import find_device
@@ -63,6 +63,7 @@ Writer = Annotated[Caller, require(Permission.COMPLAINT_WRITE)]
 Assessor = Annotated[Caller, require(Permission.VIGILANCE_ASSESS)]
 Decider = Annotated[Caller, require(Permission.VIGILANCE_DECIDE)]
 Version = Annotated[int, Form(ge=0)]
+FORMS = RecordForms(ENTITY, "/complaints/", render_complaint)
 
 
 @router.post("/complaints/new")
@@ -80,7 +81,7 @@ def enter(request: Request, pool: Database, caller: Writer, fields: Fields) -> R
         "serial": caller.customer_id is not None and not serial,
     } | _find_wrong_place(pool, caller, serial, fault_group)
     if received is None or any(wrong.values()):
-        return render_complaints(view, pool, refused=_find_wrong(view, ENTER_ACT, fields, wrong))
+        return render_complaints(view, pool, refused=find_unusable(view, ENTER_ACT, fields, wrong))
     values: dict[str, Any] = {name: read_text(fields, name) for name in RECORD_FIELDS}
     draft = ComplaintDraft(
         received, ComplaintSeverity(severity), **values, serial=serial or None, fault_group=fault_group or None
@@ -112,7 +113,7 @@ def put_right(
         "reason": not read_text(fields, "reason"),
     } | _find_wrong_place(pool, caller, serial or row.serial or "", fault_group)
     if any(wrong.values()):
-        return render_complaint(view, pool, code, _find_wrong(view, CHANGE_ACT, fields, wrong))
+        return render_complaint(view, pool, code, find_unusable(view, CHANGE_ACT, fields, wrong))
     changes: dict[str, Any] = {name: read_text(fields, name) for name in RECORD_FIELDS if name in fields}
     changes["severity"] = ComplaintSeverity(severity)
     if fault_group:
@@ -125,7 +126,7 @@ def put_right(
             conn, actor, code, changes, serial=named, reason=reason, expected_row_version=row_version, now=view.now
         )
 
-    return _answer(view, pool, code, work, CHANGE_ACT, fields)
+    return FORMS.take(view, pool, code, work, find_typed(CHANGE_ACT, fields), guards=GUARDS)
 
 
 @router.post("/complaints/{code}/transitions")
@@ -149,14 +150,13 @@ def take_complaint_step(
     actor = find_actor(caller, (needed,))
     signature = sign(view, pool, fields) if to is ComplaintState.CLOSED else None
     if isinstance(signature, str):
-        refused = Refused(signature, 422, find_typed(act, fields, {"password": signature}))
-        return render_complaint(view, pool, code, refused)
+        return render_complaint(view, pool, code, find_unsigned(signature, act, fields))
     wish = ComplaintRequest(to, read_text(fields, "reason"), read_text(fields, "investigation"), signature)
 
     def work(conn: Connection) -> object:
         return record_complaint_step(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
 
-    return _answer(view, pool, code, work, act, fields)
+    return FORMS.take(view, pool, code, work, find_typed(act, fields), guards=GUARDS)
 
 
 @router.post("/complaints/{code}/assessment")
@@ -178,7 +178,7 @@ def assess(
     }
     wrong |= {name: at is None and bool(read_text(fields, name)) for name, at in later.items()}
     if aware is None or any(wrong.values()):
-        return render_complaint(view, pool, code, _find_wrong(view, ASSESS_ACT, fields, wrong))
+        return render_complaint(view, pool, code, find_unusable(view, ASSESS_ACT, fields, wrong))
     wish = AssessmentRequest(
         aware,
         Harm(harm),
@@ -193,7 +193,7 @@ def assess(
     def work(conn: Connection) -> object:
         return record_assessment(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
 
-    return _answer(view, pool, code, work, ASSESS_ACT, fields)
+    return FORMS.take(view, pool, code, work, find_typed(ASSESS_ACT, fields), guards=VIGILANCE_GUARDS)
 
 
 @router.post("/complaints/{code}/decision")
@@ -207,11 +207,10 @@ def decide(
     decision, places = read_text(fields, "decision", 20), read_many(fields, "reportable_in")
     wrong = {"decision": decision not in set(VigilanceDecision), "reportable_in": not set(places) <= set(Jurisdiction)}
     if any(wrong.values()):
-        return render_complaint(view, pool, code, _find_wrong(view, DECIDE_ACT, fields, wrong))
+        return render_complaint(view, pool, code, find_unusable(view, DECIDE_ACT, fields, wrong))
     signature = sign(view, pool, fields)
     if isinstance(signature, str):
-        refused = Refused(signature, 422, find_typed(DECIDE_ACT, fields, {"password": signature}))
-        return render_complaint(view, pool, code, refused)
+        return render_complaint(view, pool, code, find_unsigned(signature, DECIDE_ACT, fields))
     is_reported = decision == VigilanceDecision.REPORTABLE
     told = tuple(Jurisdiction(place) for place in dict.fromkeys(places)) if is_reported else ()
     wish = DecisionRequest(VigilanceDecision(decision), read_text(fields, "justification"), told, signature)
@@ -220,7 +219,7 @@ def decide(
     def work(conn: Connection) -> object:
         return record_vigilance_decision(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
 
-    return _answer(view, pool, code, work, DECIDE_ACT, fields)
+    return FORMS.take(view, pool, code, work, find_typed(DECIDE_ACT, fields), guards=VIGILANCE_GUARDS)
 
 
 @router.post("/complaints/{code}/submissions")
@@ -235,13 +234,13 @@ def submit(
     place, at = read_text(fields, "jurisdiction", 10), read_moment(view, fields, "submitted_at")
     if at is None or place not in set(Jurisdiction):
         wrong = {"submitted_at": at is None, "jurisdiction": place not in set(Jurisdiction)}
-        return render_complaint(view, pool, code, _find_wrong(view, SUBMIT_ACT, fields, wrong))
+        return render_complaint(view, pool, code, find_unusable(view, SUBMIT_ACT, fields, wrong))
     wish = SubmissionRequest(Jurisdiction(place), at, read_text(fields, "reference", 200))
 
     def work(conn: Connection) -> object:
         return record_submission(conn, actor, code, wish, expected_row_version=row_version, now=view.now)
 
-    return _answer(view, pool, code, work, SUBMIT_ACT, fields)
+    return FORMS.take(view, pool, code, work, find_typed(SUBMIT_ACT, fields), guards=VIGILANCE_GUARDS)
 
 
 def _find_wrong_place(pool: Pool, caller: Caller, serial: str, fault_group: str) -> dict[str, bool]:
@@ -256,19 +255,3 @@ def _find_wrong_place(pool: Pool, caller: Caller, serial: str, fault_group: str)
         profile = load_profile(conn, device.model) if fault_group else None
     known = set() if profile is None else {group.key for group in profile.fault_groups}
     return {"fault_group": bool(fault_group) and fault_group not in known}
-
-
-def _find_wrong(view: View, act: str, fields: FormData, wrong: dict[str, bool] | Iterable[str]) -> Refused:
-    names = [name for name, is_wrong in wrong.items() if is_wrong] if isinstance(wrong, dict) else wrong
-    marked = {name: view.t("form.unusable_field") for name in names}
-    return Refused(view.t("form.unusable"), 422, find_typed(act, fields, marked))
-
-
-def _answer(
-    view: View, pool: Pool, code: str, work: Callable[[Connection], object], act: str, fields: FormData
-) -> Response:
-    guards = VIGILANCE_GUARDS if act.startswith("vig") else GUARDS
-    refused = take_step(view, pool, work, find_typed(act, fields), guards=guards, entity=ENTITY, code=code)
-    if refused is not None:
-        return render_complaint(view, pool, code, refused)
-    return RedirectResponse(view.link(f"/complaints/{code}", done="saved"), 303)

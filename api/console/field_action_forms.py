@@ -1,10 +1,8 @@
 """What people do to a field action on its page: write, freeze, take steps, halt and go on, devices, what was said."""
 
-from collections.abc import Callable, Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
@@ -15,15 +13,18 @@ from api.console.field_action_pages import render_field_action, render_field_act
 from api.console.forms import (
     NOTHING,
     Fields,
+    RecordForms,
     Refused,
     find_typed,
+    find_unsigned,
+    find_unusable,
     read_moment,
     read_text,
     say_guard,
     sign,
     take_step,
 )
-from api.console.page import View, find_view
+from api.console.page import find_view
 from api.once import change
 from api.problems import FORBIDDEN, ProblemError, not_found
 from api.routes.field_actions import find_action
@@ -45,13 +46,14 @@ from store.field_action_items import ItemFilter, load_items, lock_item
 from store.field_action_scope import freeze_scope, load_unknown_serials
 from store.field_action_transitions import open_next_wave, record_field_action_step, record_item_step
 from store.field_actions import ENTITY, change_draft, lock_field_action, record_draft
-from store.pool import Connection, Pool
+from store.pool import Connection
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, require(Permission.FIELD_ACTION_READ)]
 Writer = Annotated[Caller, require(Permission.FIELD_ACTION_WRITE)]
 Approver = Annotated[Caller, require(Permission.FIELD_ACTION_APPROVE)]
 Version = Annotated[int, Form(ge=0)]
+FORMS = RecordForms(ENTITY, "/field-actions/", render_field_action)
 
 
 @router.post("/field-actions/drafts")
@@ -60,12 +62,12 @@ def draft_field_action(request: Request, pool: Database, caller: Writer, fields:
     view = find_view(request, caller)
     draft, wrong = read_draft(fields)
     if draft is None:
-        return render_field_actions(view, pool, refused=_find_wrong(view, DRAFT_ACT, fields, wrong))
+        return render_field_actions(view, pool, refused=find_unusable(view, DRAFT_ACT, fields, wrong))
     actor = find_actor(caller, (Permission.FIELD_ACTION_WRITE,))
     try:
         made = change(pool, lambda conn: record_draft(conn, actor, draft, now=view.now))
     except NotFoundError as missing:
-        return render_field_actions(view, pool, refused=_find_wrong(view, DRAFT_ACT, fields, _find_missing(missing)))
+        return render_field_actions(view, pool, refused=find_unusable(view, DRAFT_ACT, fields, _find_missing(missing)))
     except GuardRefusedError as refused:
         sentence = say_guard(view, GUARDS, refused.guard)
         return render_field_actions(view, pool, refused=Refused(sentence, 409, find_typed(DRAFT_ACT, fields)))
@@ -81,16 +83,16 @@ def change_field_action(
     with pool.connection() as conn:
         draft, wrong = read_draft(fields, find_action(conn, code, caller))
     if draft is None:
-        return render_field_action(view, pool, code, _find_wrong(view, CHANGE_ACT, fields, wrong))
+        return render_field_action(view, pool, code, find_unusable(view, CHANGE_ACT, fields, wrong))
     actor = find_actor(caller, (Permission.FIELD_ACTION_WRITE,))
 
     def work(conn: Connection) -> object:
         return change_draft(conn, actor, lock_field_action(conn, code, row_version), draft, now=view.now)
 
     try:
-        return _answer(view, pool, code, work, CHANGE_ACT, fields)
+        return FORMS.take(view, pool, code, work, find_typed(CHANGE_ACT, fields), guards=ITEM_GUARDS)
     except NotFoundError as missing:
-        return render_field_action(view, pool, code, _find_wrong(view, CHANGE_ACT, fields, _find_missing(missing)))
+        return render_field_action(view, pool, code, find_unusable(view, CHANGE_ACT, fields, _find_missing(missing)))
 
 
 @router.post("/field-actions/{code}/scope")
@@ -103,7 +105,7 @@ def freeze(
         query, wrong = read_scope(fields, find_action(conn, code, caller))
         unknown = [] if wrong else load_unknown_serials(conn, query)
     if wrong or unknown:
-        refused = _find_wrong(view, SCOPE_ACT, fields, wrong or {"serials"})
+        refused = find_unusable(view, SCOPE_ACT, fields, wrong or {"serials"})
         if unknown:
             named = view.t("list.comma").join(unknown[:10])
             refused = Refused(view.t("field_action.unknown_serials", serials=named), 422, refused.typed)
@@ -113,7 +115,7 @@ def freeze(
     def work(conn: Connection) -> object:
         return freeze_scope(conn, actor, lock_field_action(conn, code, row_version), query, now=view.now)
 
-    return _answer(view, pool, code, work, SCOPE_ACT, fields)
+    return FORMS.take(view, pool, code, work, find_typed(SCOPE_ACT, fields), guards=ITEM_GUARDS)
 
 
 @router.post("/field-actions/{code}/transitions")
@@ -137,14 +139,13 @@ def take_field_action_step(
     actor = find_actor(caller, needed)
     signature = sign(view, pool, fields) if is_field_action_step_signed(state, to) else None
     if isinstance(signature, str):
-        refused = Refused(signature, 422, find_typed(act, fields, {"password": signature}))
-        return render_field_action(view, pool, code, refused)
+        return render_field_action(view, pool, code, find_unsigned(signature, act, fields))
     wish = FieldActionRequest(to, read_text(fields, "reason"), signature)
 
     def work(conn: Connection) -> object:
         return record_field_action_step(conn, actor, lock_field_action(conn, code, row_version), wish, now=view.now)
 
-    return _answer(view, pool, code, work, act, fields)
+    return FORMS.take(view, pool, code, work, find_typed(act, fields), guards=ITEM_GUARDS)
 
 
 @router.post("/field-actions/{code}/waves")
@@ -160,7 +161,7 @@ def open_wave(
     def work(conn: Connection) -> object:
         return open_next_wave(conn, actor, lock_field_action(conn, code, row_version), now=view.now)
 
-    return _answer(view, pool, code, work, "fa_wave", fields)
+    return FORMS.take(view, pool, code, work, find_typed("fa_wave", fields), guards=ITEM_GUARDS)
 
 
 @router.post("/field-actions/{code}/halt")
@@ -171,12 +172,12 @@ def halt(request: Request, pool: Database, caller: Reader, code: str, fields: Fi
         find_action(conn, code, caller)
     actor, reason = find_actor(caller, HALTERS), read_text(fields, "reason")
     if not reason:
-        return render_field_action(view, pool, code, _find_wrong(view, "fa_halt", fields, {"reason"}))
+        return render_field_action(view, pool, code, find_unusable(view, "fa_halt", fields, {"reason"}))
 
     def work(conn: Connection) -> object:
         return record_halt(conn, actor, lock_field_action(conn, code), HaltReason.PERSON, reason, None, now=view.now)
 
-    return _answer(view, pool, code, work, "fa_halt", fields)
+    return FORMS.take(view, pool, code, work, find_typed("fa_halt", fields), guards=ITEM_GUARDS)
 
 
 @router.post("/field-actions/{code}/resumption")
@@ -189,8 +190,7 @@ def resume(
         find_action(conn, code, caller)
     actor, signature = find_actor(caller, (Permission.FIELD_ACTION_APPROVE,)), sign(view, pool, fields)
     if isinstance(signature, str):
-        refused = Refused(signature, 422, find_typed("fa_resume", fields, {"password": signature}))
-        return render_field_action(view, pool, code, refused)
+        return render_field_action(view, pool, code, find_unsigned(signature, "fa_resume", fields))
     reason = read_text(fields, "reason")
 
     def work(conn: Connection) -> object:
@@ -198,7 +198,7 @@ def resume(
             conn, actor, lock_field_action(conn, code, row_version), reason, signature, now=view.now
         )
 
-    return _answer(view, pool, code, work, "fa_resume", fields)
+    return FORMS.take(view, pool, code, work, find_typed("fa_resume", fields), guards=ITEM_GUARDS)
 
 
 @router.post("/field-actions/{code}/items")
@@ -262,7 +262,7 @@ def say(request: Request, pool: Database, caller: Reader, code: str, fields: Fie
     wrong = {"about": not is_there, "channel": channel not in set(Channel), "result": result not in set(ContactResult)}
     if any(wrong.values()):
         named = {name for name, is_wrong in wrong.items() if is_wrong}
-        return render_field_action(view, pool, code, _find_wrong(view, "fa_say", fields, named))
+        return render_field_action(view, pool, code, find_unusable(view, "fa_say", fields, named))
     actor = find_actor(caller, SPEAKERS)
     said = NewCommunication(
         Channel(channel),
@@ -277,24 +277,10 @@ def say(request: Request, pool: Database, caller: Reader, code: str, fields: Fie
     def work(conn: Connection) -> object:
         return record_communication(conn, actor, lock_field_action(conn, code), said, now=view.now)
 
-    return _answer(view, pool, code, work, "fa_say", fields)
-
-
-def _find_wrong(view: View, act: str, fields: FormData, names: Iterable[str]) -> Refused:
-    marked = {name: view.t("form.unusable_field") for name in names}
-    return Refused(view.t("form.unusable"), 422, find_typed(act, fields, marked))
+    return FORMS.take(view, pool, code, work, find_typed("fa_say", fields), guards=ITEM_GUARDS)
 
 
 def _find_missing(error: NotFoundError) -> set[str]:
     """The field that names what is not there."""
     found = str(error.detail)
     return {"model"} if found.startswith("device model") else {"firmware"} if found.startswith("firmware") else {"capa"}
-
-
-def _answer(
-    view: View, pool: Pool, code: str, work: Callable[[Connection], object], act: str, fields: FormData
-) -> Response:
-    refused = take_step(view, pool, work, find_typed(act, fields), guards=ITEM_GUARDS, entity=ENTITY, code=code)
-    if refused is not None:
-        return render_field_action(view, pool, code, refused)
-    return RedirectResponse(view.link(f"/field-actions/{code}", done="saved"), 303)

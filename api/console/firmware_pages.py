@@ -19,7 +19,18 @@ from api.console.firmware_views import (
     find_register_act,
     find_stages,
 )
-from api.console.forms import NOTHING, Fields, Refused, find_typed, read_text, say_guard, sign, take_step
+from api.console.forms import (
+    NOTHING,
+    Fields,
+    Refused,
+    find_typed,
+    find_unsigned,
+    find_unusable,
+    read_text,
+    say_guard,
+    sign,
+    take_step,
+)
 from api.console.page import View, find_view
 from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
@@ -93,9 +104,8 @@ def register(request: Request, pool: Database, caller: Writer, fields: Fields) -
     try:
         body = NewFirmware.model_validate({name: read_text(fields, name) for name in names})
     except ValidationError as error:
-        wrong = {str(e["loc"][0]): view.t("form.unusable_field") for e in error.errors()}
-        refused = Refused(view.t("form.unusable"), 422, find_typed(REGISTER_ACT, fields, wrong))
-        return _render_list(view, pool, refused=refused)
+        wrong = {str(e["loc"][0]) for e in error.errors()}
+        return _render_list(view, pool, refused=find_unusable(view, REGISTER_ACT, fields, wrong))
     actor = find_actor(caller, (Permission.FIRMWARE_WRITE,))
     try:
         made = change(pool, lambda conn: register_firmware(conn, actor, **body.model_dump(), now=view.now))
@@ -169,7 +179,7 @@ def take_version_step(
     actor = find_actor(caller, (needed,))
     signature = sign(view, pool, fields) if is_firmware_step_signed(record.state, to) else None
     if isinstance(signature, str):
-        return _render(view, pool, key, Refused(signature, 422, find_typed(act, fields, {"password": signature})))
+        return _render(view, pool, key, find_unsigned(signature, act, fields))
     wish = FirmwareRequest(to, read_text(fields, "reason"), signature)
 
     def work(conn: Connection) -> object:

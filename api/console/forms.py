@@ -1,12 +1,13 @@
 """Forms of records: what was typed, the signature behind it, and what became of the step, with guards as sentences."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
 
 from api.console.acts import Field
 from api.console.instants import name_age, name_duration
@@ -103,6 +104,18 @@ def find_typed(act: str, fields: FormData, wrong: Mapping[str, str] | None = Non
     return Typed(act, kept, wrong or {})
 
 
+def find_unusable(view: View, act: str, fields: FormData, wrong: Mapping[str, bool] | Iterable[str]) -> Refused:
+    """The refusal of a form with fields that are missing or cannot be used, each marked."""
+    names = [name for name, is_wrong in wrong.items() if is_wrong] if isinstance(wrong, Mapping) else wrong
+    marked = {name: view.t("form.unusable_field") for name in names}
+    return Refused(view.t("form.unusable"), 422, find_typed(act, fields, marked))
+
+
+def find_unsigned(why: str, act: str, fields: FormData) -> Refused:
+    """The refusal of a form whose signature could not be made."""
+    return Refused(why, 422, find_typed(act, fields, {"password": why}))
+
+
 def say_guard(view: View, groups: str, guard: str) -> str:
     """The sentence of a guard: that of its own kind of record (several with blanks between), else the common one."""
     known = load_catalogue(view.language)
@@ -136,6 +149,24 @@ def take_step(
     except RowVersionConflictError:
         return Refused(say_conflict(view, pool, entity, code), 412, typed)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordForms:
+    """The forms on the pages of one kind of record; a step that is refused comes back there, with what was typed."""
+
+    entity: str  # as the audit names it
+    place: str  # its page is at that path and its code
+    render: Callable[[View, Pool, str, Refused], Response]
+
+    def take(
+        self, view: View, pool: Pool, code: str, work: Callable[[Connection], object], typed: Typed, *, guards: str
+    ) -> Response:
+        """Takes the step and shows what became of it."""
+        refused = take_step(view, pool, work, typed, guards=guards, entity=self.entity, code=code)
+        if refused is not None:
+            return self.render(view, pool, code, refused)
+        return RedirectResponse(view.link(f"{self.place}{code}", done="saved"), 303)
 
 
 def say_conflict(view: View, pool: Pool, entity: str, code: str) -> str:

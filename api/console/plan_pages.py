@@ -17,6 +17,8 @@ from api.console.forms import (
     Fields,
     Refused,
     find_typed,
+    find_unsigned,
+    find_unusable,
     read_day,
     read_number,
     read_text,
@@ -173,8 +175,8 @@ def ask_for_skip(
         raise not_found("occurrence", occurrence, "occurrence")
     signature = sign(view, pool, fields)
     if isinstance(signature, str):
-        refused = Refused(signature, 422, find_typed(SKIP_ACT, fields, {"password": signature}))
-        return render_plans(view, pool, occurrence=occurrence, refused=refused)
+        unsigned = find_unsigned(signature, SKIP_ACT, fields)
+        return render_plans(view, pool, occurrence=occurrence, refused=unsigned)
     actor = find_actor(caller, (Permission.PLAN_SKIP,))
     wish = ApprovalWish(ApprovalKind.PLAN_SKIP, occurrence, {}, read_text(fields, "reason"))
     try:
@@ -227,7 +229,7 @@ def make_plan(request: Request, pool: Database, caller: Writer, fields: Fields) 
         sensors = frozenset(sensor.key for sensor in profile.sensors)
         wrong = set(find_plan_problems(draft, sensors, frozenset(group.key for group in profile.fault_groups)))
     if body is None or draft is None or wrong:
-        return render_plans(view, pool, refused=_find_wrong(view, fields, wrong))
+        return render_plans(view, pool, refused=find_unusable(view, MAKE_ACT, fields, wrong))
     actor, made = find_actor(caller, (Permission.PLAN_WRITE,)), draft
     model, serial, starts_on = body.model, body.serial, body.starts_on or view.now.date()
 
@@ -239,7 +241,7 @@ def make_plan(request: Request, pool: Database, caller: Writer, fields: Fields) 
     try:
         code = change(pool, work)
     except NotFoundError:
-        return render_plans(view, pool, refused=_find_wrong(view, fields, {"serial"}))
+        return render_plans(view, pool, refused=find_unusable(view, MAKE_ACT, fields, {"serial"}))
     return RedirectResponse(view.link("/plans", plan=code, done="saved"), 303)
 
 
@@ -272,8 +274,3 @@ def _read_plan(fields: FormData) -> tuple[NewMaintenancePlan | None, set[str]]:
         return NewMaintenancePlan.model_validate(values), set()
     except ValidationError as error:
         return None, {str(e["loc"][0]) for e in error.errors()}
-
-
-def _find_wrong(view: View, fields: FormData, wrong: set[str]) -> Refused:
-    marked = {name: view.t("form.unusable_field") for name in wrong}
-    return Refused(view.t("form.unusable"), 422, find_typed(MAKE_ACT, fields, marked))
