@@ -3,7 +3,8 @@
 A device may send `max_messages_s` on average and, after a quiet time, `burst_messages` at once (its profile says how
 many). The time that we did not listen, because the database or the broker was away, is credited to everybody beyond
 that: what waited is no loop. Counted are messages that hold something of the device, so one of a gateway counts for
-each device in it. With several ingest processes each of them has its own buckets.
+each device in it. With several ingest processes each of them has its own buckets. What names no registered device has
+limits of its own (`ingest.stranger_limit`).
 """
 
 import threading
@@ -20,6 +21,7 @@ from ingest.careful import EXCERPT, KEPT_OVERSIZED, WHOLE_PAYLOAD, ReceivedRepor
 from ingest.decode import clean_text
 from ingest.device_table import DeviceEntry, DeviceTable
 from ingest.message import Message
+from ingest.stranger_limit import KEPT_OF_STRANGERS, StrangerLimit, StrangerLimits
 
 # A device that goes on being too fast is one row in so much time.
 MERGE_US = 5 * MICROS_PER_SECOND
@@ -42,7 +44,7 @@ class _Run:
 class RateLimit:
     """The buckets of all devices. Any thread may call it."""
 
-    def __init__(self, away_s: float = 0.0) -> None:
+    def __init__(self, away_s: float = 0.0, strangers: StrangerLimits = KEPT_OF_STRANGERS) -> None:
         self._table: DeviceTable | None = None
         self._tokens = np.empty(0)
         self._at_us = np.empty(0, dtype=np.int64)
@@ -52,6 +54,7 @@ class RateLimit:
         self._credit_s = away_s  # in which nobody listened
         self._runs: dict[int, _Run] = {}
         self._said_us: dict[int, int] = {}
+        self._strangers = StrangerLimit(strangers)
         self._lock = threading.Lock()
 
     def credit(self, away_s: float) -> None:
@@ -81,6 +84,7 @@ class RateLimit:
                     for begin, count, allowed in zip(begins[beyond], counts[beyond], left[beyond], strict=True)
                 ]
                 batch = self._refuse(batch, table, np.concatenate(refused))
+            batch = self._strangers.apply(batch, table, self._credit_s)
             said = self._take_said(batch.received_us)
         return (
             replace(batch, rejections=[*batch.rejections, *((0, rejection) for rejection in said)]) if said else batch
@@ -95,16 +99,17 @@ class RateLimit:
         """A rejection for all that nobody was named for yet, however short ago another one was."""
         with self._lock:
             runs, self._runs = self._runs, {}
-            return _describe_all(runs.values())
+            return [*_describe_all(runs.values()), *self._strangers.take_rest()]
 
     def _take_said(self, now_us: int) -> list[Rejection]:
+        strangers = self._strangers.take_said(now_us)
         if not self._runs:
-            return []
+            return strangers
         # What was said in the future was said before the clock was set back: long ago, for all that we know.
         self._said_us = {i: at for i, at in self._said_us.items() if -CLOCK_WAS_SET_US <= now_us - at < MERGE_US}
         due = [i for i in self._runs if i not in self._said_us]
         self._said_us.update(dict.fromkeys(due, now_us))
-        return _describe_all([self._runs.pop(i) for i in due])
+        return [*_describe_all([self._runs.pop(i) for i in due]), *strangers]
 
     def _adopt(self, table: DeviceTable) -> None:
         """The buckets of another table; a device that was there before keeps its own."""
