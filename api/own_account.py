@@ -60,7 +60,8 @@ def verify_own_password(state: ApiState, caller: Caller, password: str, field: s
     if refused.reason == "locked":
         raise ProblemError(TOO_MANY_ATTEMPTS, headers={"Retry-After": str(int(refused.wait_s) + 1)})
     if refused.reason == "no_password":
-        raise ProblemError(INVALID, fields={field: "the account has none; set one on the account's page"})
+        detail = "the account has none; set one on the account's page"
+        raise ProblemError(INVALID, fields={field: detail}, guard="no_password")
     raise ProblemError(INVALID, fields={field: "is not the password"})
 
 

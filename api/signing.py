@@ -19,13 +19,15 @@ def make_signature(pool: Pool, caller: Caller, password: str | None, meaning: st
     if password is None:
         return None
     if caller.user_id is None or caller.session is None:
-        raise ProblemError(INVALID, fields={"password": "a token cannot sign; a person must, signed in"})
+        detail = "a token cannot sign; a person must, signed in"
+        raise ProblemError(INVALID, fields={"password": detail}, signature="token")
     refused = check_password(pool, caller.name, password, at=now(), request_id=caller.request_id)
     if refused is not None and refused.reason == "locked":
-        raise ProblemError(TOO_MANY_ATTEMPTS, headers={"Retry-After": str(int(refused.wait_s) + 1)})
+        wait = {"Retry-After": str(int(refused.wait_s) + 1)}
+        raise ProblemError(TOO_MANY_ATTEMPTS, headers=wait, signature="locked")
     if refused is not None and refused.reason == "no_password":
         detail = "you sign in at the provider and have no password to sign with; set one on the page of your account"
-        raise ProblemError(INVALID, fields={"password": detail})
+        raise ProblemError(INVALID, fields={"password": detail}, signature="no_password")
     if refused is not None:
-        raise ProblemError(INVALID, fields={"password": "is not your password"})
+        raise ProblemError(INVALID, fields={"password": "is not your password"}, signature="wrong")
     return Signature(caller.user_id, caller.full_name, meaning)

@@ -263,6 +263,8 @@ def _name_password_problem(view: View, refused: ProblemError) -> str:
         return view.t("sign_in.locked", span=span)
     if refused.extra.get("guard") == "not_reauthenticated":
         return view.t("password.ask_provider_first")
+    if refused.extra.get("guard") == "no_password":
+        return view.name("account_guard", "no_password")
     is_new_one = any(error.field == "new" for error in refused.errors)
     return view.t("password.rule", count=MIN_LENGTH) if is_new_one else view.t("password.wrong")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,9 +10,10 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from api.console.acts import Field
-from api.console.instants import name_age, name_duration
+from api.console.instants import name_age
 from api.console.language import load_catalogue
 from api.console.page import View
+from api.console.signing_words import say_unsigned
 from api.console.timeline import find_who
 from api.once import change
 from api.sign_in import check_password
@@ -129,13 +130,11 @@ def sign(view: View, pool: Pool, fields: FormData) -> Signature | str | None:
     if not isinstance(password, str) or not password:
         return None
     if caller.user_id is None or caller.session is None:
-        return view.t("form.token_cannot_sign")
+        return view.t("signing.token")
     refused = check_password(pool, caller.name, password[:1000], at=view.now, request_id=caller.request_id)
     if refused is None:
         return Signature(caller.user_id, caller.full_name, read_text(fields, "meaning", 500))
-    if refused.reason == "locked":
-        return view.t("form.locked", span=name_duration(timedelta(seconds=max(refused.wait_s, 1)), view.language))
-    return view.t("form.no_password" if refused.reason == "no_password" else "form.wrong_password")
+    return say_unsigned(view, refused)
 
 
 def take_step(

@@ -13,11 +13,12 @@ from api.console.instants import name_age
 from api.console.monitor_acts import ACTS, BACKTEST_DAYS
 from api.console.monitor_page import render_monitor
 from api.console.page import View, find_view
+from api.console.signing_words import say_unsigned
 from api.once import change
 from api.problems import ProblemError, not_found
 from api.routes.monitor_changes import ask_monitor_backtest
 from api.shapes.models import MonitorChanges, NewMonitorBacktest
-from api.sign_in import SignInRefused, check_password
+from api.sign_in import check_password
 from api.state import Database
 from domain.audit import Signature
 from domain.errors import GuardRefusedError, RowVersionConflictError
@@ -62,7 +63,8 @@ def take_decision(
     if wanted in SIGNED and password and caller.user_id is not None:
         wrong = check_password(pool, caller.name, password, at=view.now, request_id=caller.request_id)
         if wrong is not None:
-            problem, status = _say_wrong(view, wrong)
+            status = 429 if wrong.reason == "locked" else 422
+            problem = say_unsigned(view, wrong)
             return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=status)
         signature = Signature(caller.user_id, caller.full_name, meaning.strip())
     try:
@@ -87,13 +89,6 @@ def take_decision(
         problem = _find_conflict(view, pool, proposal)
         return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=412)
     return RedirectResponse(view.link(f"/monitors/{model}/{monitor}", done="saved"), 303)
-
-
-def _say_wrong(view: View, wrong: SignInRefused) -> tuple[str, int]:
-    if wrong.reason == "locked":
-        return view.t("monitors.locked", seconds=int(wrong.wait_s) + 1), 429
-    key = "monitors.no_password" if wrong.reason == "no_password" else "work_order.wrong_password"
-    return view.t(key), 422
 
 
 def _find_conflict(view: View, pool: Pool, code: str) -> str:

@@ -5,7 +5,6 @@ typed, in the section where it was typed.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -14,9 +13,9 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.checklist_views import read_value, say_value
-from api.console.instants import name_duration
 from api.console.order_sections import Refused
 from api.console.page import View, find_view
+from api.console.signing_words import say_unsigned_problem
 from api.console.visit_views import read_local_time
 from api.console.work_order_page import load_own_order, render_order
 from api.problems import ProblemError
@@ -72,14 +71,11 @@ def attempt(view: View, section: str, values: Mapping[str, str], work: Callable[
     except ValueError:
         return Refused(section, view.t("record.not_a_value"), typed, 422)
     except ProblemError as problem:
-        if "Retry-After" in problem.headers:
-            span = name_duration(timedelta(seconds=int(problem.headers["Retry-After"])), view.language)
-            return Refused(section, view.t("work_order.locked", span=span), typed, problem.status)
-        fields = {error.field for error in problem.errors}
-        if problem.status != 422:
+        unsigned = say_unsigned_problem(view, problem)
+        if unsigned is None and problem.status != 422:
             raise
-        said = view.t("work_order.wrong_password") if "password" in fields else _name_fields(view, fields)
-        return Refused(section, said, typed, 422)
+        said = unsigned or _name_fields(view, {error.field for error in problem.errors})
+        return Refused(section, said, typed, problem.status)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -10,8 +10,9 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.acting import find_actor
-from api.console.instants import name_age, name_duration
+from api.console.instants import name_age
 from api.console.page import View, find_view
+from api.console.signing_words import say_unsigned
 from api.console.timeline import find_who
 from api.console.work_order_acts import Typed
 from api.console.work_order_page import load_own_order, render_order
@@ -122,14 +123,7 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
     if form.to is WorkOrderState.CLOSED and caller.user_id is not None:
         refused = check_password(pool, caller.name, values["password"], at=view.now, request_id=caller.request_id)
         if refused is not None:
-            span = name_duration(timedelta(seconds=max(refused.wait_s, 1)), view.language)
-            if refused.reason == "locked":
-                problem = view.t("work_order.locked", span=span)
-            elif refused.reason == "no_password":
-                problem = view.t("account.no_password_to_sign")
-            else:
-                problem = view.t("work_order.wrong_password")
-            return StepRefused(problem, typed, 422)
+            return StepRefused(say_unsigned(view, refused), typed, 422)
         signature = Signature(caller.user_id, caller.full_name, values["meaning"])
 
     def work(conn: Connection) -> None:

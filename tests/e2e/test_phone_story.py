@@ -152,7 +152,7 @@ def lose_first_answer(route: Route, lost: list[str]) -> None:
 def use_part(page: Page) -> None:
     page.fill("#use-password", "wrong")
     page.locator("#use button[type=submit]").tap()
-    expect(page.get_by_role("alert")).to_have_text("The password is wrong; nothing was signed.")
+    expect(page.get_by_role("alert")).to_have_text("That is not your password. Nothing was signed.")
     expect(page.locator("#use-lot")).to_have_value("L-2611")
     page.fill("#use-password", PASSWORD)
     page.locator("#use button[type=submit]").tap()

@@ -48,7 +48,7 @@ def test_from_inbox_to_signature(chromium: Browser, service: Service) -> None:
         open_act(page, "close")
         page.fill("#act-close-password", "wrong")
         page.get_by_role("button", name="Sign and close").click()
-        expect(page.get_by_role("alert")).to_have_text("The password is wrong; nothing was signed.")
+        expect(page.get_by_role("alert")).to_have_text("That is not your password. Nothing was signed.")
         page.fill("#act-close-password", PASSWORD)
         page.get_by_role("button", name="Sign and close").click()
         expect(page.locator(".state").first).to_have_text("Closed")

@@ -129,7 +129,7 @@ def test_visits_parts_answers_and_files_from_the_page_to_the_section(desk: Desk)
     part = re.search(r'name="part_id" value="(\d+)"', desk.open("tom", f"/work-orders/{desk.code}?open=parts").text)
     assert part is not None
     wrong = desk.send("tom", "parts", to="USED", part_id=part[1], quantity="1", lot="L-7", meaning="x", password="no")
-    assert (wrong.status_code, "nothing was signed" in read(wrong)) == (422, True)
+    assert (wrong.status_code, "Nothing was signed" in read(wrong)) == (422, True)
     assert 'value="L-7"' in wrong.text
     assert "correct horse" not in wrong.text
     missing = desk.send("dirk", "parts", to="REQUESTED", item="", quantity="many")
@@ -279,7 +279,7 @@ def test_a_technicians_day_on_the_phone(desk: Desk) -> None:
     assert "Tightened the hose" in refused.text
     assert f'data-home="/my/{desk.code}"' in refused.text
     unsigned = desk.send("tom", f"/my/{desk.code}/parts", to="USED", item="MOT-1", quantity="1", meaning="m")
-    assert (unsigned.status_code, "nothing was signed" in read(unsigned)) == (422, True)
+    assert (unsigned.status_code, "Nothing was signed" in read(unsigned)) == (422, True)
     signed = {"to": "USED", "item": "MOT-1", "quantity": "1", "meaning": "m", "lot": "L", "password": PASSWORD}
     assert desk.send("tom", f"/my/{desk.code}/parts", **signed).status_code == 303
     assert desk.send("tina", f"/my/{desk.code}/parts", **signed).status_code in (303, 409)
