@@ -62,7 +62,7 @@ class ApiSettings:
     upload_seconds: float = 300.0  # then a file that has not come in whole is given up
     pool_size: int = 16
     stream_clients: int = 500  # open event streams at once
-    stream_queue: int = 1000  # changes that wait for one slow client before it is dropped
+    stream_queue: int = 1_000_000  # bytes of events that wait for one slow client before it is dropped
     stream_heartbeat_s: float = 15.0
     stream_minutes: float = 10.0  # then the client comes back, and shows again that it may
     metrics_on_loopback: bool = True  # /metrics without a token for a scraper on this machine
@@ -70,6 +70,8 @@ class ApiSettings:
     instance: str = ""  # name of this process in health; empty: host and process id
     second_factor_required: bool = False  # who has none sets one up before anything else
     sign_in_key_file: Path = Path("var/secrets/sign-in.key")  # seals second factors; made where there is none
+    webhook_key_file: Path = Path("var/secrets/webhooks.key")  # seals secrets of webhooks; made where there is none
+    webhook_networks: str = ""  # networks, by commas, that webhooks may be sent to beside the public internet
     password_sign_in: bool = True  # false: only break-glass administrators come in by a password
     break_glass: str = "admin"  # names, by commas, of administrators whose password opens even so
     oidc: OidcSettings = field(default_factory=OidcSettings)

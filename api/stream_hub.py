@@ -1,16 +1,20 @@
-"""One listener, many event streams: a change is read once per process and handed to every stream that may see it."""
+"""One listener, many event streams: changes are read once per process, made into events once for all who may hear the
+same, and handed to every stream that is told something."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from api.change_news import Audience, News
 from api.metrics import Metrics
-from store.change_log import Change, follow_changes
+from domain.change_position import Position
+from store.change_log import ChangeBatch, follow_changes
 from store.pool import DATABASE_GONE
 
 log = logging.getLogger("forewarn.api.stream")
 IDLE_S = 5.0
+PACE_S = 0.2  # between two looks at the log: what comes in the meantime is told together
 LONGEST_WAIT_S = 30.0
 LOOK_MS = 40  # of this process for the look of each console: several times what it takes
 
@@ -18,20 +22,30 @@ LOOK_MS = 40  # of this process for the look of each console: several times what
 class Subscription:
     """What waits for one stream. `None` in the queue ends it."""
 
-    def __init__(self, customer_id: int | None, limit: int) -> None:
-        self.customer_id = customer_id
-        self.queue: asyncio.Queue[Change | None] = asyncio.Queue(limit)
+    def __init__(self, audience: Audience, limit: int) -> None:
+        self.audience = audience
+        self.queue: asyncio.Queue[News | bytes | None] = asyncio.Queue()
         self.is_dropped = False
+        self._limit = limit
+        self._waiting = 0  # bytes; what the news hold in common with other streams counts for each
 
-    def offer(self, change: Change) -> bool:
-        """Puts the change into the queue if this stream may see it; False when the client is too slow to be kept."""
-        if self.customer_id is not None and change.customer_id != self.customer_id:
+    def offer(self, news: News | bytes) -> bool:
+        """Puts the news into the queue if they tell this stream something; False when its client is too slow."""
+        size = len(news if isinstance(news, bytes) else news.tell(self.audience))
+        if not size:
             return True
-        try:
-            self.queue.put_nowait(change)
-        except asyncio.QueueFull:
+        if self._waiting and self._waiting + size > self._limit:
             return False
+        self._waiting += size
+        self.queue.put_nowait(news)
         return True
+
+    async def take(self) -> News | bytes | None:
+        """The next news, as soon as there are some; None at the end."""
+        news = await self.queue.get()
+        if news is not None:
+            self._waiting -= len(news if isinstance(news, bytes) else news.tell(self.audience))
+        return news
 
     def end(self) -> None:
         """Ends the stream; what still waits in the queue is given up, the client asks for it by Last-Event-ID."""
@@ -51,6 +65,7 @@ class StreamHub:
         self._queue = queue
         self._subscriptions: set[Subscription] = set()
         self._listening = asyncio.Event()
+        self._position: Position | None = None
         self._is_closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -73,6 +88,11 @@ class StreamHub:
         return self._is_closed or len(self._subscriptions) >= self._limit
 
     @property
+    def position(self) -> Position | None:
+        """Up to where changes were handed out; None while they are not followed."""
+        return self._position
+
+    @property
     def look_after_ms(self) -> int:
         """Within how long a console that hears of a change looks, at a moment of its own: the longer, the more are
         open, so that all of them together do not keep the process from telling everybody."""
@@ -87,9 +107,9 @@ class StreamHub:
         return True
 
     @asynccontextmanager
-    async def subscribe(self, customer_id: int | None) -> AsyncIterator[Subscription]:
-        """A queue of every change from now on that this customer (None: everyone) may see."""
-        subscription = Subscription(customer_id, self._queue)
+    async def subscribe(self, audience: Audience) -> AsyncIterator[Subscription]:
+        """A queue of all changes after `position` that these may hear of."""
+        subscription = Subscription(audience, self._queue)
         self._subscriptions.add(subscription)
         self._metrics.streams.set(len(self._subscriptions))
         try:
@@ -113,23 +133,27 @@ class StreamHub:
         wait_s = 0.5
         while True:
             try:
-                async for changes in follow_changes(self._url, application="api stream", idle_s=IDLE_S):
+                async for batch in follow_changes(self._url, application="api stream", idle_s=IDLE_S, pace_s=PACE_S):
+                    self._hand_out(batch)
                     self._listening.set()
                     wait_s = 0.5
-                    self._hand_out(changes)
             except DATABASE_GONE as error:
                 log.warning("the change log cannot be followed (%s); again in %.1f s", error, wait_s)
             # Changes may have been missed: streams end, and their clients come back with Last-Event-ID.
             self._listening.clear()
+            self._position = None
             for subscription in list(self._subscriptions):
                 subscription.end()
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
-    def _hand_out(self, changes: list[Change]) -> None:
-        for change in changes:
-            for subscription in list(self._subscriptions):
-                if not subscription.is_dropped and not subscription.offer(change):
-                    log.warning("an event stream was ended: %d changes waited for its client", self._queue)
-                    self._metrics.streams_dropped.inc()
-                    subscription.end()
+    def _hand_out(self, batch: ChangeBatch) -> None:
+        news = News(batch)
+        self._position = batch.end
+        if not batch.changes:
+            return
+        for subscription in list(self._subscriptions):
+            if not subscription.is_dropped and not subscription.offer(news):
+                log.warning("an event stream was ended: more than %d bytes waited for its client", self._queue)
+                self._metrics.streams_dropped.inc()
+                subscription.end()

@@ -1,32 +1,25 @@
 """What changed, in an order that never skips a commit: the source of the consoles' streams.
 
-Ids alone would: a transaction that took id 7 may commit after one that took id 8 was read. Rows are therefore read in
-the order of their transaction's number, and only those of transactions older than every one still under way
-(`pg_snapshot_xmin`): nothing can appear before them any more.
+Ids alone would: a transaction that took id 7 may commit after one that took id 8 was read. Nor is waited until nothing
+older is under way: one long transaction would hold back everybody's news. A follower remembers which transactions were
+over when it looked (`domain.change_position`), and what it finds next is every change of those that ended since,
+whatever they are numbered. Changes of one record come in their order: who changes it second waits for the first.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
+from domain.change_position import Part, Position, Snapshot, parse_snapshot
 from store.pool import Connection
 
 CHANNEL = "forewarn_change"
 BATCH = 1000
-# A commit that logs no change sends no notification but may be what holds the horizon back: look again this soon.
-HELD_BACK_S = 0.05
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """A place in the log: everything up to and including it was seen."""
-
-    xid: int
-    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,75 +34,94 @@ class Change:
     row_version: int
     customer_id: int | None
 
+
+@dataclass(frozen=True, slots=True)
+class ChangeBatch:
+    """Changes that were found by one look, by id: all between two positions, of one customer if one was named."""
+
+    begin: Position
+    upto: Snapshot  # what was over when they were looked for
+    changes: Sequence[Change]
+    end: Position
+
     @property
-    def position(self) -> Position:
-        """Where this change stands in the log."""
-        return Position(self.xid, self.id)
+    def is_whole(self) -> bool:
+        """Nothing that was over at `upto` is left; otherwise the next batch begins with it."""
+        return self.end.part is None
+
+    def find_position(self, change: Change) -> Position:
+        """Where somebody stands who has seen this batch up to that change."""
+        if change is self.changes[-1]:
+            return self.end
+        return Position(self.begin.seen, Part(self.upto, change.id))
 
 
+# By id, for it is taken while the changed record is locked. The index is asked for all from the oldest transaction on
+# that was under way at `seen`: they are few, which a plan for any position would not know (so it is never prepared).
 LOAD_CHANGES = """
     SELECT xid::text::bigint AS xid, id, at, entity, entity_id, row_version, customer_id
     FROM change_log
-    WHERE (xid, id) > (%(xid)s::text::xid8, %(id)s) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+    WHERE xid >= pg_snapshot_xmin(%(seen)s::text::pg_snapshot)
+        AND NOT pg_visible_in_snapshot(xid, %(seen)s::text::pg_snapshot)
+        AND pg_visible_in_snapshot(xid, %(upto)s::text::pg_snapshot) AND id > %(id)s
         AND (%(customer_id)s::bigint IS NULL OR customer_id = %(customer_id)s)
-    ORDER BY xid, id LIMIT %(limit)s
+    ORDER BY id LIMIT %(limit)s
 """
-# The newest place that is safe to start from, and whether rows wait behind the horizon.
-LOAD_HORIZON = """
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
-        EXISTS (SELECT FROM change_log WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())) AS held_back
-"""
+LOAD_SNAPSHOT = "SELECT pg_current_snapshot()::text"
 
 
 def load_changes(
     conn: Connection, after: Position, *, customer_id: int | None = None, limit: int = BATCH
-) -> list[Change]:
-    """The changes after that position that nothing can precede any more; a customer's own only, if one is named."""
-    parameters = {"xid": after.xid, "id": after.id, "customer_id": customer_id, "limit": limit}
+) -> ChangeBatch:
+    """The changes after that position whose transactions are over; a customer's own only, if one is named."""
+    # Before the rows: of what is over now, the statement that follows sees all.
+    upto = after.part.upto if after.part is not None else load_now(conn).seen
     with conn.cursor(row_factory=class_row(Change)) as cursor:
-        return cursor.execute(LOAD_CHANGES, parameters).fetchall()
-
-
-LOAD_NOW = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+        values = _find_values(after, upto, customer_id, limit)
+        changes = cursor.execute(LOAD_CHANGES, values, prepare=False).fetchall()
+    return _find_batch(after, upto, changes, limit)
 
 
 def load_now(conn: Connection) -> Position:
-    """The position before everything that is not final yet: who starts here misses nothing that commits from now on."""
-    row = conn.execute(LOAD_NOW).fetchone()
-    assert row is not None
-    return Position(int(row[0]) - 1, 2**62)
+    """The position after all that is over: who starts here misses nothing that commits from now on."""
+    return Position(_read_snapshot(conn.execute(LOAD_SNAPSHOT).fetchone()))
 
 
-# What lies before the oldest row that is kept may have been removed; what lies ahead of us was said by another server,
-# before the database was restored here.
+# Removed are those of transactions below the lowest that is kept: all of them must have been over at the position. What
+# lies ahead of us was said by another server, before the database was restored here.
 REACHES_BACK = """
-    SELECT %(xid)s::text::xid8 < pg_snapshot_xmin(pg_current_snapshot())
-        AND EXISTS (SELECT FROM change_log WHERE (xid, id) <= (%(xid)s::text::xid8, %(id)s))
+    SELECT pg_snapshot_xmax(%(newest)s::text::pg_snapshot) <= pg_snapshot_xmax(pg_current_snapshot())
+        AND pg_snapshot_xmin(%(seen)s::text::pg_snapshot) >= (SELECT xid FROM change_log ORDER BY xid, id LIMIT 1)
 """
 
 
 def reaches_back(conn: Connection, position: Position) -> bool:
     """Whether everything after that position is certainly still kept."""
-    row = conn.execute(REACHES_BACK, {"xid": position.xid, "id": position.id}).fetchone()
+    newest = position.seen if position.part is None else position.part.upto
+    row = conn.execute(REACHES_BACK, {"seen": str(position.seen), "newest": str(newest)}).fetchone()
     return row is not None and bool(row[0])
 
 
-# In the log's own order, up to the newest row of that age: that one stays, so that a position at it still holds.
+# Whole transactions, up to that of the newest row of that age: it stays, so that a position at it still holds.
 REMOVE_CHANGES = """
     DELETE FROM change_log
-    WHERE (xid, id) < (SELECT xid, id FROM change_log WHERE at < %s ORDER BY xid DESC, id DESC LIMIT 1)
+    WHERE xid < (SELECT xid FROM change_log WHERE at < %s ORDER BY xid DESC, id DESC LIMIT 1)
 """
 
 
 def remove_changes_before(conn: Connection, before: datetime) -> int:
-    """Removes changes logged before that time, but the newest of them; says how many."""
+    """Removes changes logged before that time, but those of the newest transaction among them; says how many."""
     return conn.execute(REMOVE_CHANGES, (before,)).rowcount
 
 
-async def follow_changes(url: str, *, application: str, idle_s: float) -> AsyncGenerator[list[Change], None]:
-    """Every change that becomes final from now on, in order, once; an empty list first, and after `idle_s` of quiet.
+async def follow_changes(
+    url: str, *, application: str, idle_s: float, pace_s: float = 0.0
+) -> AsyncGenerator[ChangeBatch, None]:
+    """Every change that is committed from now on, once; an empty batch first, and after `idle_s` of quiet.
 
-    One connection of its own. The first (empty) list says that the connection listens: what commits after it is seen.
+    One connection of its own. The first (empty) batch says that the connection listens: what commits after it is seen.
+    Looks are `pace_s` apart at least: the first change after a quiet time is told at once, and what comes as a storm is
+    told together.
 
     Raises
     ------
@@ -126,36 +138,54 @@ async def follow_changes(url: str, *, application: str, idle_s: float) -> AsyncG
         keepalives_interval=5,
         keepalives_count=3,
     )
+    clock = asyncio.get_running_loop().time
     async with connection as conn:
         await conn.execute(f"LISTEN {CHANNEL}")
-        row = await (await conn.execute(LOAD_NOW)).fetchone()
-        assert row is not None
-        position = Position(int(row[0]) - 1, 2**62)
-        yield []
+        position = Position(await _look(conn))
+        yield ChangeBatch(position, position.seen, (), position)
+        is_heard = True
         while True:
-            changes, held_back = await _load_final(conn, position)
-            if changes:
-                position = changes[-1].position
-                yield changes
-                if len(changes) == BATCH:
-                    continue
-            if held_back:
-                await asyncio.sleep(HELD_BACK_S)
-                continue
-            async for _ in conn.notifies(timeout=idle_s, stop_after=1):
-                break
-            else:
-                yield []
+            looked_at = clock()
+            batch = await _load_next(conn, position)
+            position = batch.end
+            if batch.changes or not is_heard:
+                yield batch
+            if batch.is_whole:
+                is_heard = False
+                async for _ in conn.notifies(timeout=idle_s, stop_after=1):
+                    is_heard = True
+            await asyncio.sleep(max(0.0, looked_at + pace_s - clock()))
 
 
-async def _load_final(
-    conn: psycopg.AsyncConnection[psycopg.rows.TupleRow], position: Position
-) -> tuple[list[Change], bool]:
-    # The horizon is read first: rows that fall behind it between the two statements are found by the second or are
-    # announced by a notification that is still to come.
-    row = await (await conn.execute(LOAD_HORIZON)).fetchone()
-    assert row is not None
+async def _look(conn: psycopg.AsyncConnection[Any]) -> Snapshot:
+    return _read_snapshot(await (await conn.execute(LOAD_SNAPSHOT)).fetchone())
+
+
+async def _load_next(conn: psycopg.AsyncConnection[Any], after: Position) -> ChangeBatch:
+    upto = after.part.upto if after.part is not None else await _look(conn)
     async with conn.cursor(row_factory=class_row(Change)) as cursor:
-        parameters = {"xid": position.xid, "id": position.id, "customer_id": None, "limit": BATCH}
-        await cursor.execute(LOAD_CHANGES, parameters)
-        return await cursor.fetchall(), bool(row[1])
+        await cursor.execute(LOAD_CHANGES, _find_values(after, upto, None, BATCH), prepare=False)
+        return _find_batch(after, upto, await cursor.fetchall(), BATCH)
+
+
+def _find_values(after: Position, upto: Snapshot, customer_id: int | None, limit: int) -> dict[str, object]:
+    return {
+        "seen": str(after.seen),
+        "upto": str(upto),
+        "id": after.part.id if after.part is not None else 0,
+        "customer_id": customer_id,
+        "limit": limit,
+    }
+
+
+def _find_batch(after: Position, upto: Snapshot, changes: list[Change], limit: int) -> ChangeBatch:
+    is_full = len(changes) == limit
+    return ChangeBatch(
+        after, upto, changes, Position(after.seen, Part(upto, changes[-1].id)) if is_full else Position(upto)
+    )
+
+
+def _read_snapshot(row: tuple[Any, ...] | None) -> Snapshot:
+    snapshot = parse_snapshot(row[0]) if row is not None else None
+    assert snapshot is not None
+    return snapshot

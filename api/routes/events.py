@@ -1,7 +1,6 @@
 """The stream of changes, as server-sent events: what the console follows, and whoever else wants to."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Annotated
@@ -12,28 +11,18 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from api.auth import Caller, require
+from api.change_news import Audience, News, find_audience, write_event
 from api.problems import INVALID, UNAVAILABLE, ProblemError, declare
 from api.settings import ApiSettings
 from api.state import ApiState, State
 from api.stream_hub import Subscription
+from domain.change_position import Position, parse_position
 from domain.roles import Permission
-from store.change_log import BATCH, Change, Position, load_changes, load_now, reaches_back
+from store.change_log import ChangeBatch, load_changes, reaches_back
 
 router = APIRouter(prefix="/events", tags=["events"])
 Follower = Annotated[Caller, require(Permission.DEVICE_READ)]
-_EVENT_ID = re.compile(r"(\d{1,19})-(\d{1,19})")
-EXAMPLE = 'id: 7421-15\nevent: work_order\ndata: {"id":"WO-2026-000123","version":3}\n\n'
-# Which right one needs to hear of a change; a change of anything else is told to nobody.
-RIGHTS = {
-    "work_order": Permission.WORK_ORDER_READ,
-    "capa": Permission.CAPA_READ,
-    "complaint": Permission.COMPLAINT_READ,
-    "breach": Permission.BREACH_READ,
-    "device": Permission.DEVICE_READ,
-    "approval_request": Permission.APPROVAL_REQUEST_READ,
-    "field_action": Permission.FIELD_ACTION_READ,
-    "firmware_record": Permission.FIELD_ACTION_READ,
-}
+EXAMPLE = 'id: 7421:7424:7422\nevent: work_order\ndata: {"id":"WO-2026-000123","version":3}\n\n'
 
 
 @router.get(
@@ -53,7 +42,8 @@ async def follow_events(
     state: State,
     last_event_id: Annotated[str | None, Header(description="The `id` of the last event that was seen.")] = None,
 ) -> StreamingResponse:
-    """One event for each change of a work order, CAPA, breach or device that the caller may see, in order, once.
+    """One event for each change of a work order, CAPA, breach or device that the caller may see, as they are committed,
+    once; of several of one record within a fifth of a second only the last one.
 
     `event` is the kind of record, `data` its id and version. With `Last-Event-ID` the stream goes on where it ended;
     an event `reset` says that it was too long ago, so read anew what you show, best at some moment of the next
@@ -80,72 +70,57 @@ def read_event_id(text: str | None) -> Position | None:
     """
     if not text:
         return None
-    match = _EVENT_ID.fullmatch(text.strip())
-    if match is None or int(match[1]) >= 2**63 or int(match[2]) >= 2**63:
+    position = parse_position(text.strip())
+    if position is None:
         raise ProblemError(INVALID, fields={"Last-Event-ID": "is no id of this stream"})
-    return Position(int(match[1]), int(match[2]))
+    return position
 
 
 async def make_stream(state: ApiState, caller: Caller, after: Position | None) -> AsyncIterator[bytes]:
     """The bytes of one stream, until the client goes or the hub ends it.
 
-    The subscription begins before the table is read: what becomes final in between stands in both and is sent once.
+    The subscription begins before the table is read: what is committed in between stands in both and is sent once.
     """
-    async with state.hub.subscribe(caller.customer_id) as subscription:
+    audience = find_audience(caller.permissions, caller.customer_id)
+    async with state.hub.subscribe(audience) as subscription:
         is_reset = after is not None and not await run_in_threadpool(_reaches_back, state, after)
         if after is None or is_reset:
-            after = await run_in_threadpool(_load_now, state)
+            after = state.hub.position
+            if after is None:  # the listener was lost since: the client comes back
+                return
             data = orjson.dumps({"look_after": state.hub.look_after_ms})
             yield write_event("reset" if is_reset else "ready", after, data)
         else:
-            while True:
-                missed = await run_in_threadpool(_load_missed, state, caller, after)
-                for change in missed:
-                    after = change.position
-                    if may_hear(caller, change):
-                        yield write_change(change)
-                if len(missed) < BATCH:
-                    break
+            is_more = True
+            while is_more:
+                batch = await run_in_threadpool(_load_missed, state, caller, after)
+                is_more, after = batch.begin.part is not None or not batch.is_whole, batch.end
+                if missed := News(batch).tell(audience):
+                    yield missed
             yield b": caught up\n\n"
         async for news in _drain(subscription, state.settings):
-            if news is None:
-                yield b": still here\n\n"
-            elif news.position > after:
-                after = news.position
-                if may_hear(caller, news):
-                    yield write_change(news)
+            if told := news if isinstance(news, bytes) else _tell(news, audience, after):
+                yield told
 
 
-def may_hear(caller: Caller, change: Change) -> bool:
-    """The caller may read records of that kind, and this one is no other customer's."""
-    right = RIGHTS.get(change.entity)
-    is_own = caller.customer_id is None or change.customer_id == caller.customer_id
-    return right is not None and caller.may(right) and is_own
+def _tell(news: News, audience: Audience, after: Position) -> bytes:
+    """What this stream is told by the news: the same as all others, but for what it has caught up with by itself."""
+    return news.tell(audience) if news.batch.begin.is_past(after) else news.tell_since(audience, after)
 
 
-def write_change(change: Change) -> bytes:
-    """The event of one change."""
-    data = {"id": change.entity_id, "version": change.row_version, "at": change.at}
-    return write_event(change.entity, change.position, orjson.dumps(data))
-
-
-def write_event(name: str, position: Position, data: bytes) -> bytes:
-    """One event as the standard wants it."""
-    return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % (position.xid, position.id, name.encode(), data)
-
-
-async def _drain(subscription: Subscription, settings: ApiSettings) -> AsyncIterator[Change | None]:
-    """Changes as they come, None after each quiet time; ends with the subscription, or when the stream's time is up."""
+async def _drain(subscription: Subscription, settings: ApiSettings) -> AsyncIterator[News | bytes]:
+    """News as they come, a comment after each quiet time; ends with the subscription, or when its time is up."""
     deadline = monotonic() + settings.stream_minutes * 60
     while monotonic() < deadline:
         try:
-            change = await asyncio.wait_for(subscription.queue.get(), settings.stream_heartbeat_s)
+            async with asyncio.timeout(settings.stream_heartbeat_s):
+                news = await subscription.take()
         except TimeoutError:
-            yield None
+            yield b": still here\n\n"
             continue
-        if change is None:
+        if news is None:
             return
-        yield change
+        yield news
 
 
 def _reaches_back(state: ApiState, after: Position) -> bool:
@@ -153,11 +128,6 @@ def _reaches_back(state: ApiState, after: Position) -> bool:
         return reaches_back(conn, after)
 
 
-def _load_now(state: ApiState) -> Position:
-    with state.pool.connection() as conn:
-        return load_now(conn)
-
-
-def _load_missed(state: ApiState, caller: Caller, after: Position) -> list[Change]:
+def _load_missed(state: ApiState, caller: Caller, after: Position) -> ChangeBatch:
     with state.pool.connection() as conn:
         return load_changes(conn, after, customer_id=caller.customer_id)

@@ -4,18 +4,20 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
-from queue import Empty, Queue
+from queue import Queue
 
 import httpx
 import psycopg
 import pytest
 
+from api.change_news import Audience, News
 from api.state import now
 from api.stream_hub import Subscription
+from domain.change_position import Position, Snapshot, parse_position
 from domain.roles import Role
 from store.change_log import (
     Change,
-    Position,
+    ChangeBatch,
     follow_changes,
     load_changes,
     load_now,
@@ -88,6 +90,12 @@ def touch(api: Api, serial: str, connectivity: str = "ONLINE") -> None:
         conn.execute("UPDATE device SET connectivity = %s WHERE serial = %s", (connectivity, serial))
 
 
+def find_place(event_id: str) -> Snapshot:
+    position = parse_position(event_id)
+    assert position is not None
+    return position.seen
+
+
 def test_changes_arrive_and_a_returning_client_misses_none(api: Api) -> None:
     headers = api.token(Role.ENGINEER)
     with following(api, headers) as stream:
@@ -103,33 +111,40 @@ def test_changes_arrive_and_a_returning_client_misses_none(api: Api) -> None:
         touch(api, "T-0003")
         assert stream.next_entity() == "T-0003"
         wait_until(lambda: stream.comments > 1, what="heartbeats")
-    assert first < seen
+    assert find_place(first) < find_place(seen)
 
 
-def test_a_transaction_that_commits_late_is_not_skipped(api: Api) -> None:
+def test_a_transaction_that_commits_late_is_not_skipped_and_nobody_waits_for_it(api: Api) -> None:
     headers = api.token(Role.ENGINEER)
     with following(api, headers) as stream, psycopg.connect(api.settings.database_url) as late:
         stream.next()
         late.execute("UPDATE device SET connectivity = 'STALE' WHERE serial = 'T-0000'")  # takes the lower id
         touch(api, "T-0001")
-        with pytest.raises(Empty):
-            stream.events.get(timeout=0.5)
+        between, _, data = stream.next()
+        assert data["id"] == "T-0001"
         late.commit()
-        assert [stream.next_entity(), stream.next_entity()] == ["T-0000", "T-0001"]
+        assert stream.next_entity() == "T-0000"
+    with following(api, headers, last=between) as stream:
+        assert stream.next_entity() == "T-0000"
 
 
-def test_a_transaction_that_changes_nothing_shown_holds_back_but_loses_nothing(api: Api) -> None:
-    with following(api, api.token(Role.ENGINEER)) as stream, psycopg.connect(api.settings.database_url) as late:
+def test_changes_of_one_record_come_in_their_order_and_the_newest_of_those_at_once_suffices(api: Api) -> None:
+    with (
+        following(api, api.token(Role.ENGINEER)) as stream,
+        psycopg.connect(api.settings.database_url) as older,
+        psycopg.connect(api.settings.database_url) as newer,
+    ):
         stream.next()
-        late.execute(
-            "INSERT INTO status_report (device_id, observed_at, received_at, state) "
-            "SELECT id, now(), now(), 'online' FROM device WHERE serial = 'T-0000'"
-        )
-        touch(api, "T-0001")
-        with pytest.raises(Empty):
-            stream.events.get(timeout=0.5)
-        late.rollback()
-        assert stream.next_entity() == "T-0001"
+        older.execute("SELECT pg_current_xact_id()")  # the lower number changes the record second
+        for conn, firmware in ((newer, "2.0"), (older, "3.0")):
+            conn.execute("UPDATE device SET firmware = %s WHERE serial = 'T-0000'", (firmware,))
+            conn.execute("UPDATE device SET row_version = row_version + 1 WHERE serial = 'T-0000'")
+            conn.execute("UPDATE device SET firmware = %s WHERE serial = 'T-0000'", (f"{firmware}.1",))
+            conn.commit()
+        versions = [stream.next()[2]["version"]]
+        while versions[-1] != 3:
+            versions.append(stream.next()[2]["version"])
+        assert versions in ([3], [2, 3])
 
 
 def test_a_customer_hears_of_its_own_devices_alone(api: Api) -> None:
@@ -145,16 +160,16 @@ def test_a_customer_hears_of_its_own_devices_alone(api: Api) -> None:
 
 def test_an_id_from_long_ago_says_reset_and_nonsense_is_refused(api: Api) -> None:
     headers = api.token(Role.ENGINEER)
-    with following(api, headers, last="1-1") as stream:
+    with following(api, headers, last="1:1:") as stream:
         assert stream.next()[1] == "reset"
-    for last in ("nonsense", "-1-2", "99999999999999999999-1"):
+    for last in ("nonsense", "7421-15", "3:2:", "99999999999999999999:1:"):
         refused = api.get("/events/stream", headers={**headers, "Last-Event-ID": last})
         assert set(find_errors(refused)) == {"Last-Event-ID"}
 
 
 def test_an_id_of_a_server_that_was_further_says_reset_and_the_stream_goes_on(api: Api) -> None:
     touch(api, "T-0000")
-    with following(api, api.token(Role.ENGINEER), last=f"{2**62}-1") as stream:
+    with following(api, api.token(Role.ENGINEER), last=f"{2**62 + 3}:{2**62 + 3}:") as stream:
         assert stream.next()[1] == "reset"
         touch(api, "T-0001")
         assert stream.next_entity() == "T-0001"
@@ -177,14 +192,19 @@ def test_a_lost_listener_ends_streams_and_comes_back(api: Api) -> None:
         assert stream.next_entity() == "T-0001"
 
 
-def test_a_slow_client_is_dropped_and_others_are_not() -> None:
-    change = Change(1, 1, now(), "device", "T-0000", 1, None)
-    slow = Subscription(None, 2)
-    assert [slow.offer(change) for _ in range(3)] == [True, True, False]
+@pytest.mark.asyncio
+async def test_a_slow_client_is_dropped_and_others_are_not() -> None:
+    begin, end = Position(Snapshot(1, 1)), Position(Snapshot(2, 2))
+    news = News(ChangeBatch(begin, end.seen, [Change(1, 1, now(), "device", "T-0000", 1, None)], end))
+    everybody, customer = Audience(frozenset({"device"})), Audience(frozenset({"device"}), 5)
+    slow = Subscription(everybody, 2 * len(news.tell(everybody)))
+    assert [slow.offer(news) for _ in range(3)] == [True, True, False]
+    assert await slow.take() is news
+    assert [slow.offer(news) for _ in range(2)] == [True, False]
     slow.end()
-    assert slow.queue.get_nowait() is None
-    other = Subscription(5, 1)
-    assert all(other.offer(change) for _ in range(3)), "what it may not see takes no place"
+    assert await slow.take() is None
+    other = Subscription(customer, 1)
+    assert all(other.offer(news) for _ in range(3)), "what it may not see takes no place"
     assert other.queue.empty()
 
 
@@ -214,19 +234,21 @@ async def test_two_writers_at_once_lose_nothing_and_double_nothing(any_database:
             conn.commit()
 
     writers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
-    seen: list[tuple[int, int]] = []
+    seen: list[Change] = []
     async with aclosing(follow_changes(any_database.url, application="test", idle_s=5.0)) as followed:
-        async for changes in followed:
-            if not changes and not seen:
+        async for batch in followed:
+            if not batch.changes and not seen:
                 for writer in writers:
                     writer.start()
-            seen += [(change.xid, change.id) for change in changes]
-            if len(seen) >= 160 or (not changes and seen):
+            seen += batch.changes
+            if len(seen) >= 160 or (not batch.changes and seen):
                 break
     for writer in writers:
         writer.join()
-    assert len(seen) == 160
-    assert seen == sorted(set(seen))
+    assert len(seen) == len({change.id for change in seen}) == 160
+    for serial in {change.entity_id for change in seen}:
+        ids = [change.id for change in seen if change.entity_id == serial]
+        assert ids == sorted(ids), serial
 
 
 def test_pruning_keeps_positions_that_still_hold(api: Api) -> None:
@@ -235,15 +257,18 @@ def test_pruning_keeps_positions_that_still_hold(api: Api) -> None:
         conn.commit()
         for serial in ("T-0000", "T-0001", "T-0002"):
             touch(api, serial)
-        changes = load_changes(conn, start)
-        assert [c.entity_id for c in changes] == ["T-0000", "T-0001", "T-0002"]
+        positions = [load_changes(conn, start, limit=limit).end for limit in (1, 2, 3)]
+        conn.commit()
+        assert [c.entity_id for c in load_changes(conn, start).changes] == ["T-0000", "T-0001", "T-0002"]
+        after_all = load_now(conn)
         conn.execute("SELECT pg_sleep(0.01)")
         cutoff = conn.execute("SELECT clock_timestamp()").fetchone()
         assert cutoff is not None
         conn.commit()
+        assert all(reaches_back(conn, position) for position in (start, *positions)), "nothing is removed yet"
         assert remove_changes_before(conn, cutoff[0]) >= 2
-        assert reaches_back(conn, changes[2].position)
-        assert not reaches_back(conn, Position(changes[1].xid, changes[1].id))
+        assert reaches_back(conn, after_all)
+        assert not any(reaches_back(conn, position) for position in (start, *positions))
         assert remove_changes_before(conn, cutoff[0]) == 0
 
 
