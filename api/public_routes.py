@@ -18,6 +18,7 @@ PUBLIC_ROUTES: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/sign-in/provider/return"),  # state, browser's cookie and the provider's code are the credential
         ("POST", "/sign-out"),
         ("POST", "/preferences"),  # cookies of this browser alone: language, zone, theme, keys
+        ("GET", "/my-worker.js"),  # a script and addresses of static files; nothing of anybody
         ("MOUNT", "/static"),
         ("GET", "/favicon.ico"),
     }

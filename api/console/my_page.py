@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.evidence_view import find_evidence
+from api.console.kept_pages import find_kept, mark_kept
 from api.console.my_views import find_ways, group_jobs, name_place
 from api.console.order_record_steps import Fields, change_part
 from api.console.order_rows import find_fault
@@ -48,8 +49,11 @@ def show_jobs(request: Request, pool: Database, caller: Worker) -> Response:
             customer_id=caller.customer_id,
         )
         rows = load_work_order_page(conn, wanted, sort="due", limit=MOST_JOBS).rows
-        proof = load_proof(view, conn)
-    return view.render("my.html", groups=group_jobs(view, rows, profiles), proof=proof, outbox=find_script_words(view))
+        proof = load_proof(view, conn) if not rows else ""
+    groups = group_jobs(view, rows, profiles)
+    kept = find_kept(view, [(job.code, job.row_version) for group in groups for job in group["jobs"]])
+    page = view.render("my.html", groups=groups, proof=proof, outbox=find_script_words(view), kept=kept)
+    return mark_kept(view, page)
 
 
 @router.get("/my/{code}")
@@ -59,7 +63,7 @@ def show_job(request: Request, pool: Database, caller: Worker, code: str, breach
     order = load_own_order(pool, caller, code)
     if order.assignee_id != caller.user_id:
         return RedirectResponse(f"/work-orders/{code}", 303)
-    return render_job(view, pool, code, breach=breach)
+    return mark_kept(view, render_job(view, pool, code, breach=breach))
 
 
 @router.post("/my/{code}/transitions")
@@ -124,6 +128,7 @@ def render_job(
         acts=[act for act in acts if act.name not in FIRST or act.fields],
         may_note=view.may(Permission.WORK_ORDER_NOTE),
         outbox=find_script_words(view),
+        kept=find_kept(view, [(order.code, order.row_version)]),
         once=make_once,
         **sections,
     )  # fmt: skip

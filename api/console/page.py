@@ -1,6 +1,7 @@
 """What every page of the console has: who looks, in which language, zone and theme; and how it is rendered."""
 
 import gzip
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -164,6 +165,7 @@ class View:
         query = self.request.url.query
         return {
             "caller": self.caller,
+            "owner": find_owner(self.caller),
             "language": self.language,
             "tag": LANGUAGE_TAGS[self.language],
             "tags": LANGUAGE_TAGS,
@@ -201,6 +203,13 @@ def find_view(request: Request, caller: Caller | None) -> View:
     )
     zone_choice = request.cookies.get(ZONE_COOKIE, SITE_ZONE)
     return View(request, caller, language, now(), zone_choice if _is_zone(zone_choice) else SITE_ZONE)
+
+
+def find_owner(caller: Caller | None) -> str:
+    """Whose pages a browser keeps: one word for each session, which tells nothing of it; "" without one."""
+    if caller is None or caller.session is None:
+        return ""
+    return hashlib.sha256(f"kept pages of {caller.session.csrf_token}".encode()).hexdigest()[:16]
 
 
 def _is_zone(name: str) -> bool:

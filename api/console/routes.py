@@ -24,6 +24,7 @@ from api.console import (
     fleet_page,
     inbox_page,
     inbox_versions,
+    kept_pages,
     kpi_pages,
     monitor_forms,
     monitor_list_page,
@@ -48,6 +49,7 @@ def build_router() -> APIRouter:
     for page in (
         door_pages,
         my_page,
+        kept_pages,
         inbox_page,
         inbox_versions,
         work_order_list_page,

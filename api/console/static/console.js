@@ -72,11 +72,22 @@
     const at = list.indexOf(cursor());
     moveTo(list[at < 0 ? (by > 0 ? 0 : list.length - 1) : Math.max(0, Math.min(list.length - 1, at + by))]);
   }
+  // On a phone the places and the search are a sheet below the bar.
+  const places = document.getElementById("places-toggle");
+  function openPlaces(isOpen) {
+    if (!places) return;
+    places.closest(".top").toggleAttribute("data-open", isOpen);
+    places.setAttribute("aria-expanded", String(isOpen));
+  }
+  places?.addEventListener("click", () => openPlaces(places.getAttribute("aria-expanded") !== "true"));
   let prefix = "", prefixAt = 0;
   const dialog = document.getElementById("keys");
   document.getElementById("show-keys")?.addEventListener("click", () => dialog.showModal());
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") for (const open of document.querySelectorAll("details.menu[open]")) { open.open = false; open.querySelector("summary").focus(); }
+    if (event.key === "Escape") {
+      for (const open of document.querySelectorAll("details.menu[open]")) { open.open = false; open.querySelector("summary").focus(); }
+      if (places?.getAttribute("aria-expanded") === "true") { openPlaces(false); places.focus(); }
+    }
     if (!keysOn || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.keyCode === 229) return;
     const typing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
     if (typing || dialog?.open) return;
@@ -93,7 +104,7 @@
     else if (key === "k") { take(); step(-1); }
     else if (key === "x") { const box = cursor()?.querySelector('input[type="checkbox"]'); if (box) { take(); box.checked = !box.checked; tellSelected(); } }
     else if (key === "Enter" && cursor() && (event.target === document.body || event.target.closest("main") === event.target)) { take(); location.assign(cursor().dataset.href); }
-    else if (key === "/") { take(); document.getElementById("find")?.focus(); }
+    else if (key === "/") { take(); openPlaces(true); document.getElementById("find")?.focus(); }
     else if (key === "?") { take(); dialog?.showModal(); }
     else if (key === ".") { if (!document.getElementById("pending")?.hidden) { take(); show(); } }
     else {
@@ -120,6 +131,7 @@
     if (row && row !== cursor()) { cursor()?.removeAttribute("data-cursor"); row.setAttribute("data-cursor", ""); }
   });
   document.addEventListener("click", (event) => {
+    if (!event.target.closest("#places, #places-toggle")) openPlaces(false);
     for (const open of document.querySelectorAll("details.menu[open]")) if (!open.contains(event.target)) open.open = false;
   });
 

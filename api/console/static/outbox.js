@@ -8,7 +8,10 @@
   const who = root().dataset.who;
   const say = (key, params) => Object.entries(params || {}).reduce((text, [name, value]) => text.replaceAll(`{${name}}`, value), words[key] || key);
   // A clock that is off by more than the service allows would have every visit refused.
-  const ahead = Date.now() - Date.parse(root().dataset.now);
+  // A page that was kept says when it was made and not what time it is: then what was found last counts.
+  const isKept = document.documentElement.dataset.keptAt !== undefined, CLOCK = "forewarn.clock";
+  const ahead = isKept ? Number(localStorage.getItem(CLOCK)) || 0 : Date.now() - Date.parse(root().dataset.now);
+  if (!isKept) localStorage.setItem(CLOCK, String(ahead));
   const stamp = () => new Date(Date.now() - (Math.abs(ahead) > 120000 ? ahead : 0)).toISOString();
   const makeKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
@@ -205,7 +208,7 @@
     }
     isSending = false;
     await show();
-    if (sent) refresh();
+    if (sent) refresh().then(() => document.dispatchEvent(new CustomEvent("forewarn:sent")));
   }
   async function sendAll() {
     let sent = 0;
@@ -318,6 +321,8 @@
     } catch { /* what is shown is as old as it was; what was sent is sent */ }
   }
 
+  // Where the browser stores nothing, what is not sent is gone with the page.
+  window.addEventListener("beforeunload", (event) => { if (memory && [...memory.entries.values()].some((entry) => entry.who === who)) event.preventDefault(); });
   window.addEventListener("online", () => { tries = 0; flush(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) flush(); });
   document.addEventListener("forewarn:shown", () => { restoreDrafts(); show(); });

@@ -1,0 +1,176 @@
+"""A phone without a network: what was looked at opens and says as of when it is, and it is nobody else's."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.e2e.browser import HAND, PHONE, open_page, sign_in
+from tests.e2e.job_seeding import seed_job, seed_place
+from tests.e2e.seeding import PASSWORD
+from tests.e2e.service import Service
+from tests.e2e.test_pages import find_barriers
+from tests.e2e.test_phone_story import FIND_WIDE, assert_quiet, count_files
+
+pytestmark = pytest.mark.browser
+# What is touched with a finger, but for links within a sentence.
+FIND_SMALL = """() => [...document.querySelectorAll('header *, main *, .bottom *')]
+    .filter((item) => item.matches('button, select, summary, .button, .choice, input:not(.sr), .records a, header a'))
+    .filter((item) => !['hidden', 'radio', 'checkbox'].includes(item.type) && item.checkVisibility())
+    .filter((item) => item.getBoundingClientRect().height < 48)
+    .map((item) => item.outerHTML.slice(0, 100))"""
+FIND_KEPT = """async () => {
+    const found = {};
+    for (const name of await caches.keys())
+        found[name] = (await (await caches.open(name)).keys()).map((request) => new URL(request.url).pathname).sort();
+    return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def place(service: Service) -> Service:
+    """The service with two jobs of tom's."""
+    seed_place(service.database.owner_url)
+    attachments = Path(service.program.environment["FOREWARN_VAR"]) / "attachments"
+    for code in service.seeded.orders[1:3]:
+        seed_job(service.database.owner_url, code, attachments)
+    return service
+
+
+def keep_jobs(page: Page) -> None:
+    """The list is looked at, and all of it is kept."""
+    page.goto("/my")
+    expect(page.locator("html")).to_have_attribute("data-kept", "2")
+
+
+def find_kept(page: Page) -> dict[str, list[str]]:
+    """The pages that this browser keeps, by the store that they are in."""
+    kept: dict[str, list[str]] = page.evaluate(FIND_KEPT)
+    return {name: paths for name, paths in kept.items() if name.startswith("forewarn-my-")}
+
+
+def wait_for_nothing_kept(page: Page) -> None:
+    page.wait_for_function("async () => !(await caches.keys()).some((name) => name.startsWith('forewarn-my-'))")
+
+
+def come_in(page: Page, name: str) -> None:
+    """A session of this window's own: to sign out of it ends no other."""
+    page.goto("/sign-in")
+    page.fill("#name", name)
+    page.fill("#password", PASSWORD)
+    page.click("form[action='/sign-in'] button[type=submit]")
+    page.wait_for_url("**/my")
+
+
+def leave(page: Page) -> None:
+    page.locator("header details.menu.last > summary").click()
+    page.locator("form[action='/sign-out'] button").click()
+
+
+def reload_without_network(page: Page, context: BrowserContext, code: str) -> None:
+    context.set_offline(True)
+    page.goto(f"/my/{code}")
+    expect(page.locator("#kept")).to_have_text(re.compile(r"Offline, as of \d\d:\d\d\.\s*Load again"))
+
+
+def test_day_of_jobs_opens_without_a_network_and_sends_what_was_written(chromium: Browser, place: Service) -> None:
+    first, second = place.seeded.orders[1:3]
+    before = count_files(place, first)
+    with open_page(chromium, place.url, viewport=HAND, touch=True) as (page, watched):
+        sign_in(page, "tom", PASSWORD)
+        keep_jobs(page)
+        assert list(find_kept(page).values()) == [["/my", *sorted(f"/my/{code}" for code in (first, second))]]
+        # Neither job was opened while there was a network.
+        reload_without_network(page, page.context, first)
+        expect(page.locator(".chart[data-drawn]").first).to_be_visible()
+        assert page.evaluate("getComputedStyle(document.querySelector('.bottom')).position") == "fixed"
+        page.fill("#job-note-body", "No grease in the gear")
+        page.get_by_role("button", name="Add note").tap()
+        expect(page.locator(".bottom [data-outbox-count]")).to_have_text("1 not sent")
+        page.goto("/my")
+        expect(page.locator("#kept")).to_contain_text("Offline, as of")
+        expect(page.locator("#outbox-says")).to_contain_text("1 not sent")
+        page.locator(f'a[href="/my/{second}"]').tap()
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.locator("#kept")).to_contain_text("Offline, as of")
+        # A page that is not kept leads to those that are; desktop's pages are never answered from here.
+        page.goto("/my/WO-1999-000001")
+        expect(page.locator("#kept")).to_contain_text("That page is not kept on this phone; these are your jobs.")
+        assert page.evaluate("fetch('/inbox').then(() => 'answered', () => 'failed')") == "failed"
+        page.context.set_offline(False)
+        expect(page.locator("#outbox-says")).to_have_text("All sent.")
+        assert count_files(place, first) == (before[0], before[1] + 1)
+        page.goto(f"/my/{first}")
+        expect(page.locator("#kept")).to_be_hidden()
+        assert_quiet(watched)
+
+
+def test_signing_out_asks_about_what_is_not_sent_and_leaves_nothing_behind(chromium: Browser, place: Service) -> None:
+    code = place.seeded.orders[1]
+    before = count_files(place, code)
+    with open_page(chromium, place.url, viewport=HAND, touch=True) as (page, watched):
+        page.route("**/api/v1/work-orders/*/notes", lambda route: route.abort())
+        come_in(page, "tom")
+        keep_jobs(page)
+        page.goto(f"/my/{code}")
+        page.fill("#job-note-body", "Key is with the porter")
+        page.get_by_role("button", name="Add note").tap()
+        expect(page.locator("#outbox-says")).to_contain_text("1 not sent")
+        leave(page)
+        dialog = page.locator("#leave")
+        expect(dialog).to_contain_text(f"Note · {code} · Key is with the porter")
+        assert find_barriers(page) == []
+        dialog.get_by_role("button", name="Stay signed in").click()
+        assert find_kept(page)
+        page.locator("form[action='/sign-out'] button").click()
+        dialog.get_by_role("button", name="Sign out all the same").click()
+        page.wait_for_url("**/sign-in")
+        assert find_kept(page) == {}
+        # Another person on the same phone sees none of it, and sends none of it.
+        page.unroute("**/api/v1/work-orders/*/notes")
+        come_in(page, "li")
+        expect(page.locator("html")).to_have_attribute("data-kept", "0")
+        expect(page.locator("#outbox")).to_be_hidden()
+        assert [path for paths in find_kept(page).values() for path in paths] == ["/my"]
+        page.context.set_offline(True)
+        page.goto(f"/my/{code}")
+        expect(page.locator("#kept")).to_contain_text("That page is not kept on this phone")
+        assert "Okafor" not in page.content()
+        page.context.set_offline(False)
+        assert count_files(place, code) == before
+        # A session that ended elsewhere ends what was kept, as soon as the network says so.
+        page.context.clear_cookies()
+        page.goto("/my")
+        page.wait_for_url("**/sign-in?next=%2Fmy")
+        wait_for_nothing_kept(page)
+        assert_quiet(watched)
+
+
+def test_phone_has_a_low_bar_large_targets_and_few_requests(chromium: Browser, place: Service) -> None:
+    code = place.seeded.orders[1]
+    with open_page(chromium, place.url, viewport=PHONE, touch=True) as (page, watched):
+        sign_in(page, "tom", PASSWORD)
+        page.wait_for_load_state("networkidle")
+        loaded: list[str] = []
+        page.on("request", lambda request: loaded.append(request.url) if "/events/" not in request.url else None)
+        page.goto(f"/my/{code}")
+        page.locator(".chart[data-drawn]").first.wait_for()
+        assert len({address.partition("#")[0] for address in loaded}) <= 6, loaded
+        for address in (f"/my/{code}", "/my", f"/work-orders/{code}?open=parts"):
+            page.goto(address)
+            page.locator("#live[data-state=on]").wait_for()
+            bar = page.locator("header.top").bounding_box()
+            assert bar is not None
+            assert bar["height"] <= 96, address
+            page.evaluate("document.querySelectorAll('main details').forEach((it) => { it.open = true; })")
+            if address.startswith("/my"):
+                assert page.evaluate(FIND_SMALL) == [], address
+            page.locator("#places-toggle").tap()
+            expect(page.get_by_role("link", name="My jobs", exact=True)).to_be_visible()
+            assert page.evaluate(FIND_SMALL.replace("main *, .bottom *", "#places *")) == [], address
+            assert page.evaluate(FIND_WIDE, PHONE["width"]) == [], address
+            assert find_barriers(page) == [], address
+            page.keyboard.press("Escape")
+            expect(page.locator("#places")).to_be_hidden()
+        assert_quiet(watched)
