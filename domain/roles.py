@@ -216,6 +216,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.PROFILE_WRITE,
         Permission.FIRMWARE_WRITE,
         Permission.FIELD_ACTION_READ,
+        Permission.APPROVAL_REQUEST_READ,
     },
     Role.INTEGRATOR: _SERVICE_READS
     | {

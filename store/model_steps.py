@@ -1,6 +1,6 @@
 """The steps of models: what becomes of them goes through its guards, is signed, and into the audit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -34,12 +34,13 @@ from store.signatures import record_signature
 LOCK_DEVICE_MODEL = """
     SELECT FROM device_model WHERE id = (SELECT device_model_id FROM model_record WHERE code = %s) FOR UPDATE
 """
-# All of one key are locked: two activations at once wait for each other.
-LOCK_MODELS = """
+# All of one key are locked by a step: two activations at once wait for each other.
+LOAD_SAME_KEY = """
     SELECT id, code, state FROM model_record
     WHERE (device_model_id, kind, firmware) = (
-        SELECT device_model_id, kind, firmware FROM model_record WHERE code = %s) ORDER BY id FOR UPDATE
+        SELECT device_model_id, kind, firmware FROM model_record WHERE code = %s) ORDER BY id
 """
+LOCK_SAME_KEY = f"{LOAD_SAME_KEY} FOR UPDATE"
 ASK = """
     UPDATE model_record SET asked_by = %(by)s, asked_by_id = %(by_id)s, asked_at = %(now)s,
         row_version = row_version + 1, updated_at = %(now)s WHERE id = %(id)s
@@ -87,26 +88,15 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
         The life-cycle refuses it; `guard` is a value of `domain.model_record.ModelGuard`.
     """
     conn.execute(LOCK_DEVICE_MODEL, (code,))
-    same_key = conn.execute(LOCK_MODELS, (code,)).fetchall()
+    same_key = conn.execute(LOCK_SAME_KEY, (code,)).fetchall()
     before = load_model(conn, code)
     if before is None:
         raise NotFoundError(f"(model {code!r})")
     if request.expected_row_version not in (None, before.row_version):
         raise RowVersionConflictError(f"{code} is at version {before.row_version}.")
-    is_profile = before.kind == ModelKind.PROFILE
-    others = {state: (id_, other) for id_, other, state in same_key if other != code}
-    facts = ModelFacts(
-        state=ModelState(before.state),
-        safety_critical=before.safety_critical,
-        actor_id=actor.user_id,
-        signer_id=None if request.signature is None else request.signature.signer_id,
-        asked_by_id=before.asked_by_id,
-        has_backtest=before.has_backtest,
-        is_runnable=is_runnable(before.description, _load_detectors(conn)),
-        has_predecessor=before.replaced_id is not None or before.replaced_profile_version is not None,
-        other_in_shadow=others["SHADOW"][1] if "SHADOW" in others else None,
-        is_outdated=is_profile and _is_outdated(conn, before),
-    )
+    others = _find_others(code, same_key)
+    signer_id = None if request.signature is None else request.signature.signer_id
+    facts = _find_facts(conn, before, others, actor.user_id, signer_id)
     decided = decide_step(request.step, facts, by=actor.permission, reason=request.reason)
     if isinstance(decided, ModelRefusal):
         raise GuardRefusedError(decided.guard, decided.detail)
@@ -116,7 +106,7 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
         "by": actor.name,
         "by_id": actor.user_id,
         "state": decided.state,
-        "replaced_profile_version": before.profile_version if is_profile else None,
+        "replaced_profile_version": before.profile_version if before.kind == ModelKind.PROFILE else None,
     }
     entries = []
     if decided.asked:
@@ -131,6 +121,38 @@ def record_step(conn: Connection, actor: Actor, code: str, request: StepRequest,
         record_signature(conn, ENTITY, after.id, after.row_version, content, request.signature, now)
     record_audit(conn, actor, *entries)
     return after
+
+
+def load_model_facts(conn: Connection, row: ModelRow, *, actor_id: int | None, signer_id: int | None) -> ModelFacts:
+    """What the guards would know if this person took a step now; nothing is locked."""
+    others = _find_others(row.code, conn.execute(LOAD_SAME_KEY, (row.code,)).fetchall())
+    return _find_facts(conn, row, others, actor_id, signer_id)
+
+
+def _find_others(code: str, same_key: Sequence[tuple[int, str, str]]) -> dict[str, tuple[int, str]]:
+    """The other models for the same devices, one by each state."""
+    return {state: (id_, other) for id_, other, state in same_key if other != code}
+
+
+def _find_facts(
+    conn: Connection,
+    row: ModelRow,
+    others: Mapping[str, tuple[int, str]],
+    actor_id: int | None,
+    signer_id: int | None,
+) -> ModelFacts:
+    return ModelFacts(
+        state=ModelState(row.state),
+        safety_critical=row.safety_critical,
+        actor_id=actor_id,
+        signer_id=signer_id,
+        asked_by_id=row.asked_by_id,
+        has_backtest=row.has_backtest,
+        is_runnable=is_runnable(row.description, _load_detectors(conn)),
+        has_predecessor=row.replaced_id is not None or row.replaced_profile_version is not None,
+        other_in_shadow=others["SHADOW"][1] if "SHADOW" in others else None,
+        is_outdated=row.kind == ModelKind.PROFILE and _is_outdated(conn, row),
+    )
 
 
 def _is_outdated(conn: Connection, row: ModelRow) -> bool:

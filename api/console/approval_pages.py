@@ -36,7 +36,9 @@ from store.approval_requests import (
     load_request_signatures,
 )
 from store.audit import AuditFilter, load_audit_events
+from store.models import load_model
 from store.pool import Connection, Pool
+from store.profiles import load_profiles
 from store.second_signatures import load_waiting_records
 
 router = APIRouter(include_in_schema=False)
@@ -58,15 +60,18 @@ def show_approvals(
         states = past if is_past else [ApprovalState.ASKED]
         found = load_approval_requests(conn, kinds=kinds, states=states, before_id=before, limit=ROWS + 1)
         records = [] if is_past else load_waiting_records(conn, wanted)
+        profiles = load_profiles(conn) if records else {}
+        models = {one.code: load_model(conn, one.code) for one in records if one.wants == "model"}
         decided = load_approval_requests(conn, kinds=kinds, states=past, limit=1) if not found else []
     lines = [find_line(view, one) for one in found[:ROWS]]
-    waiting = [find_waiting_line(view, record) for record in records]
+    rows = {code: row for code, row in models.items() if row is not None}
+    waiting = [find_waiting_line(view, record, profiles, rows) for record in records]
     last = view.when(decided[0].updated_at) if decided else None
     return view.render(
         "approvals.html",
         lines=lines,
         waiting=waiting,
-        mine=sum(line.may_decide for line in lines) + sum(line.may_decide for line in waiting),
+        mine=sum(not refusal for refusal in [*(line.refusal for line in lines), *(line.refusal for line in waiting)]),
         is_past=is_past,
         older=view.link("/approvals", show=show, before=found[ROWS - 1].id) if len(found) > ROWS else None,
         proof=view.t("approvals.proof", ago=last.ago) if last else view.t("approvals.proof_none"),
@@ -133,13 +138,15 @@ def _render(view: View, pool: Pool, code: str, refused: Refused | None = None) -
         signatures = load_request_signatures(conn, found)
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code))
     payload, subject = find_change_facts(view, found)
+    line = find_line(view, found)
     return view.render(
         "approval.html",
         refused.status if refused else 200,
         problem=refused.problem if refused else None,
-        line=find_line(view, found),
+        line=line,
         row_version=found.row_version,
         place=find_place(found),
+        changing=line.changes,
         payload=payload,
         subject=subject,
         decision=None

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.console.acts import Act, Field
+from api.console.approval_changes import Change, find_record_changes, find_request_changes
 from api.console.facts import Fact
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.instants import Instant
@@ -21,8 +22,13 @@ from domain.approval_request import (
     find_approval_refusal,
     is_intact,
 )
+from domain.audit import Signature
 from domain.masking import mask_json
+from domain.model_record import MODEL_PERMISSION
+from domain.profile import Profile
 from domain.roles import Permission
+from domain.two_signatures import SigningGuard, find_signing_refusal
+from store.models import ModelRow
 from store.second_signatures import WaitingRecord
 
 GUARDS = "approval_guard record_guard"
@@ -34,6 +40,8 @@ WAITING = {
     "field_action": (Permission.FIELD_ACTION_READ, Permission.FIELD_ACTION_APPROVE, "/field-actions/"),
     "firmware": (Permission.DEVICE_READ, Permission.FIRMWARE_APPROVE, "/firmware/"),
     "vigilance": (Permission.COMPLAINT_READ, Permission.VIGILANCE_DECIDE, "/complaints/"),
+    "threshold": (Permission.CAPA_READ, Permission.PROFILE_WRITE, "/monitors/"),
+    "model": (Permission.CAPA_READ, MODEL_PERMISSION, "/models/"),
 }
 STEPS = {
     ApprovalState.GRANTED: "approval_grant",
@@ -54,8 +62,8 @@ class ApprovalLine:
     asked: Instant | None
     state: str
     clock: Clock | None
-    is_mine: bool
-    may_decide: bool
+    changes: list[Change]
+    refusal: str  # why this person does not decide on it; empty: may
     flags: list[str]
 
 
@@ -69,15 +77,14 @@ class WaitingLine:
     subject: str
     asked_by: str
     since: Instant | None
-    may_decide: bool
+    changes: list[Change]
+    refusal: str
     flags: list[str]
 
 
 def find_line(view: View, request: ApprovalRequest) -> ApprovalLine:
     """The request as a line of the list."""
-    rule = RULES[ApprovalKind(request.kind)]
     is_open = request.state == ApprovalState.ASKED
-    is_mine = view.person.user_id == request.asked_by_id
     return ApprovalLine(
         code=request.code,
         what=view.name("approval_kind", request.kind),
@@ -87,26 +94,46 @@ def find_line(view: View, request: ApprovalRequest) -> ApprovalLine:
         asked=view.when(request.asked_at),
         state=request.state,
         clock=find_clock(view, "approval", request.expires_at, started=request.asked_at) if is_open else None,
-        is_mine=is_mine,
-        may_decide=is_open and not is_mine and view.may(rule.decide),
+        changes=find_request_changes(view, request),
+        refusal=_find_refusal(view, request, ApprovalState.GRANTED) if is_open else "",
         flags=["SIM"] if request.is_simulated else [],
     )
 
 
-def find_waiting_line(view: View, record: WaitingRecord) -> WaitingLine:
-    """The record as a line; who it was that signed does not decide whether somebody else may: the page does."""
-    _, needed, place = WAITING[record.wants]
+def find_waiting_line(
+    view: View, record: WaitingRecord, profiles: Mapping[str, Profile], models: Mapping[str, ModelRow]
+) -> WaitingLine:
+    """The record as a line; its own page may still have other reasons why it is not signed now."""
+    _, _, place = WAITING[record.wants]
+    path = f"{record.details['model']}/{record.details['monitor']}" if record.wants == "threshold" else record.code
     subject = view.name("harm", record.subject) if record.wants == "vigilance" else record.subject
     return WaitingLine(
         what=view.name("waits_for", record.wants),
         code=record.code,
-        href=f"{place}{quote(record.code)}",
+        href=f"{place}{quote(path)}",
         subject=subject,
         asked_by=record.asked_by,
         since=view.when(record.since),
-        may_decide=view.may(needed),
+        changes=find_record_changes(view, record, profiles, models),
+        refusal=_find_signing_refusal(view, record),
         flags=["SIM"] if record.is_simulated else [],
     )
+
+
+def _find_signing_refusal(view: View, record: WaitingRecord) -> str:
+    """Why this person is not the second one: the right, or that it is his own."""
+    needed, me = WAITING[record.wants][1], view.person.user_id
+    if not view.may(needed):
+        return view.t("act.refused_permission", permission=needed.value)
+    signature = None if me is None else Signature(me, view.person.full_name, "-")
+    refusal = find_signing_refusal(signature, actor_id=me, author_ids=record.author_ids, signed_by=record.signed_by)
+    if refusal is None:
+        return ""
+    if refusal.guard is SigningGuard.OWN_WORK:
+        return view.t("approvals.own_work")
+    if refusal.guard is SigningGuard.SECOND_PERSON:
+        return view.t("approvals.signed_already")
+    return say_guard(view, GUARDS, refusal.guard)
 
 
 def find_change_facts(view: View, request: ApprovalRequest) -> tuple[list[Fact], list[Fact]]:
@@ -136,11 +163,10 @@ def find_approval_acts(view: View, request: ApprovalRequest, typed: Typed) -> li
     """Grant, refuse or withdraw; what this person may not do says why."""
     if request.state != ApprovalState.ASKED:
         return []
-    kind = ApprovalKind(request.kind)
     is_mine = view.person.user_id == request.asked_by_id
     # Who asked may withdraw and cannot decide; everybody else the other way round.
     steps = (ApprovalState.WITHDRAWN, *DECISIONS) if is_mine else DECISIONS
-    return [_find_act(view, request, kind, to, typed.of(STEPS[to])) for to in steps]
+    return [_find_act(view, request, to, typed.of(STEPS[to])) for to in steps]
 
 
 def find_permission(kind: ApprovalKind, to: ApprovalState) -> Permission:
@@ -148,18 +174,25 @@ def find_permission(kind: ApprovalKind, to: ApprovalState) -> Permission:
     return RULES[kind].decide if to in DECISIONS else RULES[kind].ask
 
 
-def _find_act(view: View, request: ApprovalRequest, kind: ApprovalKind, to: ApprovalState, typed: Typed) -> Act:
-    name = STEPS[to]
-    label, needed = view.t(f"act.{name}"), find_permission(kind, to)
+def _find_refusal(view: View, request: ApprovalRequest, to: ApprovalState) -> str:
+    """Why this person may not take the step now; empty: may."""
+    kind, me = ApprovalKind(request.kind), view.person.user_id
+    needed = find_permission(kind, to)
     if not view.may(needed):
-        return Act(name, label, refusal=view.t("act.refused_permission", permission=needed.value))
-    me = view.person.user_id
+        return view.t("act.refused_permission", permission=needed.value)
     facts = ApprovalFacts(
         kind, ApprovalState(request.state), request.asked_by_id, request.expires_at, me, me, "-", is_intact(request)
     )
     refusal = find_approval_refusal(to, facts, permission=needed.value, reason="-", now=view.now)
-    if refusal is not None:
-        return Act(name, label, refusal=say_guard(view, GUARDS, refusal.guard))
+    return "" if refusal is None else say_guard(view, GUARDS, refusal.guard)
+
+
+def _find_act(view: View, request: ApprovalRequest, to: ApprovalState, typed: Typed) -> Act:
+    name = STEPS[to]
+    label = view.t(f"act.{name}")
+    refusal = _find_refusal(view, request, to)
+    if refusal:
+        return Act(name, label, refusal=refusal)
     is_signed = to in DECISIONS
     reason = Field(
         "reason",

@@ -1,14 +1,20 @@
 """What waits for a second person, on its page: what exactly is asked, who may decide, and what became of it."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
 import httpx
 import pytest
 
+from domain.profile import Monitor
 from domain.roles import Role
+from store.pool import open_connection
+from store.profiles import load_profile, record_profile
 from tests.integration.api.test_capas import ACTION, CAUSE, CHECK, Staff
 from tests.support.http_api import PASSWORD, Api, Session
+from tests.support.monitors import find_watched, make_monitors
 
 EXPORT = {
     "kind": "identifiable_export",
@@ -63,7 +69,7 @@ def test_an_asked_change_is_granted_by_another_person_who_signs(api: Api, people
     assert "Nobody has asked for a change that takes two people." in read(api, people["vera"])
     code = ask(api, people)
     assert "1 of them may be decided by you." in read(api, people["vera"])
-    assert "asked by you" in read(api, people["dora"])
+    assert "You asked for this; another person decides on it." in read(api, people["dora"])
     assert code not in read(api, people["dirk"])  # it is not of a kind that he asks for or decides on
     assert read(api, people["dirk"], f"/approvals/{code}", 404)
     assert read(api, people["tom"], "/approvals", 403)
@@ -116,3 +122,53 @@ def test_a_plan_with_one_signature_waits_for_the_second_until_it_changes(api: Ap
     assert f'href="/capa/{staff.code}"' in page
     staff.send("quinn", "PUT", "/actions/1", {**ACTION, "text": "Another rubber"})
     assert staff.code not in read(api, people["vera"])
+
+
+def test_an_endorsed_threshold_and_a_key_field_say_what_would_change(api: Api, people: dict[str, Session]) -> None:
+    for name in ("eva", "ben"):
+        api.add_user(name, Role.ENGINEER)
+    eva, ben = api.sign_in("eva"), api.sign_in("ben")
+    code, monitor = seed_threshold(api)
+    assert code not in read(api, ben)  # nobody has endorsed it yet
+    form = {
+        "to": "ENDORSED",
+        "row_version": "2",
+        "reason": "fewer in vain",
+        "meaning": "Reviewed",
+        "password": PASSWORD,
+    }
+    path = f"/monitors/TEST-100/{monitor.key}/decision?proposal={code}"
+    assert api.client.post(path, headers=eva.writing, data=form, follow_redirects=False).status_code == 303
+    page = read(api, ben)
+    assert "Second approval of a threshold" in page
+    assert f'href="/monitors/TEST-100/{monitor.key}"' in page
+    assert f"Raises at: {monitor.raise_at:g}" in page
+    assert "1 of them may be decided by you." in page
+    assert "You have signed it or asked for it; a second person must." in read(api, eva)
+    assert code not in read(api, people["dora"])  # monitors are not hers to read
+
+    body = {
+        "kind": "key_field_change", "entity_id": "T-0001", "payload": {"serial": "T-9001"}, "reason": "label misread",
+        "password": PASSWORD, "meaning": "I ask for this",
+    }  # fmt: skip
+    asked = api.post("/approval-requests", headers=people["dora"].writing, json=body)
+    assert asked.status_code == 201, asked.text
+    for path in ("/approvals", f"/approvals/{asked.json()['code']}"):
+        page = read(api, people["dora"], path)
+        assert 'Serial: T-0001 <span aria-hidden="true">→</span>' in page
+        assert "<strong>T-9001</strong>" in page
+    assert "You asked for this; another person decides on it." in read(api, people["dora"])
+    assert "needs the permission key_field.approve" in read(api, people["aya"])
+
+
+def seed_threshold(api: Api) -> tuple[str, Monitor]:
+    """A backtested proposal on a safety-critical device model, and its monitor as it is."""
+    with open_connection(api.settings.database_url, application="test") as conn:
+        profile = load_profile(conn, "TEST-100")
+        assert profile is not None
+        profile = replace(profile, version=profile.version + 1, safety_critical=True)
+        record_profile(conn, profile, "test")
+        row = conn.execute("SELECT id FROM device_model WHERE key = 'TEST-100'").fetchone()
+        assert row is not None
+        orders, serials = ("WO-2026-000001", "WO-2026-000002"), ("T-0000", "T-0001")
+        return make_monitors(conn, profile, row[0], orders, serials, datetime.now(UTC)), find_watched(profile)

@@ -19,6 +19,7 @@ from domain.capa_action import ActionKind, ActionState
 from domain.capa_cause import CauseCategory, CauseVerdict, EvidenceKind
 from domain.capa_effectiveness import EffectivenessMetric, LimitKind, VerdictReason
 from domain.checklist import ChecklistGuard
+from domain.coming_days import DayKind
 from domain.complaint import ComplaintGuard, ComplaintSeverity, ComplaintState
 from domain.connectivity import ConnectivityReason, ConnectivityState
 from domain.contract import ContractState
@@ -32,7 +33,7 @@ from domain.firmware_record import FirmwareRecordState
 from domain.health import HealthReason, HealthState
 from domain.kpi import NoValue
 from domain.maintenance_plan import OccurrenceState, PlanAnchor, PlanGuard, PlanKind, PlanState, PlanUnit
-from domain.model_record import ModelState
+from domain.model_record import ModelGuard, ModelKind, ModelState
 from domain.part_usage import PartGuard, PartState
 from domain.profile import Direction, MonitorRule
 from domain.reading import RejectionReason
@@ -104,12 +105,15 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("plan_unit", PlanUnit),
     ("plan_state", PlanState),
     ("plan_guard", PlanGuard),
+    ("day_kind", DayKind),
     ("severity", Severity),
     ("rule", MonitorRule),
     ("direction", Direction),
     ("proposal_state", ProposalState),
     ("proposal_guard", ProposalGuard),
     ("model_state", ModelState),
+    ("model_kind", ModelKind),
+    ("model_guard", ModelGuard),
     ("connectivity", ConnectivityState),
     ("connectivity_reason", ConnectivityReason),
     ("update", AttemptOutcome),

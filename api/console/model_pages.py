@@ -1,0 +1,135 @@
+"""Models: the list, and the page of one with its backtest, its time in shadow, and the steps that engineers sign."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from api.auth import Caller, require
+from api.console.acting import find_actor
+from api.console.approval_changes import find_profile_changes
+from api.console.backtest_views import find_backtest
+from api.console.filters import Filter, find_choice
+from api.console.forms import NOTHING, Fields, RecordForms, Refused, find_typed, find_unsigned, read_text, sign
+from api.console.model_views import (
+    GUARDS,
+    NAMES,
+    find_model_acts,
+    find_model_facts,
+    find_model_line,
+    find_model_stages,
+    find_shadow_lines,
+)
+from api.console.page import View, find_view
+from api.console.signature_views import find_signature_lines
+from api.console.timeline import find_audit_lines
+from api.routes.models import find_model
+from api.state import Database
+from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, ModelStep, is_signed
+from domain.roles import Permission
+from store.audit import AuditFilter, load_audit_events
+from store.model_jobs import load_newest_backtest
+from store.model_steps import StepRequest, load_model_facts, record_step
+from store.models import ENTITY, load_models
+from store.pool import Connection, Pool
+from store.profiles import load_profile, load_profiles
+from store.shadows import load_shadow_counts
+from store.signatures import load_signatures
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Caller, require(Permission.CAPA_READ)]
+Writer = Annotated[Caller, require(Permission.PROFILE_WRITE)]
+ROWS = 50
+
+
+@router.get("/models")
+def show_models(
+    request: Request, pool: Database, caller: Reader, model: str = "", state: str = "", before: int | None = None
+) -> Response:
+    """Models, the newest first."""
+    view = find_view(request, caller)
+    states = [(s.value, view.name("model_state", s)) for s in ModelState]
+    with pool.connection() as conn:
+        names = sorted(load_profiles(conn))
+        model = find_choice(model, names)
+        state = find_choice(state, [value for value, _ in states])
+        found = load_models(conn, model=model, states=[state] if state else [], before_id=before, limit=ROWS + 1)
+    chosen = {"model": model, "state": state}
+    return view.render(
+        "models.html",
+        rows=[find_model_line(view, row) for row in found[:ROWS]],
+        filters=[
+            Filter("model", view.t("column.model"), model, [(name, name) for name in names]),
+            Filter("state", view.t("column.state"), state, states),
+        ],
+        filtered=any(chosen.values()),
+        older=view.link("/models", **chosen, before=found[ROWS - 1].id) if len(found) > ROWS else None,
+        proof=view.t("models.proof", count=len(names)),
+    )
+
+
+@router.get("/models/{code}")
+def show_model(request: Request, pool: Database, caller: Reader, code: str) -> Response:
+    """One model."""
+    return render_model(find_view(request, caller), pool, code)
+
+
+def render_model(view: View, pool: Pool, code: str, refused: Refused | None = None) -> Response:
+    """The page; with a step that was refused, why, and what was typed where it was typed."""
+    me = view.person.user_id
+    with pool.connection() as conn:
+        row = find_model(conn, code)
+        facts = load_model_facts(conn, row, actor_id=me, signer_id=me)
+        job = load_newest_backtest(conn, row.id)
+        counts = load_shadow_counts(conn, row.id)
+        signatures = load_signatures(conn, ENTITY, row.id, {"code": row.code, "sha256": row.sha256})
+        events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code))
+        current = load_profile(conn, row.model) if row.kind == ModelKind.PROFILE else None
+    is_waiting = row.state in (ModelState.DRAFT, ModelState.SHADOW)
+    return view.render(
+        "model.html",
+        refused.status if refused else 200,
+        problem=refused.problem if refused else None,
+        line=find_model_line(view, row),
+        row_version=row.row_version,
+        safety_critical=row.safety_critical,
+        stage_list=find_model_stages(row),
+        acts=find_model_acts(view, row, facts, refused.typed if refused else NOTHING),
+        changing=find_profile_changes(view, row, current) if current is not None and is_waiting else [],
+        job=None if job is None else {"state": job.state, "error": job.error or "", "at": view.when(job.requested_at)},
+        backtest=None if job is None else find_backtest(view, job.result),
+        shadow=find_shadow_lines(counts),
+        facts=find_model_facts(view, row),
+        signatures=find_signature_lines(view, signatures),
+        timeline=find_audit_lines(view, events),
+    )
+
+
+FORMS = RecordForms(ENTITY, "/models/", render_model)
+
+
+@router.post("/models/{code}/steps")
+def take_model_step(
+    request: Request,
+    pool: Database,
+    caller: Writer,
+    code: str,
+    to: Annotated[ModelStep, Form()],
+    row_version: Annotated[int, Form(ge=0)],
+    fields: Fields,
+) -> Response:
+    """Shadow, activate, roll back or retire; what changes the live of a safety-critical device model is signed, and
+    the first activation only asks."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        row = find_model(conn, code)
+    actor, act = find_actor(caller, (MODEL_PERMISSION,)), NAMES[to]
+    signature = sign(view, pool, fields) if is_signed(to, ModelState(row.state), row.safety_critical) else None
+    if isinstance(signature, str):
+        return render_model(view, pool, code, find_unsigned(signature, act, fields))
+    wish = StepRequest(to, read_text(fields, "reason"), signature, expected_row_version=row_version)
+
+    def work(conn: Connection) -> object:
+        return record_step(conn, actor, code, wish, view.now)
+
+    return FORMS.take(view, pool, code, work, find_typed(act, fields), guards=GUARDS)

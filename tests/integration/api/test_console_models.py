@@ -1,0 +1,128 @@
+"""The models' pages: the list, one proposed profile, and its activation by two engineers."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from html import unescape
+
+import pytest
+
+from domain.roles import Role
+from store.model_jobs import finish_job, open_job
+from store.models import load_model
+from store.pool import open_connection
+from store.profiles import load_profile, record_profile
+from store.shadows import ShadowCount, record_shadow_counts
+from tests.support.fleet import MODEL
+from tests.support.http_api import PASSWORD, Api, Session
+from tests.support.monitors import find_comparison, find_watched
+
+ORDERS, SERIALS = ("WO-2026-000001", "WO-2026-000002"), ("T-0000", "T-0001")
+
+
+@pytest.fixture
+def eva(api: Api) -> Session:
+    """An engineer, on a safety-critical device model."""
+    with open_connection(api.settings.database_url, application="test") as conn:
+        profile = load_profile(conn, MODEL)
+        assert profile is not None
+        record_profile(conn, replace(profile, version=profile.version + 1, safety_critical=True), "test")
+    return enter(api, "eva", Role.ENGINEER)
+
+
+def enter(api: Api, name: str, role: Role) -> Session:
+    api.add_user(name, role)
+    return api.sign_in(name)
+
+
+def propose(api: Api, session: Session) -> tuple[str, str, float]:
+    """The code of a draft with a higher threshold, the monitor, and the threshold as it is."""
+    with open_connection(api.settings.database_url, application="test") as conn:
+        profile = load_profile(conn, MODEL)
+    assert profile is not None
+    watched = find_watched(profile)
+    assert watched.raise_at is not None
+    body = {"changes": {"raise_at": watched.raise_at + 1.0}}
+    made = api.post(f"/monitors/{MODEL}/{watched.key}/proposals", headers=session.writing, json=body)
+    assert made.status_code == 201, made.text
+    return str(made.json()["code"]), watched.key, watched.raise_at
+
+
+def backtest(api: Api, code: str, monitor: str) -> None:
+    with open_connection(api.settings.database_url, application="test") as conn:
+        row = load_model(conn, code)
+        assert row is not None
+        job = open_job(conn, "backtest", {"model": MODEL}, "eva", row.id)
+        conn.execute("UPDATE model_job SET state = 'RUNNING', started_at = requested_at WHERE id = %s", (job,))
+        finish_job(conn, job, result=find_comparison(ORDERS, SERIALS, datetime.now(UTC)))
+        days = [
+            ShadowCount(datetime.now(UTC).date(), monitor, side, n, 0, 0) for side, n in (("live", 9), ("shadow", 4))
+        ]
+        record_shadow_counts(conn, row.id, days)
+
+
+def read(api: Api, session: Session, path: str, status: int = 200) -> str:
+    answer = api.client.get(path, headers=session.reading)
+    assert answer.status_code == status
+    return " ".join(unescape(answer.text).split())
+
+
+def step(api: Api, session: Session, code: str, to: str, status: int, **fields: str) -> str:
+    with open_connection(api.settings.database_url, application="test") as conn:
+        row = load_model(conn, code)
+    version = str(row.row_version if row else 0)
+    data = {"to": to, "row_version": version, **fields}
+    answer = api.client.post(f"/models/{code}/steps", headers=session.writing, data=data, follow_redirects=False)
+    assert answer.status_code == status, answer.text
+    return " ".join(unescape(answer.text).split())
+
+
+def test_a_proposed_profile_waits_for_the_second_engineer_where_approvals_show_it(api: Api, eva: Session) -> None:
+    code, monitor, was = propose(api, eva)
+    page = read(api, eva, f"/models/{code}")
+    assert "Nobody asked for a backtest yet" in page
+    assert f"{monitor}, Raises at: {was:g}" in page
+    step(api, eva, code, "shadow", 303)
+    assert "No backtest has counted a device-day" in read(api, eva, f"/models/{code}")
+    backtest(api, code, monitor)
+    page = read(api, eva, f"/models/{code}")
+    assert "120 devices, 10,800 device-days" in page
+    assert (
+        f'<th scope="row">{monitor}</th><td class="number">1</td><td class="number">9</td><td class="number">4</td>'
+        in page
+    )
+
+    wrong = step(api, eva, code, "activate", 422, reason="fewer in vain", password="guess", meaning="x")
+    assert "That is not your password. Nothing was signed." in wrong
+    assert ">fewer in vain</textarea>" in wrong
+    assert "give your password" in step(api, eva, code, "activate", 409)
+    assert "while you edited" in step(api, eva, code, "activate", 412, row_version="99", password=PASSWORD, meaning="x")
+    step(api, eva, code, "activate", 303, password=PASSWORD, meaning="Reviewed")
+    assert "You asked for it; another engineer approves it." in read(api, eva, f"/models/{code}")
+
+    ben, mona = enter(api, "ben", Role.ENGINEER), enter(api, "mona", Role.SERVICE_MANAGER)
+    mine, his, hers = (read(api, who, "/approvals") for who in (eva, ben, mona))
+    for page in (mine, his, hers):
+        assert f'href="/models/{code}"' in page
+        assert f"{monitor}, Raises at: {was:g}" in page
+    assert "You have signed it or asked for it; a second person must." in mine
+    assert "You may sign." in his
+    assert "needs the permission profile.write" in hers
+    assert read(api, mona, "/models")
+    step(api, mona, code, "activate", 403, password=PASSWORD, meaning="x")
+
+    step(api, ben, code, "activate", 303, password=PASSWORD, meaning="Reviewed too")
+    assert code not in read(api, ben, "/approvals")
+    page = read(api, ben, f"/models/{code}")
+    assert page.count("✓ holds") == 2
+    assert "Roll back" in page
+    listed = read(api, ben, f"/models?state=LIVE&model={MODEL}")
+    assert f'data-row="{code}"' in listed
+    assert code not in read(api, ben, "/models?state=DRAFT")
+    assert read(api, ben, "/models/MOD-1999-0001", 404)
+
+
+def test_the_words_are_there_in_chinese(api: Api, eva: Session) -> None:
+    code, _, _ = propose(api, eva)
+    chinese = eva.reading | {"Accept-Language": "zh"}
+    assert "影子运行" in api.client.get(f"/models/{code}", headers=chinese).text
+    assert "草稿" in api.client.get("/models", headers=chinese).text
