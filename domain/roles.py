@@ -81,6 +81,9 @@ class Permission(StrEnum):
     REJECTION_READ = "rejection.read"
     REJECTION_REPLAY = "rejection.replay"  # have refused messages decoded again
     PROFILE_WRITE = "profile.write"  # profiles, monitors, models
+    CONFIGURATION_READ = "configuration.read"  # SLA policies, calendars, versions of profiles, retention: no records
+    RETENTION_WRITE = "retention.write"  # ask how long readings and the like are kept: two people
+    RETENTION_APPROVE = "retention.approve"  # another's change of it
     AUDIT_READ = "audit.read"
     USER_MANAGE = "user.manage"
     TOKEN_MANAGE = "token.manage"  # noqa: S105 - the name of a right
@@ -99,6 +102,8 @@ _SERVICE_READS = frozenset(
         Permission.WORK_ORDER_READ,
     }
 )
+# Who works at a desk also sees by which rules the service runs.
+_OFFICE_READS = _SERVICE_READS | {Permission.CONFIGURATION_READ}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.TECHNICIAN: _SERVICE_READS
@@ -110,7 +115,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.FIELD_ACTION_READ,
         Permission.COMPLAINT_WRITE,
     },
-    Role.DISPATCHER: _SERVICE_READS
+    Role.DISPATCHER: _OFFICE_READS
     | {
         Permission.CUSTOMER_READ_CONTACTS,
         Permission.BREACH_ACKNOWLEDGE,
@@ -128,7 +133,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KPI_READ,
         Permission.APPROVAL_REQUEST_READ,
     },
-    Role.SERVICE_MANAGER: _SERVICE_READS
+    Role.SERVICE_MANAGER: _OFFICE_READS
     | {
         Permission.CUSTOMER_READ_CONTACTS,
         Permission.BREACH_ACKNOWLEDGE,
@@ -160,7 +165,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.EXPORT_APPROVE,
         Permission.APPROVAL_REQUEST_READ,
     },
-    Role.QUALITY_ENGINEER: _SERVICE_READS
+    Role.QUALITY_ENGINEER: _OFFICE_READS
     | {
         Permission.WORK_ORDER_NOTE,
         Permission.CAPA_READ,
@@ -177,7 +182,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.EXPORT_TAKE,
         Permission.APPROVAL_REQUEST_READ,
     },
-    Role.QUALITY_APPROVER: _SERVICE_READS
+    Role.QUALITY_APPROVER: _OFFICE_READS
     | {
         Permission.CAPA_READ,
         Permission.CAPA_DECIDE,
@@ -187,12 +192,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.FIELD_ACTION_READ,
         Permission.FIELD_ACTION_APPROVE,
         Permission.FIRMWARE_APPROVE,
+        Permission.RETENTION_APPROVE,
         Permission.KPI_READ,
         Permission.EXPORT_TAKE,
         Permission.EXPORT_APPROVE,
         Permission.APPROVAL_REQUEST_READ,
     },
-    Role.DATA_STEWARD: _SERVICE_READS
+    Role.DATA_STEWARD: _OFFICE_READS
     | {
         Permission.CUSTOMER_READ_CONTACTS,
         Permission.DEVICE_REGISTER,
@@ -204,7 +210,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.EXPORT_APPROVE,
         Permission.APPROVAL_REQUEST_READ,
     },
-    Role.ENGINEER: _SERVICE_READS
+    Role.ENGINEER: _OFFICE_READS
     | {
         Permission.BREACH_ACKNOWLEDGE,
         Permission.DEVICE_REGISTER,
@@ -218,7 +224,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.FIELD_ACTION_READ,
         Permission.APPROVAL_REQUEST_READ,
     },
-    Role.INTEGRATOR: _SERVICE_READS
+    Role.INTEGRATOR: _OFFICE_READS
     | {
         Permission.DEVICE_REGISTER,
         Permission.WORK_ORDER_CREATE,
@@ -229,7 +235,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.COMPLAINT_WRITE,
         Permission.FIELD_ACTION_READ,
     },
-    Role.AUDITOR: _SERVICE_READS
+    Role.AUDITOR: _OFFICE_READS
     | {
         Permission.CAPA_READ,
         Permission.REJECTION_READ,
@@ -254,6 +260,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             Permission.ACCOUNT_USE,
             Permission.HEALTH_READ,
+            Permission.CONFIGURATION_READ,
+            Permission.RETENTION_WRITE,
+            Permission.RETENTION_APPROVE,
+            Permission.APPROVAL_REQUEST_READ,
             Permission.DEVICE_CREDENTIALS,
             Permission.USER_MANAGE,
             Permission.TOKEN_MANAGE,
@@ -272,6 +282,8 @@ EVERYBODYS = frozenset(
         Permission.FIRMWARE_WRITE,
         Permission.FIRMWARE_APPROVE,
         Permission.PROFILE_WRITE,
+        Permission.RETENTION_WRITE,
+        Permission.RETENTION_APPROVE,
         Permission.CAPA_DECIDE,
         Permission.CAPA_WORK,
         Permission.CAPA_APPROVE,

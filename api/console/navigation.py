@@ -39,6 +39,8 @@ PLACES = (
     Place("/admin/users", "nav.users", "u", Permission.USER_MANAGE, "nav.control"),
     Place("/admin/roles", "nav.roles", "r", Permission.USER_MANAGE, "nav.control"),
     Place("/admin/tokens", "nav.tokens", "t", Permission.TOKEN_MANAGE, "nav.control"),
+    Place("/admin/sla", "nav.sla", "l", Permission.CONFIGURATION_READ, "nav.control"),
+    Place("/admin/calendars", "nav.calendars", "e", Permission.CONFIGURATION_READ, "nav.control"),
     Place("/admin/settings", "nav.settings", "s", Permission.USER_MANAGE, "nav.control"),
 )
 

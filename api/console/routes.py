@@ -8,6 +8,7 @@ from api.console import (
     admin_user_pages,
     approval_pages,
     audit_page,
+    calendar_pages,
     capa_forms,
     capa_pages,
     complaint_forms,
@@ -34,6 +35,7 @@ from api.console import (
     order_record_steps,
     plan_pages,
     provider_pages,
+    sla_pages,
     work_order_list_page,
     work_order_page,
     work_order_steps,
@@ -81,6 +83,8 @@ def build_router() -> APIRouter:
         account_page,
         admin_user_pages,
         admin_pages,
+        sla_pages,
+        calendar_pages,
         provider_pages,
     ):
         router.include_router(page.router)

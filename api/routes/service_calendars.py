@@ -1,6 +1,5 @@
 """Service calendars: when sites are served; every version is kept."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -23,11 +22,10 @@ from api.shapes.sla import (
     SiteCalendarChoice,
     SiteCalendarShape,
 )
+from api.sla_drafts import read_calendar_draft
 from api.state import Database, now
 from api.steps import take_step_once
-from domain.public_holidays import find_unknown_place
 from domain.roles import Permission
-from domain.service_calendar import WEEKDAYS, CalendarDraft, Spans, SpecialDay, find_calendar_problems, parse_spans
 from store.pool import Connection
 from store.service_calendars import CALENDARS, CalendarRow, change_calendar, create_calendar
 from store.site_calendars import assign_calendar, load_site_calendar
@@ -80,7 +78,7 @@ def make_calendar(
     caller: Writer, pool: Database, request: Request, body: NewCalendar, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Makes a calendar; its public holidays are fixed for the coming ten years and renewed by the machine."""
-    draft = _read_draft(body)
+    draft = read_calendar_draft(body)
 
     def work(conn: Connection) -> tuple[CalendarDetail, dict[str, str]]:
         if not create_calendar(conn, caller.actor, body.code, body.name, draft, reason=body.reason, now=now()):
@@ -108,7 +106,7 @@ def replace_calendar(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Makes the next version. Clocks that begin from now on count by it; those that run keep theirs."""
-    draft = _read_draft(body)
+    draft = read_calendar_draft(body)
 
     def work(conn: Connection) -> tuple[CalendarDetail, dict[str, str]]:
         change_calendar(
@@ -218,34 +216,3 @@ def _shape(row: CalendarRow, caller: Caller) -> CalendarShape:
         # The calendar may be other customers' as well: why it is so stays in the house.
         shape = shape.model_copy(update={"reason": ""})
     return mask_shape("service_calendar", shape, caller)
-
-
-def _read_draft(body: CalendarContent) -> CalendarDraft:
-    """The calendar that is wanted.
-
-    Raises
-    ------
-    ProblemError
-        422 that names each field at fault.
-    """
-    problems: dict[str, str] = {}
-
-    def read(field: str, texts: Sequence[str]) -> Spans:
-        spans = parse_spans(texts)
-        if spans is None:
-            problems[field] = "must be like 08:00-12:30, from 00:00 to 24:00"
-        return spans or ()
-
-    weekly = tuple(read(f"weekly.{name}", getattr(body.weekly, name)) for name in WEEKDAYS)
-    own = tuple(
-        SpecialDay(day.day, read(f"own_days[{place}].hours", day.hours), day.name)
-        for place, day in enumerate(body.own_days)
-    )
-    draft = CalendarDraft(weekly, body.country, body.subdivision, own)
-    problems = problems or dict(find_calendar_problems(draft))
-    unknown = find_unknown_place(body.country, body.subdivision) if body.country else None
-    if unknown is not None:
-        problems[unknown[0]] = unknown[1]
-    if problems:
-        raise ProblemError(INVALID, fields=problems)
-    return draft

@@ -20,13 +20,11 @@ from api.shapes.sla import (
     PolicyShape,
     PolicyVersions,
 )
+from api.sla_drafts import check_calendar, read_policy_draft
 from api.state import Database, now
 from api.steps import take_step_once
 from domain.roles import Permission
-from domain.sla_policy import ClockKind, SlaPolicy, find_policy_problems, policy_from_json
-from domain.work_order import HoldReason
 from store.pool import Connection
-from store.service_calendars import CALENDARS
 from store.sla_policies import (
     POLICIES,
     PolicyRow,
@@ -80,10 +78,10 @@ def make_policy(
     caller: Writer, pool: Database, request: Request, body: NewPolicy, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Makes a policy; contracts that are given it promise its times."""
-    policy = _read_policy(body)
+    policy = read_policy_draft(body)
 
     def work(conn: Connection) -> tuple[PolicyShape, dict[str, str]]:
-        _check_calendar(conn, body.service_calendar)
+        check_calendar(conn, body.service_calendar)
         if not create_policy(
             conn, caller.actor, body.code, body.name, policy, body.service_calendar, reason=body.reason, now=now()
         ):
@@ -110,10 +108,10 @@ def replace_policy(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Makes the next version. Clocks that begin from now on count by it; those that run keep theirs."""
-    policy = _read_policy(body)
+    policy = read_policy_draft(body)
 
     def work(conn: Connection) -> tuple[PolicyShape, dict[str, str]]:
-        _check_calendar(conn, body.service_calendar)
+        check_calendar(conn, body.service_calendar)
         change_policy(
             conn,
             caller.actor,
@@ -202,36 +200,8 @@ def _describe_contract(conn: Connection, code: str, caller: Caller) -> ContractP
     return ContractPolicyShape.model_validate(row)
 
 
-def _check_calendar(conn: Connection, code: str | None) -> None:
-    if code is not None and CALENDARS.load(conn, code) is None:
-        raise ProblemError(INVALID, fields={"service_calendar": "there is no calendar of that code"})
-
-
 def _shape(row: PolicyRow, caller: Caller) -> PolicyShape:
     known = {name: getattr(row, name) for name in PolicyShape.model_fields if hasattr(row, name)}
     if caller.customer_id is not None:
         known["reason"] = ""  # the policy may be other customers' as well: why it is so stays in the house
     return mask_shape("sla_policy", PolicyShape.model_validate(known | row.body), caller)
-
-
-def _read_policy(body: PolicyContent) -> SlaPolicy:
-    """The policy that is wanted.
-
-    Raises
-    ------
-    ProblemError
-        422 that names each field at fault.
-    """
-    known = {reason.value for reason in HoldReason}
-    problems = {
-        f"pauses.{kind}": f"must be of {', '.join(sorted(known))}"
-        for kind in ClockKind
-        if not set(getattr(body.pauses, kind)) <= known
-    }
-    if problems:
-        raise ProblemError(INVALID, fields=problems)
-    policy = policy_from_json(body.model_dump(include={"terms", "pauses", "due_soon_share"}))
-    problems = dict(find_policy_problems(policy))
-    if problems:
-        raise ProblemError(INVALID, fields=problems)
-    return policy
