@@ -1,10 +1,11 @@
-"""Starts a worker for the training and backtests that wait: a process of its own, beside scoring."""
+"""Starts a worker for long work that waits: a process of its own, beside a program that must go on meanwhile."""
 
 import logging
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from store.model_jobs import is_work_waiting
 from store.pool import Connection
@@ -18,11 +19,22 @@ STOP_S = 5.0
 
 
 class JobRunner:
-    """At most one worker at a time; `close` ends it, and what it was at is begun again by the next one."""
+    """At most one worker at a time, by default that of training and backtests; `close` ends it, and what it was at is
+    begun again by the next one."""
 
-    def __init__(self, database_url: str, every_s: float) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        every_s: float,
+        *,
+        module: str = MODULE,
+        is_waiting: Callable[[Connection], bool] = is_work_waiting,
+    ) -> None:
+        """`is_waiting` tells whether there is work that no worker is at."""
         self._database_url = database_url
         self._every_s = every_s
+        self._module = module
+        self._is_waiting = is_waiting
         self._due = 0.0
         self._worker: subprocess.Popen[bytes] | None = None
 
@@ -36,11 +48,11 @@ class JobRunner:
         if time.monotonic() < self._due or self.is_working:
             return
         self._due = time.monotonic() + self._every_s
-        if not is_work_waiting(conn):
+        if not self._is_waiting(conn):
             return
-        log.info("a model job waits: starting a worker")
+        log.info("work waits: starting %s", self._module)
         self._worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", MODULE],
+            [sys.executable, "-P", "-m", self._module],
             env={**os.environ, URL_VARIABLE: self._database_url},
             stdin=subprocess.DEVNULL,
         )

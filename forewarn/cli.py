@@ -24,6 +24,7 @@ MODULES = {
     "ingest": "programs",
     "anomaly": "programs",
     "service-link": "programs",
+    "lab": "programs",
     "api": "programs",
     "migrate": "database",
     "doctor": "doctor",

@@ -60,6 +60,7 @@ PROGRAMS = {
         "ServiceLinkSettings",
         lambda s: {"database_url": find_database_url(s), "mqtt_url": find_service_url(s)},
     ),
+    "lab": Program("lab", "LabSettings", lambda s: {"database_url": find_database_url(s)}),
     "api": Program(
         "api",
         "ApiSettings",

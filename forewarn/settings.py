@@ -18,7 +18,7 @@ PREFIX = "FOREWARN_"
 FILE_VARIABLE = "FOREWARN_CONFIG"
 DEFAULT_FILE = Path("forewarn.toml")
 OTHER_VARIABLES = frozenset({FILE_VARIABLE, "FOREWARN_DATA"})  # known, and no settings
-SECTIONS = ("ingest", "anomaly", "service_link", "api")  # tables of the file, each for one program
+SECTIONS = ("ingest", "anomaly", "service_link", "lab", "api")  # tables of the file, each for one program
 MASK = "***"
 
 

@@ -67,8 +67,10 @@ class Bedside:
         sensors, units = len(self.kind.sensors), len(serials)
         watched = {key for monitor in profile.monitors for key in monitor.sensors}
         self._watched = np.array([i for i, key in enumerate(self.kind.sensors) if key in watched], dtype=np.int64)
-        self._low = np.array([s.physical_min for s in profile.sensors])[:, None]
-        self._high = np.array([s.physical_max for s in profile.sensors])[:, None]
+        # What the profile does not know is refused by ingest, and watched by nobody.
+        known = [profile.find_sensor(key) for key in self.kind.sensors]
+        self._low = np.array([0.0 if s is None else s.physical_min for s in known])[:, None]
+        self._high = np.array([0.0 if s is None else s.physical_max for s in known])[:, None]
         self._digits = 10.0 ** np.array(self.kind.decimals)[:, None]
         self._series = first_series + np.arange(units)[None, :] * sensors + np.arange(sensors)[:, None]
         rng = np.random.default_rng([plan.settings.seed, 22, first_series])

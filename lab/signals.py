@@ -1,9 +1,9 @@
 """A fleet's plan as what the devices send: blocks of readings and reports, as `ingest` would have recorded them.
 
 Time-scaled: every device sends every five minutes (`Sampling.step_s`), and for five minutes in six hours every five
-seconds, as a real one does all the time. It also sends every five seconds around what is fast: occlusions and leaks,
-self-tests, the first minutes of a maintenance, after a restart, and for two hours after it was installed. With
-`step_s` = 5 nothing is left out. Physics, noise and therapy are those of `simulators`.
+seconds, as a real one does all the time. It also sends every five seconds around what is fast: occlusions, leaks and
+what else grows within hours, self-tests, the first minutes of a maintenance, after a restart, and for two hours after
+it was installed. With `step_s` = 5 nothing is left out. Physics, noise and therapy are those of `simulators`.
 
 Times are accepted as `ingest` accepts them: what lies more than five minutes in the future is refused, what is older
 than the device's newest is marked LATE, what lies outside of the physical range is refused.
@@ -19,7 +19,7 @@ from domain.profile import Profile
 from domain.reading import ReadingFlag
 from domain.report import ConnectionState, EventReport, FirmwareReport, FirmwareState, Report, StatusReport
 from lab.bedside import Bedside
-from lab.plan import BLOCK_US, DAY, MINUTE, SECOND, FleetPlan, Nuisance
+from lab.plan import BLOCK_US, DAY, MINUTE, SECOND, FleetPlan, Nuisance, kind_of
 from simulators.faults import FaultKind
 from store.blocks import BlockColumns
 
@@ -29,6 +29,8 @@ Bools = NDArray[np.bool_]
 
 FUTURE_US = 300 * SECOND  # FOREWARN_MAX_FUTURE_S
 INSTALLED_US = 120 * MINUTE
+FAST_S = 6 * 3600.0  # what grows in less is fast
+JUMP_US = 30 * MINUTE  # after something that is there at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +227,9 @@ class FleetSignals:
 
 def _find_first_series(plan: FleetPlan, profiles: Mapping[str, Profile]) -> list[int]:
     firsts, first = [], 1
-    for model, profile in profiles.items():
+    for model in profiles:
         firsts.append(first)
-        first += sum(unit.device.model == model for unit in plan.units) * len(profile.sensors)
+        first += sum(unit.device.model == model for unit in plan.units) * len(kind_of(model).sensors)
     return firsts
 
 
@@ -241,7 +243,12 @@ def _find_dense(plan: FleetPlan) -> list[tuple[int, int, int]]:
     rows += [
         (number_of[fault.serial], fault.onset_us - MINUTE, (fault.end_us or plan.end_us) + 3 * MINUTE)
         for fault in plan.faults
-        if fault.kind in (FaultKind.OCCLUSION, FaultKind.CIRCUIT_LEAK)
+        if fault.kind in (FaultKind.OCCLUSION, FaultKind.CIRCUIT_LEAK) or 0.0 < fault.growth_s < FAST_S
+    ]
+    rows += [
+        (number_of[fault.serial], fault.onset_us - MINUTE, fault.onset_us + JUMP_US)
+        for fault in plan.faults
+        if fault.kind is FaultKind.FIRMWARE_OSCILLATION
     ]
     for episode in plan.episodes:
         if episode.kind is Nuisance.SELF_TEST:

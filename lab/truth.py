@@ -120,10 +120,10 @@ def judge(
         sum(min(max(end_us - begin, 0), FIRST_WEEK_US) for begin in begins_us.values()) / 86_400e6
     )
     found: dict[TrueFault, list[Ticket]] = defaultdict(list)
-    of_device = _index_faults(faults)
+    of_device = index_faults(faults)
     for ticket in tickets:
-        own = [f for f in of_device[_place_of(ticket)] if f.onset_us <= ticket.opened_us < f.end_us + GRACE_US]
-        right = [f for f in own if _agrees(ticket, f)]
+        own = [f for f in of_device[place_of(ticket)] if belongs(ticket, f)]
+        right = [f for f in own if agrees(ticket, f)]
         for fault in right:
             found[fault].append(ticket)
         if not ticket.is_new:
@@ -185,18 +185,26 @@ def find_summary(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _index_faults(faults: Sequence[TrueFault]) -> Mapping[tuple[str, int], list[TrueFault]]:
+def index_faults(faults: Sequence[TrueFault]) -> Mapping[tuple[str, int], list[TrueFault]]:
+    """The faults by the place that they are at: a device or a gateway."""
     index: dict[tuple[str, int], list[TrueFault]] = defaultdict(list)
     for fault in faults:
         index[("device", fault.device) if fault.gateway is None else ("gateway", fault.gateway)].append(fault)
     return index
 
 
-def _place_of(ticket: Ticket) -> tuple[str, int]:
+def place_of(ticket: Ticket) -> tuple[str, int]:
+    """The device or the gateway that the ticket is about."""
     return ("device", ticket.device) if ticket.gateway is None else ("gateway", ticket.gateway)
 
 
-def _agrees(ticket: Ticket, fault: TrueFault) -> bool:
+def belongs(ticket: Ticket, fault: TrueFault) -> bool:
+    """The fault of the ticket's place was there when it was opened, or had just ended."""
+    return fault.onset_us <= ticket.opened_us < fault.end_us + GRACE_US
+
+
+def agrees(ticket: Ticket, fault: TrueFault) -> bool:
+    """The fault groups agree."""
     if fault.is_of_data and fault.fault_group != GATEWAY_FAULT_GROUP:
         return ticket.fault_group in DATA_QUALITY_FAULT_GROUPS
     return ticket.fault_group == fault.fault_group

@@ -5,11 +5,12 @@ the very same readings. Wear grows over one to five weeks, a part fails at half 
 replaced some hours later; an occlusion or a leak grows over minutes and is put right at the bedside minutes after it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from domain.installed_base import InstalledDevice
 from lab.plan import (
     DAY,
     HOUR,
@@ -51,6 +52,18 @@ def plan_fleet(settings: WorldSettings) -> FleetPlan:
     units = _plan_units(settings, rng)
     end_us = settings.start_us + round(settings.days * DAY)
     faults, clock_errors = _plan_faults(settings, units, end_us, rng)
+    return plan_everyday(settings, units, faults, clock_errors, rng)
+
+
+def plan_everyday(
+    settings: WorldSettings,
+    units: tuple[Unit, ...],
+    faults: tuple[Fault, ...],
+    clock_errors: tuple[ClockError, ...],
+    rng: np.random.Generator,
+) -> FleetPlan:
+    """The plan of these units with these faults, and with what happens to devices and is no fault, which is drawn."""
+    end_us = settings.start_us + round(settings.days * DAY)
     heat_us = settings.start_us + round(rng.uniform(0.3, 0.7) * settings.days * DAY)
     return FleetPlan(
         settings=settings,
@@ -67,22 +80,46 @@ def plan_fleet(settings: WorldSettings) -> FleetPlan:
 
 def _plan_units(settings: WorldSettings, rng: np.random.Generator) -> tuple[Unit, ...]:
     base = installed_base(FleetSettings("", Path(), seed=settings.seed, devices=settings.devices))
-    sites = sorted({device.site_ref for device in base.devices})
-    customers = sorted({device.customer_ref for device in base.devices})
     is_new = rng.random(len(base.devices)) < settings.new_share
     days = [day for day in NEW_DAYS if day + 8 < settings.days] or [0]
+    sites, customers, gateways = _find_numbers(base.devices)
     return tuple(
         Unit(
             number=i,
             device=device,
-            site=sites.index(device.site_ref) + 1,
-            gateway=base.gateways.index(device.gateway) + 1 if device.gateway else None,
-            customer=customers.index(device.customer_ref) + 1,
+            site=sites[device.site_ref],
+            gateway=gateways.get(device.gateway),
+            customer=customers[device.customer_ref],
             begins_us=settings.start_us + (int(rng.choice(days)) * DAY if is_new[i] else 0),
             skew_us=int(rng.uniform(-4, 4) * SECOND),
         )
         for i, device in enumerate(base.devices)
     )
+
+
+def make_units(devices: Sequence[InstalledDevice], begins_us: int, rng: np.random.Generator) -> tuple[Unit, ...]:
+    """The devices as units that are all there from the same instant on."""
+    sites, customers, gateways = _find_numbers(devices)
+    return tuple(
+        Unit(
+            number=i,
+            device=device,
+            site=sites[device.site_ref],
+            gateway=gateways.get(device.gateway),
+            customer=customers[device.customer_ref],
+            begins_us=begins_us,
+            skew_us=int(rng.uniform(-4, 4) * SECOND),
+        )
+        for i, device in enumerate(devices)
+    )
+
+
+def _find_numbers(devices: Sequence[InstalledDevice]) -> tuple[Mapping[str, int], ...]:
+    """Numbers from 1 on for the sites, customers and gateways of these devices, by their names."""
+    sites = sorted({device.site_ref for device in devices})
+    customers = sorted({device.customer_ref for device in devices})
+    gateways = sorted({device.gateway for device in devices if device.gateway})
+    return tuple({name: place + 1 for place, name in enumerate(names)} for names in (sites, customers, gateways))
 
 
 def _plan_faults(

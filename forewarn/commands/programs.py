@@ -1,4 +1,4 @@
-"""`forewarn ingest|anomaly|service-link|api`: one program in the foreground, as in docker-compose."""
+"""`forewarn ingest|anomaly|service-link|lab|api`: one program in the foreground, as in docker-compose."""
 
 import threading
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-from forewarn.program_process import configure_logging, listen_for_stop
+from forewarn.program_process import configure_logging, listen_for_stop, making_to_stay
 from forewarn.program_settings import PROGRAMS, load_program_settings
 from forewarn.settings import load_settings
 
@@ -14,6 +14,7 @@ HELP = {
     "ingest": "Take readings from the broker, check them, and store them; acknowledge what is on disk.",
     "anomaly": "Score what was stored, and say when a device departs from its limits or its own past.",
     "service-link": "Turn breaches into work orders and CAPA proposals.",
+    "lab": "Simulate devices with the faults that people plant in the lab, and say which of them would be caught.",
     "api": "Serve the REST API, the event stream and the console.",
 }
 
@@ -33,7 +34,8 @@ def run_program(name: str) -> None:
     program = PROGRAMS[name]
     program_settings = load_program_settings(program, settings)
     # Imported here: each program has its own heavy libraries, and only one of them runs in a process.
-    run: Callable[[object, threading.Event], None] = import_module(f"{program.section}.program").run
+    with making_to_stay():
+        run: Callable[[object, threading.Event], None] = import_module(f"{program.section}.program").run
     run(program_settings, stop)
 
 

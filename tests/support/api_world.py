@@ -141,6 +141,7 @@ def _write_service(world: ApiWorld) -> None:
         )
     world.send("PUT", f"/technician-certificates/everyone/{MODEL}", {"valid_until": "2099-01-01"})
     world.send("POST", "/maintenance-plans", PLAN)
+    world.send("POST", "/lab/runs", {"model": MODEL, "fault": "occlusion"})
     until = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     world.send("POST", f"/devices/{SERIALS[0]}/shelvings", {"reason": "rebuilt", "until": until})
 
@@ -226,6 +227,7 @@ SOURCES: tuple[tuple[str, str], ...] = (
     ("threshold-proposals", "SELECT code FROM threshold_proposal"),
     ("models", "SELECT code FROM model_record"),
     ("model-jobs", "SELECT id FROM model_job"),
+    ("runs", "SELECT code FROM lab_run"),
     ("work-orders", "SELECT code FROM work_order"),
     ("visits", "SELECT id FROM work_order_visit"),
     ("parts", "SELECT id FROM part_usage"),

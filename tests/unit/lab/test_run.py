@@ -1,0 +1,46 @@
+"""A whole run in memory: what it finds is found by production's evaluator, and twice the same."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.lab import LabRequest
+from domain.profile import Profile
+from lab.judged_profile import NOT_SENT, OTHER_UNIT, LeftOut, judge_profile, load_bundled
+from lab.run import run_lab
+
+# Six hours are less than may be asked for: devices cannot settle in them, and a leak needs no past.
+REQUEST = LabRequest(model="VEN-500", fault="circuit_leak", devices=3, days=3, seed=4, rate=0.5)
+
+
+def find_changed(profile: Profile, sensor: str, **changes: object) -> Profile:
+    return replace(
+        profile,
+        sensors=tuple(replace(s, **changes) if s.key == sensor else s for s in profile.sensors),  # type: ignore[arg-type]
+    )
+
+
+def test_what_simulated_devices_do_not_send_is_left_out_and_named() -> None:
+    profile = load_bundled("INF-200")
+    assert judge_profile(profile) == (profile, ())
+    renamed = find_changed(profile, "temperature", key="warmth")
+    judged, left = judge_profile(replace(renamed, monitors=profile.monitors))
+    assert LeftOut("temperature_high", "temperature", NOT_SENT) in left
+    assert judged.find_monitor("temperature_high") is None
+    assert judged.find_sensor("warmth") is None
+    assert judged.find_monitor("pressure_high") is not None
+    _, left = judge_profile(find_changed(profile, "pressure", unit="mm[Hg]"))
+    assert LeftOut("pressure_high", "pressure", OTHER_UNIT) in left
+
+
+def test_the_end_is_asked_for_by_who_hears_of_its_progress() -> None:
+    class EnoughError(Exception):
+        pass
+
+    def stop(share: float, message: str) -> None:
+        assert message == "seed 4"
+        if share > 0.01:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        run_lab(REQUEST, load_bundled("VEN-500"), stop)
