@@ -19,6 +19,7 @@ from forewarn.secrets_folder import FOLDER
 from forewarn.settings import OTHER_VARIABLES, PREFIX, Settings, find_file, load_file, variable_of
 
 T = TypeVar("T")
+WEBHOOK_KEY = "webhooks.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,12 @@ PROGRAMS = {
     "service-link": Program(
         "service_link",
         "ServiceLinkSettings",
-        lambda s: {"database_url": find_database_url(s), "mqtt_url": find_service_url(s)},
+        lambda s: {
+            "database_url": find_database_url(s),
+            "mqtt_url": find_service_url(s),
+            "webhook_key_file": s.webhook_key_file or s.var / FOLDER / WEBHOOK_KEY,
+            "webhook_networks": s.webhook_networks,
+        },
     ),
     "lab": Program("lab", "LabSettings", lambda s: {"database_url": find_database_url(s)}),
     "api": Program(
@@ -71,6 +77,8 @@ PROGRAMS = {
             "broker_admin_url": find_admin_url(s),
             "attachments": s.attachments or s.var / "attachments",
             "sign_in_key_file": s.sign_in_key_file or s.var / FOLDER / "sign-in.key",
+            "webhook_key_file": s.webhook_key_file or s.var / FOLDER / WEBHOOK_KEY,
+            "webhook_networks": s.webhook_networks,
         },
     ),
 }
@@ -84,6 +92,8 @@ WIRED = {
     ("broker_admin_url",),
     ("attachments",),
     ("sign_in_key_file",),
+    ("webhook_key_file",),
+    ("webhook_networks",),
 }
 
 

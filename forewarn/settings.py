@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     sign_in_key_file: Path | None = Field(
         None, description="Key that seals second factors; if not set, made below FOREWARN_VAR/secrets at the first one"
     )
+    webhook_key_file: Path | None = Field(
+        None, description="Key that seals secrets of webhooks; if not set, made below FOREWARN_VAR/secrets at the first"
+    )
+    webhook_networks: str = Field(
+        "", description="Networks that webhooks may be sent to beside the public internet, by commas, as 10.1.0.0/16"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much the programs log")
 
     @classmethod

@@ -25,6 +25,7 @@ from store.retention import (
 )
 from store.rollup_refresh import refresh_rollups
 from store.rollups import load_rollup_state
+from store.webhook_deliveries import remove_old_deliveries
 
 log = logging.getLogger("forewarn.service_link")
 ROWS_AT_ONCE = 20_000
@@ -122,6 +123,11 @@ def apply_retention(
                 removed = remove_old_rows(conn, table, now - timedelta(days=kept_days), ROWS_AT_ONCE)
             if removed < ROWS_AT_ONCE:
                 break
+    while settings.delivery_days > 0 and keep_on():
+        with conn.transaction():
+            ended = remove_old_deliveries(conn, now - timedelta(days=settings.delivery_days), ROWS_AT_ONCE)
+        if ended < ROWS_AT_ONCE:
+            break
     if settings.reading_days > 0:
         with conn.transaction():
             first_kept = (now - timedelta(days=settings.reading_days)).date()

@@ -10,6 +10,7 @@ from time import monotonic
 
 from domain.broker_address import parse_broker_address
 from domain.tickets import DecisionKind
+from domain.webhook_address import read_networks
 from service_link.device_notices import NoticeStatus, publish_notices
 from service_link.effectiveness import measure_effectiveness
 from service_link.field_actions import follow_field_actions
@@ -20,6 +21,7 @@ from service_link.quality import QualityWatch, propose_capas
 from service_link.queue import TriageQueue
 from service_link.settings import ServiceLinkSettings
 from service_link.ticks import keep_house, keep_sla, remove_what_is_old, tick, watch_data_quality
+from service_link.webhooks import DeliveryStatus, deliver_webhooks
 from store.decisions import try_lock_triage
 from store.heartbeats import record_heartbeat, remove_heartbeat
 from store.listening import listen, wait_for_notice
@@ -44,20 +46,22 @@ def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
     DatabaseNotMigratedError
         The database has no schema of this version.
     ConfigurationError
-        The broker's address cannot be used.
+        The broker's address, or a network of webhooks, cannot be used.
     """
     instance = settings.instance or f"{socket.gethostname()}:{os.getpid()}"
     started_at = _now()
     backoff = 0.2
     ended = threading.Event()
-    notices = NoticeStatus()
+    notices, deliveries = NoticeStatus(), DeliveryStatus()
     if settings.mqtt_url:
         parse_broker_address(settings.mqtt_url)  # a wrong one is said at the start
+    read_networks(settings.webhook_networks)
     beside = [
         threading.Thread(target=keep_readings, args=(settings, ended), name="housekeeping"),
         threading.Thread(target=watch_models, args=(settings, ended), name="model-watch"),
         threading.Thread(target=follow_field_actions, args=(settings, ended), name="field-actions"),
         threading.Thread(target=publish_notices, args=(settings, notices, ended), name="device-notices"),
+        threading.Thread(target=deliver_webhooks, args=(settings, deliveries, ended), name="webhooks"),
     ]
     try:
         while not stop.is_set():
@@ -69,7 +73,7 @@ def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
                     for thread in beside:
                         if thread.ident is None:
                             thread.start()
-                    _Service(conn, settings, instance, started_at, notices).serve(stop)
+                    _Service(conn, settings, instance, started_at, notices, deliveries).serve(stop)
             except DATABASE_GONE as error:
                 log.warning("the database is away, trying again in %.1f s: %s", backoff, error)
                 stop.wait(backoff)
@@ -95,9 +99,11 @@ class _Service:
         instance: str,
         started_at: datetime,
         notices: NoticeStatus,
+        deliveries: DeliveryStatus,
     ) -> None:
         self._conn = conn
         self._notices = notices
+        self._deliveries = deliveries
         self._settings = settings
         self._instance = instance
         self._started_at = started_at
@@ -189,5 +195,6 @@ class _Service:
             "awaited": len(self._queue.awaited),
             "failed": self._queue.failed,
             "device_notices": self._notices.describe(),
+            "webhooks": self._deliveries.describe(),
         }
         record_heartbeat(self._conn, PROGRAM, self._instance, self._started_at, details)

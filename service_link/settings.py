@@ -1,6 +1,7 @@
 """What can be set about triage. Rules are profile data, not settings."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +34,11 @@ class ServiceLinkSettings:
     campaign_watch_s: float = 60.0  # how often it is asked whether a campaign must stop
     notice_s: float = 2.0  # notices announce themselves; this is how often they are looked for anyway
     notice_batch: int = 200  # notices published before their acknowledgements are waited for
+    webhook_networks: str = ""  # networks, by commas, that webhooks may be sent to beside the public internet
+    webhook_key_file: Path = Path("var/secrets/webhooks.key")  # opens the secrets that sign webhooks
+    webhook_poll_s: float = 1.0  # how often it is looked for events to deliver
+    webhook_timeout_s: float = 15.0  # an attempt takes no longer
+    webhook_workers: int = 8  # attempts at once
+    webhook_per_endpoint: int = 2  # of them to one endpoint
+    webhook_stop_s: float = 3.0  # what is being sent when the program stops may take so long to end
+    delivery_days: int = 400  # what was delivered or given up is kept so long, with its attempts; 0: for ever

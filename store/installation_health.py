@@ -21,7 +21,10 @@ class Flow:
     blocks_waiting: int  # stored and not scored
     transitions_waiting: int  # found by scoring and not yet decided
     oldest_waiting_at: datetime | None
-    outbox_waiting: int
+    outbox_waiting: int  # events that a webhook is to be told of and has not got
+    outbox_oldest_at: datetime | None
+    deliveries_dead: int  # given up, and not asked for again
+    webhooks_gone: int  # disabled since the receiver answered that it is gone
     notices_waiting: int  # to devices, that the broker has not acknowledged
     rolled_up_to: datetime  # charts take what is newer from the readings themselves
     monitors_unscored: int  # nobody judges them, since their detector raised an error
@@ -33,7 +36,9 @@ LOAD_FLOW = """
         (SELECT max(last_observed_at) FROM series) AS last_observed_at,
         (SELECT coalesce(sum(head - consumed), 0)::bigint FROM shard) AS blocks_waiting,
         t.waiting AS transitions_waiting, t.oldest AS oldest_waiting_at,
-        (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND NOT is_simulated) AS outbox_waiting,
+        o.unplanned + w.waiting AS outbox_waiting, least(o.oldest, w.oldest) AS outbox_oldest_at,
+        (SELECT count(*) FROM webhook_delivery WHERE state = 'DEAD') AS deliveries_dead,
+        (SELECT count(*) FROM webhook_endpoint WHERE state = 'DISABLED' AND state_cause = 'GONE') AS webhooks_gone,
         (SELECT count(*) FROM device_notice WHERE published_revision <> revision) AS notices_waiting,
         (SELECT count(*) FROM unscored_monitor) AS monitors_unscored,
         r.minutes_to AS rolled_up_to, (SELECT count(*) FROM rollup_late) AS rollups_late
@@ -44,6 +49,12 @@ LOAD_FLOW = """
             max(last_seen_at) AS last_message_at
         FROM device WHERE lifecycle <> 'DECOMMISSIONED'
     ) d
+    CROSS JOIN (
+        SELECT count(*) AS unplanned, min(created_at) AS oldest FROM outbox WHERE planned_at IS NULL AND NOT is_simulated
+    ) o
+    CROSS JOIN (
+        SELECT count(*) AS waiting, min(created_at) AS oldest FROM webhook_delivery WHERE state = 'WAITING'
+    ) w
     CROSS JOIN (
         SELECT count(*) AS waiting, min(recorded_at) AS oldest FROM breach_transition b
         WHERE id > (SELECT decided_to FROM triage_state)

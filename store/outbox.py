@@ -23,13 +23,22 @@ class OutboxEvent:
     is_simulated: bool
 
 
+# Whose record it is of is looked up now: who has the device later is not told of what was before.
 RECORD_EVENTS = """
-    INSERT INTO outbox (event_id, type, subject, entity, entity_id, body, is_simulated)
+    INSERT INTO outbox (event_id, type, subject, entity, entity_id, body, is_simulated, customer_id)
     SELECT e.event_id, e.body ->> 'type', e.body ->> 'subject', e.entity, e.entity_id,
-        e.body || jsonb_build_object('id', e.event_id, 'source', (SELECT 'urn:forewarn:' || id FROM installation)),
-        e.is_simulated
+        e.body || jsonb_build_object('id', e.event_id, 'source', (SELECT 'urn:forewarn:' || id FROM installation))
+            || CASE WHEN u.code IS NULL THEN '{}' ELSE jsonb_build_object('customer', u.code) END,
+        e.is_simulated, u.id
     FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::jsonb[], %s::boolean[]) WITH ORDINALITY
         AS e (event_id, entity, entity_id, body, is_simulated, place)
+    LEFT JOIN customer u ON u.id = CASE
+        WHEN e.entity = 'work_order' THEN (SELECT w.customer_id FROM work_order w WHERE w.code = e.entity_id)
+        WHEN e.entity = 'complaint' THEN (SELECT c.customer_id FROM complaint c WHERE c.code = e.entity_id)
+        WHEN e.entity = 'field_action_item' THEN (e.body #>> '{data,customer_id}')::bigint
+        WHEN e.entity IN ('breach', 'device', 'field_action') THEN (
+            SELECT s.customer_id FROM device d JOIN site s ON s.id = d.site_id WHERE d.serial = e.body ->> 'subject')
+        END
     ORDER BY e.place
 """
 

@@ -18,6 +18,8 @@ HOUSE = {
     "port": "FOREWARN_HTTP_PORT",
     "attachments": "FOREWARN_ATTACHMENTS",
     "sign_in_key_file": "FOREWARN_SIGN_IN_KEY_FILE",
+    "webhook_key_file": "FOREWARN_WEBHOOK_KEY_FILE",
+    "webhook_networks": "FOREWARN_WEBHOOK_NETWORKS",
     "database_url": "FOREWARN_DATABASE_URL",
     "broker_admin_url": "FOREWARN_MQTT_ADMIN_URL",
 }
