@@ -41,6 +41,7 @@ PLACES = (
     Place("/admin/tokens", "nav.tokens", "t", Permission.TOKEN_MANAGE, "nav.control"),
     Place("/admin/sla", "nav.sla", "l", Permission.CONFIGURATION_READ, "nav.control"),
     Place("/admin/calendars", "nav.calendars", "e", Permission.CONFIGURATION_READ, "nav.control"),
+    Place("/admin/profiles", "nav.profiles", "j", Permission.CONFIGURATION_READ, "nav.control"),
     Place("/admin/settings", "nav.settings", "s", Permission.USER_MANAGE, "nav.control"),
 )
 

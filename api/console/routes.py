@@ -34,6 +34,7 @@ from api.console import (
     my_page,
     order_record_steps,
     plan_pages,
+    profile_pages,
     provider_pages,
     sla_pages,
     work_order_list_page,
@@ -85,6 +86,7 @@ def build_router() -> APIRouter:
         admin_pages,
         sla_pages,
         calendar_pages,
+        profile_pages,
         provider_pages,
     ):
         router.include_router(page.router)
