@@ -68,6 +68,7 @@ from api.routes import (
     readings,
     rejections,
     reminders,
+    saved_views,
     service_calendars,
     sites,
     sla_clocks,
@@ -91,6 +92,7 @@ PREFIX = "/api/v1"
 ROUTERS = (
     health.router,
     account.router,
+    saved_views.router,
     customer_attention.router,
     customer_overview.router,
     master_data.router,

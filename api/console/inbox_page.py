@@ -18,12 +18,14 @@ from api.console.instants import name_duration
 from api.console.order_rows import find_fault, find_row
 from api.console.page import View, find_view
 from api.console.proofs import load_proof
+from api.console.saved_view_pages import find_opening, load_menu
 from api.routes.work_orders import find_row as find_own_row
 from api.state import Database
 from domain.assignment import Work, explain_suggestion
 from domain.masking import mask_row
 from domain.profile import Profile
 from domain.roles import Permission
+from domain.saved_view import ViewPage
 from domain.tickets import Priority
 from store.assignments import AssignmentBook, load_assignment_book
 from store.pool import Connection, Pool
@@ -51,7 +53,8 @@ KEPT = ("priority", "fault", "model", "firmware", "customer", "region", "owner",
 @router.get("/inbox")
 def show_inbox(request: Request, pool: Database, caller: Reader) -> Response:
     """The inbox with its filters, which stand in the address."""
-    return _render(find_view(request, caller), pool, query=dict(request.query_params))
+    view = find_view(request, caller)
+    return find_opening(view, pool, ViewPage.INBOX) or _render(view, pool, query=dict(request.query_params))
 
 
 @router.get("/inbox/preview/{code}")
@@ -122,6 +125,7 @@ def _render(
         proposals = find_proposals(view, conn, profiles) if view.may(Permission.CAPA_READ) else []
         book = _load_book(view, conn, page.rows)
         proof = load_proof(view, conn) if not page.rows else ""
+        views = load_menu(view, conn, ViewPage.INBOX)
     people = sorted(book.technicians, key=lambda one: (one.full_name, one.name)) if book else []
     if people or owner:
         names = {one.name: one.full_name for one in people} | (
@@ -142,6 +146,7 @@ def _render(
         count=len(rows),
         total=total,
         proposals=proposals,
+        views=views,
         filters=filters,
         filtered=any(chosen.values()),
         sort=sort,

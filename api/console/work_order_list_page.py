@@ -10,9 +10,11 @@ from api.console.filters import Filter, find_choice
 from api.console.order_rows import find_row
 from api.console.page import View, find_view
 from api.console.proofs import load_proof
+from api.console.saved_view_pages import find_opening, load_menu
 from api.state import Database
 from domain.masking import mask_row
 from domain.roles import Permission
+from domain.saved_view import ViewPage
 from domain.tickets import Priority
 from domain.work_order import WorkOrderState
 from store.profiles import load_profiles
@@ -38,6 +40,9 @@ def show_work_orders(
 ) -> Response:
     """The list with its filters; open orders unless a state is asked for."""
     view = find_view(request, caller)
+    opening = find_opening(view, pool, ViewPage.WORK_ORDERS)
+    if opening is not None:
+        return opening
     with pool.connection() as conn:
         profiles = load_profiles(conn)
         technicians = load_technicians(conn, view.now.date()) if view.may(Permission.STAFF_READ) else []
@@ -58,13 +63,15 @@ def show_work_orders(
         try:
             page = load_work_order_page(conn, wanted, sort=sort, cursor=cursor or None, limit=ROWS, with_total=True)
         except ValueError:  # a cursor of another list: back to its first page
-            return RedirectResponse("/work-orders", 303)
+            return RedirectResponse("/work-orders?view=all", 303)
         proof = load_proof(view, conn) if not page.rows else ""
+        views = load_menu(view, conn, ViewPage.WORK_ORDERS)
     chosen = {"state": state, "priority": priority, "owner": owner, "sort": "" if sort == "due" else sort}
     return view.render(
         "work_orders.html",
         rows=[find_row(view, mask_row("work_order", row, caller.permissions), profiles) for row in page.rows],
         total=page.total,
+        views=views,
         filters=_find_filters(view, people, chosen),
         filtered=any(chosen.values()),
         older=view.link("/work-orders", cursor=page.next_cursor, **chosen) if page.next_cursor else None,

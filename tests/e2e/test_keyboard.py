@@ -65,6 +65,13 @@ def test_space_previews_and_z_takes_back_what_was_decided(chromium: Browser, ser
         page.locator("#views > summary").click()
         page.get_by_role("link", name="By firmware").click()
         page.wait_for_url("**/inbox?group=firmware")
+        # Views that this browser kept by itself move to the account, once.
+        page.evaluate(
+            'localStorage.setItem(\'forewarn.views.inbox\', \'[{"name":"Urgent","href":"/inbox?priority=P1"}]\')'
+        )
+        page.goto("/inbox")
+        expect(page.locator("#views-list a", has_text="Urgent")).to_have_attribute("href", "/inbox/views/Urgent")
+        assert page.evaluate("localStorage.getItem('forewarn.views.inbox')") is None
         assert (watched.errors, watched.strangers) == ([], [])
 
 

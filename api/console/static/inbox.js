@@ -1,4 +1,4 @@
-// The inbox: decisions without leaving the page, rows that keep their height and offer what undoes them, previews, views.
+// The inbox: decisions without leaving the page, rows that keep their height and offer what undoes them, previews.
 (() => {
   "use strict";
   const words = JSON.parse(document.getElementById("inbox-words").textContent);
@@ -112,9 +112,6 @@
       everything.previousElementSibling.textContent = words.all;
       everything.hidden = true;
     }
-    if (event.target.id === "view-save") saveView();
-    const forget = event.target.closest?.("[data-forget]");
-    if (forget) { keep(views().filter((view) => view.name !== forget.dataset.forget)); showViews(); }
   });
   document.addEventListener("change", (event) => {
     const place = document.getElementById("all-matching");
@@ -166,32 +163,24 @@
     } catch { place.textContent = words.failed; }
   }, true);
 
-  // Views: addresses with names, of this browser.
+  // Views were kept in this browser once: what is left of that time moves to the account, and is looked for no more.
   const KEY = "forewarn.views.inbox";
-  function views() {
-    try { return JSON.parse(localStorage.getItem(KEY)) || []; } catch { return []; }
+  async function moveViews() {
+    const kept = localStorage.getItem(KEY);
+    if (!kept) return;
+    let old = [];
+    try { old = JSON.parse(kept); } catch { /* not ours to keep */ }
+    const left = [];
+    for (const view of Array.isArray(old) ? old : []) {
+      const url = new URL(view.href, location.href), csrf = document.querySelector("meta[name=csrf-token]").content;
+      const body = JSON.stringify({ page: "inbox", name: String(view.name).slice(0, 40), query: url.search.slice(1) });
+      const answer = await fetch("/api/v1/account/views", { method: "POST", headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf }, body });
+      // A name that the account has already was moved before; what has no room stays for when there is.
+      if (answer.status === 409 ? (await answer.json()).guard : !answer.ok && answer.status !== 422) left.push(view);
+    }
+    if (left.length) localStorage.setItem(KEY, JSON.stringify(left)); else localStorage.removeItem(KEY);
+    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html"), next = page.getElementById("views");
+    if (next && !document.getElementById("views")?.open) document.getElementById("views")?.replaceWith(next);
   }
-  const keep = (list) => localStorage.setItem(KEY, JSON.stringify(list));
-  function saveView() {
-    const field = document.getElementById("view-name"), name = field.value.trim(), url = new URL(location.href);
-    if (!name) { field.focus(); return; }
-    for (const gone of ["cursor", "done", "n"]) url.searchParams.delete(gone);
-    keep([...views().filter((view) => view.name !== name), { name, href: url.pathname + url.search }]);
-    field.value = "";
-    showViews();
-  }
-  function showViews() {
-    const list = document.getElementById("views-list");
-    if (!list) return;
-    document.getElementById("views").hidden = false;
-    list.replaceChildren(...views().filter((view) => view.href.startsWith("/inbox")).map((view) => {
-      const item = make("li", "", { className: "row far" }), forget = make("button", "×", { type: "button", className: "plain" });
-      forget.dataset.forget = view.name;
-      forget.setAttribute("aria-label", words.forget.replace("{name}", view.name));
-      item.append(make("a", view.name, { href: view.href }), forget);
-      return item;
-    }));
-  }
-  showViews();
-  document.addEventListener("forewarn:shown", showViews);
+  moveViews().catch(() => { /* tried again with the next page */ });
 })();
