@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.rows import class_row
+
 from domain.audit import Actor
 from domain.audit_field_action import field_action_scoped
 from domain.field_action import FieldAction
@@ -24,18 +26,21 @@ LOAD_VERSIONS = """
         WHERE m.key = %(model)s AND d.is_simulated = %(is_simulated)s AND d.lifecycle <> 'DECOMMISSIONED'
     ) v GROUP BY v.version ORDER BY v.version
 """
-# `versions` NULL: any.
-_MATCHES = """
+_OF_MODEL = """
     FROM device d JOIN device_model m ON m.id = d.device_model_id
     LEFT JOIN site s ON s.id = d.site_id LEFT JOIN customer c ON c.id = s.customer_id
     CROSS JOIN LATERAL (SELECT CASE WHEN %(component)s = 'main' THEN d.firmware ELSE coalesce((
         SELECT f.version FROM firmware_step f WHERE f.device_id = d.id AND f.component = %(component)s
         ORDER BY f.observed_at DESC, f.id DESC LIMIT 1), '') END AS version) v
     WHERE m.key = %(model)s AND d.is_simulated = %(is_simulated)s
-        AND (%(lots)s::text[] = '{}' OR d.lot = ANY (%(lots)s))
-        AND (%(serials)s::text[] = '{}' OR d.serial = ANY (%(serials)s))
-        AND (%(customers)s::text[] = '{}' OR c.code = ANY (%(customers)s))
-        AND (%(regions)s::text[] = '{}' OR d.region = ANY (%(regions)s))
+"""
+# `versions` NULL: any.
+_MATCHES = f"""
+    {_OF_MODEL}
+        AND (%(lots)s::text[] = '{{}}' OR d.lot = ANY (%(lots)s))
+        AND (%(serials)s::text[] = '{{}}' OR d.serial = ANY (%(serials)s))
+        AND (%(customers)s::text[] = '{{}}' OR c.code = ANY (%(customers)s))
+        AND (%(regions)s::text[] = '{{}}' OR d.region = ANY (%(regions)s))
         AND (%(versions)s::text[] IS NULL OR v.version = ANY (%(versions)s))
 """
 LOAD_MATCHES = f"SELECT d.id, d.serial {_MATCHES} AND d.lifecycle <> 'DECOMMISSIONED' ORDER BY d.serial"
@@ -110,6 +115,38 @@ def load_scope_preview(
         unknown_serials=load_unknown_serials(conn, query),
         sample=[row[1] for row in found[:SAMPLE]],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeLeftOut:
+    """How many devices of the model, those that are gone not counted, are left out by each part of a scope; one that
+    fails in several is in each of them."""
+
+    lot: int
+    serial: int
+    customer: int
+    region: int
+    firmware: int
+
+
+COUNT_LEFT_OUT = f"""
+    SELECT count(*) FILTER (WHERE %(lots)s::text[] <> '{{}}' AND d.lot <> ALL (%(lots)s)) AS lot,
+        count(*) FILTER (WHERE %(serials)s::text[] <> '{{}}' AND d.serial <> ALL (%(serials)s)) AS serial,
+        count(*) FILTER (WHERE %(customers)s::text[] <> '{{}}'
+            AND coalesce(c.code, '') <> ALL (%(customers)s)) AS customer,
+        count(*) FILTER (WHERE %(regions)s::text[] <> '{{}}' AND d.region <> ALL (%(regions)s)) AS region,
+        count(*) FILTER (WHERE %(versions)s::text[] IS NOT NULL AND v.version <> ALL (%(versions)s)) AS firmware
+    {_OF_MODEL} AND d.lifecycle <> 'DECOMMISSIONED'
+"""
+
+
+def count_left_out(conn: Connection, query: ScopeQuery, *, component: str = "main") -> ScopeLeftOut:
+    """Why devices of the model are not in the scope."""
+    values, _ = _find_values(conn, query, component)
+    with conn.cursor(row_factory=class_row(ScopeLeftOut)) as cursor:
+        found = cursor.execute(COUNT_LEFT_OUT, values).fetchone()
+    assert found is not None
+    return found
 
 
 def load_unknown_serials(conn: Connection, query: ScopeQuery) -> list[str]:

@@ -33,4 +33,5 @@ class Act:
     fields: tuple[Field, ...] = field(default=())
     hidden: tuple[tuple[str, str], ...] = ()
     refusal: str = ""
+    second: tuple[str, str] = ("", "")  # another address for the same form, and what its button says
     open: bool = False

@@ -1,4 +1,4 @@
-"""The forms that write a draft of a field action and freeze its scope, and what they say."""
+"""The form that writes a draft of a field action: all that it says but its scope."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,17 +6,22 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from api.console.acts import Act, Field
-from api.console.forms import Typed, read_many, read_text, read_whole
+from api.console.complaint_acts import say_zone
+from api.console.forms import Typed, read_moment, read_number, read_text, read_whole
 from api.console.page import View
 from domain.field_action import FieldAction, FieldActionKind
-from domain.field_action_scope import ScopeQuery, Wave, find_wave_problems
+from domain.field_action_halt import DEFAULT_P
+from domain.field_action_scope import MOST_SERIALS, Wave, find_wave_problems
 from domain.firmware_record import FirmwareRecord
-from domain.firmware_version import VersionRange
 from domain.roles import Permission
 from domain.tickets import Priority
 from store.field_actions import FieldActionDraft
 
-DRAFT_ACT, CHANGE_ACT, SCOPE_ACT = "fa_draft", "fa_change", "fa_scope"
+DRAFT_ACT, CHANGE_ACT = "fa_draft", "fa_change"
+FIRST_WAVES = (Wave(0.05), Wave())
+MOST_ATTEMPTS = 20
+MOST_CHANCE = 20.0  # per cent, of a halt for nothing
+MOST_TEXT = 2_000_000  # a plan of waves may name every serial
 
 
 def find_draft_act(
@@ -29,14 +34,13 @@ def find_draft_act(
     if not view.may(Permission.FIELD_ACTION_WRITE):
         refusal = t("act.refused_permission", permission=Permission.FIELD_ACTION_WRITE.value)
         return Act(name, label, refusal=refusal)
-    if action is not None and any(wave["serials"] for wave in action.waves):
-        return Act(name, label, refusal=t("field_action.waves_by_serial"))
-    values = _find_standing(action) | dict(said.values)
+    values = _find_standing(view, action) | dict(said.values)
     wrong = said.wrong
 
-    def make(key: str, kind: str = "text", *, required: bool = True, why: str = "") -> Field:
-        told = t(f"field.fa_{key}_why") if why else ""
-        return Field(key, t(f"field.fa_{key}"), kind, values.get(key, ""), (), required, told, wrong.get(key, ""))
+    def make(key: str, kind: str = "text", *, required: bool = True, why: str = "", step: str = "") -> Field:
+        told = t(f"field.fa_{key}_why") if why == "yes" else why
+        stands, problem = values.get(key, ""), wrong.get(key, "")
+        return Field(key, t(f"field.fa_{key}"), kind, stands, (), required, told, problem, step)
 
     def choose(key: str, options: tuple[tuple[str, str], ...]) -> Field:
         return Field(key, t(f"field.fa_{key}"), "select", values.get(key, ""), options, wrong=wrong.get(key, ""))
@@ -51,6 +55,7 @@ def find_draft_act(
         for f in firmware
         if f.model in models
     ]
+    records = (("real", t("customers.real")), ("simulated", t("customers.simulated")))
     return Act(
         name,
         label,
@@ -67,20 +72,32 @@ def find_draft_act(
             make("instructions", "textarea", required=False),
             choose("priority", tuple((p.value, f"{p.value} {view.name('priority', p.value)}") for p in Priority)),
             choose("visit", (("no", t("field_action.no_visit")), ("yes", t("field_action.with_visit")))),
-            make("shares", why="yes"),
-            make("soak_h", "number", why="yes"),
-            make("done_share", "number", why="yes"),
+            make("waves", "textarea", why="yes"),
+            make("not_before", "datetime-local", required=False, why=say_zone(view), step="1"),
+            make("max_attempts", "number", why="yes"),
+            make("install_attempts", "number", why="yes"),
+            make("halt_p", "number", why="yes", step="any"),
             make("capa", required=False),
+            make("region", required=False),
+            choose("records", records),
         ),
         open=bool(said.act),
     )
 
 
-def _find_standing(action: FieldAction | None) -> dict[str, str]:
+def _find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
+    """What stands in the form before anybody types."""
     if action is None:
-        return {"kind": "CORRECTION", "priority": "P3", "shares": "5 100", "soak_h": "24", "done_share": "90"}
-    waves = [Wave.from_json(wave) for wave in action.waves]
+        return {
+            "kind": "CORRECTION",
+            "priority": "P3",
+            "waves": _write_waves(FIRST_WAVES),
+            "max_attempts": "3",
+            "install_attempts": "2",
+            "halt_p": f"{100 * DEFAULT_P:g}",
+        }
     image = f"{action.model}/{action.component}/{action.firmware_version}" if action.firmware_version else ""
+    begins = "" if action.not_before is None else f"{action.not_before.astimezone(view.find_zone()):%Y-%m-%dT%H:%M:%S}"
     return {
         "title": action.title,
         "kind": action.kind.value,
@@ -90,38 +107,40 @@ def _find_standing(action: FieldAction | None) -> dict[str, str]:
         "instructions": action.instructions,
         "priority": action.priority,
         "visit": "yes" if action.needs_visit else "no",
-        "shares": " ".join(f"{100 * wave.share:g}" for wave in waves),
-        "soak_h": f"{waves[0].soak_h:g}",
-        "done_share": f"{100 * waves[0].done_share:g}",
+        "waves": _write_waves([Wave.from_json(wave) for wave in action.waves]),
+        "not_before": begins,
+        "max_attempts": str(action.max_attempts),
+        "install_attempts": str(action.install_attempts),
+        "halt_p": f"{100 * action.halt_p:g}",
         "capa": action.capa_code or "",
+        "region": action.region,
+        "records": "simulated" if action.is_simulated else "real",
     }
 
 
-def read_draft(fields: FormData, before: FieldAction | None = None) -> tuple[FieldActionDraft | None, set[str]]:
-    """What the form says; or None and the fields that cannot be used. What it does not ask for stays as it was."""
+def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, set[str]]:
+    """What the form says; or None and the fields that cannot be used."""
     kind, priority = read_text(fields, "kind", 20), read_text(fields, "priority", 2)
-    image = read_text(fields, "firmware", 400)
-    model = read_text(fields, "model", 200)
-    _, component, version = image.split("/", 2) if image.count("/") >= 2 else ("", "main", "")
-    soak_h, done = read_whole(fields, "soak_h"), read_whole(fields, "done_share")
-    waves = _read_waves(read_text(fields, "shares", 400), soak_h, done)
+    model, image = read_text(fields, "model", 200), read_text(fields, "firmware", 600)
+    of_model, component, version = image.split("/", 2) if image.count("/") >= 2 else (model, "main", "")
+    waves = read_waves(read_text(fields, "waves", MOST_TEXT))
+    attempts = {name: read_whole(fields, name) for name in ("max_attempts", "install_attempts")}
+    chance, begins = read_number(fields, "halt_p"), read_moment(view, fields, "not_before")
+    is_campaign = kind == FieldActionKind.FIRMWARE
     wrong = {
         "title": not read_text(fields, "title", 200),
         "kind": kind not in set(FieldActionKind),
         "priority": priority not in set(Priority),
         "model": not model,
-        "firmware": kind == FieldActionKind.FIRMWARE and not version,
-        "soak_h": soak_h is None or soak_h > 8760,
-        "done_share": done is None or done > 100,
-        "shares": not waves or bool(find_wave_problems(waves)),
+        "firmware": is_campaign and (not version or of_model != model),
+        "waves": not waves or bool(find_wave_problems(waves)),
+        "not_before": begins is None and bool(read_text(fields, "not_before")),
+        "halt_p": chance is None or not 0.0 < chance <= MOST_CHANCE,
     }
-    if any(wrong.values()):
+    wrong |= {name: number is None or not 1 <= number <= MOST_ATTEMPTS for name, number in attempts.items()}
+    if chance is None or any(wrong.values()):
         return None, {name for name, is_wrong in wrong.items() if is_wrong}
-    kept: dict[str, Any] = {}
-    if before is not None:
-        names = ("max_attempts", "install_attempts", "not_before", "halt_p", "region", "is_simulated")
-        kept = {name: getattr(before, name) for name in names}
-    is_campaign = kind == FieldActionKind.FIRMWARE
+    counted: dict[str, Any] = attempts
     draft = FieldActionDraft(
         kind=FieldActionKind(kind),
         title=read_text(fields, "title", 200),
@@ -132,78 +151,39 @@ def read_draft(fields: FormData, before: FieldAction | None = None) -> tuple[Fie
         firmware_version=version if is_campaign else "",
         priority=priority,
         needs_visit=read_text(fields, "visit", 3) == "yes",
+        not_before=begins,
         waves=waves,
+        halt_p=chance / 100.0,
         capa_code=read_text(fields, "capa", 200),
-        **kept,
+        region=read_text(fields, "region", 200),
+        is_simulated=read_text(fields, "records", 20) == "simulated",
+        **counted,
     )
     return draft, set()
 
 
-def _read_waves(shares: str, soak_h: int | None, done: int | None) -> tuple[Wave, ...]:
-    try:
-        numbers = [float(part.rstrip("%")) for part in shares.replace(",", " ").split()]
-    except ValueError:
-        return ()
-    if not all(0.0 < number <= 100.0 for number in numbers):
-        return ()
-    return tuple(Wave(number / 100.0, (), float(soak_h or 0), (done or 0) / 100.0) for number in numbers)
+def read_waves(text: str) -> tuple[Wave, ...]:
+    """One wave a line: a share in per cent or serials; hours that it stands; per cent that must be done. Nothing where
+    a line cannot be used."""
+    waves = []
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        who, *numbers = [part.strip() for part in line.replace("；", ";").replace("％", "%").split(";")]
+        try:
+            soak_h, done = (float(part.rstrip("h%")) for part in numbers)
+            share = float(who[:-1]) / 100.0 if who.endswith("%") else 1.0
+        except ValueError:
+            return ()
+        serials = () if who.endswith("%") else tuple(dict.fromkeys(who.replace(",", " ").split()))
+        if not (0.0 < share <= 1.0 and (serials or who.endswith("%")) and len(serials) <= MOST_SERIALS):
+            return ()
+        waves.append(Wave(share, serials, soak_h, done / 100.0))
+    return tuple(waves)
 
 
-def find_scope_act(view: View, action: FieldAction, typed: Typed) -> Act:
-    """The form that looks the devices up and freezes them as those of the draft."""
-    t, said = view.t, typed.of(SCOPE_ACT)
-    label = t(f"act.{SCOPE_ACT}")
-    if not view.may(Permission.FIELD_ACTION_WRITE):
-        refusal = t("act.refused_permission", permission=Permission.FIELD_ACTION_WRITE.value)
-        return Act(SCOPE_ACT, label, refusal=refusal)
-    scope = action.scope
-    versions = scope.get("firmware") or {}
-    stands = {name: " ".join(scope.get(name) or []) for name in ("lots", "serials", "customers", "regions")}
-    stands |= {name: str(versions.get(name) or "") for name in ("since", "until", "before")}
-    stands["with_unknown"] = "no" if scope.get("with_unknown_firmware") is False else "yes"
-    values = stands | dict(said.values)
-
-    def make(key: str, kind: str = "text") -> Field:
-        wrong = said.wrong.get(key, "")
-        return Field(key, t(f"field.scope_{key}"), kind, values.get(key, ""), required=False, wrong=wrong)
-
-    unknown = (("yes", t("chart.yes")), ("no", t("field_action.no")))
-    return Act(
-        SCOPE_ACT,
-        label,
-        submit=t(f"act.{SCOPE_ACT}_do"),
-        action=f"/field-actions/{action.code}/scope",
-        row_version=action.row_version,
-        explain=t("act.explain_fa_scope"),
-        fields=(
-            make("lots"),
-            make("since"),
-            make("until"),
-            make("before"),
-            Field("with_unknown", t("field.scope_with_unknown"), "select", values["with_unknown"], unknown),
-            make("customers"),
-            make("regions"),
-            make("serials", "textarea"),
-        ),
-        open=bool(said.act) or action.scope_frozen_at is None,
+def _write_waves(waves: Sequence[Wave]) -> str:
+    return "\n".join(
+        f"{' '.join(wave.serials) or f'{100 * wave.share:g}%'}; {wave.soak_h:g}; {100 * wave.done_share:g}"
+        for wave in waves
     )
-
-
-def read_scope(fields: FormData, action: FieldAction) -> tuple[ScopeQuery, set[str]]:
-    """The query, and the fields that cannot be used."""
-
-    def words(name: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(" ".join(read_many(fields, name))[:200_000].replace(",", " ").split()))
-
-    versions = VersionRange(*(read_text(fields, name, 200) for name in ("since", "until", "before")))
-    query = ScopeQuery(
-        model=action.model,
-        lots=words("lots"),
-        serials=words("serials"),
-        firmware=versions,
-        with_unknown_firmware=read_text(fields, "with_unknown", 3) != "no",
-        customers=words("customers"),
-        regions=words("regions"),
-        is_simulated=action.is_simulated,
-    )
-    return query, set(versions.find_problems())

@@ -1,4 +1,4 @@
-"""What people do to a field action on its page: write, freeze, take steps, halt and go on, devices, what was said."""
+"""What people do to a field action on its page: write it, look at its scope and freeze it, take steps, halt, go on."""
 
 from typing import Annotated
 
@@ -7,9 +7,10 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.acting import find_actor
-from api.console.field_action_acts import GUARDS, HALTERS, ITEM_GUARDS, SPEAKERS, find_name
-from api.console.field_action_draft_form import CHANGE_ACT, DRAFT_ACT, SCOPE_ACT, read_draft, read_scope
+from api.console.field_action_acts import GUARDS, HALTERS, ITEM_GUARDS, find_name
+from api.console.field_action_draft_form import CHANGE_ACT, DRAFT_ACT, read_draft
 from api.console.field_action_pages import render_field_action, render_field_actions
+from api.console.field_action_scope_form import SCOPE_ACT, find_preview, read_scope
 from api.console.forms import (
     NOTHING,
     Fields,
@@ -18,33 +19,28 @@ from api.console.forms import (
     find_typed,
     find_unsigned,
     find_unusable,
-    read_moment,
     read_text,
     say_guard,
     sign,
-    take_step,
 )
 from api.console.page import find_view
 from api.once import change
-from api.problems import FORBIDDEN, ProblemError, not_found
+from api.problems import not_found
 from api.routes.field_actions import find_action
 from api.state import Database
-from domain.audit_field_action import ITEM
 from domain.errors import GuardRefusedError, NotFoundError
 from domain.field_action import (
+    FieldActionKind,
     FieldActionRequest,
     FieldActionState,
     find_field_action_permissions,
     is_field_action_step_signed,
 )
 from domain.field_action_halt import HaltReason
-from domain.field_action_item import ItemRequest, ItemState, find_item_id, find_item_permissions
 from domain.roles import Permission
-from store.field_action_communications import Channel, ContactResult, NewCommunication, record_communication
 from store.field_action_halts import record_halt, record_resumption
-from store.field_action_items import ItemFilter, load_items, lock_item
-from store.field_action_scope import freeze_scope, load_unknown_serials
-from store.field_action_transitions import open_next_wave, record_field_action_step, record_item_step
+from store.field_action_scope import count_left_out, freeze_scope, load_scope_preview, load_unknown_serials
+from store.field_action_transitions import open_next_wave, record_field_action_step
 from store.field_actions import ENTITY, change_draft, lock_field_action, record_draft
 from store.pool import Connection
 
@@ -60,7 +56,7 @@ FORMS = RecordForms(ENTITY, "/field-actions/", render_field_action)
 def draft_field_action(request: Request, pool: Database, caller: Writer, fields: Fields) -> Response:
     """Writes a draft; its scope is frozen on its page."""
     view = find_view(request, caller)
-    draft, wrong = read_draft(fields)
+    draft, wrong = read_draft(view, fields)
     if draft is None:
         return render_field_actions(view, pool, refused=find_unusable(view, DRAFT_ACT, fields, wrong))
     actor = find_actor(caller, (Permission.FIELD_ACTION_WRITE,))
@@ -81,7 +77,8 @@ def change_field_action(
     """Rewrites a draft; signatures on it as it was hold no more."""
     view = find_view(request, caller)
     with pool.connection() as conn:
-        draft, wrong = read_draft(fields, find_action(conn, code, caller))
+        find_action(conn, code, caller)
+    draft, wrong = read_draft(view, fields)
     if draft is None:
         return render_field_action(view, pool, code, find_unusable(view, CHANGE_ACT, fields, wrong))
     actor = find_actor(caller, (Permission.FIELD_ACTION_WRITE,))
@@ -116,6 +113,24 @@ def freeze(
         return freeze_scope(conn, actor, lock_field_action(conn, code, row_version), query, now=view.now)
 
     return FORMS.take(view, pool, code, work, find_typed(SCOPE_ACT, fields), guards=ITEM_GUARDS)
+
+
+@router.post("/field-actions/{code}/scope-preview")
+def look_at_scope(request: Request, pool: Database, caller: Writer, code: str, fields: Fields) -> Response:
+    """Shows what the scope finds now, and whom it leaves out; nothing is written."""
+    view = find_view(request, caller)
+    with pool.connection() as conn:
+        action = find_action(conn, code, caller)
+        if caller.customer_id is not None or action.state is not FieldActionState.DRAFT:
+            raise not_found("draft of a field action", code, "code")
+        query, wrong = read_scope(fields, action)
+        if wrong:
+            return render_field_action(view, pool, code, find_unusable(view, SCOPE_ACT, fields, wrong))
+        component, is_campaign = action.component or "main", action.kind is FieldActionKind.FIRMWARE
+        found = load_scope_preview(conn, query, component=component, code=code, is_campaign=is_campaign)
+        left = count_left_out(conn, query, component=component)
+    kept = Refused("", 200, find_typed(SCOPE_ACT, fields))
+    return render_field_action(view, pool, code, kept, preview=find_preview(view, query, found, left))
 
 
 @router.post("/field-actions/{code}/transitions")
@@ -199,85 +214,6 @@ def resume(
         )
 
     return FORMS.take(view, pool, code, work, find_typed("fa_resume", fields), guards=ITEM_GUARDS)
-
-
-@router.post("/field-actions/{code}/items")
-def take_item_step(
-    request: Request,
-    pool: Database,
-    caller: Reader,
-    code: str,
-    serial: Annotated[str, Form(max_length=64)],
-    to: Annotated[ItemState, Form()],
-    row_version: Version,
-    fields: Fields,
-) -> Response:
-    """Takes a step with one device."""
-    view = find_view(request, caller)
-    with pool.connection() as conn:
-        action = find_action(conn, code, caller)
-        wanted = ItemFilter(serial=serial, customer_id=caller.customer_id)
-        found = load_items(conn, action.id, wanted, limit=1) if serial else []
-    if not found:
-        raise not_found("device in this action", serial, "serial")
-    needed = tuple(find_item_permissions(found[0].state, to))
-    act = f"item_{to.lower()}"
-    if not needed:
-        sentence = say_guard(view, ITEM_GUARDS, "no_such_transition")
-        return render_field_action(view, pool, code, Refused(sentence, 409, NOTHING), item=serial)
-    actor = find_actor(caller, needed)
-    wish = ItemRequest(
-        to, read_text(fields, "reason"), read_text(fields, "evidence"), read_moment(view, fields, "scheduled_for")
-    )
-
-    def work(conn: Connection) -> object:
-        locked = lock_field_action(conn, code)
-        before = lock_item(conn, locked, serial, row_version)
-        return record_item_step(conn, actor, locked, before, wish, now=view.now)
-
-    entity_id = find_item_id(code, serial)
-    refused = take_step(view, pool, work, find_typed(act, fields), guards=ITEM_GUARDS, entity=ITEM, code=entity_id)
-    if refused is not None:
-        return render_field_action(view, pool, code, refused, item=serial)
-    return RedirectResponse(view.link(f"/field-actions/{code}", item=serial, done="saved") + "#item", 303)
-
-
-@router.post("/field-actions/{code}/communications")
-def say(request: Request, pool: Database, caller: Reader, code: str, fields: Fields) -> Response:
-    """Notes what was said to a customer, or about one device."""
-    view = find_view(request, caller)
-    kind, _, about = read_text(fields, "about", 200).partition(":")
-    channel, result = read_text(fields, "channel", 20), read_text(fields, "result", 20)
-    with pool.connection() as conn:
-        action = find_action(conn, code, caller)
-        wanted = ItemFilter(
-            customer=about if kind == "customer" else "",
-            serial=about if kind == "serial" else "",
-            customer_id=caller.customer_id,
-        )
-        is_there = bool(about) and kind in ("customer", "serial") and bool(load_items(conn, action.id, wanted, limit=1))
-    held = [permission for permission in SPEAKERS if caller.may(permission)]
-    if not held:
-        raise ProblemError(FORBIDDEN, permission=SPEAKERS[0].value)
-    wrong = {"about": not is_there, "channel": channel not in set(Channel), "result": result not in set(ContactResult)}
-    if any(wrong.values()):
-        named = {name for name, is_wrong in wrong.items() if is_wrong}
-        return render_field_action(view, pool, code, find_unusable(view, "fa_say", fields, named))
-    actor = find_actor(caller, SPEAKERS)
-    said = NewCommunication(
-        Channel(channel),
-        ContactResult(result),
-        view.now,
-        wanted.customer,
-        wanted.serial,
-        read_text(fields, "contact", 200),
-        read_text(fields, "text"),
-    )
-
-    def work(conn: Connection) -> object:
-        return record_communication(conn, actor, lock_field_action(conn, code), said, now=view.now)
-
-    return FORMS.take(view, pool, code, work, find_typed("fa_say", fields), guards=ITEM_GUARDS)
 
 
 def _find_missing(error: NotFoundError) -> set[str]:

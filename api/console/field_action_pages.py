@@ -8,7 +8,8 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.console.acts import Act
 from api.console.field_action_acts import find_communication_act, find_field_action_acts, find_item_acts
-from api.console.field_action_draft_form import find_draft_act, find_scope_act
+from api.console.field_action_draft_form import find_draft_act
+from api.console.field_action_scope_form import PreviewView, find_scope_act
 from api.console.field_action_views import (
     PROGRESS,
     find_effect_facts,
@@ -110,6 +111,7 @@ def render_field_action(
     item: str = "",
     chosen: dict[str, str] | None = None,
     after: int | None = None,
+    preview: PreviewView | None = None,
 ) -> Response:
     """The page; with a step that was refused, why, and what was typed where it was typed. What stands of other
     customers' devices is not for an account of one customer."""
@@ -134,7 +136,7 @@ def render_field_action(
         if action.state is FieldActionState.DRAFT and is_ours:
             firmware = load_firmware_records(conn, states=("DRAFT", "APPROVED", "RELEASED"), limit=200)
             drafting = [
-                find_draft_act(view, [action.model], firmware, action, typed),
+                find_draft_act(view, sorted(load_profiles(conn)), firmware, action, typed),
                 find_scope_act(view, action, typed),
             ]
         acts = find_field_action_acts(view, conn, action, typed)
@@ -163,6 +165,7 @@ def render_field_action(
         },
         acts=acts,
         drafting=drafting,
+        preview=preview,
         halt=find_halt(view, action) if is_ours else None,
         scope=find_scope_facts(view, action, drift) if is_ours else [],
         waves=find_waves(view, action, figures) if is_ours else [],

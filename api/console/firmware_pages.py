@@ -1,17 +1,21 @@
 """Firmware that may be installed: the list with its coverage, and the page of one version with its signatures."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from pydantic import ValidationError
+from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.acting import find_actor
 from api.console.field_action_acts import GUARDS
 from api.console.firmware_views import (
+    CHANGE_ACT,
     NAMES,
     REGISTER_ACT,
+    find_change_act,
     find_facts,
     find_firmware_acts,
     find_href,
@@ -23,6 +27,7 @@ from api.console.forms import (
     NOTHING,
     Fields,
     Refused,
+    Typed,
     find_typed,
     find_unsigned,
     find_unusable,
@@ -36,7 +41,7 @@ from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
 from api.once import change
 from api.problems import not_found
-from api.shapes.firmware_records import NewFirmware
+from api.shapes.firmware_records import FirmwareImage, NewFirmware
 from api.state import Database
 from domain.errors import GuardRefusedError, NotFoundError
 from domain.firmware_record import (
@@ -52,6 +57,7 @@ from store.audit import AuditFilter, load_audit_events
 from store.firmware import load_firmware_counts
 from store.firmware_records import (
     ENTITY,
+    change_firmware,
     load_firmware_record,
     load_firmware_records,
     load_signers,
@@ -100,9 +106,10 @@ def _render_list(view: View, pool: Pool, *, before: int | None = None, refused: 
 def register(request: Request, pool: Database, caller: Writer, fields: Fields) -> Response:
     """Registers a version as a draft; two other people approve it."""
     view = find_view(request, caller)
-    names = ("model", "component", "version", "sha256", "url", "notes")
+    sent: dict[str, object] = {name: read_text(fields, name) for name in ("model", "component", "version")}
+    sent |= {"is_simulated": read_text(fields, "records", 20) == "simulated", **_read_image(fields)}
     try:
-        body = NewFirmware.model_validate({name: read_text(fields, name) for name in names})
+        body = NewFirmware.model_validate(sent)
     except ValidationError as error:
         wrong = {str(e["loc"][0]) for e in error.errors()}
         return _render_list(view, pool, refused=find_unusable(view, REGISTER_ACT, fields, wrong))
@@ -120,6 +127,13 @@ def register(request: Request, pool: Database, caller: Writer, fields: Fields) -
     return RedirectResponse(view.link(find_href(made), done="saved"), 303)
 
 
+def _read_image(fields: FormData) -> dict[str, object]:
+    """What the form says of the image; a size that is no number is left for the shape to refuse."""
+    size = read_text(fields, "size_bytes", 20)
+    said: dict[str, object] = {name: read_text(fields, name) for name in ("sha256", "url", "notes")}
+    return said | {"size_bytes": int(size) if size.isascii() and size.isdigit() else size or None}
+
+
 @router.get("/firmware/{model}/{component}/{version}")
 def show_version(
     request: Request, pool: Database, caller: Reader, model: str, component: str, version: str
@@ -135,7 +149,7 @@ def _render(view: View, pool: Pool, key: tuple[str, str, str], refused: Refused 
         signatures = load_signatures(conn, ENTITY, record.id, find_firmware_content(record))
         counts = _load_counts(conn, view)
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=record.code))
-    line = find_line(view, record, counts)
+    line, typed = find_line(view, record, counts), refused.typed if refused else NOTHING
     return view.render(
         "firmware_version.html",
         refused.status if refused else 200,
@@ -151,10 +165,40 @@ def _render(view: View, pool: Pool, key: tuple[str, str, str], refused: Refused 
         },
         facts=find_facts(view, record, line),
         stage_list=find_stages(record),
-        acts=find_firmware_acts(view, record, signed_by, refused.typed if refused else NOTHING),
+        acts=find_firmware_acts(view, record, signed_by, typed),
+        change=find_change_act(view, record, typed),
         signatures=find_signature_lines(view, signatures),
         timeline=find_audit_lines(view, events),
     )
+
+
+@router.post("/firmware/{model}/{component}/{version}/record")
+def change_version(
+    request: Request,
+    pool: Database,
+    caller: Writer,
+    model: str,
+    component: str,
+    version: str,
+    row_version: Annotated[int, Form(ge=0)],
+    fields: Fields,
+) -> Response:
+    """Changes hash, address, size or notes of a draft; signatures on it as it was hold no more."""
+    view, key = find_view(request, caller), (model, component, version)
+    with pool.connection() as conn:
+        record = _find(conn, key)
+    try:
+        image = FirmwareImage.model_validate(_read_image(fields))
+    except ValidationError as error:
+        wrong = {str(e["loc"][0]) for e in error.errors()}
+        return _render(view, pool, key, find_unusable(view, CHANGE_ACT, fields, wrong))
+    actor = find_actor(caller, (Permission.FIRMWARE_WRITE,))
+
+    def work(conn: Connection) -> object:
+        before = lock_firmware(conn, model, component, version, row_version)
+        return change_firmware(conn, actor, before, image.model_dump(), now=view.now)
+
+    return _answer(view, pool, record, work, find_typed(CHANGE_ACT, fields))
 
 
 @router.post("/firmware/{model}/{component}/{version}/transitions")
@@ -186,9 +230,15 @@ def take_version_step(
         before = lock_firmware(conn, model, component, version, row_version)
         return record_firmware_step(conn, actor, before, wish, now=view.now)
 
-    refused = take_step(view, pool, work, find_typed(act, fields), guards=GUARDS, entity=ENTITY, code=record.code)
+    return _answer(view, pool, record, work, find_typed(act, fields))
+
+
+def _answer(
+    view: View, pool: Pool, record: FirmwareRecord, work: Callable[[Connection], object], typed: Typed
+) -> Response:
+    refused = take_step(view, pool, work, typed, guards=GUARDS, entity=ENTITY, code=record.code)
     if refused is not None:
-        return _render(view, pool, key, refused)
+        return _render(view, pool, (record.model, record.component, record.version), refused)
     return RedirectResponse(view.link(find_href(record), done="saved"), 303)
 
 

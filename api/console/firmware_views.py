@@ -27,7 +27,7 @@ from domain.roles import Permission
 _S = FirmwareRecordState
 STAGES = (_S.DRAFT, _S.APPROVED, _S.RELEASED)
 NAMES = {_S.APPROVED: "fw_approve", _S.RELEASED: "fw_release", _S.WITHDRAWN: "fw_withdraw"}
-REGISTER_ACT = "fw_register"
+REGISTER_ACT, CHANGE_ACT = "fw_register", "fw_change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +143,7 @@ def find_register_act(view: View, models: list[str], typed: Typed) -> Act:
         refusal = t("act.refused_permission", permission=Permission.FIRMWARE_WRITE.value)
         return Act(REGISTER_ACT, label, refusal=refusal)
     values = {"component": "main"} | dict(said.values)
-
-    def make(key: str, kind: str = "text", *, required: bool = True) -> Field:
-        wrong = said.wrong.get(key, "")
-        return Field(key, t(f"firmware.{key}"), kind, values.get(key, ""), required=required, wrong=wrong)
-
+    records = (("real", t("customers.real")), ("simulated", t("customers.simulated")))
     return Act(
         REGISTER_ACT,
         label,
@@ -156,11 +152,50 @@ def find_register_act(view: View, models: list[str], typed: Typed) -> Act:
         explain=t(f"act.explain_{REGISTER_ACT}"),
         fields=(
             Field("model", t("fact.model"), "select", values.get("model", ""), tuple((m, m) for m in models)),
-            make("component"),
-            make("version"),
-            make("sha256"),
-            make("url", required=False),
-            make("notes", "textarea", required=False),
+            _make(view, "component", values, said),
+            _make(view, "version", values, said),
+            *_find_image_fields(view, values, said),
+            Field("records", t("customers.records"), "select", values.get("records", ""), records),
         ),
         open=bool(said.act),
     )
+
+
+def find_change_act(view: View, record: FirmwareRecord, typed: Typed) -> Act | None:
+    """The form that changes a draft; None of what is a draft no more."""
+    if record.state is not _S.DRAFT:
+        return None
+    t, said = view.t, typed.of(CHANGE_ACT)
+    label = t(f"act.{CHANGE_ACT}")
+    if not view.may(Permission.FIRMWARE_WRITE):
+        refusal = t("act.refused_permission", permission=Permission.FIRMWARE_WRITE.value)
+        return Act(CHANGE_ACT, label, refusal=refusal)
+    size = "" if record.size_bytes is None else str(record.size_bytes)
+    stands = {"sha256": record.sha256, "url": record.url, "size_bytes": size, "notes": record.notes}
+    return Act(
+        CHANGE_ACT,
+        label,
+        submit=t(f"act.{CHANGE_ACT}_do"),
+        action=f"{find_href(record)}/record",
+        row_version=record.row_version,
+        explain=t(f"act.explain_{CHANGE_ACT}"),
+        fields=_find_image_fields(view, stands | dict(said.values), said),
+        open=bool(said.act),
+    )
+
+
+def _find_image_fields(view: View, values: Mapping[str, str], said: Typed) -> tuple[Field, ...]:
+    """What is said of the image, when it is registered and as long as it is a draft."""
+    return (
+        _make(view, "sha256", values, said),
+        _make(view, "url", values, said, required=False),
+        _make(view, "size_bytes", values, said, kind="number", required=False),
+        _make(view, "notes", values, said, kind="textarea", required=False),
+    )
+
+
+def _make(
+    view: View, key: str, values: Mapping[str, str], said: Typed, *, kind: str = "text", required: bool = True
+) -> Field:
+    wrong = said.wrong.get(key, "")
+    return Field(key, view.t(f"firmware.{key}"), kind, values.get(key, ""), required=required, wrong=wrong)

@@ -18,9 +18,10 @@ CAMPAIGN = {
     "firmware": "TEST-100/main/2.0.0",
     "priority": "P2",
     "visit": "no",
-    "shares": "20 100",
-    "soak_h": "0",
-    "done_share": "0",
+    "waves": "20%; 0; 0\r\n100%; 0; 0",
+    "max_attempts": "3",
+    "install_attempts": "2",
+    "halt_p": "5",
     "instructions": "Keep the device on the mains",
 }
 PEOPLE = {
@@ -74,7 +75,7 @@ def test_firmware_is_registered_signed_by_two_released_and_withdrawn(console: Co
 
 def test_a_campaign_from_its_draft_to_a_halt_and_on(console: Console) -> None:
     release(console)
-    wrong = console.send("quentin", "/field-actions", "/field-actions/drafts", {**CAMPAIGN, "shares": "20"}, 422)
+    wrong = console.send("quentin", "/field-actions", "/field-actions/drafts", {**CAMPAIGN, "waves": "20%; 0; 0"}, 422)
     assert "Missing, or cannot be used." in wrong
     path = console.send("quentin", "/field-actions", "/field-actions/drafts", CAMPAIGN).partition("?")[0]
     assert "No device is in its scope: freeze one first." in console.read("ada", path)
@@ -126,6 +127,65 @@ def test_a_campaign_from_its_draft_to_a_halt_and_on(console: Console) -> None:
     assert "2 field actions" not in console.read("dirk", "/field-actions?state=CLOSED")
     assert "1 field actions in all." in console.read("dirk", "/field-actions?state=CLOSED")
     assert "已启动" in console.read("dirk", path, language="zh")
+
+
+def test_a_scope_is_looked_at_before_it_is_frozen(console: Console) -> None:
+    plan = {"waves": "T-0001; 48; 100\n50%; 24; 90\n100%; 0; 0", "max_attempts": "5", "halt_p": "1"}
+    draft = {**CAMPAIGN, "kind": "CORRECTION", "not_before": "2030-01-01T10:00", "region": "EU", **plan}
+    path = console.send("quentin", "/field-actions", "/field-actions/drafts", draft).partition("?")[0]
+    page = console.read("quentin", path)
+    for kept in ("T-0001; 48; 100", "50%; 24; 90", 'value="2030-01-01T10:00:00"', 'value="5"', 'value="EU"'):
+        assert kept in page, kept
+    fields = {"serials": "T-0001 T-0002 NOBODY-1", "customers": "T-C0"}
+    look = f"{path}/scope-preview"
+    page = console.send("quentin", path, look, fields, 200)
+    assert "Nothing was frozen" in page
+    assert "This scope finds " in page
+    assert "1 serial is of no device of the model: NOBODY-1" in page
+    assert "T-0001 T-0002 NOBODY-1</textarea>" in page
+    assert "<dt>Serials</dt><dd >4</dd>" in page  # two of six are named
+    assert "No device is in its scope: freeze one first." in console.read("ada", path)
+    odd = console.send("quentin", path, look, {"since": "newest"}, 422)
+    assert "Missing, or cannot be used." in odd
+    assert console.send("ada", path, look, fields, 403)
+
+    wrong = {**draft, "waves": "everybody; soon", "max_attempts": "0", "halt_p": "50", "not_before": "some day"}
+    refused = console.send("quentin", path, f"{path}/draft", wrong, 422)
+    assert refused.count("Missing, or cannot be used.") == 4
+    console.send("quentin", path, f"{path}/draft", {**draft, "waves": "100%; 0; 0", "records": "simulated"})
+    assert "100%; 0; 0</textarea>" in console.read("quentin", path)
+    console.send("quentin", path, f"{path}/scope", {"serials": "T-0001"}, 422)
+    console.send("quentin", path, f"{path}/draft", {**draft, "records": "real"})
+    console.send("quentin", path, f"{path}/scope", {"serials": "T-0001"})
+    for who in ("ada", "bob"):
+        console.send(who, path, f"{path}/transitions", {"to": "APPROVED", **SIGNED})
+    assert console.send("quentin", path, look, fields, 404)
+
+
+def test_a_firmware_draft_is_changed_until_it_is_approved(console: Console) -> None:
+    console.send("eva", "/firmware", "/firmware/records", {**IMAGE, "size_bytes": "4096"})
+    assert "4,096 bytes" in console.read("eva", VERSION)
+    change = {"sha256": "ef" * 32, "url": "https://images.example/2.0.0", "size_bytes": "8192", "notes": "fixes it"}
+    wrong = console.send("eva", VERSION, f"{VERSION}/record", {**change, "size_bytes": "-1", "url": "ftp:x"}, 422)
+    assert wrong.count("Missing, or cannot be used.") == 2
+    console.send("ada", VERSION, f"{VERSION}/transitions", {"to": "APPROVED", **SIGNED})
+    console.send("eva", VERSION, f"{VERSION}/record", change)
+    page = console.read("ada", VERSION)
+    for shown in (
+        "ef" * 32,
+        "8,192 bytes",
+        "https://images.example/2.0.0",
+        "fixes it",
+        "no longer holds, changed since",
+    ):
+        assert shown in page, shown
+    assert "needs the permission firmware.write" in page
+    assert "Your text is kept" in console.send("eva", VERSION, f"{VERSION}/record", {**change, "row_version": "0"}, 412)
+    for who in ("ada", "bob"):
+        console.send(who, VERSION, f"{VERSION}/transitions", {"to": "APPROVED", **SIGNED})
+    assert f'action="{VERSION}/record"' not in console.read("eva", VERSION)
+    late = console.send("eva", VERSION, f"{VERSION}/record", {**change, "notes": "late"}, 409)
+    assert "draft" in late
 
 
 def test_an_account_of_one_customer_sees_its_own_devices_of_an_action_alone(api: Api, console: Console) -> None:
