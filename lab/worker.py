@@ -16,7 +16,7 @@ from anomaly.job_runner import URL_VARIABLE
 from anomaly.training.progress import Progress, Step
 from domain.errors import ForewarnError
 from domain.lab import request_from_json
-from domain.profile_json import profile_from_json
+from domain.profile import Profile
 from lab.run import run_lab
 from store.lab_runs import LabRun, begin_run, finish_run, hand_back_run, note_progress, release_run
 from store.pool import DATABASE_GONE, Connection, open_connection
@@ -58,7 +58,7 @@ def work(database_url: str) -> int:
     return done
 
 
-def _take(conn: Connection, run: LabRun, profile: dict[str, object]) -> str | None:
+def _take(conn: Connection, run: LabRun, profile: Profile) -> str | None:
     """Runs it and records what came of it: None, or why nothing did.
 
     A database that goes away is not caught: the run stays RUNNING and is begun again by whoever comes next.
@@ -71,7 +71,7 @@ def _take(conn: Connection, run: LabRun, profile: dict[str, object]) -> str | No
     error = None
     try:
         progress = Progress(tell, time.monotonic)
-        result = run_lab(request_from_json(run.request), profile_from_json(profile), progress.note)
+        result = run_lab(request_from_json(run.request), profile, progress.note)
         finish_run(conn, run.id, result=result)
     except DATABASE_GONE:
         raise

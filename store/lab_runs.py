@@ -16,7 +16,7 @@ from domain.audit import Actor
 from domain.audit_lab import lab_run_asked, lab_run_cancelled
 from domain.lab import OPEN_STATES, LabRequest
 from domain.profile import Profile
-from domain.profile_json import find_profile_sha256, profile_to_json
+from domain.profile_json import find_profile_sha256, profile_from_json, profile_to_json
 from store.audit import record_audit, to_jsonb
 from store.pool import Connection
 
@@ -112,6 +112,15 @@ def load_result(conn: Connection, code: str) -> dict[str, Any] | None:
     return None if row is None else row[0]
 
 
+LOAD_JUDGED_PROFILE = "SELECT profile FROM lab_run WHERE code = %s"
+
+
+def load_judged_profile(conn: Connection, code: str) -> Profile | None:
+    """The profile that the run judges, as it was when the run was asked for."""
+    row = conn.execute(LOAD_JUDGED_PROFILE, (code,)).fetchone()
+    return None if row is None else profile_from_json(row[0])
+
+
 CANCEL_RUN = """
     UPDATE lab_run SET state = 'CANCELLED', cancelled_by = %(by)s, finished_at = %(now)s,
         seconds_left = NULL
@@ -153,10 +162,9 @@ BEGIN_RUN = """
         attempts = least(attempts + 1, %(most)s), started_at = now(), progress = 0, seconds_left = NULL, message = ''
     WHERE id = %(id)s AND state IN ('QUEUED', 'RUNNING') RETURNING state
 """
-LOAD_PROFILE = "SELECT profile FROM lab_run WHERE id = %s"
 
 
-def begin_run(conn: Connection) -> tuple[LabRun, dict[str, Any]] | None:
+def begin_run(conn: Connection) -> tuple[LabRun, Profile] | None:
     """The oldest run that nobody is at, with its profile: this session runs it from now on. None: there is none.
 
     The connection has to be in autocommit and to be kept until `release_run`.
@@ -167,10 +175,10 @@ def begin_run(conn: Connection) -> tuple[LabRun, dict[str, Any]] | None:
             continue
         begun = conn.execute(BEGIN_RUN, {"id": run_id, "most": MOST_ATTEMPTS}).fetchone()
         if begun is not None and begun[0] == "RUNNING":
-            run, profile = load_run(conn, code), conn.execute(LOAD_PROFILE, (run_id,)).fetchone()
+            run, profile = load_run(conn, code), load_judged_profile(conn, code)
             assert run is not None
             assert profile is not None
-            return run, profile[0]
+            return run, profile
         conn.execute(UNLOCK, (LAB_LOCKS, run_id))
     return None
 

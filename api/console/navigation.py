@@ -34,6 +34,7 @@ PLACES = (
     Place("/kpis", "nav.kpis", "k", Permission.KPI_READ, "nav.insight"),
     Place("/monitors", "nav.monitors", "o", Permission.CAPA_READ, "nav.insight"),
     Place("/models", "nav.models", "h", Permission.CAPA_READ, "nav.insight"),
+    Place("/lab", "nav.lab", "z", Permission.CAPA_READ, "nav.insight"),
     Place("/data-quality", "nav.data_quality", "q", Permission.REJECTION_READ, "nav.insight"),
     Place("/audit", "nav.audit", "a", Permission.AUDIT_READ, "nav.control"),
     Place("/admin/users", "nav.users", "u", Permission.USER_MANAGE, "nav.control"),

@@ -32,6 +32,8 @@ from domain.firmware import AttemptOutcome, Irregularity
 from domain.firmware_record import FirmwareRecordState
 from domain.health import HealthReason, HealthState
 from domain.kpi import NoValue
+from domain.lab import LabRefusalCode, RunState
+from domain.lab import Verdict as LabVerdict
 from domain.maintenance_plan import OccurrenceState, PlanAnchor, PlanGuard, PlanKind, PlanState, PlanUnit
 from domain.model_record import ModelGuard, ModelKind, ModelState
 from domain.part_usage import PartGuard, PartState
@@ -49,10 +51,15 @@ from domain.vigilance_terms import Harm, Jurisdiction
 from domain.visit import VisitGuard, VisitOutcome
 from domain.work_order import Guard, HoldReason, InboxReason, Outcome, WorkOrderState
 from domain.work_order_merge import MergeGuard
+from simulators.faults import FaultKind
 from store.field_action_communications import Channel, ContactResult
 
 CONSOLE = Path(api.console.__file__).parent
 GROUPS: list[tuple[str, type[StrEnum]]] = [
+    ("lab_fault", FaultKind),
+    ("lab_refusal", LabRefusalCode),
+    ("lab_state", RunState),
+    ("lab_verdict", LabVerdict),
     ("priority", Priority),
     ("state", WorkOrderState),
     ("state", CapaState),
