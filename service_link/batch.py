@@ -44,6 +44,8 @@ def triage_batch(
     ------
     DecidedElsewhereError
         Another process has decided one of them; nothing was written.
+    DeviceMovedError
+        What they say of their devices is not so any more; nothing was written.
     """
     with conn.transaction():
         sla = SlaBook()

@@ -12,7 +12,7 @@ from domain.tickets import DecisionKind, TicketReason, UndecidedTransition
 from domain.triage import is_awaited
 from service_link.batch import triage_batch
 from service_link.batch_plan import MACHINE, DecidedElsewhereError
-from service_link.working_set import find_policy
+from service_link.working_set import DeviceMovedError, find_policy
 from store.audit import record_audit
 from store.decisions import (
     RACED,
@@ -108,8 +108,8 @@ class TriageQueue:
             except (*RETRYABLE, *RACED) as error:
                 log.info("triage is tried again: %s", error)
                 continue
-            except DecidedElsewhereError:
-                return []
+            except (DecidedElsewhereError, DeviceMovedError):
+                return []  # what is undecided is loaded again
             except DATABASE_GONE:
                 raise
             except Exception as error:  # noqa: BLE001 - one poisonous transition must not stop the others

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from domain.breach import BreachKind, BreachState, Severity, TransitionKind
+from domain.errors import ForewarnError
 from domain.profile import TicketPolicy
 from domain.tickets import UndecidedTransition
 from domain.working_set import WorkingSet
@@ -11,6 +12,7 @@ from store.fault_locks import lock_faults
 from store.pool import Connection
 from store.triage_context import (
     count_episodes,
+    have_moved,
     load_current_shelvings,
     load_gateway_offline,
     load_last_closed_orders,
@@ -23,13 +25,23 @@ from store.triage_context import (
 DEFAULT_POLICY = TicketPolicy()
 
 
+class DeviceMovedError(ForewarnError):
+    """A device of the batch got another life-cycle or site since the batch was loaded: it has to be loaded again."""
+
+
 def load_working_set(
     conn: Connection,
     transitions: Sequence[UndecidedTransition],
     policies: Mapping[int, TicketPolicy],
     now: datetime,
 ) -> WorkingSet:
-    """The working set of these transitions. Their open orders are locked until the caller's transaction ends."""
+    """The working set of these transitions. Their open orders are locked until the caller's transaction ends.
+
+    Raises
+    ------
+    DeviceMovedError
+        What the transitions say of their devices is not so any more.
+    """
     loaded = WorkingSet()
     keys = {(t.device_id, t.fault_group) for t in transitions}
     breach_ids = list({t.breach_id for t in transitions})
@@ -37,6 +49,9 @@ def load_working_set(
     severe = [t for t in transitions if t.severity.rank >= Severity.MAJOR.rank and t.kind is not TransitionKind.CLEARED]
     site_ids = _distinct(t.site_id for t in severe)
     lock_faults(conn, {t.device_id for t in transitions})
+    # Who decommissions a device or gives it to another owner holds that lock: no order is opened behind their back.
+    if have_moved(conn, {(t.device_id, t.lifecycle, t.site_id) for t in transitions}):
+        raise DeviceMovedError("a device of the batch has moved")
     for order in lock_open_orders(conn, keys, breach_ids, gateway_ids, site_ids):
         loaded.add_order(order)
     for key, order_id in load_survivors(conn, keys):

@@ -13,6 +13,7 @@ from domain.device_lifecycle import Lifecycle, LifecycleFacts, find_lifecycle_re
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from store.audit import record_audit
 from store.device_claims import withdraw_claims
+from store.fault_locks import lock_faults
 from store.master_references import find_source, name_source
 from store.pool import Connection
 
@@ -28,6 +29,7 @@ class _Locked:
     has_account: bool
 
 
+LOAD_DEVICE_ID = "SELECT id FROM device WHERE serial = %s"
 LOCK_DEVICE = """
     SELECT d.id, d.lifecycle, d.installed_on, s.time_zone, d.row_version,
         ARRAY(SELECT w.code FROM work_order w WHERE w.device_id = d.id AND w.state NOT IN ('CLOSED', 'CANCELLED')
@@ -63,6 +65,8 @@ def record_lifecycle(
     GuardRefusedError
         `guard` is a value of `domain.device_lifecycle.LifecycleGuard`.
     """
+    if to is Lifecycle.DECOMMISSIONED:  # nobody opens an order of it while it is looked for open ones
+        lock_faults(conn, [device_id for (device_id,) in conn.execute(LOAD_DEVICE_ID, (serial,))])
     with conn.cursor(row_factory=class_row(_Locked)) as cursor:
         found = cursor.execute(LOCK_DEVICE, (serial,)).fetchone()
     if found is None:

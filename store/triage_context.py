@@ -11,6 +11,19 @@ from domain.working_set import CurrentShelving, Key
 from store.pool import Connection
 from store.work_orders import WORK_ORDER_COLUMNS, to_work_order
 
+HAVE_MOVED = """
+    SELECT EXISTS (SELECT FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS k (device_id, lifecycle, site_id)
+        JOIN device d ON d.id = k.device_id WHERE d.lifecycle <> k.lifecycle OR d.site_id IS DISTINCT FROM k.site_id)
+"""
+
+
+def have_moved(conn: Connection, devices: Collection[tuple[int, str, int | None]]) -> bool:
+    """Whether one of these devices, each with its life-cycle and site as somebody saw them, is another by now."""
+    columns = [list(column) for column in zip(*devices, strict=True)] or [[], [], []]
+    row = conn.execute(HAVE_MOVED, columns).fetchone()
+    return row is not None and bool(row[0])
+
+
 # Locked in id order, so that two who want several of them wait and do not deadlock.
 LOCK_OPEN_ORDERS = f"""
     SELECT {WORK_ORDER_COLUMNS} FROM work_order w WHERE w.state NOT IN ('CLOSED', 'CANCELLED') AND w.id IN (

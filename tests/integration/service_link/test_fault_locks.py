@@ -9,12 +9,14 @@ from datetime import timedelta
 import pytest
 
 from domain.breach import Severity
+from domain.device_lifecycle import Lifecycle, LifecycleGuard
 from domain.errors import GuardRefusedError
 from domain.roles import Permission
 from domain.tickets import DecisionKind, Priority, TicketReason
 from domain.work_order import Outcome, TransitionRequest, WorkOrder, WorkOrderState, WorkOrderType
 from service_link.queue import TriageQueue
 from store.audit import verify_chain
+from store.device_lifecycle import record_lifecycle
 from store.manual_orders import ReportResult, open_manual_order, report_fault
 from store.pool import Connection, open_connection
 from store.work_order_merges import merge_work_orders
@@ -140,6 +142,40 @@ def test_a_person_who_reopens_and_the_machine_that_opens_leave_one_order(
     run_while_under_way(staff, database.url, *(works if machine_first else reversed(works)))
     states = [order["state"] for order in world.orders()]
     assert (states, refused) == ((["CLOSED", "NEW"], ["open_order_of_key"]) if machine_first else (["TRIAGED"], []))
+
+
+@pytest.mark.parametrize("machine_first", [True, False])
+def test_a_device_is_not_decommissioned_while_an_order_of_it_is_opened(
+    staff: Staff, database: Database, machine_first: bool
+) -> None:
+    world = staff.world
+    world.raise_breach("SN-1")
+    refused: list[str] = []
+
+    def decommission(conn: Connection) -> None:
+        stew = actor("stew", Permission.MASTER_DATA_WRITE)
+        try:
+            with conn.transaction():
+                record_lifecycle(
+                    conn,
+                    stew,
+                    "SN-1",
+                    Lifecycle.DECOMMISSIONED,
+                    reason="scrapped",
+                    expected_row_version=None,
+                    revoke=None,
+                    now=world.now,
+                )
+        except GuardRefusedError as error:
+            refused.append(error.guard)
+
+    works: list[Callable[[Connection], object]] = [triage(staff), decommission]
+    run_while_under_way(staff, database.url, *(works if machine_first else reversed(works)))
+    world.triage()
+    states = [order["state"] for order in world.orders()]
+    assert (states, refused) == ((["NEW"], [LifecycleGuard.OPEN_WORK_ORDERS]) if machine_first else ([], []))
+    (decision,) = world.rows("SELECT reason FROM ticket_decision")
+    assert decision["reason"] == (TicketReason.OPENED_MAJOR if machine_first else TicketReason.DECOMMISSIONED)
 
 
 def test_what_a_person_opened_by_hand_is_not_joined_by_an_order_that_is_opened_again(staff: Staff) -> None:
