@@ -40,6 +40,7 @@ from api.routes import (
     customer_overview,
     customers,
     data_quality,
+    deliveries,
     device_accounts,
     device_lifecycle,
     device_models,
@@ -80,6 +81,7 @@ from api.routes import (
     users,
     vigilance,
     visits,
+    webhooks,
     work_order_merges,
     work_orders,
 )
@@ -147,6 +149,8 @@ ROUTERS = (
     audit.router,
     users.router,
     tokens.router,
+    webhooks.router,
+    deliveries.router,
     events.router,
 )
 

@@ -17,6 +17,7 @@ from forewarn.ports import PortTakenError, is_listening, require_free_port
 from forewarn.program_settings import PROGRAMS, find_unknown_variables, load_program_settings
 from forewarn.settings import Settings, mask_secrets
 from store.heartbeats import Heartbeat, load_heartbeats
+from store.installation_health import Flow, load_flow
 from store.migrate import load_flavour, verify_migrated
 from store.pool import DATABASE_GONE, Connection, open_connection
 
@@ -26,6 +27,7 @@ LOW_DISK_BYTES = 2_000_000_000
 EMPTY_DISK_BYTES = 300_000_000
 SILENT_AFTER_S = 15.0  # programs say every two seconds that they live
 CLOCK_TOLERANCE_S = 5.0
+LONG_WAIT = timedelta(minutes=10)  # of an event for a webhook: more than the first three attempts take
 STANDARD_MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -131,6 +133,29 @@ def check_heartbeats(heartbeats: list[Heartbeat], *, running: bool) -> Iterator[
             yield Finding(subject, state, "not running", f"Start it: `forewarn up`, or `forewarn {name}`.")
 
 
+def check_webhooks(flow: Flow) -> Iterator[Finding]:
+    """Other systems are told of what happens; nothing where no webhook has anything to tell of."""
+    if flow.webhooks_gone:
+        yield Finding(
+            "Webhooks",
+            State.BAD,
+            f"{flow.webhooks_gone} disabled: the receiver answered that it is gone (410)",
+            "See /admin/webhooks: enable or retire them.",
+        )
+    if flow.deliveries_dead:
+        yield Finding(
+            "Webhooks",
+            State.NOTE,
+            f"{flow.deliveries_dead} events were given up after the last attempt",
+            "See /admin/webhooks: mend the receiver, and deliver them again.",
+        )
+    if flow.outbox_oldest_at is not None:
+        waited = timedelta(seconds=round((flow.at - flow.outbox_oldest_at).total_seconds()))
+        state = State.NOTE if waited > LONG_WAIT else State.GOOD
+        advice = "See /admin/webhooks for what the receiver answers." if waited > LONG_WAIT else ""
+        yield Finding("Webhooks", state, f"{flow.outbox_waiting} events wait, the oldest for {waited}", advice)
+
+
 def check_database_clock(heartbeats: list[Heartbeat], now: datetime) -> Finding | None:
     """The database's clock agrees with this machine's; None where nothing shows it."""
     if not heartbeats:
@@ -220,3 +245,4 @@ def _look_into_database(conn: Connection, url: str, running: bool) -> Iterator[F
     if clock is not None:
         yield clock
     yield from check_heartbeats(heartbeats, running=running)
+    yield from check_webhooks(load_flow(conn))

@@ -15,8 +15,8 @@ class Delivery:
     """One event for one endpoint; `event` is its body, in `load_delivery` alone."""
 
     id: int
-    endpoint: str  # code
-    endpoint_name: str
+    webhook: str  # code
+    webhook_name: str
     event_id: UUID
     type: str
     subject: str
@@ -40,7 +40,7 @@ class DeliveryFilter:
     """Which deliveries; empty: all. `customer_id` is a limit: endpoints of that customer alone."""
 
     customer_id: int | None
-    endpoint: str = ""
+    webhook: str = ""
     state: str = ""
     type: str = ""
     event_id: UUID | None = None
@@ -48,7 +48,7 @@ class DeliveryFilter:
 
 
 _COLUMNS = """
-    SELECT d.id, w.code AS endpoint, w.name AS endpoint_name, o.event_id, o.type, o.subject, o.entity, o.entity_id,
+    SELECT d.id, w.code AS webhook, w.name AS webhook_name, o.event_id, o.type, o.subject, o.entity, o.entity_id,
         o.created_at AS happened_at, d.state, d.attempts, d.replays, d.due_at,
         d.state = 'WAITING' AND (w.state <> 'ENABLED' OR EXISTS (
             SELECT FROM webhook_delivery p WHERE p.endpoint_id = d.endpoint_id AND p.state = 'WAITING'
@@ -60,7 +60,7 @@ _FROM = """
 """
 _MATCHES = """
     WHERE (%(customer_id)s::bigint IS NULL OR w.customer_id = %(customer_id)s)
-        AND (%(endpoint)s = '' OR w.code = %(endpoint)s) AND (%(state)s = '' OR d.state = %(state)s)
+        AND (%(webhook)s = '' OR w.code = %(webhook)s) AND (%(state)s = '' OR d.state = %(state)s)
         AND (%(type)s = '' OR o.type = %(type)s) AND (%(event_id)s::uuid IS NULL OR o.event_id = %(event_id)s)
         AND (%(subject)s = '' OR o.subject = %(subject)s)
 """
@@ -142,7 +142,7 @@ def count_missed(conn: Connection, endpoint_id: int) -> int:
 def _describe(wanted: DeliveryFilter) -> dict[str, Any]:
     return {
         "customer_id": wanted.customer_id,
-        "endpoint": wanted.endpoint,
+        "webhook": wanted.webhook,
         "state": wanted.state,
         "type": wanted.type,
         "event_id": wanted.event_id,

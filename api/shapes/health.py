@@ -30,7 +30,10 @@ class FlowHealth(Shape):
     blocks_waiting: int = Field(description="Blocks of readings that are stored and not scored.")
     transitions_waiting: int = Field(description="Breach transitions that are not decided.")
     oldest_waiting_age_s: float | None
-    outbox_waiting: int
+    outbox_waiting: int = Field(description="Events that a webhook is to be told of and has not got.")
+    outbox_oldest_age_s: float | None = Field(description="Age of the oldest of them.")
+    deliveries_dead: int = Field(description="Events for webhooks that were given up, and not asked for again.")
+    webhooks_gone: int = Field(description="Webhooks that are disabled since their receiver answered 410.")
     notices_waiting: int = Field(description="Notices to devices that the broker has not acknowledged.")
     monitors_unscored: int = Field(
         description="Monitors that nobody judges, since a detector raised an error on them; `anomaly` names them in "

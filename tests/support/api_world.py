@@ -106,7 +106,7 @@ class ApiWorld:
 def open_api_world(database: Database, attachments: Path) -> Iterator[ApiWorld]:
     """The API over a service that has at least one record of every noun."""
     seeded = seed(database.url)
-    with running_api(database.url, attachments=attachments) as api:
+    with running_api(database.url, attachments=attachments, webhook_key_file=attachments.with_suffix(".key")) as api:
         roles = [role for role in Role if role is not Role.CUSTOMER]
         api.add_user("everyone", *roles)
         for name in ("everyone-else", "author"):
@@ -118,6 +118,7 @@ def open_api_world(database: Database, attachments: Path) -> Iterator[ApiWorld]:
         _write_quality(world, other, seeded.capas[0])
         _write_field_action(world, other, api.sign_in("author"))
         _write_accounts(world)
+        _write_webhooks(world)
         with open_connection(database.url, application="test", autocommit=True) as conn:
             _write_models(conn, datetime.now(UTC))
             keep_plans(conn, datetime.now(UTC))
@@ -201,6 +202,15 @@ def _write_accounts(world: ApiWorld) -> None:
         world.api.token(Role.AUDITOR)
 
 
+def _write_webhooks(world: ApiWorld) -> None:
+    """Endpoints of each kind, and what is to be delivered to them."""
+    made = {"name": "ERP", "url": "https://erp.example.com/hooks?key=1", "event_types": ["workorder.opened"]}
+    for customer in (None, CUSTOMER):
+        code = world.send("POST", "/webhooks", {**made, "customer": customer})["webhook"]["code"]
+        for _ in range(2):
+            world.send("POST", f"/webhooks/{code}/test")
+
+
 def _write_models(conn: Connection, now: datetime) -> None:
     profile = load_profile(conn, MODEL)
     assert profile is not None
@@ -250,6 +260,8 @@ SOURCES: tuple[tuple[str, str], ...] = (
     ("exports", "SELECT code FROM export_log"),
     ("users", "SELECT unnest(ARRAY['victim', 'visitor'])"),
     ("tokens", "SELECT id FROM api_token"),
+    ("webhooks", "SELECT code FROM webhook_endpoint"),
+    ("deliveries", "SELECT id FROM webhook_delivery"),
     ("sessions", "SELECT count(*) + 1 FROM app_session"),  # of nobody yet: that of the caller must go on
     ("model", "SELECT key FROM device_model"),
     ("monitor", "SELECT DISTINCT monitor FROM breach"),

@@ -82,6 +82,11 @@ BODIES = {
     "/users/{name}": {"reason": "test"},
     "/users/{name}/password-reset": {"reason": "test"},
     "/tokens": {"name": "x", "role": "customer"},
+    "/webhooks": {"name": "x", "url": "http://nowhere.example"},
+    "/webhooks/{code}": {"name": "x", "url": "https://nowhere.example"},
+    "/webhooks/{code}/transitions": {"to": "DISABLED"},
+    "/webhooks/{code}/secret": {},
+    "/webhooks/{code}/replays": {"since": "2026-01-01T00:00:00Z"},
     "/rejections/replay": {"reason": "unknown_serial"},
     "/models": {"model": "no such model"},
     "/models/{code}/transitions": {"step": "retire"},
@@ -98,6 +103,7 @@ VALUES = {
     "checklist_id": "1",
     "attachment_id": "1",
     "job_id": "1",
+    "delivery_id": "1",
     "number": "1",
 }
 QUERIES = {"/devices/{serial}/readings": "?sensor=level", "/devices/{serial}/scores": "?sensor=level"}

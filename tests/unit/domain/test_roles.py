@@ -26,6 +26,9 @@ def test_admin_sees_and_changes_no_records() -> None:
         Permission.DEVICE_CREDENTIALS,  # accounts, too
         Permission.USER_MANAGE,
         Permission.TOKEN_MANAGE,
+        Permission.WEBHOOK_READ,  # without what events are about
+        Permission.WEBHOOK_REPLAY,
+        Permission.WEBHOOK_MANAGE,
     }
 
 
