@@ -99,19 +99,38 @@ def expire_shelvings(conn: Connection, actor: Actor, now: datetime) -> list[str]
     return [serial for serial, _ in ended]
 
 
+# Why it was shelved for somebody who had the device before is no business of who has it now; that it is shelved, is.
 LOAD_SHELVINGS = """
-    SELECT s.id, d.serial, s.fault_group, s.reason, s.shelved_by, s.shelved_at, s.shelved_until, s.ended_at
+    SELECT s.id, d.serial, s.fault_group, CASE WHEN o.is_own THEN s.reason ELSE '' END AS reason, s.shelved_by,
+        s.shelved_at, s.shelved_until, s.ended_at
     FROM shelving s JOIN device d ON d.id = s.device_id
+    CROSS JOIN LATERAL (SELECT %(customer_id)s::bigint IS NULL OR s.shelved_at >= coalesce(
+        (SELECT max(h.at) FROM device_history h WHERE h.device_id = d.id AND h.field = 'customer'), '-infinity'
+    ) AS is_own) o
     WHERE (%(serial)s = '' OR d.serial = %(serial)s)
+        AND (o.is_own OR (s.ended_at IS NULL AND s.shelved_until > %(now)s))
         AND (NOT %(current_only)s OR (s.ended_at IS NULL AND s.shelved_until > %(now)s))
     ORDER BY s.shelved_at DESC LIMIT %(limit)s
 """
 
 
 def load_shelvings(
-    conn: Connection, *, now: datetime, serial: str = "", current_only: bool = True, limit: int = 200
+    conn: Connection,
+    *,
+    now: datetime,
+    customer_id: int | None,
+    serial: str = "",
+    current_only: bool = True,
+    limit: int = 200,
 ) -> list[Shelving]:
-    """Shelvings, newest first; those that hold now unless all are asked for."""
-    values = {"serial": serial, "current_only": current_only, "now": now, "limit": limit}
+    """Shelvings, newest first; those that hold now unless all are asked for. To a customer's account (`customer_id`)
+    those of the time before the device was its own are shown while they hold, and without their reason."""
+    values = {
+        "serial": serial,
+        "current_only": current_only,
+        "now": now,
+        "customer_id": customer_id,
+        "limit": limit,
+    }
     with conn.cursor(row_factory=class_row(Shelving)) as cursor:
         return cursor.execute(LOAD_SHELVINGS, values).fetchall()

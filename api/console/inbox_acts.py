@@ -215,7 +215,7 @@ def _shelve(view: View, conn: Connection, one: Picked, wish: Wish) -> Said:
 def _take_back_shelved(view: View, conn: Connection, code: str, shelving_id: int) -> Said:
     order = load_work_order(conn, code)
     cards = load_order_cards(conn, order.id) if order else None
-    found = load_shelvings(conn, now=view.now, serial=cards.serial) if cards and cards.serial else []
+    found = load_shelvings(conn, now=view.now, customer_id=None, serial=cards.serial) if cards and cards.serial else []
     own = next((s for s in found if s.id == shelving_id and s.shelved_by == view.person.name), None)
     if own is None:
         raise GuardRefusedError("shelving_over", code)

@@ -141,7 +141,7 @@ def shelve_device(
             until=body.until,
             now=at,
         )
-        shelving = next(s for s in load_shelvings(conn, now=at, serial=serial) if s.id == made)
+        shelving = next(s for s in load_shelvings(conn, now=at, customer_id=None, serial=serial) if s.id == made)
         return ShelvingShape.model_validate(shelving), {}
 
     return change_once(pool, caller, request, idempotency_key, body, work)
@@ -152,7 +152,7 @@ def list_shelvings(serial: str, caller: Reader, pool: Database, current: bool = 
     """The shelvings that hold now, or all of them with `current=false`."""
     with pool.connection() as conn:
         find_device(conn, serial, caller)
-        found = load_shelvings(conn, now=now(), serial=serial, current_only=current)
+        found = load_shelvings(conn, now=now(), customer_id=caller.customer_id, serial=serial, current_only=current)
     return Page(items=[mask_shape("shelving", ShelvingShape.model_validate(s), caller) for s in found])
 
 

@@ -115,7 +115,7 @@ def describe_device_overview(conn: Connection, device: Device, caller: Caller, a
         forecasts=shape_forecasts(breaches, at),
         shelvings=[
             mask_shape("shelving", ShelvingShape.model_validate(shelving), caller)
-            for shelving in load_shelvings(conn, now=at, serial=device.serial)
+            for shelving in load_shelvings(conn, now=at, customer_id=caller.customer_id, serial=device.serial)
         ],
         field_actions=None if items is None else shape_part(ItemLineShape, items),
         capas=None if capas is None else shape_part(CapaLineShape, capas),

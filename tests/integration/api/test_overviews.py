@@ -276,8 +276,19 @@ def test_a_customers_user_sees_its_own_alone_and_nobodys_name(made: Api) -> None
 def test_what_was_done_for_another_customer_stays_there(own: Api) -> None:
     """T-0000 goes from T-C0 to T-C1: its new owner sees the breach that stands, and nothing of the orders before."""
     with psycopg.connect(own.settings.database_url) as conn:
+        for minutes, reason in ((60, "dropped by Zq-Porter"), (0, "ended: zq")):
+            conn.execute(
+                "INSERT INTO shelving (device_id, reason, shelved_by, shelved_at, shelved_until) SELECT id, %s, 'mia',"
+                " now() - interval '2 hours', now() + make_interval(mins => %s) FROM device WHERE serial = 'T-0000'",
+                (reason, minutes),
+            )
+        conn.commit()
         conn.execute("UPDATE device SET site_id = (SELECT id FROM site WHERE code = 'T-S1') WHERE serial = 'T-0000'")
     page = read(own, "/devices/T-0000/overview", Role.CUSTOMER, "T-C1")
+    listed = read(own, "/devices/T-0000/shelvings?current=false", Role.CUSTOMER, "T-C1")["items"]
+    assert [s["reason"] for s in page["shelvings"]] == [s["reason"] for s in listed] == [""]
+    ours = read(own, "/devices/T-0000/shelvings?current=false", Role.SERVICE_MANAGER)["items"]
+    assert {s["reason"] for s in ours} == {"dropped by Zq-Porter", "ended: zq"}
     assert (page["work_orders"]["total"], page["past_work_orders"]["total"], page["clocks"]["total"]) == (0, 0, 0)
     assert page["breaches"]["total"] == 2
     codes = {reason["code"] for reason in page["risk"]["reasons"]}
