@@ -3,12 +3,12 @@ same, and handed to every stream that is told something."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager, suppress
 
 from api.change_news import Audience, News
 from api.metrics import Metrics
-from domain.change_position import Position
+from api.shared_views import SharedView, Shown
 from store.change_log import ChangeBatch, follow_changes
 from store.pool import DATABASE_GONE
 
@@ -64,8 +64,8 @@ class StreamHub:
         self._limit = limit
         self._queue = queue
         self._subscriptions: set[Subscription] = set()
+        self._views: dict[Hashable, SharedView] = {}
         self._listening = asyncio.Event()
-        self._position: Position | None = None
         self._is_closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -88,11 +88,6 @@ class StreamHub:
         return self._is_closed or len(self._subscriptions) >= self._limit
 
     @property
-    def position(self) -> Position | None:
-        """Up to where changes were handed out; None while they are not followed."""
-        return self._position
-
-    @property
     def look_after_ms(self) -> int:
         """Within how long a console that hears of a change looks, at a moment of its own: the longer, the more are
         open, so that all of them together do not keep the process from telling everybody."""
@@ -108,7 +103,7 @@ class StreamHub:
 
     @asynccontextmanager
     async def subscribe(self, audience: Audience) -> AsyncIterator[Subscription]:
-        """A queue of all changes after `position` that these may hear of."""
+        """A queue of every change that is found from now on, as far as these may hear of it."""
         subscription = Subscription(audience, self._queue)
         self._subscriptions.add(subscription)
         self._metrics.streams.set(len(self._subscriptions))
@@ -117,6 +112,24 @@ class StreamHub:
         finally:
             self._subscriptions.discard(subscription)
             self._metrics.streams.set(len(self._subscriptions))
+
+    @asynccontextmanager
+    async def showing(self, subscription: Subscription, shown: Shown | None) -> AsyncIterator[None]:
+        """The stream is told what its page shows, and whatever becomes of it, as long as the block runs."""
+        if shown is None:
+            yield
+            return
+        view = self._views.get(shown.key)
+        if view is None:
+            view = self._views[shown.key] = SharedView(shown, lambda: len(self._views))
+        view.join(id(subscription), lambda event: self._offer(subscription, event))
+        try:
+            yield
+        finally:
+            view.leave(id(subscription))
+            if view.is_unseen:
+                view.close()
+                del self._views[shown.key]
 
     def close(self) -> None:
         """Ends every stream now and takes no new one: an open stream must not hold up the end of the process."""
@@ -141,19 +154,22 @@ class StreamHub:
                 log.warning("the change log cannot be followed (%s); again in %.1f s", error, wait_s)
             # Changes may have been missed: streams end, and their clients come back with Last-Event-ID.
             self._listening.clear()
-            self._position = None
             for subscription in list(self._subscriptions):
                 subscription.end()
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
     def _hand_out(self, batch: ChangeBatch) -> None:
-        news = News(batch)
-        self._position = batch.end
         if not batch.changes:
             return
+        news = News(batch)
         for subscription in list(self._subscriptions):
-            if not subscription.is_dropped and not subscription.offer(news):
-                log.warning("an event stream was ended: more than %d bytes waited for its client", self._queue)
-                self._metrics.streams_dropped.inc()
-                subscription.end()
+            self._offer(subscription, news)
+        for view in self._views.values():
+            view.hear(news)
+
+    def _offer(self, subscription: Subscription, news: News | bytes) -> None:
+        if not subscription.is_dropped and not subscription.offer(news):
+            log.warning("an event stream was ended: more than %d bytes waited for its client", self._queue)
+            self._metrics.streams_dropped.inc()
+            subscription.end()

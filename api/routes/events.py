@@ -14,11 +14,12 @@ from api.auth import Caller, require
 from api.change_news import Audience, News, find_audience, write_event
 from api.problems import INVALID, UNAVAILABLE, ProblemError, declare
 from api.settings import ApiSettings
+from api.shared_views import Shown
 from api.state import ApiState, State
 from api.stream_hub import Subscription
 from domain.change_position import Position, parse_position
 from domain.roles import Permission
-from store.change_log import ChangeBatch, load_changes, reaches_back
+from store.change_log import ChangeBatch, load_changes, load_now, reaches_back
 
 router = APIRouter(prefix="/events", tags=["events"])
 Follower = Annotated[Caller, require(Permission.DEVICE_READ)]
@@ -50,11 +51,24 @@ async def follow_events(
     `look_after` milliseconds. Lines that begin with `:` are only
     to keep the connection open. A client that reads too slowly is disconnected and may come back.
     """
+    return await open_stream(state, caller, last_event_id)
+
+
+async def open_stream(
+    state: ApiState, caller: Caller, last_event_id: str | None, shown: Shown | None = None
+) -> StreamingResponse:
+    """The stream of that caller, with what its page shows if it is one that is told.
+
+    Raises
+    ------
+    ProblemError
+        422: the id is none of ours. 503: too many are open, or the database cannot be reached.
+    """
     position = read_event_id(last_event_id)
     if state.hub.is_full or not await state.hub.wait_until_listening(5.0):
         raise ProblemError(UNAVAILABLE, "No further stream can be opened now.", headers={"Retry-After": "5"})
     return StreamingResponse(
-        make_stream(state, caller, position),
+        make_stream(state, caller, position, shown),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
     )
@@ -76,7 +90,9 @@ def read_event_id(text: str | None) -> Position | None:
     return position
 
 
-async def make_stream(state: ApiState, caller: Caller, after: Position | None) -> AsyncIterator[bytes]:
+async def make_stream(
+    state: ApiState, caller: Caller, after: Position | None, shown: Shown | None = None
+) -> AsyncIterator[bytes]:
     """The bytes of one stream, until the client goes or the hub ends it.
 
     The subscription begins before the table is read: what is committed in between stands in both and is sent once.
@@ -85,9 +101,7 @@ async def make_stream(state: ApiState, caller: Caller, after: Position | None) -
     async with state.hub.subscribe(audience) as subscription:
         is_reset = after is not None and not await run_in_threadpool(_reaches_back, state, after)
         if after is None or is_reset:
-            after = state.hub.position
-            if after is None:  # the listener was lost since: the client comes back
-                return
+            after = await run_in_threadpool(_load_now, state)
             data = orjson.dumps({"look_after": state.hub.look_after_ms})
             yield write_event("reset" if is_reset else "ready", after, data)
         else:
@@ -98,9 +112,10 @@ async def make_stream(state: ApiState, caller: Caller, after: Position | None) -
                 if missed := News(batch).tell(audience):
                     yield missed
             yield b": caught up\n\n"
-        async for news in _drain(subscription, state.settings):
-            if told := news if isinstance(news, bytes) else _tell(news, audience, after):
-                yield told
+        async with state.hub.showing(subscription, shown):
+            async for news in _drain(subscription, state.settings):
+                if told := news if isinstance(news, bytes) else _tell(news, audience, after):
+                    yield told
 
 
 def _tell(news: News, audience: Audience, after: Position) -> bytes:
@@ -126,6 +141,11 @@ async def _drain(subscription: Subscription, settings: ApiSettings) -> AsyncIter
 def _reaches_back(state: ApiState, after: Position) -> bool:
     with state.pool.connection() as conn:
         return reaches_back(conn, after)
+
+
+def _load_now(state: ApiState) -> Position:
+    with state.pool.connection() as conn:
+        return load_now(conn)
 
 
 def _load_missed(state: ApiState, caller: Caller, after: Position) -> ChangeBatch:

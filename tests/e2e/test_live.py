@@ -14,8 +14,8 @@ from tests.e2e.service import Service
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
-STREAM = "**/api/v1/events/stream"
-INBOX = re.compile(r"/inbox(/versions.*)?$")  # the page, or what it asks instead to know whether it is still true
+STREAM = re.compile(r"/events/stream$")
+ORDERS = re.compile(r"/work-orders$")  # a page that is compared with itself; the inbox is told by its stream
 # Counts what the stream tells before the console's own listeners hear of it.
 COUNT_EVENTS = """
     window.told = 0;
@@ -41,8 +41,11 @@ def test_a_new_order_waits_until_it_is_asked_for(chromium: Browser, service: Ser
         shown = page.locator("tr[data-row]").count()
         first = page.locator("tr[data-row]").first.get_attribute("data-row")
         page.check(f"#pick-{first}")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
         open_order(service, SERIALS[8], "pressure_high")
         expect(page.locator("#pending button")).to_have_text("1 new · Show (.)")
+        assert asked == [], "the stream says it"
         assert page.locator("tr[data-row]").count() == shown
         page.keyboard.press(".")
         expect(page.locator("tr[data-row]")).to_have_count(shown + 1)
@@ -69,8 +72,9 @@ def test_an_order_that_opens_while_the_page_is_compared_is_seen(chromium: Browse
                 wait_until(lambda: page.evaluate("window.told > 0"), what="the event of the order")
             route.fulfill(response=answer)
 
-        page.route(INBOX, answer_late)
         sign_in(page, "mara", PASSWORD)
+        page.route(ORDERS, answer_late)
+        page.goto("/work-orders")
         expect(page.locator("#pending button")).to_have_text("1 new · Show (.)")
         assert len(compared) > 1
 
@@ -78,6 +82,7 @@ def test_an_order_that_opens_while_the_page_is_compared_is_seen(chromium: Browse
 def test_a_page_that_the_server_could_not_give_is_asked_for_again(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, _):
         sign_in(page, "mara", PASSWORD)
+        page.goto("/work-orders")
         expect(page.locator("#live")).to_have_attribute("data-state", "on")
         failed: list[str] = []
 
@@ -88,7 +93,7 @@ def test_a_page_that_the_server_could_not_give_is_asked_for_again(chromium: Brow
             else:
                 route.continue_()
 
-        page.route(INBOX, fail_once)
+        page.route(ORDERS, fail_once)
         open_order(service, SERIALS[6], "battery_health_low")
         expect(page.locator("#live")).to_have_attribute("data-state", "stale")
         expect(page.locator("#pending button")).to_have_text("1 new · Show (.)")

@@ -151,7 +151,7 @@
   // when the server could not give it, after a while that grows.
   // Many pages look at once: each after a moment of its own, and none oftener than the server answers easily.
   const LOOK_MS = 300, LONGEST_MS = 60000;
-  let lookAt = 0, lookIn = LOOK_MS, heard = 0, shown = 0;
+  let lookAt = 0, lookIn = LOOK_MS, heard = 0, shown = 0, told = 0, toldRows = null;
   function look() {
     heard += 1;
     if (!lookAt && body() && !document.hidden) lookAt = setTimeout(compare, LOOK_MS + Math.random() * lookIn);
@@ -192,14 +192,11 @@
     for (const code of event.detail) known.delete(code);
     tellRows(known);
   });
-  // A row that is shown has changed: the event says enough, and nobody is asked.
+  // A row that is shown has changed: the event says enough.
   function hear(event) {
     const { id, version } = JSON.parse(event.data), here = stamps(body());
-    if (event.type !== "work_order" || !body().dataset.versions || !here.has(id)) return false;
     const known = new Map(there || here);
-    heard += 1;
-    if (known.has(id) && version > Number(known.get(id))) { known.set(id, String(version)); tellRows(known); }
-    return true;
+    if (here.has(id) && known.has(id) && version > Number(known.get(id))) { known.set(id, String(version)); tellRows(known); }
   }
   const isDirty = () => [...document.querySelectorAll("#live-body form[method=post]")].some((form) =>
     [...form.elements].some((field) => !["hidden", "checkbox", "select-one", "submit"].includes(field.type) && "defaultValue" in field && field.value !== field.defaultValue));
@@ -208,7 +205,7 @@
     if (!place) return;
     if (isDirty()) { document.querySelector("#pending button").textContent = say("live.dirty"); return; }
     const picked = boxes().filter((box) => box.checked).map((box) => box.id);
-    const row = cursor()?.id;
+    const row = cursor()?.id, toldBefore = told;
     htmx.ajax("GET", location.pathname + location.search, { source: place, target: place, select: "#live-body", swap: "outerHTML" }).then(() => {
       shown += 1;
       there = null;
@@ -217,16 +214,26 @@
       (document.getElementById(row) || rows()[0])?.setAttribute("data-cursor", "");
       tellSelected(); tellPending(""); tellAges();
       document.dispatchEvent(new CustomEvent("forewarn:shown"));
-      look();
+      if (!pushed()) look();
+      else if (told !== toldBefore) tellRows(toldRows);  // while the page was under way: it may not have it
     });
   }
+  // The inbox is told what it would show, by a stream that lies beside its versions: it asks nobody.
+  const pushed = () => body()?.dataset.versions?.replace("/versions", "/events/stream");
+  function takeRows(event) {
+    if (!pushed()) return;
+    told += 1;
+    toldRows = new Map(Object.entries(JSON.parse(event.data).rows));
+    tellRows(toldRows);
+  }
   function take(event) {
+    if (pushed()) { if (event.type === "work_order") hear(event); return; }
     const entities = (body()?.dataset.entities || "").split(" ");
     if (event.type === "reset" || event.type === "ready") { lookIn = Math.max(LOOK_MS, JSON.parse(event.data).look_after || 0); look(); return; }
     if (!entities.includes(event.type)) return;
     // A page of one record: what becomes of another one does not change it.
     const watched = body().dataset.watch;
-    if (watched ? JSON.parse(event.data).id === watched : !hear(event)) look();
+    if (!watched || JSON.parse(event.data).id === watched) look();
   }
   // What came while nobody looked at this window is looked for when somebody does.
   let seen = 0;
@@ -244,7 +251,7 @@
     stream?.close();
     stream = null;
     if (localStorage.getItem("forewarn.live") === "paused") { tellLive("paused"); return; }
-    const own = stream = new EventSource("/api/v1/events/stream");
+    const own = stream = new EventSource(pushed() || "/api/v1/events/stream");
     stream.addEventListener("open", () => { lastAt = new Date(); listenIn = LISTEN_MS; tellLive("on"); });
     stream.addEventListener("error", () => {
       tellLive("stale");
@@ -253,7 +260,8 @@
       setTimeout(() => { if (stream === own) listen(); }, listenIn);
       listenIn = Math.min(2 * listenIn, LONGEST_MS);
     });
-    for (const name of ["ready", "reset", "work_order", "capa", "breach", "device"]) stream.addEventListener(name, (event) => { lastAt = new Date(); take(event); });
+    stream.addEventListener("rows", (event) => { lastAt = new Date(); takeRows(event); });
+    for (const name of ["ready", "reset", "work_order", "capa", "breach", "device", "complaint", "approval_request", "field_action", "firmware_record"]) stream.addEventListener(name, (event) => { lastAt = new Date(); take(event); });
   }
   if (pause) {
     pause.hidden = false;

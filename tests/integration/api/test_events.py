@@ -1,12 +1,8 @@
 """The stream of changes: in order, once, nothing skipped, nobody else's."""
 
-import json
 import threading
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
-from queue import Queue
+from contextlib import aclosing
 
-import httpx
 import psycopg
 import pytest
 
@@ -26,63 +22,9 @@ from store.change_log import (
 )
 from store.pool import open_connection
 from tests.support.databases import Database
+from tests.support.event_stream import Stream, following
 from tests.support.http_api import Api, find_errors, running_api
 from tests.support.waiting import wait_until
-
-Event = tuple[str, str, dict[str, object]]  # id, name, data
-
-
-class Stream:
-    """One open stream, read by a thread of its own."""
-
-    def __init__(self, api: Api, headers: dict[str, str]) -> None:
-        self.events: Queue[Event] = Queue()
-        self.comments = 0
-        self.ended = threading.Event()
-        self._api = api
-        self._headers = headers
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def _read(self) -> None:
-        url = f"{self._api.client.base_url}/api/v1/events/stream"
-        try:
-            with httpx.stream("GET", url, headers=self._headers, timeout=60) as response:
-                assert response.status_code == 200, response.status_code
-                parts: dict[str, str] = {}
-                for line in response.iter_lines():
-                    if self._stop.is_set():
-                        return
-                    if line.startswith(":"):
-                        self.comments += 1
-                    elif line:
-                        name, _, value = line.partition(": ")
-                        parts[name] = value
-                    elif parts:
-                        self.events.put((parts["id"], parts["event"], json.loads(parts["data"])))
-                        parts = {}
-        finally:
-            self.ended.set()
-
-    def next(self) -> Event:
-        return self.events.get(timeout=60)
-
-    def next_entity(self) -> str:
-        return str(self.next()[2]["id"])
-
-    def close(self) -> None:
-        self._stop.set()  # the next heartbeat lets the thread see it
-        self._thread.join(timeout=60)
-
-
-@contextmanager
-def following(api: Api, headers: dict[str, str], last: str = "") -> Iterator[Stream]:
-    stream = Stream(api, {**headers, **({"Last-Event-ID": last} if last else {})})
-    try:
-        yield stream
-    finally:
-        stream.close()
 
 
 def touch(api: Api, serial: str, connectivity: str = "ONLINE") -> None:

@@ -6,6 +6,7 @@ import re
 import psycopg
 
 from domain.roles import Role
+from tests.support.event_stream import following
 from tests.support.http_api import Api
 
 ROW = re.compile(r'<tr [^>]*data-row="([^"]+)" data-version="([^"]+)"')
@@ -55,6 +56,33 @@ def test_a_customers_user_hears_of_its_own_orders_alone(api: Api) -> None:
     assert rows == {}
     rows = ask(api, "/inbox/versions", api.sign_in("carla").reading)
     assert set(rows) == {"WO-2026-900000", "WO-2026-900002", "WO-2026-900004"}
+
+
+def test_a_page_is_told_what_it_would_show_at_once_and_after_each_change(api: Api) -> None:
+    make_orders(api)
+    api.add_user("mona", Role.SERVICE_MANAGER)
+    api.add_user("carla", Role.CUSTOMER, customer="T-C1")
+    mona, carla = api.sign_in("mona").reading, api.sign_in("carla").reading
+    with (
+        following(api, mona, path="/inbox/events/stream?sort=priority") as stream,
+        following(api, carla, path="/inbox/events/stream") as customers,
+    ):
+        first = customers.next_of("rows")
+        assert first == {"rows": {"WO-2026-900001": "3", "WO-2026-900003": "3"}}
+        assert stream.next_of("rows") == {"rows": ask(api, "/inbox/versions?sort=priority", mona)}
+        change = "UPDATE work_order SET inbox_reason = %s, row_version = row_version + 1 WHERE code = %s"
+        with psycopg.connect(api.settings.database_url) as conn:
+            conn.execute(change, ("NEW", "WO-2026-900005"))
+            conn.execute(change, (None, "WO-2026-900000"))
+        told = stream.next_of("rows")
+        assert told == {"rows": ask(api, "/inbox/versions?sort=priority", mona)}
+        assert told["rows"] != first["rows"]
+        assert customers.next_of("rows") == {"rows": ask(api, "/inbox/versions", carla)}
+    for query in ("?customer=%00", "?cursor=nonsense"):  # nothing to show, or the first page
+        with following(api, mona, path=f"/inbox/events/stream{query}") as stream:
+            assert stream.next()[1] == "ready"
+    assert api.client.get("/inbox/events/stream", headers=api.token(Role.ADMIN)).status_code == 403
+    assert api.client.get("/inbox/events/stream", headers={**mona, "Last-Event-ID": "x"}).status_code == 422
 
 
 def test_a_page_is_compressed_and_masks_its_token_each_time(api: Api) -> None:
