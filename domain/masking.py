@@ -8,6 +8,7 @@ condition of every query.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from domain.roles import Permission
@@ -91,7 +92,11 @@ def is_shown(record: str, field: str, permissions: Iterable[Permission]) -> bool
 
 def find_masked_fields(record: str, permissions: Iterable[Permission]) -> frozenset[str]:
     """The fields of such a record that somebody with these rights does not see."""
-    held = frozenset(permissions)
+    return _find_masked(record, frozenset(permissions))
+
+
+@lru_cache(maxsize=1_000)
+def _find_masked(record: str, held: frozenset[Permission]) -> frozenset[str]:
     return frozenset(field for field in find_personal_fields(record) if not is_shown(record, field, held))
 
 
@@ -107,13 +112,15 @@ def mask_row(record: str, row: Row, permissions: Iterable[Permission]) -> Row:
     """The same of a frozen dataclass whose fields that name people may be None, and of objects within it."""
     held = frozenset(permissions)
     hidden = find_masked_fields(record, held)
+    if not hidden:
+        return row
     values = {field.name: getattr(row, field.name) for field in fields(row)}
     masked = {
         name: None if name in hidden else mask_record(record, value, held)
         for name, value in values.items()
         if name in hidden or isinstance(value, dict)
     }
-    return replace(row, **masked) if hidden else row
+    return replace(row, **masked)
 
 
 def mask_json(value: Any, permissions: Iterable[Permission]) -> Any:

@@ -23,6 +23,7 @@ from domain.profile_checks import find_monitor_problems
 from domain.profile_json import profile_to_json
 from domain.work_order import Outcome
 from service_link.batch_plan import MACHINE
+from store.monitor_lead_times import MonitorLeadTime, count_lead_times
 from store.monitor_quality import (
     ClosedEpisode,
     MonitorQuality,
@@ -58,6 +59,7 @@ def watch_monitors(conn: Connection, now: datetime) -> list[str]:
         episodes[episode.device_model_id, episode.is_simulated].append(episode)
     tickets = count_tickets(conn, now - BUDGET_WINDOW)
     days = count_device_days(conn, now - BUDGET_WINDOW, now)
+    leads = {(lead.model, lead.is_simulated, lead.monitor): lead for lead in count_lead_times(conn, now - REMEMBERED)}
     rows: list[MonitorQuality] = []
     proposed: list[tuple[Profile, Monitor, Threshold, dict[str, object]]] = []
     for model_id, of_model in versions.items():
@@ -69,7 +71,7 @@ def watch_monitors(conn: Connection, now: datetime) -> list[str]:
                 # What simulated devices found moves no threshold that real ones are judged by.
                 proposed += [] if is_simulated and (model_id, False) in days else found
     with conn.transaction():
-        record_quality(conn, rows, now)
+        record_quality(conn, [_add_lead(row, leads) for row in rows], now)
     with conn.transaction():
         attach_backtests(conn, MACHINE, now)
         ask_again_for_backtests(conn, MACHINE.name, now - ASKED_AGAIN, now)
@@ -83,6 +85,11 @@ def watch_monitors(conn: Connection, now: datetime) -> list[str]:
                 ask_for_backtest(conn, code, make_backtest_request(profile, monitor, threshold, now), MACHINE.name, now)
                 codes.append(code)
     return codes
+
+
+def _add_lead(row: MonitorQuality, leads: Mapping[tuple[str, bool, str], MonitorLeadTime]) -> MonitorQuality:
+    lead = leads.get((row.model, row.is_simulated, row.monitor))
+    return row if lead is None else replace(row, lead_failures=lead.failures, lead_median_h=lead.median_h)
 
 
 def make_backtest_request(profile: Profile, monitor: Monitor, found: Threshold, now: datetime) -> dict[str, object]:

@@ -32,7 +32,8 @@ LOAD_CANDIDATES = """
     FROM app_user u
     LEFT JOIN (
         SELECT t.user_id, jsonb_object_agg(m.key, t.valid_until) AS certificates
-        FROM technician_certificate t JOIN device_model m ON m.id = t.device_model_id GROUP BY t.user_id
+        FROM technician_certificate t JOIN device_model m ON m.id = t.device_model_id
+        WHERE m.key = ANY (%(models)s) GROUP BY t.user_id
     ) c ON c.user_id = u.id
     LEFT JOIN (
         SELECT user_id, array_agg(region ORDER BY region) AS regions FROM technician_region GROUP BY user_id
@@ -46,23 +47,32 @@ LOAD_CANDIDATES = """
 """
 # The newest of each fault group, so that a page with many of them stays quick. Put right is: closed with a fault that
 # was mended, never reopened, and no later order says that it recurred.
+# Each step is done once for all of them: else devices and recurrences are looked through for every fault group anew.
 LOAD_PAST = """
-    SELECT w.user_id, m.key AS model, w.fault_group,
-        count(*) FILTER (WHERE w.reopen_count = 0 AND NOT EXISTS (
-            SELECT FROM work_order r WHERE r.recurrence_of = w.id AND r.recurrence_of IS NOT NULL
-                AND r.outcome IS DISTINCT FROM 'FALSE_ALARM'
-        ))::integer AS fixed,
-        count(*)::integer AS tried
-    FROM (SELECT DISTINCT g FROM unnest(%(fault_groups)s::text[]) AS g) AS k (fault_group)
-    CROSS JOIN LATERAL (
-        SELECT o.id, o.device_id, o.fault_group, o.reopen_count, (o.close_out ->> 'done_by_id')::bigint AS user_id
-        FROM work_order o
-        WHERE o.state = 'CLOSED' AND o.fault_group = k.fault_group AND o.closed_at > %(since)s
-            AND o.outcome IN ('CONFIRMED', 'SENSOR_FAULT')
-        ORDER BY o.fault_group, o.closed_at DESC LIMIT %(most)s
-    ) w
-    JOIN device d ON d.id = w.device_id JOIN device_model m ON m.id = d.device_model_id
-    WHERE w.user_id IS NOT NULL AND m.key = ANY (%(models)s)
+    WITH asked AS MATERIALIZED (
+        SELECT m.id, k.model, k.fault_group
+        FROM unnest(%(models)s::text[], %(fault_groups)s::text[]) AS k (model, fault_group)
+        JOIN device_model m ON m.key = k.model
+    ), recent AS MATERIALIZED (
+        SELECT o.* FROM (SELECT DISTINCT fault_group FROM asked) AS k
+        CROSS JOIN LATERAL (
+            SELECT o.id, o.device_id, o.fault_group, o.reopen_count, (o.close_out ->> 'done_by_id')::bigint AS user_id
+            FROM work_order o
+            WHERE o.state = 'CLOSED' AND o.fault_group = k.fault_group AND o.closed_at > %(since)s
+                AND o.outcome IN ('CONFIRMED', 'SENSOR_FAULT')
+            ORDER BY o.fault_group, o.closed_at DESC LIMIT %(most)s
+        ) o
+    ), came_back AS MATERIALIZED (
+        SELECT DISTINCT r.recurrence_of AS id FROM work_order r
+        WHERE r.recurrence_of = ANY (ARRAY(SELECT id FROM recent)) AND r.recurrence_of IS NOT NULL
+            AND r.outcome IS DISTINCT FROM 'FALSE_ALARM'
+    )
+    SELECT w.user_id, k.model, w.fault_group,
+        (count(*) FILTER (WHERE w.reopen_count = 0 AND b.id IS NULL))::integer AS fixed, count(*)::integer AS tried
+    FROM recent w JOIN device d ON d.id = w.device_id
+    JOIN asked k ON k.id = d.device_model_id AND k.fault_group = w.fault_group
+    LEFT JOIN came_back b ON b.id = w.id
+    WHERE w.user_id IS NOT NULL
     GROUP BY 1, 2, 3
 """
 
@@ -74,7 +84,7 @@ class TechnicianFacts:
     user_id: int
     name: str
     full_name: str
-    certificates: dict[str, date]  # until when, by model
+    certificates: dict[str, date]  # until when, by model, of the models that the book is of
     regions: tuple[str, ...]
     open_orders: int
     urgent_orders: int
@@ -89,7 +99,7 @@ class AssignmentBook:
     technicians: tuple[TechnicianFacts, ...]
     past: Mapping[tuple[int, str, str], tuple[int, int]]  # user, model, fault group: fixed, tried
     _met: dict[tuple[str, str], dict[int, float]]  # who has met a fault of a model, and how well
-    _ranked: dict[str, tuple[TechnicianFacts, ...]] = field(default_factory=dict)  # by region
+    _ranked: dict[tuple[str, str | None], dict[int, TechnicianFacts]] = field(default_factory=dict)
 
     def find(self, work: Work) -> list[Suggestion]:
         """Who may do that work, the best fit first."""
@@ -97,14 +107,11 @@ class AssignmentBook:
 
     def find_best(self, work: Work) -> Suggestion | None:
         """The first of `find`, without looking at everybody: a page asks for many. None where nobody may do it."""
-        model, nothing = work.model or "", find_success(0, 0)
-        met = self._met.get((model, work.fault_group), {})
-        able = [
-            t for t in self._rank(work.region) if work.model is None or t.certificates.get(model, _NEVER) >= self.day
-        ]
-        rivals = [t for t in able if t.user_id in met]
+        met = self._met.get((work.model or "", work.fault_group), {})
+        able, nothing = self._rank(work.region, work.model), find_success(0, 0)
+        rivals = [able[user_id] for user_id in met if user_id in able]
         # Of those who have not met the fault only the first can be the best.
-        rivals += islice((t for t in able if t.user_id not in met), 1)
+        rivals += islice((t for user_id, t in able.items() if user_id not in met), 1)
         if not rivals:
             return None
         best = min(
@@ -116,15 +123,20 @@ class AssignmentBook:
         )
         return find_suggestions(work, [self._find_candidate(best, work)], self.day)[0]
 
-    def _rank(self, region: str) -> tuple[TechnicianFacts, ...]:
-        """Everybody as he would be ranked for work there that nobody has met, made once for each region."""
-        if region not in self._ranked:
-            nothing = find_success(0, 0)
-            scores = {
-                t.user_id: find_score(find_place(region, t.regions), nothing, t.freedom) for t in self.technicians
-            }
-            self._ranked[region] = tuple(sorted(self.technicians, key=lambda t: (-scores[t.user_id], t.name)))
-        return self._ranked[region]
+    def _rank(self, region: str, model: str | None) -> dict[int, TechnicianFacts]:
+        """Who may work on that model (None: everybody) as ranked for work there that nobody has met, made once."""
+        if (region, model) not in self._ranked:
+            if model is None:
+                nothing = find_success(0, 0)
+                scores = {
+                    t.user_id: find_score(find_place(region, t.regions), nothing, t.freedom) for t in self.technicians
+                }
+                able = sorted(self.technicians, key=lambda t: (-scores[t.user_id], t.name))
+            else:
+                all_ranked = self._rank(region, None).values()
+                able = [t for t in all_ranked if t.certificates.get(model, _NEVER) >= self.day]
+            self._ranked[region, model] = {t.user_id: t for t in able}
+        return self._ranked[region, model]
 
     def _find_candidate(self, technician: TechnicianFacts, work: Work) -> Candidate:
         until = technician.certificates.get(work.model or "")
@@ -153,9 +165,12 @@ def load_assignment_book(conn: Connection, works: Collection[Work], now: datetim
         "most": MOST_ORDERS,
     }
     with conn.cursor(row_factory=dict_row) as cursor:
-        technicians = tuple(_to_technician(row) for row in cursor.execute(LOAD_CANDIDATES))
-        rows = cursor.execute(LOAD_PAST, values).fetchall() if technicians and keys else []
-    past = {(r["user_id"], r["model"], r["fault_group"]): (r["fixed"], r["tried"]) for r in rows}
+        technicians = tuple(_to_technician(row) for row in cursor.execute(LOAD_CANDIDATES, values))
+    past = {}
+    if technicians and keys:
+        # Planned each time: which tables are read through depends on how much is asked for.
+        for user_id, model, fault_group, fixed, tried in conn.execute(LOAD_PAST, values, prepare=False):
+            past[user_id, model, fault_group] = fixed, tried
     return make_book(now.date(), technicians, past)
 
 

@@ -158,6 +158,20 @@ def count_devices(conn: Connection, filters: DeviceFilters) -> int:
     return int(row[0])
 
 
+COUNT_REPORTING = """
+    SELECT count(*) FILTER (WHERE d.connectivity = 'ONLINE'), count(*) FROM device d
+    WHERE d.lifecycle <> 'DECOMMISSIONED' AND (%(customer_id)s::bigint IS NULL
+        OR d.site_id IN (SELECT s.id FROM site s WHERE s.customer_id = %(customer_id)s))
+"""
+
+
+def count_reporting(conn: Connection, *, customer_id: int | None) -> tuple[int, int]:
+    """How many devices are online, and of how many: all, or those of that customer."""
+    row = conn.execute(COUNT_REPORTING, {"customer_id": customer_id}).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
 LOAD_DEVICE = f"""
     SELECT {_COLUMNS} {_FROM} {_QUALITY}
     WHERE d.serial = %(serial)s AND (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)

@@ -21,7 +21,7 @@ class MonitorLeadTime:
 
 
 # When a failure began is what the view kpi_warning says of it.
-LOAD_LEAD_TIMES = """
+COUNT_LEAD_TIMES = """
     WITH failure AS MATERIALIZED (
         SELECT w.id, w.is_simulated, d.id AS device_id, d.device_model_id, least(
             min(b.raised_at) FILTER (WHERE b.kind = 'DEVICE_CODE'),
@@ -35,8 +35,6 @@ LOAD_LEAD_TIMES = """
         LEFT JOIN breach b ON b.id = wb.breach_id AND b.device_id = w.device_id
         WHERE w.type IN ('CORRECTIVE', 'PREDICTIVE') AND w.state = 'CLOSED' AND w.outcome = 'CONFIRMED'
             AND w.closed_at > %(since)s
-            AND (%(models)s::text[] = '{}' OR d.device_model_id IN (
-                SELECT id FROM device_model WHERE key = ANY (%(models)s)))
         GROUP BY w.id, d.id
     ), warning AS (
         SELECT f.device_model_id, f.is_simulated, b.monitor, f.failed_at - min(b.first_seen) AS lead
@@ -53,7 +51,22 @@ LOAD_LEAD_TIMES = """
 """
 
 
-def load_lead_times(conn: Connection, since: datetime, *, models: Sequence[str] = ()) -> list[MonitorLeadTime]:
-    """Every monitor that spoke before a confirmed failure whose order was closed since then; no others."""
+def count_lead_times(conn: Connection, since: datetime) -> list[MonitorLeadTime]:
+    """Every monitor that spoke before a confirmed failure whose order was closed since then; no others. It looks at
+    every such failure: pages show what was counted last, see `load_lead_times`."""
     with conn.cursor(row_factory=class_row(MonitorLeadTime)) as cursor:
-        return cursor.execute(LOAD_LEAD_TIMES, {"since": since, "models": list(models)}).fetchall()
+        return cursor.execute(COUNT_LEAD_TIMES, {"since": since}).fetchall()
+
+
+LOAD_LEAD_TIMES = """
+    SELECT m.key AS model, q.is_simulated, q.monitor, q.lead_failures AS failures, q.lead_median_h AS median_h
+    FROM monitor_quality q JOIN device_model m ON m.id = q.device_model_id
+    WHERE q.lead_failures > 0 AND (%(models)s::text[] = '{}' OR m.key = ANY (%(models)s))
+    ORDER BY m.key, q.is_simulated, q.monitor
+"""
+
+
+def load_lead_times(conn: Connection, *, models: Sequence[str] = ()) -> list[MonitorLeadTime]:
+    """What was counted last for the monitors of current profiles, at their `judged_at`."""
+    with conn.cursor(row_factory=class_row(MonitorLeadTime)) as cursor:
+        return cursor.execute(LOAD_LEAD_TIMES, {"models": list(models)}).fetchall()

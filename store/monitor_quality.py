@@ -93,22 +93,26 @@ class MonitorQuality:
     allowed_rate: float
     is_over_budget: bool
     judged_at: datetime
+    lead_failures: int = 0  # confirmed failures of a year before which it had spoken
+    lead_median_h: float | None = None
 
 
 RECORD_QUALITY = """
     INSERT INTO monitor_quality (device_model_id, is_simulated, rule, monitor, profile_version, confirmed, sensor_fault,
         no_fault_found, false_alarm, precision_mean, precision_low, precision_high, tickets, device_days, allowed_rate,
-        is_over_budget, judged_at)
+        is_over_budget, judged_at, lead_failures, lead_median_h)
     VALUES (%(device_model_id)s, %(is_simulated)s, %(rule)s, %(monitor)s, %(profile_version)s, %(confirmed)s,
         %(sensor_fault)s, %(no_fault_found)s, %(false_alarm)s, %(precision_mean)s, %(precision_low)s,
-        %(precision_high)s, %(tickets)s, %(device_days)s, %(allowed_rate)s, %(is_over_budget)s, %(judged_at)s)
+        %(precision_high)s, %(tickets)s, %(device_days)s, %(allowed_rate)s, %(is_over_budget)s, %(judged_at)s,
+        %(lead_failures)s, %(lead_median_h)s)
     ON CONFLICT (device_model_id, is_simulated, rule, monitor) DO UPDATE SET
         profile_version = excluded.profile_version, confirmed = excluded.confirmed,
         sensor_fault = excluded.sensor_fault, no_fault_found = excluded.no_fault_found,
         false_alarm = excluded.false_alarm, precision_mean = excluded.precision_mean,
         precision_low = excluded.precision_low, precision_high = excluded.precision_high, tickets = excluded.tickets,
         device_days = excluded.device_days, allowed_rate = excluded.allowed_rate,
-        is_over_budget = excluded.is_over_budget, judged_at = excluded.judged_at
+        is_over_budget = excluded.is_over_budget, judged_at = excluded.judged_at,
+        lead_failures = excluded.lead_failures, lead_median_h = excluded.lead_median_h
 """
 # A monitor that has left the profile has no quality any more.
 REMOVE_OTHERS = "DELETE FROM monitor_quality WHERE judged_at < %s"
@@ -125,7 +129,8 @@ def record_quality(conn: Connection, rows: Sequence[MonitorQuality], now: dateti
 LOAD_QUALITY = """
     SELECT q.device_model_id, m.key AS model, q.is_simulated, q.rule, q.monitor, q.profile_version, q.confirmed,
         q.sensor_fault, q.no_fault_found, q.false_alarm, q.precision_mean, q.precision_low, q.precision_high,
-        q.tickets, q.device_days, q.allowed_rate, q.is_over_budget, q.judged_at
+        q.tickets, q.device_days, q.allowed_rate, q.is_over_budget, q.judged_at,
+        q.lead_failures, q.lead_median_h
     FROM monitor_quality q JOIN device_model m ON m.id = q.device_model_id
     WHERE %(model)s::text IS NULL OR m.key = %(model)s
     ORDER BY m.key, q.is_simulated, q.rule, q.monitor

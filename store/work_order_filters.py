@@ -59,8 +59,9 @@ CONDITIONS = {
     "parent": "w.parent_id = (SELECT p.id FROM work_order p WHERE p.code = %(parent)s)",
     "code": "w.code = %(code)s",
     "open_only": OPEN,
+    # A look at the parent of the few that have one; as EXISTS the server may first gather all that are closed.
     "inbox_only": f"""w.inbox_reason IS NOT NULL AND {OPEN} AND (w.parent_id IS NULL
-        OR EXISTS (SELECT FROM work_order p WHERE p.id = w.parent_id AND p.state IN ('CLOSED', 'CANCELLED')))""",
+        OR (SELECT p.state IN ('CLOSED', 'CANCELLED') FROM work_order p WHERE p.id = w.parent_id))""",  # noqa: S608
     "is_simulated": "w.is_simulated = %(is_simulated)s",
 }
 FIND_MODELS = "SELECT id FROM device_model WHERE key = ANY (%s)"

@@ -12,6 +12,7 @@ from api.console.capa_acts import find_capa_acts
 from api.console.capa_cause_views import ACT, find_bones, find_cause_form, find_chains
 from api.console.capa_effect_views import find_effect
 from api.console.capa_views import STAGES, find_cohort, find_line, find_regression, find_scope, find_trigger
+from api.console.filters import Filter, find_choice
 from api.console.forms import NOTHING, Refused, Typed
 from api.console.order_rows import find_clock
 from api.console.page import View, find_view
@@ -44,23 +45,36 @@ def show_capas(
     request: Request,
     pool: Database,
     caller: Annotated[Caller, require(Permission.CAPA_READ)],
+    state: str = "",
     before: int | None = None,
 ) -> Response:
-    """All CAPAs, newest first."""
-    return render_capas(find_view(request, caller), pool, before=before)
+    """CAPAs, newest first: all, or those in one state."""
+    return render_capas(find_view(request, caller), pool, state=find_choice(state, set(CapaState)), before=before)
 
 
-def render_capas(view: View, pool: Pool, *, before: int | None = None, refused: Refused | None = None) -> Response:
+def render_capas(
+    view: View, pool: Pool, *, state: str = "", before: int | None = None, refused: Refused | None = None
+) -> Response:
     """The list; with a proposal that was refused, what was typed stands where it was typed."""
     with pool.connection() as conn:
         profiles = load_profiles(conn)
-        capas = load_capas(conn, before_id=before, limit=ROWS + 1)
+        capas = load_capas(conn, states=(state,) if state else (), before_id=before, limit=ROWS + 1)
         open_orders = count_work_orders(conn, WorkOrderFilter(open_only=True)) if not capas else 0
     return view.render(
         "capas.html",
         refused.status if refused else 200,
         rows=[find_line(view, capa, profiles) for capa in capas[:ROWS]],
-        older=view.link("/capa", before=capas[ROWS - 1].id) if len(capas) > ROWS else None,
+        older=view.link("/capa", state=state, before=capas[ROWS - 1].id) if len(capas) > ROWS else None,
+        filters=[
+            Filter(
+                "state",
+                view.t("column.state"),
+                state,
+                [(one.value, view.name("state", one.value)) for one in CapaState],
+                view.t("list.all"),
+            )
+        ],
+        filtered=bool(state),
         proof=view.t("capas.proof", open=open_orders),
         problem=refused.problem if refused else None,
         propose=_find_proposal_form(view, profiles, refused.typed if refused else NOTHING),

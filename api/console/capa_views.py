@@ -10,13 +10,14 @@ from api.console.order_rows import find_fault
 from api.console.page import View
 from domain.capa import CapaState, CapaTrigger
 from domain.profile import Profile
+from domain.roles import Permission
 from domain.sentences import find_unit_sign
-from store.capas import Capa, load_capas
+from store.capas import Capa, count_capas, load_capas
 from store.pool import Connection
 
 # The drawing of the interval: logarithmic, as a ratio of 1/4 lies as far from 1 as one of 4.
 LEFT, RIGHT = 10.0, 630.0
-PROPOSALS = 20  # that the inbox shows
+PROPOSALS = 3  # that the inbox shows: its own rows stay in sight
 STAGES = (
     CapaState.PROPOSED,
     CapaState.OPEN,
@@ -130,10 +131,26 @@ def find_line(view: View, capa: Capa, profiles: Mapping[str, Profile]) -> CapaLi
     )
 
 
-def find_proposals(view: View, conn: Connection, profiles: Mapping[str, Profile]) -> list[CapaLine]:
-    """The CAPAs that wait for a decision, newest first."""
-    wanted = load_capas(conn, states=(CapaState.PROPOSED,), limit=PROPOSALS)
-    return [find_line(view, capa, profiles) for capa in wanted]
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """CAPAs that wait for a decision: the newest, and how many there are."""
+
+    lines: list[CapaLine]
+    total: int
+
+    @property
+    def more(self) -> int:
+        """How many are not among the lines."""
+        return self.total - len(self.lines)
+
+
+def load_proposals(view: View, conn: Connection, profiles: Mapping[str, Profile]) -> Proposals:
+    """What the inbox shows of them; nothing to who may not read CAPAs."""
+    if not view.may(Permission.CAPA_READ):
+        return Proposals([], 0)
+    newest = load_capas(conn, states=(CapaState.PROPOSED,), limit=PROPOSALS)
+    total = count_capas(conn, states=(CapaState.PROPOSED,)) if len(newest) == PROPOSALS else len(newest)
+    return Proposals([find_line(view, capa, profiles) for capa in newest], total)
 
 
 def find_cohort(view: View, capa: Capa) -> Cohort:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from markupsafe import Markup, escape
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -13,6 +15,16 @@ class Filter:
     value: str
     options: list[tuple[str, str]]
     all: str = ""
+
+    @property
+    def marked(self) -> Markup:
+        """The options as HTML, without the one for no choice. There can be hundreds of them, which a template takes
+        twice as long to write."""
+        texts = [
+            f'<option value="{escape(value)}"{" selected" if value == self.value else ""}>{escape(label)}</option>'
+            for value, label in self.options
+        ]
+        return Markup("".join(texts))  # noqa: S704 - value and label are escaped
 
 
 def find_choice(value: str, allowed: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from api.auth import Caller, require
-from api.console.capa_views import find_proposals
+from api.console.capa_views import load_proposals
 from api.console.facts import find_customer_facts, find_device_facts
 from api.console.filters import Filter, find_choice
 from api.console.inbox_acts import SHELVE_HOURS, Picked, Said, Wish, decide, find_problem, take_back
@@ -122,7 +122,7 @@ def _render(
         wanted = find_wanted(view, chosen | {"owner": owner})
         page = _load_page(conn, wanted, SORTS[sort], query.get("cursor", ""))
         total = count_work_orders(conn, wanted) if page.next_cursor or query.get("cursor") else len(page.rows)
-        proposals = find_proposals(view, conn, profiles) if view.may(Permission.CAPA_READ) else []
+        proposals = load_proposals(view, conn, profiles)
         book = _load_book(view, conn, page.rows)
         proof = load_proof(view, conn) if not page.rows else ""
         views = load_menu(view, conn, ViewPage.INBOX)
@@ -151,7 +151,7 @@ def _render(
         filtered=any(chosen.values()),
         sort=sort,
         group=group,
-        people=people,
+        people=Filter("assignee", "", (typed or Wish("")).assignee, [(one.name, one.full_name) for one in people]),
         action=view.link("/inbox/actions", **kept, cursor=query.get("cursor", "")),
         versions=view.link("/inbox/versions", **kept, cursor=query.get("cursor", "")),
         everything=min(total, MAX_LIMIT),

@@ -28,8 +28,7 @@ def show_monitors(request: Request, pool: Database, caller: Reader, model: str =
     with pool.connection() as conn:
         profiles = load_profiles(conn)
         model = find_choice(model, profiles)
-        records = load_monitor_records(conn, model, view.now)
-        proof = load_proof(view, conn)
+        records = load_monitor_records(conn, model)
     found = list_monitors(caller, pool, model or None)
     lines = [
         line
@@ -39,6 +38,10 @@ def show_monitors(request: Request, pool: Database, caller: Reader, model: str =
     ]
     show = find_choice(show, [LOOK])
     shown = [line for line in lines if line.needs_a_look or show != LOOK]
+    proof = ""
+    if not shown:
+        with pool.connection() as conn:
+            proof = load_proof(view, conn)
     names = sorted(profiles)
     return view.render(
         "monitors.html",

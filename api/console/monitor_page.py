@@ -50,7 +50,7 @@ def render_monitor(
     shown = read_monitor(model, key, view.person, pool)
     with pool.connection() as conn:
         profile = find_profile(conn, model)
-        records = load_monitor_records(conn, model, view.now)
+        records = load_monitor_records(conn, model)
         jobs = load_monitor_backtests(conn, model, key, limit=BACKTESTS)
     monitor = profile.find_monitor(key)
     assert monitor is not None

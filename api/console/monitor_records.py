@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from domain.model_record import ModelKind, ModelState
 from store.models import ModelRow, load_models
 from store.monitor_lead_times import MonitorLeadTime, load_lead_times
 from store.pool import Connection
 from store.profiles import ProfileRow, load_profile_rows
-
-LED = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +19,10 @@ class MonitorRecords:
     leads: Mapping[tuple[str, bool, str], MonitorLeadTime]
 
 
-def load_monitor_records(conn: Connection, model: str, now: datetime) -> MonitorRecords:
-    """Of the model, or of all where it is ""; lead times of a year."""
+def load_monitor_records(conn: Connection, model: str) -> MonitorRecords:
+    """Of the model, or of all where it is ""; lead times of a year, as they were counted last."""
     states = (ModelState.DRAFT.value, ModelState.SHADOW.value)
-    leads = load_lead_times(conn, now - LED, models=(model,) if model else ())
+    leads = load_lead_times(conn, models=(model,) if model else ())
     return MonitorRecords(
         versions=load_profile_rows(conn),
         drafts=load_models(conn, model=model, kind=ModelKind.PROFILE.value, states=states, limit=200),

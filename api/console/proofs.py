@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from api.console.instants import name_age
 from api.console.page import View
+from store.devices import count_reporting
 from store.heartbeats import load_heartbeats
-from store.installation_health import load_flow
 from store.pool import Connection
 
 STALE_AFTER = timedelta(minutes=1)
@@ -13,10 +13,10 @@ STALE_AFTER = timedelta(minutes=1)
 
 def load_proof(view: View, conn: Connection) -> str:
     """The sentence under "Nothing to decide"."""
-    flow = load_flow(conn)
+    online, total = count_reporting(conn, customer_id=view.person.customer_id)
     beats = [beat.at for beat in load_heartbeats(conn) if beat.program == "anomaly"]
     if not beats:
-        return view.t("inbox.proof_no_scoring", online=flow.devices_online, total=flow.devices)
+        return view.t("inbox.proof_no_scoring", online=online, total=total)
     key = "inbox.proof_stale" if view.now - max(beats) > STALE_AFTER else "inbox.proof"
     ago = name_age(max(beats), view.now, view.language)
-    return view.t(key, online=flow.devices_online, total=flow.devices, ago=ago)
+    return view.t(key, online=online, total=total, ago=ago)

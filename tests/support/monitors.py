@@ -103,6 +103,8 @@ def make_monitors(
             allowed_rate=1.52 if monitor is watched else 2.0,
             is_over_budget=monitor is watched,
             judged_at=now,
+            lead_failures=4 if monitor is watched else 0,
+            lead_median_h=51.5 if monitor is watched else None,
         )
         for monitor in profile.monitors
     ]

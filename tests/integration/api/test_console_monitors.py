@@ -79,6 +79,8 @@ def test_the_list_puts_what_needs_a_look_first(api: Api, code: str) -> None:
         "14 tickets in 3,600 device-days",
         "15–56%",
         "18 closed orders",
+        "2 d 3 h (4 failures)",
+        "Judged just now.",
         "drift",
     ):
         assert shown in page.text, shown

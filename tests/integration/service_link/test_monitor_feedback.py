@@ -19,6 +19,7 @@ from domain.roles import Permission
 from domain.threshold_proposal import ProposalState
 from service_link.monitor_feedback import find_precision, watch_monitors
 from store.audit import verify_chain
+from store.monitor_lead_times import load_lead_times
 from store.monitor_quality import MonitorQuality, load_quality
 from store.pool import open_connection
 from store.profiles import Applied, load_profile, record_profile
@@ -107,6 +108,28 @@ def decide(
             expected_row_version=version,
             now=world.now,
         )
+
+
+def test_lead_times_are_counted_with_the_rest_and_read_without_counting(world: World) -> None:
+    for n, hours in enumerate((2, 6, 30)):
+        close(world, f"P-{n}", "CONFIRMED", 2.0)
+        # Somebody reported the failure so long after the monitor had spoken.
+        world.conn.execute(
+            "UPDATE work_order w SET source = 'MANUAL', type = 'CORRECTIVE', created_at = b.first_seen + %s"
+            " FROM work_order_breach l JOIN breach b ON b.id = l.breach_id JOIN device d ON d.id = b.device_id"
+            " WHERE l.work_order_id = w.id AND d.serial = %s",
+            (timedelta(hours=hours), f"P-{n}"),
+        )
+    close(world, "P-3", "NO_FAULT_FOUND", 2.0)
+    assert load_lead_times(world.conn) == []
+    watch_monitors(world.conn, world.now)
+    (lead,) = load_lead_times(world.conn, models=("PUMP",))
+    assert (lead.model, lead.is_simulated, lead.monitor, lead.failures) == ("PUMP", False, "current_high", 3)
+    assert lead.median_h == pytest.approx(6.0)
+    assert load_lead_times(world.conn, models=("LAMP",)) == []
+    assert find_quality(world, monitor="current_odd").lead_failures == 0
+    watch_monitors(world.conn, world.now + timedelta(days=366))
+    assert load_lead_times(world.conn) == []
 
 
 def test_outcomes_change_precision_and_budget(world: World) -> None:
