@@ -22,6 +22,7 @@ class ApprovalKind(StrEnum):
     PLAN_SKIP = "plan_skip"
     KEY_FIELD_CHANGE = "key_field_change"
     IDENTIFIABLE_EXPORT = "identifiable_export"
+    RETENTION_CHANGE = "retention_change"
 
 
 class ApprovalState(StrEnum):
@@ -73,6 +74,9 @@ RULES: dict[ApprovalKind, ApprovalRule] = {
     ),
     ApprovalKind.IDENTIFIABLE_EXPORT: ApprovalRule(
         "export", Permission.EXPORT_TAKE, Permission.EXPORT_APPROVE, timedelta(days=2)
+    ),
+    ApprovalKind.RETENTION_CHANGE: ApprovalRule(
+        "retention", Permission.RETENTION_WRITE, Permission.RETENTION_APPROVE, timedelta(days=14)
     ),
 }
 DECISIONS = (ApprovalState.GRANTED, ApprovalState.REFUSED)

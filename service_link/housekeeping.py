@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from time import monotonic
 
 from domain.profile import Retention
+from domain.retention import KeptClass
 from service_link.settings import ServiceLinkSettings
 from store.decisions import record_decided_to
 from store.device_days import remove_old_device_days
@@ -23,6 +24,7 @@ from store.retention import (
     remove_what_came_too_late,
     try_lock_housekeeping,
 )
+from store.retention_classes import apply_days
 from store.rollup_refresh import refresh_rollups
 from store.rollups import load_rollup_state
 from store.webhook_deliveries import remove_old_deliveries
@@ -86,15 +88,18 @@ class _Keeper:
 def apply_retention(
     conn: Connection, now: datetime, settings: ServiceLinkSettings, keep_on: Callable[[], bool]
 ) -> None:
-    """Removes what is older than its settings say, in short transactions, as far as `keep_on` lets it.
+    """Removes what is older than two people decided, else than its settings say, in short transactions, as far as
+    `keep_on` lets it; what it goes by is noted.
 
     Readings go only once they are rolled up by day. Roll-ups outlive them; see docs/operations.md for what is kept how
     long and why.
     """
+    with conn.transaction():
+        kept = apply_days(conn, find_kept_days(settings), now)
     days = {
-        Retention.SHORT: settings.short_reading_days,
-        Retention.STANDARD: settings.reading_days,
-        Retention.LONG: settings.long_reading_days,
+        Retention.SHORT: kept[KeptClass.READINGS_SHORT],
+        Retention.STANDARD: kept[KeptClass.READINGS_STANDARD],
+        Retention.LONG: kept[KeptClass.READINGS_LONG],
     }
     rolled_up_to = load_rollup_state(conn).days_to.date()
     plan = find_retention_plan(load_retention_classes(conn), days, now.date(), rolled_up_to)
@@ -108,15 +113,18 @@ def apply_retention(
             pass
     with conn.transaction():
         remove_what_came_too_late(conn)
-    for level, kept_days in ((Level.MINUTE, settings.minute_days), (Level.HOUR, settings.hour_days)):
+    for level, kept_days in (
+        (Level.MINUTE, kept[KeptClass.ROLLUPS_MINUTE]),
+        (Level.HOUR, kept[KeptClass.ROLLUPS_HOUR]),
+    ):
         if kept_days > 0:
             with conn.transaction():
                 drop_old_rollups(conn, level, now - timedelta(days=kept_days))
     for table, kept_days in (
-        ("status_report", settings.reading_days),
-        ("device_event", settings.record_days),
-        ("ingest_ledger", settings.record_days),
-        ("outbox", settings.simulated_days),
+        ("status_report", kept[KeptClass.READINGS_STANDARD]),
+        ("device_event", kept[KeptClass.RECORDS]),
+        ("ingest_ledger", kept[KeptClass.RECORDS]),
+        ("outbox", kept[KeptClass.SIMULATED_EVENTS]),
     ):
         while kept_days > 0 and keep_on():
             with conn.transaction():
@@ -128,10 +136,24 @@ def apply_retention(
             ended = remove_old_deliveries(conn, now - timedelta(days=settings.delivery_days), ROWS_AT_ONCE)
         if ended < ROWS_AT_ONCE:
             break
-    if settings.reading_days > 0:
+    reading_days = kept[KeptClass.READINGS_STANDARD]
+    if reading_days > 0:
         with conn.transaction():
-            first_kept = (now - timedelta(days=settings.reading_days)).date()
+            first_kept = (now - timedelta(days=reading_days)).date()
             remove_old_device_days(conn, first_kept, ROWS_AT_ONCE)
+
+
+def find_kept_days(settings: ServiceLinkSettings) -> dict[KeptClass, int]:
+    """For how many days each class is kept where nobody decided otherwise."""
+    return {
+        KeptClass.READINGS_SHORT: settings.short_reading_days,
+        KeptClass.READINGS_STANDARD: settings.reading_days,
+        KeptClass.READINGS_LONG: settings.long_reading_days,
+        KeptClass.ROLLUPS_MINUTE: settings.minute_days,
+        KeptClass.ROLLUPS_HOUR: settings.hour_days,
+        KeptClass.RECORDS: settings.record_days,
+        KeptClass.SIMULATED_EVENTS: settings.simulated_days,
+    }
 
 
 def _remove_day(conn: Connection, series_ids: Sequence[int], first_kept: date) -> bool:

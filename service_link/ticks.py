@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from time import monotonic
 
+from domain.retention import KeptClass
 from service_link.batch_plan import MACHINE
 from service_link.data_quality import judge_devices
 from store.approval_requests import expire_approval_requests
@@ -10,6 +11,7 @@ from store.data_quality import remove_old_quality_days
 from store.pool import Connection
 from store.rejection_groups import fold_rejections, remove_old_groups
 from store.retention import prepare_reading_days, remove_old_rejections, remove_old_scores
+from store.retention_classes import load_days
 from store.service_calendars import renew_calendars
 from store.shelvings import expire_shelvings
 from store.sla_mending import mend_clocks
@@ -68,11 +70,12 @@ def keep_sla(conn: Connection, now: datetime) -> None:
 
 
 def remove_what_is_old(conn: Connection, now: datetime, reading_days: int) -> int:
-    """How many scores, rejections and judged days older than `reading_days` (0: none is) were removed, a bounded number
-    a round."""
-    if reading_days <= 0:
+    """How many scores, rejections and judged days older than two people decided for readings, else than `reading_days`
+    (0: none is), were removed, a bounded number a round."""
+    kept_days = load_days(conn, KeptClass.READINGS_STANDARD, reading_days)
+    if kept_days <= 0:
         return 0
-    first_kept = now - timedelta(days=reading_days)
+    first_kept = now - timedelta(days=kept_days)
     with conn.transaction():
         removed = remove_old_scores(conn, first_kept, REMOVED_AT_ONCE)
     with conn.transaction():

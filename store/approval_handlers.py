@@ -5,6 +5,7 @@ from store.approval_requests import ApprovalHandler
 from store.exports import IDENTIFIABLE_EXPORT
 from store.key_fields import KEY_FIELD_CHANGE
 from store.plan_skips import PLAN_SKIP
+from store.retention_classes import RETENTION_CHANGE
 from store.sla_waivers import SLA_WAIVER
 
 HANDLERS: dict[ApprovalKind, ApprovalHandler] = {
@@ -12,4 +13,5 @@ HANDLERS: dict[ApprovalKind, ApprovalHandler] = {
     ApprovalKind.PLAN_SKIP: PLAN_SKIP,
     ApprovalKind.KEY_FIELD_CHANGE: KEY_FIELD_CHANGE,
     ApprovalKind.IDENTIFIABLE_EXPORT: IDENTIFIABLE_EXPORT,
+    ApprovalKind.RETENTION_CHANGE: RETENTION_CHANGE,
 }

@@ -32,7 +32,7 @@ from store.models import ModelRow
 from store.second_signatures import WaitingRecord
 
 GUARDS = "approval_guard record_guard"
-PLACES = {"work_order": "/work-orders/", "device": "/devices/"}
+PLACES = {"work_order": "/work-orders/", "device": "/devices/", "retention": "/admin/retention?kept="}
 # What a record of its own waits for, the right that its second person needs, and where it is signed.
 WAITING = {
     "capa_plan": (Permission.CAPA_READ, Permission.CAPA_APPROVE, "/capa/"),

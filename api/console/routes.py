@@ -39,6 +39,7 @@ from api.console import (
     profile_pages,
     provider_pages,
     saved_view_pages,
+    retention_pages,
     sla_pages,
     work_order_list_page,
     work_order_page,
@@ -93,6 +94,7 @@ def build_router() -> APIRouter:
         sla_pages,
         calendar_pages,
         profile_pages,
+        retention_pages,
         provider_pages,
     ):
         router.include_router(page.router)

@@ -40,6 +40,7 @@ from domain.part_usage import PartGuard, PartState
 from domain.profile import Direction, MonitorRule
 from domain.reading import RejectionReason
 from domain.report import FirmwareState
+from domain.retention import KeptClass, RetentionGuard
 from domain.roles import Role
 from domain.sentences import SENTENCES
 from domain.sla_clock import ClockState
@@ -112,6 +113,10 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("plan_unit", PlanUnit),
     ("plan_state", PlanState),
     ("plan_guard", PlanGuard),
+    ("kept", KeptClass),
+    ("kept_what", KeptClass),
+    ("retention_guard", RetentionGuard),
+    ("record_guard", RetentionGuard),
     ("day_kind", DayKind),
     ("severity", Severity),
     ("rule", MonitorRule),
