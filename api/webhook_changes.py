@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from api.auth import Caller
 from api.problems import INVALID, ProblemError, not_found
@@ -9,7 +10,7 @@ from api.settings import ApiSettings
 from api.shapes.webhooks import DeliveryShape, NewWebhook, Replay, WebhookChange, WebhookShape, WebhookTransition
 from domain.roles import Permission
 from domain.webhook import EndpointState, find_unknown_types
-from domain.webhook_address import find_url_problem, hide_query, read_networks
+from domain.webhook_address import URL_PROBLEMS, find_url_problem, hide_query, read_networks
 from domain.webhook_signature import SECRET_BYTES
 from domain.webhook_signature import make_secret as write_secret
 from store.customers import load_customer_id
@@ -203,7 +204,7 @@ def _find_draft(conn: Connection, settings: ApiSettings, body: NewWebhook) -> En
     wrong = {}
     problem = find_url_problem(body.url, read_networks(settings.webhook_networks))
     if problem is not None:
-        wrong["url"] = problem
+        wrong["url"] = URL_PROBLEMS[problem]
     unknown = find_unknown_types(body.event_types)
     if unknown:
         wrong["event_types"] = f"there is no type {unknown[0]!r}"
@@ -211,5 +212,6 @@ def _find_draft(conn: Connection, settings: ApiSettings, body: NewWebhook) -> En
     if body.customer is not None and customer_id is None:
         wrong["customer"] = f"there is no customer {body.customer!r}"
     if wrong:
-        raise ProblemError(INVALID, fields=wrong)
+        more: dict[str, Any] = {} if problem is None else {"url_problem": problem}
+        raise ProblemError(INVALID, fields=wrong, **more)
     return EndpointDraft(body.name, body.url, sorted(set(body.event_types)), customer_id, body.delay_s)

@@ -1,6 +1,7 @@
 """Where webhooks may be sent: by TLS to the public internet, and into networks that are allowed by name."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -9,6 +10,29 @@ from domain.errors import ConfigurationError
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 MAX_URL = 2000
+
+
+class UrlProblem(StrEnum):
+    """What is wrong with the address of an endpoint."""
+
+    TOO_LONG = "too_long"
+    CHARACTERS = "characters"
+    NO_URL = "no_url"
+    USER = "user"
+    FRAGMENT = "fragment"
+    NETWORK = "network"
+    PLAIN = "plain"
+
+
+URL_PROBLEMS = {
+    UrlProblem.TOO_LONG: f"must have at most {MAX_URL} characters",
+    UrlProblem.CHARACTERS: "must be an ASCII URL without blanks; write other characters in percent or punycode",
+    UrlProblem.NO_URL: "must begin with https:// and name a host",
+    UrlProblem.USER: "must hold no user and no password: messages are signed",
+    UrlProblem.FRAGMENT: "must have no fragment",
+    UrlProblem.NETWORK: "is in a network that is not allowed; see FOREWARN_WEBHOOK_NETWORKS",
+    UrlProblem.PLAIN: "must begin with https://; http:// is taken to this machine alone, where that is allowed",
+}
 # Carry an IPv4 address: what it is decides. (Mapped ones, 6to4 and Teredo are known to Python by themselves.)
 _TRANSLATED = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 
@@ -57,35 +81,35 @@ def is_plain_allowed(address: Address, allowed: Sequence[Network]) -> bool:
     return find_carried(address).is_loopback and is_allowed(address, allowed)
 
 
-def find_url_problem(url: str, allowed: Sequence[Network]) -> str | None:
+def find_url_problem(url: str, allowed: Sequence[Network]) -> UrlProblem | None:
     """What is wrong with the address of an endpoint, as far as it can be told without asking for its name; None: it
     can be used."""
     if len(url) > MAX_URL:
-        return f"must have at most {MAX_URL} characters"
+        return UrlProblem.TOO_LONG
     if not url.isascii() or any(not char.isprintable() or char in ' "<>\\^`{|}' for char in url):
-        return "must be an ASCII URL without blanks; write other characters in percent or punycode"
+        return UrlProblem.CHARACTERS
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
     except ValueError:
-        return "is no URL"
+        return UrlProblem.NO_URL
     if parts.scheme not in ("https", "http") or not host or port == 0:
-        return "must begin with https:// and name a host"
+        return UrlProblem.NO_URL
     if parts.username is not None or parts.password is not None:
-        return "must hold no user and no password: messages are signed"
-    if parts.fragment or "#" in url:
-        return "must have no fragment"
+        return UrlProblem.USER
+    if "#" in url:
+        return UrlProblem.FRAGMENT
     return _find_host_problem(parts, host, allowed)
 
 
-def _find_host_problem(parts: SplitResult, host: str, allowed: Sequence[Network]) -> str | None:
+def _find_host_problem(parts: SplitResult, host: str, allowed: Sequence[Network]) -> UrlProblem | None:
     literal = find_literal(host)
     if literal is not None and not is_allowed(literal, allowed):
-        return f"{host} is in a network that is not allowed; see FOREWARN_WEBHOOK_NETWORKS"
+        return UrlProblem.NETWORK
     if parts.scheme == "http":
         is_here = host == "localhost" if literal is None else literal.is_loopback
         if not is_here or not any(network.is_loopback for network in allowed):
-            return "must begin with https://; http:// is taken to this machine alone, where that is allowed"
+            return UrlProblem.PLAIN
     return None
 
 

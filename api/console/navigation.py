@@ -43,6 +43,7 @@ PLACES = (
     Place("/admin/sla", "nav.sla", "l", Permission.CONFIGURATION_READ, "nav.control"),
     Place("/admin/calendars", "nav.calendars", "e", Permission.CONFIGURATION_READ, "nav.control"),
     Place("/admin/profiles", "nav.profiles", "j", Permission.CONFIGURATION_READ, "nav.control"),
+    Place("/admin/webhooks", "nav.webhooks", "g", Permission.WEBHOOK_READ, "nav.control"),
     Place("/admin/retention", "nav.retention", "y", Permission.CONFIGURATION_READ, "nav.control"),
     Place("/admin/settings", "nav.settings", "s", Permission.USER_MANAGE, "nav.control"),
 )

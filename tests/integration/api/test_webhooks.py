@@ -125,8 +125,8 @@ def test_changes_states_and_secrets_need_the_newest_version(api: Api, admin: Hea
         version = api.get(f"/webhooks/{code}", headers=admin).headers["etag"]
         answer = api.post(f"/webhooks/{code}/transitions", headers=admin | {"If-Match": version}, json=sent)
         assert (answer.status_code, answer.json().get("guard", "")) == (status, guard), answer.text
-    for path, body in (("test", None), ("replays", {"since": "2026-01-01T00:00:00Z"})):
-        refused = api.post(f"/webhooks/{code}/{path}", headers=admin, json=body)
+    for path, since in (("test", None), ("replays", {"since": "2026-01-01T00:00:00Z"})):
+        refused = api.post(f"/webhooks/{code}/{path}", headers=admin, json=since)
         assert (refused.status_code, refused.json()["guard"]) == (409, "webhook_retired")
     events = api.get("/audit?entity=webhook&limit=50", headers=api.token(Role.AUDITOR)).json()["items"]
     assert [e["action"] for e in reversed(events)] == [

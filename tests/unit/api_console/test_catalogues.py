@@ -50,6 +50,16 @@ from domain.tickets import DecisionKind, Priority, TicketReason
 from domain.vigilance import ReportState, VigilanceDecision, VigilanceGuard
 from domain.vigilance_terms import Harm, Jurisdiction
 from domain.visit import VisitGuard, VisitOutcome
+from domain.webhook import (
+    EVENT_TYPES,
+    TEST_TYPE,
+    DeliveryError,
+    DeliveryState,
+    EndpointState,
+    ReplayScope,
+    WebhookGuard,
+)
+from domain.webhook_address import UrlProblem
 from domain.work_order import Guard, HoldReason, InboxReason, Outcome, WorkOrderState
 from domain.work_order_merge import MergeGuard
 from simulators.faults import FaultKind
@@ -147,6 +157,12 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("kpi_reason", NoValue),
     ("firmware_report", FirmwareState),
     ("device_exception", DeviceException),
+    ("webhook_state", EndpointState),
+    ("delivery_state", DeliveryState),
+    ("delivery_error", DeliveryError),
+    ("webhook_guard", WebhookGuard),
+    ("webhook_url", UrlProblem),
+    ("replay_scope", ReplayScope),
     ("owed_action_kind", FieldActionKind),
     ("owed_action_state", FieldActionState),
     ("owed_complaint", ComplaintState),
@@ -191,6 +207,10 @@ def test_every_code_has_a_name(group: str, codes: type[StrEnum], language: str) 
 def test_every_step_of_a_work_order_has_a_name_in_the_audit() -> None:
     missing = [action for action in STEP_ACTIONS.values() if f"audit.{action}" not in load_catalogue("en")]
     assert missing == []
+
+
+def test_every_event_that_a_webhook_is_told_of_has_a_name() -> None:
+    assert [kind for kind in (*EVENT_TYPES, TEST_TYPE) if f"event_type.{kind}" not in load_catalogue("en")] == []
 
 
 @pytest.mark.parametrize("code", [c for c in SENTENCES if f"short.{c}" in load_catalogue("en")])

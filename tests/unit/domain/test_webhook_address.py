@@ -5,7 +5,15 @@ from ipaddress import ip_address
 import pytest
 
 from domain.errors import ConfigurationError
-from domain.webhook_address import find_url_problem, hide_query, is_allowed, is_plain_allowed, read_networks
+from domain.webhook_address import (
+    URL_PROBLEMS,
+    UrlProblem,
+    find_url_problem,
+    hide_query,
+    is_allowed,
+    is_plain_allowed,
+    read_networks,
+)
 
 INNER = (
     "127.0.0.1",
@@ -93,16 +101,16 @@ def test_what_is_no_network_is_said_at_the_start(text: str) -> None:
         ("ftp://erp.example/", "https://"),
         ("https://", "name a host"),
         ("https:erp.example", "name a host"),
-        ("https://erp.example:99999/", "no URL"),
+        ("https://erp.example:99999/", "name a host"),
         ("https://erp.example:0/", "name a host"),
-        ("https://[::1/", "no URL"),
+        ("https://[::1/", "name a host"),
         ("https://erp.example/" + "a" * 2000, "at most 2000"),
         ("", "https://"),
     ],
 )
 def test_addresses_of_endpoints(url: str, said: str | None) -> None:
     problem = find_url_problem(url, ())
-    assert problem is None if said is None else said in (problem or "nothing")
+    assert problem is None if said is None else said in URL_PROBLEMS[problem or UrlProblem.TOO_LONG]
 
 
 def test_this_machine_without_tls_where_it_is_allowed() -> None:
