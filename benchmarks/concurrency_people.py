@@ -17,16 +17,19 @@ from domain.work_order import (
     CloseOut,
     HoldReason,
     Outcome,
-    TransitionRequest,
     WorkOrderState,
     WorkOrderType,
+)
+from domain.work_order_steps import (
+    TransitionRequest,
     find_next_states,
     find_permissions_for,
 )
 from store.manual_orders import report_fault
 from store.pool import Connection, Pool
 from store.work_order_merges import merge_work_orders
-from store.work_order_transitions import record_note, record_transition
+from store.work_order_notes import record_note
+from store.work_order_transitions import record_transition
 from store.work_orders import load_work_order
 
 _S = WorkOrderState

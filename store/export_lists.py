@@ -1,6 +1,7 @@
 """What each list that can be taken out is made of: its columns, its filters and its query."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from domain.export import ExportList, FilterKind
@@ -9,23 +10,43 @@ from store.pool import Connection
 
 _TEXT, _TEXTS, _INSTANT, _FLAG = FilterKind.TEXT, FilterKind.TEXTS, FilterKind.INSTANT, FilterKind.FLAG
 ROWS_AT_ONCE = 2_000
+# Each kind of filter as a condition on a column; what is not asked for is NULL and limits nothing.
+_CONDITIONS = {
+    _TEXT: "(%({name})s::text IS NULL OR {column} = %({name})s)",
+    _TEXTS: "(%({name})s::text[] IS NULL OR {column} = ANY (%({name})s))",
+    _FLAG: "(%({name})s::boolean IS NULL OR ({column}) = %({name})s)",
+    _INSTANT: "(%({name})s::timestamptz IS NULL OR {column} {sign} %({name})s)",
+}
 
-WORK_ORDERS = ExportList(
-    name="work_orders",
-    record="work_order",
-    permission=Permission.WORK_ORDER_READ,
-    columns=(
-        "code", "type", "source", "priority", "state", "hold_reason", "fault_group", "title_code", "serial", "model",
-        "gateway", "site", "customer", "customer_name", "region", "breach_count", "outcome", "failure_code", "version",
-        "reopen_count", "response_due_at", "resolution_due_at", "responded_at", "resolved_at", "response_breached",
-        "resolution_breached", "created_at", "updated_at", "closed_at", "is_simulated", "assignee", "assignee_name",
-        "created_by", "serviced_by", "done_by",
-    ),
-    filters={
-        "state": _TEXTS, "priority": _TEXTS, "type": _TEXTS, "model": _TEXTS, "customer": _TEXTS, "serial": _TEXT,
-        "region": _TEXT, "open": _FLAG, "created_from": _INSTANT, "created_to": _INSTANT,
-    },
-)  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class _ListSource:
+    """A list with the query behind it: every filter names its column, so none is offered that limits nothing."""
+
+    name: str
+    record: str
+    permission: Permission
+    columns: tuple[str, ...]
+    filters: Mapping[str, tuple[FilterKind, str]]
+    select: str
+    owner: str  # whose rows they are, for an account of one customer; empty: it has none of them
+    order: str
+
+    def find_list(self) -> ExportList:
+        """What can be asked for."""
+        kinds = {name: kind for name, (kind, _) in self.filters.items()}
+        return ExportList(self.name, self.record, self.permission, self.columns, kinds)
+
+    def make_query(self) -> str:
+        """The rows that are wanted, in order; parameters are the filters and `customer_id`."""
+        of_customer = f" OR {self.owner} = %(customer_id)s" if self.owner else ""
+        parts = [f"(%(customer_id)s::bigint IS NULL{of_customer})"]
+        for name, (kind, column) in self.filters.items():
+            sign = "<" if name.rpartition("_")[2] == "to" else ">="  # an end is not included
+            parts.append(_CONDITIONS[kind].format(name=name, column=column, sign=sign))
+        return f"{self.select} WHERE {' AND '.join(parts)} ORDER BY {self.order}"
+
+
 LOAD_WORK_ORDERS = """
     SELECT w.code, w.type, w.source, w.priority, w.state, w.hold_reason, w.fault_group, w.title_code, d.serial,
         m.key, g.name, s.code, c.code, c.name, w.region, w.breach_count, w.outcome, w.failure_code, w.version,
@@ -39,34 +60,29 @@ LOAD_WORK_ORDERS = """
     LEFT JOIN site s ON s.id = w.site_id
     LEFT JOIN customer c ON c.id = w.customer_id
     LEFT JOIN app_user a ON a.id = w.assignee_id
-    WHERE (%(customer_id)s::bigint IS NULL OR w.customer_id = %(customer_id)s)
-        AND (%(state)s::text[] IS NULL OR w.state = ANY (%(state)s))
-        AND (%(priority)s::text[] IS NULL OR w.priority = ANY (%(priority)s))
-        AND (%(type)s::text[] IS NULL OR w.type = ANY (%(type)s))
-        AND (%(model)s::text[] IS NULL OR m.key = ANY (%(model)s))
-        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
-        AND (%(serial)s::text IS NULL OR d.serial = %(serial)s)
-        AND (%(region)s::text IS NULL OR w.region = %(region)s)
-        AND (%(open)s::boolean IS NULL OR (w.state NOT IN ('CLOSED', 'CANCELLED')) = %(open)s)
-        AND (%(created_from)s::timestamptz IS NULL OR w.created_at >= %(created_from)s)
-        AND (%(created_to)s::timestamptz IS NULL OR w.created_at < %(created_to)s)
-    ORDER BY w.id
 """
-
-DEVICES = ExportList(
-    name="devices",
-    record="device",
-    permission=Permission.DEVICE_READ,
+WORK_ORDERS = _ListSource(
+    name="work_orders",
+    record="work_order",
+    permission=Permission.WORK_ORDER_READ,
     columns=(
-        "serial", "model", "lot", "udi", "firmware", "lifecycle", "connectivity", "last_seen_at", "gateway", "site",
-        "site_name", "department", "customer", "customer_name", "region", "made_on", "expires_on", "purchased_on",
-        "installed_on", "warranty_end", "calibration_due", "is_simulated",
+        "code", "type", "source", "priority", "state", "hold_reason", "fault_group", "title_code", "serial", "model",
+        "gateway", "site", "customer", "customer_name", "region", "breach_count", "outcome", "failure_code", "version",
+        "reopen_count", "response_due_at", "resolution_due_at", "responded_at", "resolved_at", "response_breached",
+        "resolution_breached", "created_at", "updated_at", "closed_at", "is_simulated", "assignee", "assignee_name",
+        "created_by", "serviced_by", "done_by",
     ),
     filters={
-        "model": _TEXTS, "firmware": _TEXTS, "customer": _TEXTS, "lifecycle": _TEXTS, "connectivity": _TEXTS,
-        "region": _TEXT,
+        "state": (_TEXTS, "w.state"), "priority": (_TEXTS, "w.priority"), "type": (_TEXTS, "w.type"),
+        "model": (_TEXTS, "m.key"), "customer": (_TEXTS, "c.code"), "serial": (_TEXT, "d.serial"),
+        "region": (_TEXT, "w.region"), "open": (_FLAG, "w.state NOT IN ('CLOSED', 'CANCELLED')"),
+        "created_from": (_INSTANT, "w.created_at"), "created_to": (_INSTANT, "w.created_at"),
     },
+    select=LOAD_WORK_ORDERS,
+    owner="w.customer_id",
+    order="w.id",
 )  # fmt: skip
+
 LOAD_DEVICES = """
     SELECT d.serial, m.key, d.lot, d.udi, d.firmware, d.lifecycle, d.connectivity, d.last_seen_at, g.name, s.code,
         s.name, s.department, c.code, c.name, d.region, d.made_on, d.expires_on, d.purchased_on, d.installed_on,
@@ -76,34 +92,49 @@ LOAD_DEVICES = """
     LEFT JOIN gateway g ON g.id = d.gateway_id
     LEFT JOIN site s ON s.id = d.site_id
     LEFT JOIN customer c ON c.id = s.customer_id
-    WHERE (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
-        AND (%(model)s::text[] IS NULL OR m.key = ANY (%(model)s))
-        AND (%(firmware)s::text[] IS NULL OR d.firmware = ANY (%(firmware)s))
-        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
-        AND (%(lifecycle)s::text[] IS NULL OR d.lifecycle = ANY (%(lifecycle)s))
-        AND (%(connectivity)s::text[] IS NULL OR d.connectivity = ANY (%(connectivity)s))
-        AND (%(region)s::text IS NULL OR d.region = %(region)s)
-    ORDER BY d.serial
 """
+DEVICES = _ListSource(
+    name="devices",
+    record="device",
+    permission=Permission.DEVICE_READ,
+    columns=(
+        "serial", "model", "lot", "udi", "firmware", "lifecycle", "connectivity", "last_seen_at", "gateway", "site",
+        "site_name", "department", "customer", "customer_name", "region", "made_on", "expires_on", "purchased_on",
+        "installed_on", "warranty_end", "calibration_due", "is_simulated",
+    ),
+    filters={
+        "model": (_TEXTS, "m.key"), "firmware": (_TEXTS, "d.firmware"), "customer": (_TEXTS, "c.code"),
+        "lifecycle": (_TEXTS, "d.lifecycle"), "connectivity": (_TEXTS, "d.connectivity"),
+        "region": (_TEXT, "d.region"),
+    },
+    select=LOAD_DEVICES,
+    owner="s.customer_id",
+    order="d.serial",
+)  # fmt: skip
 
-CUSTOMERS = ExportList(
+LOAD_CUSTOMERS = """
+    SELECT c.code, c.name, c.type, c.channel, c.status, c.region, c.updated_at, c.is_simulated, c.contacts
+    FROM customer c
+"""
+CUSTOMERS = _ListSource(
     name="customers",
     record="customer",
     permission=Permission.CUSTOMER_READ,
     columns=("code", "name", "type", "channel", "status", "region", "updated_at", "is_simulated", "contacts"),
-    filters={"type": _TEXTS, "status": _TEXTS, "region": _TEXT},
-)
-LOAD_CUSTOMERS = """
-    SELECT c.code, c.name, c.type, c.channel, c.status, c.region, c.updated_at, c.is_simulated, c.contacts
-    FROM customer c
-    WHERE (%(customer_id)s::bigint IS NULL OR c.id = %(customer_id)s)
-        AND (%(type)s::text[] IS NULL OR c.type = ANY (%(type)s))
-        AND (%(status)s::text[] IS NULL OR c.status = ANY (%(status)s))
-        AND (%(region)s::text IS NULL OR c.region = %(region)s)
-    ORDER BY c.code
-"""
+    filters={
+        "type": (_TEXTS, "c.type"), "status": (_TEXTS, "c.status"), "region": (_TEXT, "c.region"),
+    },
+    select=LOAD_CUSTOMERS,
+    owner="c.id",
+    order="c.code",
+)  # fmt: skip
 
-SITES = ExportList(
+LOAD_SITES = """
+    SELECT s.code, c.code, c.name, s.name, s.department, s.address, s.time_zone, s.region, k.code, s.external_refs,
+        s.updated_at, s.is_simulated
+    FROM site s JOIN customer c ON c.id = s.customer_id LEFT JOIN service_calendar k ON k.id = s.service_calendar_id
+"""
+SITES = _ListSource(
     name="sites",
     record="site",
     permission=Permission.DEVICE_READ,
@@ -111,19 +142,23 @@ SITES = ExportList(
         "code", "customer", "customer_name", "name", "department", "address", "time_zone", "region", "service_calendar",
         "external_refs", "updated_at", "is_simulated",
     ),
-    filters={"customer": _TEXTS, "region": _TEXT},
+    filters={
+        "customer": (_TEXTS, "c.code"), "region": (_TEXT, "s.region"),
+    },
+    select=LOAD_SITES,
+    owner="s.customer_id",
+    order="s.code",
 )  # fmt: skip
-LOAD_SITES = """
-    SELECT s.code, c.code, c.name, s.name, s.department, s.address, s.time_zone, s.region, k.code, s.external_refs,
-        s.updated_at, s.is_simulated
-    FROM site s JOIN customer c ON c.id = s.customer_id LEFT JOIN service_calendar k ON k.id = s.service_calendar_id
-    WHERE (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
-        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
-        AND (%(region)s::text IS NULL OR s.region = %(region)s)
-    ORDER BY s.code
-"""
 
-CONTRACTS = ExportList(
+LOAD_CONTRACTS = """
+    SELECT k.code, c.code, c.name, k.coverage, k.starts_on, k.ends_on, k.status, k.status_since, k.remind_days,
+        p.code, k.covers_all,
+        CASE WHEN k.covers_all THEN '*' ELSE coalesce((SELECT string_agg(d.serial, ' ' ORDER BY d.serial)
+            FROM service_contract_device x JOIN device d ON d.id = x.device_id WHERE x.contract_id = k.id), '') END,
+        k.region, k.external_refs, k.updated_at, k.is_simulated
+    FROM service_contract k JOIN customer c ON c.id = k.customer_id LEFT JOIN sla_policy p ON p.id = k.sla_policy_id
+"""
+CONTRACTS = _ListSource(
     name="contracts",
     record="contract",
     permission=Permission.DEVICE_READ,
@@ -132,39 +167,15 @@ CONTRACTS = ExportList(
         "remind_days", "sla_policy", "covers_all", "devices", "region", "external_refs", "updated_at",
         "is_simulated",
     ),
-    filters={"customer": _TEXTS, "status": _TEXTS, "region": _TEXT},
+    filters={
+        "customer": (_TEXTS, "c.code"), "status": (_TEXTS, "k.status"), "region": (_TEXT, "k.region"),
+    },
+    select=LOAD_CONTRACTS,
+    owner="k.customer_id",
+    order="k.code",
 )  # fmt: skip
-LOAD_CONTRACTS = """
-    SELECT k.code, c.code, c.name, k.coverage, k.starts_on, k.ends_on, k.status, k.status_since, k.remind_days,
-        p.code, k.covers_all,
-        CASE WHEN k.covers_all THEN '*' ELSE coalesce((SELECT string_agg(d.serial, ' ' ORDER BY d.serial)
-            FROM service_contract_device x JOIN device d ON d.id = x.device_id WHERE x.contract_id = k.id), '') END,
-        k.region, k.external_refs, k.updated_at, k.is_simulated
-    FROM service_contract k JOIN customer c ON c.id = k.customer_id LEFT JOIN sla_policy p ON p.id = k.sla_policy_id
-    WHERE (%(customer_id)s::bigint IS NULL OR k.customer_id = %(customer_id)s)
-        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
-        AND (%(status)s::text[] IS NULL OR k.status = ANY (%(status)s))
-        AND (%(region)s::text IS NULL OR k.region = %(region)s)
-    ORDER BY k.code
-"""
 
 # What people wrote (details, correction, reply, reasons) is in no file, nor what the machine only counts.
-COMPLAINTS = ExportList(
-    name="complaints",
-    record="complaint",
-    permission=Permission.COMPLAINT_READ,
-    columns=(
-        "code", "state", "version", "received_at", "severity", "device_name", "device_identification", "serial",
-        "model", "customer", "customer_name", "fault_group", "work_order", "joined_as", "investigated", "harm",
-        "decision", "reportable_in", "next_report_due_at", "is_report_overdue", "closed_at", "external_refs", "region",
-        "created_at", "updated_at", "is_simulated", "reporter_name", "reporter_address", "reporter_phone",
-        "investigation_decided_by", "created_by",
-    ),
-    filters={
-        "state": _TEXTS, "severity": _TEXTS, "customer": _TEXTS, "model": _TEXTS, "serial": _TEXT, "region": _TEXT,
-        "decision": _TEXTS, "received_from": _INSTANT, "received_to": _INSTANT,
-    },
-)  # fmt: skip
 LOAD_COMPLAINTS = """
     SELECT q.code, q.state, q.version, q.received_at, q.severity, q.device_name, q.device_identification, d.serial,
         m.key, c.code, c.name, q.fault_group, w.code, q.joined_as, q.investigated, a.harm, a.decision, a.reportable_in,
@@ -183,21 +194,36 @@ LOAD_COMPLAINTS = """
         SELECT min(x.due_at) AS due_at, bool_or(x.overdue_at IS NOT NULL) AS is_overdue
         FROM vigilance_clock x WHERE x.assessment_id = a.id AND x.state = 'RUNNING'
     ) t ON true
-    WHERE (%(customer_id)s::bigint IS NULL OR q.customer_id = %(customer_id)s)
-        AND (%(state)s::text[] IS NULL OR q.state = ANY (%(state)s))
-        AND (%(severity)s::text[] IS NULL OR q.severity = ANY (%(severity)s))
-        AND (%(customer)s::text[] IS NULL OR c.code = ANY (%(customer)s))
-        AND (%(model)s::text[] IS NULL OR m.key = ANY (%(model)s))
-        AND (%(serial)s::text IS NULL OR d.serial = %(serial)s)
-        AND (%(region)s::text IS NULL OR q.region = %(region)s)
-        AND (%(decision)s::text[] IS NULL OR coalesce(a.decision, 'UNDECIDED') = ANY (%(decision)s))
-        AND (%(received_from)s::timestamptz IS NULL OR q.received_at >= %(received_from)s)
-        AND (%(received_to)s::timestamptz IS NULL OR q.received_at < %(received_to)s)
-    ORDER BY q.id
 """
+COMPLAINTS = _ListSource(
+    name="complaints",
+    record="complaint",
+    permission=Permission.COMPLAINT_READ,
+    columns=(
+        "code", "state", "version", "received_at", "severity", "device_name", "device_identification", "serial",
+        "model", "customer", "customer_name", "fault_group", "work_order", "joined_as", "investigated", "harm",
+        "decision", "reportable_in", "next_report_due_at", "is_report_overdue", "closed_at", "external_refs", "region",
+        "created_at", "updated_at", "is_simulated", "reporter_name", "reporter_address", "reporter_phone",
+        "investigation_decided_by", "created_by",
+    ),
+    filters={
+        "state": (_TEXTS, "q.state"), "severity": (_TEXTS, "q.severity"), "customer": (_TEXTS, "c.code"),
+        "model": (_TEXTS, "m.key"), "serial": (_TEXT, "d.serial"), "region": (_TEXT, "q.region"),
+        "decision": (_TEXTS, "coalesce(a.decision, 'UNDECIDED')"), "received_from": (_INSTANT, "q.received_at"),
+        "received_to": (_INSTANT, "q.received_at"),
+    },
+    select=LOAD_COMPLAINTS,
+    owner="q.customer_id",
+    order="q.id",
+)  # fmt: skip
 
+LOAD_AUDIT = """
+    SELECT e.seq, e.at, e.role, e.permission, e.action, e.entity, e.entity_id, e.before, e.after, e.reason,
+        e.request_id, e.prev_hash, e.hash, e.actor
+    FROM audit_event e
+"""
 # Who acted is a column of its own; an account is also what some events are about.
-AUDIT = ExportList(
+AUDIT = _ListSource(
     name="audit",
     record="audit",
     permission=Permission.AUDIT_READ,
@@ -206,42 +232,23 @@ AUDIT = ExportList(
         "prev_hash", "hash", "actor",
     ),
     filters={
-        "entity": _TEXT, "entity_id": _TEXT, "action": _TEXT, "from": _INSTANT, "to": _INSTANT,
+        "entity": (_TEXT, "e.entity"), "entity_id": (_TEXT, "e.entity_id"), "action": (_TEXT, "e.action"),
+        "from": (_INSTANT, "e.at"), "to": (_INSTANT, "e.at"),
     },
+    select=LOAD_AUDIT,
+    owner="",
+    order="e.seq",
 )  # fmt: skip
-LOAD_AUDIT = """
-    SELECT e.seq, e.at, e.role, e.permission, e.action, e.entity, e.entity_id, e.before, e.after, e.reason,
-        e.request_id, e.prev_hash, e.hash, e.actor
-    FROM audit_event e
-    WHERE %(customer_id)s::bigint IS NULL
-        AND (%(entity)s::text IS NULL OR e.entity = %(entity)s)
-        AND (%(entity_id)s::text IS NULL OR e.entity_id = %(entity_id)s)
-        AND (%(action)s::text IS NULL OR e.action = %(action)s)
-        AND (%(from)s::timestamptz IS NULL OR e.at >= %(from)s)
-        AND (%(to)s::timestamptz IS NULL OR e.at < %(to)s)
-    ORDER BY e.seq
-"""
 
-_QUERIES: dict[str, tuple[ExportList, str]] = {
-    what.name: (what, query)
-    for what, query in (
-        (WORK_ORDERS, LOAD_WORK_ORDERS),
-        (DEVICES, LOAD_DEVICES),
-        (CUSTOMERS, LOAD_CUSTOMERS),
-        (SITES, LOAD_SITES),
-        (CONTRACTS, LOAD_CONTRACTS),
-        (COMPLAINTS, LOAD_COMPLAINTS),
-        (AUDIT, LOAD_AUDIT),
-    )
-}
-EXPORT_LISTS: dict[str, ExportList] = {name: what for name, (what, _) in _QUERIES.items()}
+_SOURCES = {source.name: source for source in (WORK_ORDERS, DEVICES, CUSTOMERS, SITES, CONTRACTS, COMPLAINTS, AUDIT)}
+EXPORT_LISTS: dict[str, ExportList] = {name: source.find_list() for name, source in _SOURCES.items()}
 
 
 def iterate_export(
     conn: Connection, name: str, values: Mapping[str, Any], *, customer_id: int | None
 ) -> Iterator[tuple[Any, ...]]:
     """Every row of the list as it is at one moment, in bounded memory; its values in the order of the columns."""
-    query = _QUERIES[name][1]
+    query = _SOURCES[name].make_query()
     with conn.cursor(name="export") as cursor:
         cursor.itersize = ROWS_AT_ONCE
         cursor.execute(query.encode(), {**values, "customer_id": customer_id})

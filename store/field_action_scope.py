@@ -13,7 +13,12 @@ from domain.field_action import FieldAction
 from domain.field_action_scope import ScopePreview, ScopeQuery, Wave, assign_waves, find_scope_sha256
 from domain.firmware_version import split_versions
 from store.audit import record_audit, to_jsonb
-from store.field_actions import REMOVE_ITEMS, load_field_action, verify_author, verify_draft
+from store.field_action_drafts import (
+    REMOVE_ITEMS,
+    verify_author,
+    verify_draft,
+)
+from store.field_actions import load_field_action
 from store.pool import Connection
 
 SAMPLE = 50

@@ -12,18 +12,20 @@ from domain.audit_field_action import field_action_moved, field_action_signed, w
 from domain.errors import GuardRefusedError
 from domain.field_action import (
     FieldAction,
-    FieldActionFacts,
     FieldActionGuard,
     FieldActionKind,
-    FieldActionRequest,
     FieldActionState,
     find_field_action_content,
+)
+from domain.field_action_item import FieldActionItem, ItemRequest, ItemState
+from domain.field_action_scope import Wave
+from domain.field_action_steps import (
+    FieldActionFacts,
+    FieldActionRequest,
     find_field_action_next,
     find_field_action_refusal,
     is_field_action_step_signed,
 )
-from domain.field_action_item import FieldActionItem, ItemRequest, ItemState
-from domain.field_action_scope import Wave
 from store.audit import record_audit
 from store.device_notices import refresh_notices
 from store.field_action_items import ItemChange, find_next_item, update_items, verify_item_step

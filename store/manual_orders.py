@@ -25,7 +25,11 @@ from store.pool import Connection
 from store.sla_clocks import settle_clocks
 from store.ticket_policies import load_ticket_policy
 from store.triage_context import load_last_closed_orders
-from store.work_order_transitions import RECORD_NOTE, make_order_event, reopen
+from store.work_order_notes import RECORD_NOTE
+from store.work_order_transitions import (
+    make_order_event,
+    reopen,
+)
 from store.work_orders import (
     WORK_ORDER_COLUMNS,
     WorkOrderDraft,

@@ -8,7 +8,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from domain.audit import Actor, RecordedSignature
-from domain.audit_work_order import ENTITY, order_acknowledged, order_noted, order_stepped
+from domain.audit_work_order import ENTITY, order_acknowledged, order_stepped
 from domain.errors import GuardRefusedError
 from domain.sentences import LANGUAGES
 from domain.ticket_sentence import render_ticket
@@ -17,15 +17,17 @@ from domain.work_order import (
     Guard,
     InboxReason,
     Outcome,
-    TransitionFacts,
-    TransitionRequest,
     WorkOrder,
     WorkOrderState,
-    find_refusal,
     find_reset_reason,
 )
 from domain.work_order_merge import FAULT_TYPES
 from domain.work_order_signing import find_order_content
+from domain.work_order_steps import (
+    TransitionFacts,
+    TransitionRequest,
+    find_refusal,
+)
 from store.audit import record_audit
 from store.baseline_resets import record_baseline_reset
 from store.checklists import make_checklists
@@ -35,7 +37,7 @@ from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
 from store.signatures import load_signatures, record_signature
 from store.sla_clocks import settle_clocks
-from store.work_order_records import RecordFacts, load_record_facts, load_signed_records, touch_work_order
+from store.work_order_records import RecordFacts, load_record_facts, load_signed_records
 from store.work_orders import find_changes, lock_work_order, update_work_orders
 
 _S = WorkOrderState
@@ -275,25 +277,6 @@ def record_acknowledgement(
     update_work_orders(conn, [after])
     record_audit(conn, actor, order_acknowledged(code, *find_changes(before, after)))
     return replace(after, row_version=before.row_version + 1)
-
-
-RECORD_NOTE = "INSERT INTO work_order_note (work_order_id, at, author, body) VALUES (%s, %s, %s, %s) RETURNING id"
-
-
-def record_note(conn: Connection, actor: Actor, code: str, body: str, *, now: datetime) -> int:
-    """The id of the note that was added, written once. The order's row_version stays: a note conflicts with nothing.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such order.
-    """
-    order = lock_work_order(conn, code, None)
-    row = conn.execute(RECORD_NOTE, (order.id, now, actor.name, body)).fetchone()
-    assert row is not None
-    touch_work_order(conn, order.id, now)
-    record_audit(conn, actor, order_noted(code, row[0]))
-    return int(row[0])
 
 
 def escalate(

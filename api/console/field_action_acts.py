@@ -9,13 +9,7 @@ from domain.audit import Signature
 from domain.field_action import (
     FieldAction,
     FieldActionGuard,
-    FieldActionRequest,
     FieldActionState,
-    find_field_action_next,
-    find_field_action_next_states,
-    find_field_action_permissions,
-    find_field_action_refusal,
-    is_field_action_step_signed,
 )
 from domain.field_action_item import (
     FieldActionItem,
@@ -24,6 +18,14 @@ from domain.field_action_item import (
     find_item_next_states,
     find_item_permissions,
     find_item_refusal,
+)
+from domain.field_action_steps import (
+    FieldActionRequest,
+    find_field_action_next,
+    find_field_action_next_states,
+    find_field_action_permissions,
+    find_field_action_refusal,
+    is_field_action_step_signed,
 )
 from domain.roles import Permission
 from domain.two_signatures import find_signing_refusal

@@ -15,7 +15,7 @@ from domain.field_action_scope import MOST_SERIALS, Wave, find_wave_problems
 from domain.firmware_record import FirmwareRecord
 from domain.roles import Permission
 from domain.tickets import Priority
-from store.field_actions import FieldActionDraft
+from store.field_action_drafts import FieldActionDraft
 
 DRAFT_ACT, CHANGE_ACT = "fa_draft", "fa_change"
 FIRST_WAVES = (Wave(0.05), Wave())

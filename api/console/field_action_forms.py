@@ -31,17 +31,26 @@ from api.state import Database
 from domain.errors import GuardRefusedError, NotFoundError
 from domain.field_action import (
     FieldActionKind,
-    FieldActionRequest,
     FieldActionState,
+)
+from domain.field_action_halt import HaltReason
+from domain.field_action_steps import (
+    FieldActionRequest,
     find_field_action_permissions,
     is_field_action_step_signed,
 )
-from domain.field_action_halt import HaltReason
 from domain.roles import Permission
+from store.field_action_drafts import (
+    change_draft,
+    record_draft,
+)
 from store.field_action_halts import record_halt, record_resumption
 from store.field_action_scope import count_left_out, freeze_scope, load_scope_preview, load_unknown_serials
 from store.field_action_transitions import open_next_wave, record_field_action_step
-from store.field_actions import ENTITY, change_draft, lock_field_action, record_draft
+from store.field_actions import (
+    ENTITY,
+    lock_field_action,
+)
 from store.pool import Connection
 
 router = APIRouter(include_in_schema=False)

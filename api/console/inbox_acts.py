@@ -15,7 +15,14 @@ from domain.assignment import Suggestion, Work
 from domain.audit_work_order import ENTITY
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from domain.roles import Permission
-from domain.work_order import TransitionRequest, WorkOrder, WorkOrderState, find_permissions_for
+from domain.work_order import (
+    WorkOrder,
+    WorkOrderState,
+)
+from domain.work_order_steps import (
+    TransitionRequest,
+    find_permissions_for,
+)
 from store.assignments import load_assignment_book
 from store.audit import AuditFilter, load_audit_events
 from store.pool import Connection, Pool

@@ -12,6 +12,8 @@ from domain.work_order import (
     Outcome,
     WorkOrder,
     WorkOrderState,
+)
+from domain.work_order_steps import (
     find_next_states,
     find_permissions_for,
 )

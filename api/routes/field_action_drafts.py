@@ -24,8 +24,13 @@ from domain.errors import NotFoundError
 from domain.field_action import FieldAction, FieldActionKind
 from domain.field_action_scope import find_wave_problems
 from domain.roles import Permission
+from store.field_action_drafts import (
+    FieldActionDraft,
+    change_draft,
+    record_draft,
+)
 from store.field_action_scope import freeze_scope, load_scope_drift, load_scope_preview, load_unknown_serials
-from store.field_actions import FieldActionDraft, change_draft, lock_field_action, record_draft
+from store.field_actions import lock_field_action
 from store.pool import Connection
 
 router = APIRouter(prefix="/field-actions", tags=["field actions"])

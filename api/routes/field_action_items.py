@@ -12,14 +12,16 @@ from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, make_etag
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.field_actions import find_action
-from api.shapes.field_actions import (
+from api.shapes.field_action_progress import (
     CommunicationMade,
     CommunicationShape,
     FieldActionProgress,
-    ItemShape,
-    ItemTransition,
     NewCommunicationShape,
     ProgressShape,
+)
+from api.shapes.field_actions import (
+    ItemShape,
+    ItemTransition,
 )
 from api.shapes.pages import Page
 from api.state import Database, now

@@ -29,13 +29,15 @@ from domain.audit import find_content_sha256
 from domain.field_action import (
     FieldAction,
     FieldActionKind,
-    FieldActionRequest,
     FieldActionState,
     find_field_action_content,
+)
+from domain.field_action_halt import HaltReason
+from domain.field_action_steps import (
+    FieldActionRequest,
     find_field_action_next_states,
     find_field_action_permissions,
 )
-from domain.field_action_halt import HaltReason
 from domain.roles import Permission
 from store.field_action_halts import record_halt, record_resumption
 from store.field_action_transitions import open_next_wave, record_field_action_step

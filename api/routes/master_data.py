@@ -5,7 +5,8 @@ codes (of devices their serials).
 """
 
 from collections.abc import Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi import Path as PathParameter
@@ -67,88 +68,100 @@ def read_expected(
     return None if if_match is None else read_if_match(if_match)
 
 
-Expected = Annotated[int | None, Depends(read_expected)]
+@dataclass(frozen=True, slots=True)
+class RecordPath:
+    """Which record is meant, from the path."""
+
+    system: System
+    record_id: RecordId
 
 
-@router.put("/customers/by-ref/{system}/{record_id:path}", summary="Make or change a customer", status_code=201,
-            response_model=UpsertAnswer, responses=_RESPONSES)  # fmt: skip
-def put_customer(
-    system: System, record_id: RecordId, caller: Writer, pool: Database, request: Request, body: CustomerUpsert,
-    expected: Expected, idempotency_key: IdempotencyKey = None,
-) -> Response:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class UpsertRequest:
+    """What every PUT of a record takes beside its body."""
+
+    named: Annotated[RecordPath, Depends()]
+    pool: Database
+    request: Request
+    expected: Annotated[int | None, Depends(read_expected)]
+    idempotency_key: IdempotencyKey = None
+
+
+Named = Annotated[RecordPath, Depends()]
+Asked = Annotated[UpsertRequest, Depends()]
+Handler = TypeVar("Handler", bound=Callable[..., object])
+
+
+def _putting(records: str, summary: str) -> Callable[[Handler], Handler]:
+    """The route that makes or changes one of these records."""
+    path = f"/{records}/by-ref/{{system}}/{{record_id:path}}"
+    return router.put(path, summary=summary, status_code=201, response_model=UpsertAnswer, responses=_RESPONSES)
+
+
+def _finding(records: str, summary: str) -> Callable[[Handler], Handler]:
+    """The route that says which of these records is meant."""
+    return router.get(f"/{records}/by-ref/{{system}}/{{record_id:path}}", summary=summary, responses=declare(404))
+
+
+@_putting("customers", "Make or change a customer")
+def put_customer(caller: Writer, asked: Asked, body: CustomerUpsert) -> Response:
     """Makes the customer, or changes what is said otherwise; the same again changes nothing."""
-    return _put(MasterKind.CUSTOMER, system, record_id, caller, pool, request, body, expected, idempotency_key)
+    return _put(MasterKind.CUSTOMER, asked, caller, body)
 
 
-@router.put("/sites/by-ref/{system}/{record_id:path}", summary="Make or change a site", status_code=201,
-            response_model=UpsertAnswer, responses=_RESPONSES)  # fmt: skip
-def put_site(
-    system: System, record_id: RecordId, caller: Writer, pool: Database, request: Request, body: SiteUpsert,
-    expected: Expected, idempotency_key: IdempotencyKey = None,
-) -> Response:  # fmt: skip
+@_putting("sites", "Make or change a site")
+def put_site(caller: Writer, asked: Asked, body: SiteUpsert) -> Response:
     """Makes the site, or changes what is said otherwise. One with devices stays its customer's: 409 names the guard."""
-    return _put(MasterKind.SITE, system, record_id, caller, pool, request, body, expected, idempotency_key)
+    return _put(MasterKind.SITE, asked, caller, body)
 
 
-@router.put("/contracts/by-ref/{system}/{record_id:path}", summary="Make or change a contract", status_code=201,
-            response_model=UpsertAnswer, responses=_RESPONSES)  # fmt: skip
-def put_contract(
-    system: System, record_id: RecordId, caller: Writer, pool: Database, request: Request, body: ContractUpsert,
-    expected: Expected, idempotency_key: IdempotencyKey = None,
-) -> Response:  # fmt: skip
+@_putting("contracts", "Make or change a contract")
+def put_contract(caller: Writer, asked: Asked, body: ContractUpsert) -> Response:
     """Makes the contract, or changes what may be changed in its state: 409 names the guard."""
-    return _put(MasterKind.CONTRACT, system, record_id, caller, pool, request, body, expected, idempotency_key)
+    return _put(MasterKind.CONTRACT, asked, caller, body)
 
 
-@router.put("/devices/by-ref/{system}/{record_id:path}", summary="Make or change a device", status_code=201,
-            response_model=UpsertAnswer, responses=_RESPONSES)  # fmt: skip
-def put_device(
-    system: System, record_id: RecordId, caller: Writer, pool: Database, request: Request, body: DeviceUpsert,
-    expected: Expected, idempotency_key: IdempotencyKey = None,
-) -> Response:  # fmt: skip
+@_putting("devices", "Make or change a device")
+def put_device(caller: Writer, asked: Asked, body: DeviceUpsert) -> Response:
     """Registers the device, or changes what is said otherwise. Another serial, UDI or owner of a known device is a 409
     with the guard `key_field`, and nothing is changed: two people change those, by an approval request."""
-    return _put(MasterKind.DEVICE, system, record_id, caller, pool, request, body, expected, idempotency_key)
+    return _put(MasterKind.DEVICE, asked, caller, body)
 
 
-@router.put("/device-models/by-ref/{system}/{record_id:path}", summary="Name a device model", status_code=201,
-            response_model=UpsertAnswer, responses=_RESPONSES)  # fmt: skip
-def put_model(
-    system: System, record_id: RecordId, caller: Writer, pool: Database, request: Request, body: ModelName,
-    expected: Expected, idempotency_key: IdempotencyKey = None,
-) -> Response:  # fmt: skip
+@_putting("device-models", "Name a device model")
+def put_model(caller: Writer, asked: Asked, body: ModelName) -> Response:
     """Says what another system calls a device model. All else of a model comes from its profile file."""
-    return _put(MasterKind.DEVICE_MODEL, system, record_id, caller, pool, request, body, expected, idempotency_key)
+    return _put(MasterKind.DEVICE_MODEL, asked, caller, body)
 
 
-@router.get("/customers/by-ref/{system}/{record_id:path}", summary="Which customer is meant", responses=declare(404))
-def find_customer(system: System, record_id: RecordId, caller: CustomerReader, pool: Database) -> RecordName:
+@_finding("customers", "Which customer is meant")
+def find_customer(named: Named, caller: CustomerReader, pool: Database) -> RecordName:
     """The customer that a system calls so."""
-    return _find(MasterKind.CUSTOMER, system, record_id, caller, pool)
+    return _find(MasterKind.CUSTOMER, named, caller, pool)
 
 
-@router.get("/sites/by-ref/{system}/{record_id:path}", summary="Which site is meant", responses=declare(404))
-def find_site(system: System, record_id: RecordId, caller: Reader, pool: Database) -> RecordName:
+@_finding("sites", "Which site is meant")
+def find_site(named: Named, caller: Reader, pool: Database) -> RecordName:
     """The site that a system calls so."""
-    return _find(MasterKind.SITE, system, record_id, caller, pool)
+    return _find(MasterKind.SITE, named, caller, pool)
 
 
-@router.get("/contracts/by-ref/{system}/{record_id:path}", summary="Which contract is meant", responses=declare(404))
-def find_contract(system: System, record_id: RecordId, caller: Reader, pool: Database) -> RecordName:
+@_finding("contracts", "Which contract is meant")
+def find_contract(named: Named, caller: Reader, pool: Database) -> RecordName:
     """The contract that a system calls so."""
-    return _find(MasterKind.CONTRACT, system, record_id, caller, pool)
+    return _find(MasterKind.CONTRACT, named, caller, pool)
 
 
-@router.get("/devices/by-ref/{system}/{record_id:path}", summary="Which device is meant", responses=declare(404))
-def find_device(system: System, record_id: RecordId, caller: Reader, pool: Database) -> RecordName:
+@_finding("devices", "Which device is meant")
+def find_device(named: Named, caller: Reader, pool: Database) -> RecordName:
     """The device that a system calls so."""
-    return _find(MasterKind.DEVICE, system, record_id, caller, pool)
+    return _find(MasterKind.DEVICE, named, caller, pool)
 
 
-@router.get("/device-models/by-ref/{system}/{record_id:path}", summary="Which model is meant", responses=declare(404))
-def find_model(system: System, record_id: RecordId, caller: Reader, pool: Database) -> RecordName:
+@_finding("device-models", "Which model is meant")
+def find_model(named: Named, caller: Reader, pool: Database) -> RecordName:
     """The device model that a system calls so."""
-    return _find(MasterKind.DEVICE_MODEL, system, record_id, caller, pool)
+    return _find(MasterKind.DEVICE_MODEL, named, caller, pool)
 
 
 def refuse(refused: Refused) -> ProblemError:
@@ -161,12 +174,9 @@ def refuse(refused: Refused) -> ProblemError:
     return ProblemError(INVALID, fields=fields)
 
 
-def _put(
-    kind: MasterKind, system: str, record_id: str, caller: Caller, pool: Pool, request: Request, body: Sent,
-    expected: int | None, key: str | None,
-) -> Response:  # fmt: skip
+def _put(kind: MasterKind, asked: UpsertRequest, caller: Caller, body: Sent) -> Response:
     given = body.model_dump(exclude_unset=True)
-    name = ExternalName(system, record_id, given.pop("external_type", ""))
+    name = ExternalName(asked.named.system, asked.named.record_id, given.pop("external_type", ""))
     if "contacts" in given:
         given["contacts"] = [{field: said for field, said in one.items() if said} for one in given["contacts"]]
 
@@ -175,9 +185,9 @@ def _put(
         intake.begin()
         done: Upserted | Refused
         if kind is MasterKind.DEVICE_MODEL:
-            done = name_model(intake, name, given["model"], expected_row_version=expected)
+            done = name_model(intake, name, given["model"], expected_row_version=asked.expected)
         else:
-            done = upsert_record(intake, kind, name, given, expected_row_version=expected)
+            done = upsert_record(intake, kind, name, given, expected_row_version=asked.expected)
         if isinstance(done, Refused):
             raise refuse(done)
         intake.finish()
@@ -192,12 +202,13 @@ def _put(
         return answer, {"Location": _find_address(kind, done.code), "ETag": make_etag(located.row_version)}
 
     try:
-        return change_once(pool, caller, request, key, body, work, status=_find_status)
+        key = asked.idempotency_key
+        return change_once(asked.pool, caller, asked.request, key, body, work, status=_find_status)
     except RowVersionConflictError:
-        with pool.connection() as conn:
+        with asked.pool.connection() as conn:
             located = load_by_name(conn, kind, name)
             if located is None:
-                raise not_found(kind.value.replace("_", " "), record_id, "id") from None
+                raise _miss(kind, asked.named) from None
             raise conflict(located.row_version, **find_last_change(conn, kind, located.code)) from None
 
 
@@ -205,21 +216,25 @@ def _find_status(answer: UpsertAnswer) -> int:
     return 201 if answer.action == "created" else 200
 
 
-def _find(kind: MasterKind, system: str, record_id: str, caller: Caller, pool: Pool) -> RecordName:
-    name = ExternalName(system, record_id)
+def _find(kind: MasterKind, named: RecordPath, caller: Caller, pool: Pool) -> RecordName:
+    name = ExternalName(named.system, named.record_id)
     if find_name_problems(name):
-        raise not_found(kind.value.replace("_", " "), record_id, "id")
+        raise _miss(kind, named)
     with pool.connection() as conn:
         located = load_by_name(conn, kind, name)
         if located is None or not _is_shown(conn, kind, located.code, caller):
-            raise not_found(kind.value.replace("_", " "), record_id, "id")
+            raise _miss(kind, named)
     return RecordName(
         code=located.code,
-        external_id=record_id if located.external_id is None and not name.is_own else located.external_id,
+        external_id=named.record_id if located.external_id is None and not name.is_own else located.external_id,
         external_type=located.type,
         row_version=located.row_version,
         address=_find_address(kind, located.code),
     )
+
+
+def _miss(kind: MasterKind, named: RecordPath) -> ProblemError:
+    return not_found(kind.value.replace("_", " "), named.record_id, "id")
 
 
 def _is_shown(conn: Connection, kind: MasterKind, code: str, caller: Caller) -> bool:

@@ -1,9 +1,11 @@
 """Master data as CSV files: what became of each line, or would."""
 
 import hashlib
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -18,7 +20,7 @@ from domain.master_data import OWN_SYSTEM, SYSTEM_PATTERN, MasterKind, UpsertAct
 from domain.master_data_file import FileLine, FileProblem, decode_file, parse_file
 from store.master_imports import LineReport, record_import
 from store.master_references import Intake
-from store.pool import Connection, Pool
+from store.pool import Connection
 
 router = APIRouter(tags=["master data"])
 System = Annotated[
@@ -33,6 +35,32 @@ _BODY = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"
 _RESPONSES = declare(415)
 
 
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What every import takes beside its file."""
+
+    pool: Database
+    request: Request
+    system: System = OWN_SYSTEM
+    dry_run: bool = False
+    idempotency_key: IdempotencyKey = None
+
+
+Asked = Annotated[ImportRequest, Depends()]
+Handler = TypeVar("Handler", bound=Callable[..., object])
+
+
+def _importing(records: str, summary: str) -> Callable[[Handler], Handler]:
+    """The route that takes a file of these records."""
+    return router.post(
+        f"/{records}/import",
+        summary=summary,
+        response_model=ImportReport,
+        responses=_RESPONSES,
+        openapi_extra=_BODY,
+    )
+
+
 class _Import(Shape):
     """What tells one import from another, for its Idempotency-Key."""
 
@@ -42,50 +70,33 @@ class _Import(Shape):
     dry_run: bool
 
 
-@router.post("/customers/import", summary="Import customers", response_model=ImportReport, responses=_RESPONSES,
-             openapi_extra=_BODY)  # fmt: skip
-async def import_customers(
-    caller: Writer, pool: Database, request: Request, system: System = OWN_SYSTEM, dry_run: bool = False,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:  # fmt: skip
+@_importing("customers", "Import customers")
+async def import_customers(caller: Writer, asked: Asked) -> Response:
     """CSV of customers. Lines that can be are taken, all at once; the others are left out and reported."""
-    return await _import(MasterKind.CUSTOMER, caller, pool, request, system, dry_run, idempotency_key)
+    return await _import(MasterKind.CUSTOMER, asked, caller)
 
 
-@router.post("/sites/import", summary="Import sites", response_model=ImportReport, responses=_RESPONSES,
-             openapi_extra=_BODY)  # fmt: skip
-async def import_sites(
-    caller: Writer, pool: Database, request: Request, system: System = OWN_SYSTEM, dry_run: bool = False,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:  # fmt: skip
+@_importing("sites", "Import sites")
+async def import_sites(caller: Writer, asked: Asked) -> Response:
     """CSV of sites. Lines that can be are taken, all at once; the others are left out and reported."""
-    return await _import(MasterKind.SITE, caller, pool, request, system, dry_run, idempotency_key)
+    return await _import(MasterKind.SITE, asked, caller)
 
 
-@router.post("/contracts/import", summary="Import contracts", response_model=ImportReport, responses=_RESPONSES,
-             openapi_extra=_BODY)  # fmt: skip
-async def import_contracts(
-    caller: Writer, pool: Database, request: Request, system: System = OWN_SYSTEM, dry_run: bool = False,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:  # fmt: skip
+@_importing("contracts", "Import contracts")
+async def import_contracts(caller: Writer, asked: Asked) -> Response:
     """CSV of contracts. Lines that can be are taken, all at once; the others are left out and reported."""
-    return await _import(MasterKind.CONTRACT, caller, pool, request, system, dry_run, idempotency_key)
+    return await _import(MasterKind.CONTRACT, asked, caller)
 
 
-@router.post("/devices/import", summary="Import devices", response_model=ImportReport, responses=_RESPONSES,
-             openapi_extra=_BODY)  # fmt: skip
-async def import_devices(
-    caller: Writer, pool: Database, request: Request, system: System = OWN_SYSTEM, dry_run: bool = False,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:  # fmt: skip
+@_importing("devices", "Import devices")
+async def import_devices(caller: Writer, asked: Asked) -> Response:
     """CSV of devices. Lines that can be are taken, all at once; the others are left out and reported. A line that would
     change serial, UDI or owner of a known device is left out whole (guard `key_field`)."""
-    return await _import(MasterKind.DEVICE, caller, pool, request, system, dry_run, idempotency_key)
+    return await _import(MasterKind.DEVICE, asked, caller)
 
 
-async def _import(
-    kind: MasterKind, caller: Caller, pool: Pool, request: Request, system: str, dry_run: bool, key: str | None
-) -> Response:
+async def _import(kind: MasterKind, asked: ImportRequest, caller: Caller) -> Response:
+    request, system, dry_run = asked.request, asked.system, asked.dry_run
     content_type = request.headers.get("content-type", "")
     media, _, parameters = content_type.partition(";")
     if media.strip().lower() not in _MEDIA:
@@ -105,7 +116,7 @@ async def _import(
                 reports = record_import(intake, kind, lines, system=system, sha256=wanted.sha256)
             return shape_report(reports, dry_run=dry_run), {}
 
-        return change_once(pool, caller, request, key, wanted, work, status=200)
+        return change_once(asked.pool, caller, request, asked.idempotency_key, wanted, work, status=200)
 
     return await run_in_threadpool(run)
 

@@ -19,7 +19,14 @@ from api.state import Database, now
 from api.steps import take_step_once
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from domain.roles import Permission
-from domain.work_order import Guard, TransitionRequest, WorkOrderState, find_permissions_for
+from domain.work_order import (
+    Guard,
+    WorkOrderState,
+)
+from domain.work_order_steps import (
+    TransitionRequest,
+    find_permissions_for,
+)
 from store.idempotency import StoredAnswer, load_answer, record_answer
 from store.pool import Connection, Pool
 from store.users import load_user

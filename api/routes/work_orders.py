@@ -38,10 +38,12 @@ from domain.ticket_sentence import render_ticket
 from domain.tickets import Priority
 from domain.work_order import (
     CloseOut,
-    TransitionRequest,
     WorkOrderSource,
     WorkOrderState,
     WorkOrderType,
+)
+from domain.work_order_steps import (
+    TransitionRequest,
     find_next_states,
     find_permissions_for,
 )
@@ -53,8 +55,12 @@ from store.users import load_user
 from store.work_order_filters import WorkOrderFilter
 from store.work_order_lists import WorkOrderRow, load_work_order_page
 from store.work_order_merges import load_merged_codes, load_survivor_code
+from store.work_order_notes import record_note
 from store.work_order_pages import load_order_decisions, load_timeline
-from store.work_order_transitions import load_order_signatures, record_note, record_transition
+from store.work_order_transitions import (
+    load_order_signatures,
+    record_transition,
+)
 from store.work_orders import load_work_order
 
 router = APIRouter(prefix="/work-orders", tags=["service"])

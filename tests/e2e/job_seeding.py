@@ -14,7 +14,8 @@ from domain.audit import Actor, Signature
 from domain.checklist import ChecklistItem, GivenAnswer, ItemKind, TemplateKind
 from domain.part_usage import PartLine
 from domain.visit import VisitOutcome
-from domain.work_order import TransitionRequest, WorkOrderState
+from domain.work_order import WorkOrderState
+from domain.work_order_steps import TransitionRequest
 from store.attachment_files import IncomingFile
 from store.attachments import AttachmentDraft, record_attachment
 from store.checklist_templates import TemplateDraft, create_template

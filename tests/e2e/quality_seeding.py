@@ -14,8 +14,12 @@ from domain.capa_cause import Cause, CauseCategory, CauseVerdict, EvidenceKind, 
 from domain.capa_effectiveness import EffectivenessMetric, EffectivenessPlan, LimitKind
 from domain.capa_steps import CapaRequest
 from domain.complaint import ComplaintSeverity
-from domain.field_action import FieldActionKind, FieldActionRequest, FieldActionState
+from domain.field_action import (
+    FieldActionKind,
+    FieldActionState,
+)
 from domain.field_action_scope import ScopeQuery, Wave
+from domain.field_action_steps import FieldActionRequest
 from domain.firmware_record import FirmwareRecordState, FirmwareRequest
 from domain.firmware_version import VersionRange
 from domain.maintenance_plan import PlanAnchor, PlanDraft, PlanKind, PlanUnit
@@ -33,9 +37,13 @@ from store.capa_work import add_action, plan_effectiveness, record_action_step, 
 from store.capas import lock_capa
 from store.complaints import ComplaintDraft, record_complaint
 from store.field_action_communications import Channel, ContactResult, NewCommunication, record_communication
+from store.field_action_drafts import (
+    FieldActionDraft,
+    record_draft,
+)
 from store.field_action_scope import freeze_scope
 from store.field_action_transitions import record_field_action_step
-from store.field_actions import FieldActionDraft, lock_field_action, record_draft
+from store.field_actions import lock_field_action
 from store.firmware_records import lock_firmware, record_firmware_step, register_firmware
 from store.maintenance_plans import record_maintenance_plan
 from store.pool import Connection

@@ -11,23 +11,29 @@ from domain.clock import to_micros
 from domain.field_action import (
     FieldAction,
     FieldActionKind,
-    FieldActionRequest,
     FieldActionState,
-    find_field_action_permissions,
 )
 from domain.field_action_item import FieldActionItem, ItemRequest, ItemState
 from domain.field_action_scope import ScopeQuery, Wave
+from domain.field_action_steps import (
+    FieldActionRequest,
+    find_field_action_permissions,
+)
 from domain.firmware_record import FirmwareRecord, FirmwareRecordState, FirmwareRequest
 from domain.firmware_version import VersionRange
 from domain.report import FirmwareReport, FirmwareState
 from domain.roles import Permission
 from service_link.field_actions import follow_round
 from store.field_action_communications import Channel, ContactResult, NewCommunication, record_communication
+from store.field_action_drafts import (
+    FieldActionDraft,
+    record_draft,
+)
 from store.field_action_halts import record_resumption
 from store.field_action_items import ItemFilter, load_items, lock_item
 from store.field_action_scope import freeze_scope
 from store.field_action_transitions import open_next_wave, record_field_action_step, record_item_step
-from store.field_actions import FieldActionDraft, lock_field_action, record_draft
+from store.field_actions import lock_field_action
 from store.firmware_records import lock_firmware, record_firmware_step, register_firmware
 from store.reports import record_firmware_report
 from tests.support.service_world import World, actor, open_world

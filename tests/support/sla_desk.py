@@ -15,10 +15,12 @@ from domain.tickets import Priority
 from domain.work_order import (
     CloseOut,
     Outcome,
-    TransitionRequest,
     WorkOrder,
     WorkOrderState,
     WorkOrderType,
+)
+from domain.work_order_steps import (
+    TransitionRequest,
     find_permissions_for,
 )
 from store.audit import verify_chain

@@ -11,9 +11,11 @@ from domain.roles import Permission
 from domain.work_order import (
     CloseOut,
     Outcome,
-    TransitionRequest,
     WorkOrder,
     WorkOrderState,
+)
+from domain.work_order_steps import (
+    TransitionRequest,
     find_permissions_for,
 )
 from store.work_order_transitions import record_transition

@@ -14,7 +14,8 @@ import pytest
 
 from domain.breach import Severity
 from domain.roles import Permission
-from domain.work_order import TransitionRequest, WorkOrderState
+from domain.work_order import WorkOrderState
+from domain.work_order_steps import TransitionRequest
 from service_link.batch_plan import MACHINE
 from service_link.program import run
 from service_link.queue import TriageQueue

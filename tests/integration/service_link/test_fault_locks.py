@@ -13,7 +13,13 @@ from domain.device_lifecycle import Lifecycle, LifecycleGuard
 from domain.errors import GuardRefusedError
 from domain.roles import Permission
 from domain.tickets import DecisionKind, Priority, TicketReason
-from domain.work_order import Outcome, TransitionRequest, WorkOrder, WorkOrderState, WorkOrderType
+from domain.work_order import (
+    Outcome,
+    WorkOrder,
+    WorkOrderState,
+    WorkOrderType,
+)
+from domain.work_order_steps import TransitionRequest
 from service_link.queue import TriageQueue
 from store.audit import verify_chain
 from store.device_lifecycle import record_lifecycle

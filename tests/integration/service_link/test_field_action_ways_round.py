@@ -13,8 +13,12 @@ from domain.field_action_scope import ScopeQuery
 from domain.firmware_record import FirmwareRecordState
 from domain.firmware_version import VersionRange
 from domain.roles import Permission
+from store.field_action_drafts import (
+    FieldActionDraft,
+    change_draft,
+)
 from store.field_action_halts import record_halt
-from store.field_actions import FieldActionDraft, change_draft, lock_field_action
+from store.field_actions import lock_field_action
 from store.firmware_records import change_firmware, lock_firmware, register_firmware
 from tests.support.databases import Database
 from tests.support.field_actions import NEW, SHA256, Campaigns, open_campaigns

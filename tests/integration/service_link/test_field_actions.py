@@ -16,9 +16,17 @@ from domain.report import FirmwareState
 from domain.roles import Permission
 from store.audit import load_audit_events, verify_chain
 from store.field_action_communications import ContactResult, load_communications
+from store.field_action_drafts import (
+    FieldActionDraft,
+    change_draft,
+)
 from store.field_action_progress import load_progress
 from store.field_action_scope import load_scope_drift, load_scope_preview
-from store.field_actions import FieldActionDraft, change_draft, load_approvers, load_field_action, lock_field_action
+from store.field_actions import (
+    load_approvers,
+    load_field_action,
+    lock_field_action,
+)
 from tests.support.databases import Database
 from tests.support.field_actions import NEW, OLD, SHA256, Campaigns, open_campaigns
 from tests.support.service_world import actor

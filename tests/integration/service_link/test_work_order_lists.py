@@ -12,6 +12,7 @@ from domain.work_order import (
 )
 from store.work_order_filters import WorkOrderFilter
 from store.work_order_lists import SORTS, load_work_order_page
+from store.work_order_notes import record_note
 from store.work_order_pages import (
     load_linked_breaches,
     load_order_cards,
@@ -19,7 +20,7 @@ from store.work_order_pages import (
     load_similar_orders,
     load_timeline,
 )
-from store.work_order_transitions import record_acknowledgement, record_note
+from store.work_order_transitions import record_acknowledgement
 from tests.support.service_world import actor
 from tests.support.staff import Staff
 

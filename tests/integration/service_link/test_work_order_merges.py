@@ -20,8 +20,8 @@ from store.part_usages import load_parts, record_part_request, record_part_withd
 from store.pool import RETRYABLE, Connection, open_connection
 from store.visits import load_visits, record_arrival
 from store.work_order_merges import load_merged_codes, load_survivor_code, merge_work_orders
+from store.work_order_notes import record_note
 from store.work_order_pages import load_timeline
-from store.work_order_transitions import record_note
 from tests.support.databases import Database
 from tests.support.staff import RECORD, Staff, open_staff
 

@@ -21,10 +21,10 @@ from service_link.ticks import tick
 from store.audit import AuditFilter, load_audit_events, verify_chain
 from store.monitor_flags import load_monitor_flags
 from store.pool import open_connection
+from store.work_order_notes import record_note
 from store.work_order_pages import (
     load_linked_breaches,
 )
-from store.work_order_transitions import record_note
 from tests.support.databases import Database
 from tests.support.service_world import actor
 from tests.support.staff import RECORD, Staff

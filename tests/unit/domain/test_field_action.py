@@ -11,16 +11,9 @@ from hypothesis import strategies as st
 
 from domain.audit import Signature
 from domain.field_action import (
-    FIELD_ACTION_TRANSITIONS,
-    FieldActionFacts,
     FieldActionGuard,
     FieldActionKind,
-    FieldActionRequest,
     FieldActionState,
-    find_field_action_next,
-    find_field_action_next_states,
-    find_field_action_permissions,
-    find_field_action_refusal,
 )
 from domain.field_action_item import (
     ITEM_TRANSITIONS,
@@ -31,6 +24,15 @@ from domain.field_action_item import (
     find_item_next_states,
     find_item_permissions,
     find_item_refusal,
+)
+from domain.field_action_steps import (
+    FIELD_ACTION_TRANSITIONS,
+    FieldActionFacts,
+    FieldActionRequest,
+    find_field_action_next,
+    find_field_action_next_states,
+    find_field_action_permissions,
+    find_field_action_refusal,
 )
 from domain.roles import ROLE_PERMISSIONS, Permission, Role
 

@@ -22,7 +22,14 @@ from domain.sla_policy import (
 )
 from domain.sla_waiver import WaiverGuard, find_waiver_problems, find_waiver_refusal
 from domain.tickets import Priority
-from domain.work_order import TRANSITIONS, HoldReason, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
+from domain.work_order import (
+    HoldReason,
+    WorkOrder,
+    WorkOrderSource,
+    WorkOrderState,
+    WorkOrderType,
+)
+from domain.work_order_steps import TRANSITIONS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TICKETS = TicketPolicy()

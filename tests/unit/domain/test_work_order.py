@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from domain.audit import Signature
 from domain.roles import Permission
 from domain.work_order import (
-    TRANSITIONS,
     CloseOut,
     Guard,
     HoldReason,
     Outcome,
+    WorkOrderState,
+)
+from domain.work_order_steps import (
+    TRANSITIONS,
     TransitionFacts,
     TransitionRequest,
-    WorkOrderState,
     find_next_states,
     find_permissions_for,
     find_refusal,
