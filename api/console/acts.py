@@ -16,6 +16,8 @@ class Field:
     why: str = ""
     wrong: str = ""  # what is the matter with what was typed
     step: str = ""  # of a number
+    theirs: str = ""  # what somebody else wrote meanwhile, where `is_disputed`
+    is_disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

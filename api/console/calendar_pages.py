@@ -22,7 +22,8 @@ from api.console.calendar_views import (
     say_change,
     say_hours,
 )
-from api.console.forms import Fields, read_number, read_text, say_conflict
+from api.console.conflict_words import say_conflict
+from api.console.forms import Fields, read_number, read_text
 from api.console.page import View, find_view
 from api.once import change
 from api.problems import ProblemError, not_found

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
+from api.console.cause_merge import mark_investigation
 from api.console.forms import Typed, read_text, read_whole
 from api.console.page import View
 from api.shapes.capas import RootCauseFields
@@ -154,7 +155,9 @@ def _find_place(loc: Sequence[int | str], places: list[str]) -> str:
 
 def find_cause_form(view: View, root_cause: RootCause, typed: Typed) -> dict[str, Any]:
     """The form: what stands there, or what was typed, with room for one more cause, why and reference."""
-    values: Mapping[str, str] = typed.values if typed.act else _flatten(root_cause)
+    stands = flatten_root_cause(root_cause)
+    values: Mapping[str, str] = typed.values if typed.act else stands
+    marks = mark_investigation(stands)
     numbers = [n for n in range(MAX_CAUSES) if values.get(f"c{n}-statement")]
     free = next((n for n in range(MAX_CAUSES) if n not in numbers), None)
     return {
@@ -166,6 +169,8 @@ def find_cause_form(view: View, root_cause: RootCause, typed: Typed) -> dict[str
         "wrong": view.t("form.unusable") if typed.wrong else "",
         "wrong_places": set(typed.wrong),
         "is_open": bool(typed.act),
+        "marks": {name: values.get(name) or mark for name, mark in marks.items()},
+        "theirs": dict(typed.disputed),
     }
 
 
@@ -197,7 +202,8 @@ def _find_slot(number: int, values: Mapping[str, str], wrong: Mapping[str, str])
     }
 
 
-def _flatten(root_cause: RootCause) -> dict[str, str]:
+def flatten_root_cause(root_cause: RootCause) -> dict[str, str]:
+    """The root cause as the fields of its form."""
     values = {"problem": root_cause.problem}
     for number, cause in enumerate(root_cause.causes):
         prefix = f"c{number}"

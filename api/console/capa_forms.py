@@ -13,9 +13,10 @@ from api.console.acting import find_actor
 from api.console.capa_action_views import NAMES as ACTION_NAMES
 from api.console.capa_acts import GUARDS, NAMES
 from api.console.capa_cause_views import ACT as CAUSE
-from api.console.capa_cause_views import read_root_cause
+from api.console.capa_cause_views import flatten_root_cause, read_root_cause
 from api.console.capa_effect_views import ACT as EFFECT
 from api.console.capa_pages import render_capa, render_capas
+from api.console.cause_merge import CAUSES_SEEN, merge_investigation
 from api.console.forms import (
     Fields,
     RecordForms,
@@ -43,7 +44,7 @@ from domain.capa_steps import TWICE_SIGNED, CapaRequest, find_capa_permissions
 from domain.errors import GuardRefusedError, NotFoundError
 from domain.roles import Permission
 from store.capa_actions import ActionDraft, load_action, load_owner_id
-from store.capa_causes import load_unknown_evidence
+from store.capa_causes import load_root_cause, load_unknown_evidence
 from store.capa_manual import ManualCapa, is_device_of, load_model_id, propose_capa
 from store.capa_transitions import record_capa_step
 from store.capa_work import add_action, change_action, plan_effectiveness, record_action_step, write_root_cause
@@ -92,9 +93,13 @@ def put_capa_root_cause(
 ) -> Response:
     """Writes the investigation in place of what was written before."""
     view = find_view(request, caller)
+    with pool.connection() as conn:
+        before = find_capa(conn, code)
+        stands = flatten_root_cause(load_root_cause(conn, before.id, before.problem))
+    merged = merge_investigation(fields, stands)
+    fields, version = merged.fields, before.row_version if CAUSES_SEEN in fields else row_version
     written, wrong = read_root_cause(fields)
     with pool.connection() as conn:
-        find_capa(conn, code)
         unknown = load_unknown_evidence(conn, written.evidence) if written is not None else []
     if written is None or unknown:
         named = view.t("list.comma").join(f"{view.name('evidence_kind', ref.kind)} {ref.ref}" for ref in unknown[:10])
@@ -103,9 +108,9 @@ def put_capa_root_cause(
     actor = find_actor(caller, (Permission.CAPA_WORK,))
 
     def work(conn: Connection) -> Capa:
-        return write_root_cause(conn, actor, lock_capa(conn, code, row_version), written, now=view.now)
+        return write_root_cause(conn, actor, lock_capa(conn, code, version), written, now=view.now)
 
-    return FORMS.take(view, pool, code, work, find_typed(CAUSE, fields), guards=GUARDS)
+    return FORMS.take(view, pool, code, work, find_typed(CAUSE, fields), guards=GUARDS, merged=merged)
 
 
 @router.post("/capa/{code}/actions")

@@ -1,6 +1,7 @@
 """What can be done with a complaint: steps and vigilance as forms; where a guard refuses, its sentence."""
 
 from api.console.acts import Act, Field
+from api.console.field_merge import add_marks
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.instants import name_offset
 from api.console.page import View
@@ -104,17 +105,18 @@ def _find_step(view: View, conn: Connection, complaint: Complaint, to: Complaint
     )
 
 
+def find_record(row: ComplaintRow) -> dict[str, str]:
+    """What stands in the form that puts the record right."""
+    names = (*RECORD_FIELDS, "serial", "severity", "fault_group")
+    return {name: str(getattr(row, name) or "") for name in names}
+
+
 def find_record_fields(
     view: View, row: ComplaintRow | None, profiles: dict[str, Profile], typed: Typed
 ) -> tuple[Field, ...]:
     """The fields of 820.35(a); people's are left away for who does not see them."""
     t = view.t
-    stands = (
-        {} if row is None else {name: str(getattr(row, name) or "") for name in (*RECORD_FIELDS, "serial", "severity")}
-    )
-    if row is not None:
-        stands["fault_group"] = row.fault_group or ""
-    values = stands | dict(typed.values)
+    values = ({} if row is None else find_record(row)) | dict(typed.values)
     shown = [
         n for n in RECORD_FIELDS if row is None or n not in PEOPLE_FIELDS or view.may(Permission.CUSTOMER_READ_CONTACTS)
     ]
@@ -198,7 +200,7 @@ def find_change_act(view: View, row: ComplaintRow, profiles: dict[str, Profile],
         return _refuse(view, CHANGE_ACT, say_guard(view, GUARDS, "closed"))
     said = typed.of(CHANGE_ACT)
     reason = Field("reason", view.t("complaint.why_changed"), "text", said.values.get("reason", ""))
-    return Act(
+    act = Act(
         CHANGE_ACT,
         view.t(f"act.{CHANGE_ACT}"),
         submit=view.t(f"act.{CHANGE_ACT}_do"),
@@ -207,6 +209,7 @@ def find_change_act(view: View, row: ComplaintRow, profiles: dict[str, Profile],
         fields=(*find_record_fields(view, row, profiles, said), reason),
         open=bool(said.act),
     )
+    return add_marks(act, find_record(row), said.values, said.disputed)
 
 
 def find_vigilance_acts(

@@ -18,8 +18,10 @@ from api.console.complaint_acts import (
     RECORD_FIELDS,
     SUBMIT_ACT,
     VIGILANCE_GUARDS,
+    find_record,
 )
 from api.console.complaint_pages import render_complaint, render_complaints
+from api.console.field_merge import SEEN, merge_fields
 from api.console.forms import (
     NOTHING,
     Fields,
@@ -42,6 +44,7 @@ from api.state import Database
 from domain.audit_complaint import ENTITY
 from domain.complaint import COMPLAINT_TRANSITIONS, ComplaintRequest, ComplaintSeverity, ComplaintState
 from domain.errors import GuardRefusedError
+from domain.masking import mask_row
 from domain.roles import Permission
 from domain.vigilance import (
     REPORT_PERMISSIONS,
@@ -105,6 +108,8 @@ def put_right(
     view = find_view(request, caller)
     with pool.connection() as conn:
         row = find_complaint_row(conn, code, caller)
+    merged = merge_fields(fields, find_record(mask_row("complaint", row, caller.permissions)))
+    fields, version = merged.fields, row.row_version if SEEN in fields else row_version
     serial, fault_group = read_text(fields, "serial", 64), read_text(fields, "fault_group", 200)
     severity = read_text(fields, "severity", 20)
     wrong = {
@@ -123,10 +128,10 @@ def put_right(
 
     def work(conn: Connection) -> object:
         return change_complaint(
-            conn, actor, code, changes, serial=named, reason=reason, expected_row_version=row_version, now=view.now
+            conn, actor, code, changes, serial=named, reason=reason, expected_row_version=version, now=view.now
         )
 
-    return FORMS.take(view, pool, code, work, find_typed(CHANGE_ACT, fields), guards=GUARDS)
+    return FORMS.take(view, pool, code, work, find_typed(CHANGE_ACT, fields), guards=GUARDS, merged=merged)
 
 
 @router.post("/complaints/{code}/transitions")

@@ -7,6 +7,7 @@ from starlette.datastructures import FormData
 
 from api.console.acts import Act, Field
 from api.console.complaint_acts import say_zone
+from api.console.field_merge import add_marks
 from api.console.forms import Typed, read_moment, read_number, read_text, read_whole
 from api.console.page import View
 from domain.field_action import FieldAction, FieldActionKind
@@ -34,7 +35,8 @@ def find_draft_act(
     if not view.may(Permission.FIELD_ACTION_WRITE):
         refusal = t("act.refused_permission", permission=Permission.FIELD_ACTION_WRITE.value)
         return Act(name, label, refusal=refusal)
-    values = _find_standing(view, action) | dict(said.values)
+    stands = find_standing(view, action)
+    values = stands | dict(said.values)
     wrong = said.wrong
 
     def make(key: str, kind: str = "text", *, required: bool = True, why: str = "", step: str = "") -> Field:
@@ -56,7 +58,7 @@ def find_draft_act(
         if f.model in models
     ]
     records = (("real", t("customers.real")), ("simulated", t("customers.simulated")))
-    return Act(
+    act = Act(
         name,
         label,
         submit=t(f"act.{name}_do"),
@@ -83,9 +85,10 @@ def find_draft_act(
         ),
         open=bool(said.act),
     )
+    return act if action is None else add_marks(act, stands, said.values, said.disputed)
 
 
-def _find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
+def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
     """What stands in the form before anybody types."""
     if action is None:
         return {

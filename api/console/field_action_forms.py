@@ -8,9 +8,10 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Caller, require
 from api.console.acting import find_actor
 from api.console.field_action_acts import GUARDS, HALTERS, ITEM_GUARDS, find_name
-from api.console.field_action_draft_form import CHANGE_ACT, DRAFT_ACT, read_draft
+from api.console.field_action_draft_form import CHANGE_ACT, DRAFT_ACT, find_standing, read_draft
 from api.console.field_action_pages import render_field_action, render_field_actions
 from api.console.field_action_scope_form import SCOPE_ACT, find_preview, read_scope
+from api.console.field_merge import SEEN, merge_fields
 from api.console.forms import (
     NOTHING,
     Fields,
@@ -86,17 +87,19 @@ def change_field_action(
     """Rewrites a draft; signatures on it as it was hold no more."""
     view = find_view(request, caller)
     with pool.connection() as conn:
-        find_action(conn, code, caller)
+        action = find_action(conn, code, caller)
+    merged = merge_fields(fields, find_standing(view, action))
+    fields, version = merged.fields, action.row_version if SEEN in fields else row_version
     draft, wrong = read_draft(view, fields)
     if draft is None:
         return render_field_action(view, pool, code, find_unusable(view, CHANGE_ACT, fields, wrong))
     actor = find_actor(caller, (Permission.FIELD_ACTION_WRITE,))
 
     def work(conn: Connection) -> object:
-        return change_draft(conn, actor, lock_field_action(conn, code, row_version), draft, now=view.now)
+        return change_draft(conn, actor, lock_field_action(conn, code, version), draft, now=view.now)
 
     try:
-        return FORMS.take(view, pool, code, work, find_typed(CHANGE_ACT, fields), guards=ITEM_GUARDS)
+        return FORMS.take(view, pool, code, work, find_typed(CHANGE_ACT, fields), guards=ITEM_GUARDS, merged=merged)
     except NotFoundError as missing:
         return render_field_action(view, pool, code, find_unusable(view, CHANGE_ACT, fields, _find_missing(missing)))
 

@@ -1,7 +1,7 @@
 """Forms of records: what was typed, the signature behind it, and what became of the step, with guards as sentences."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -10,16 +10,15 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from api.console.acts import Field
-from api.console.instants import name_age
+from api.console.conflict_words import say_conflict
+from api.console.field_merge import Merged
 from api.console.language import load_catalogue
 from api.console.page import View
 from api.console.signing_words import say_unsigned
-from api.console.timeline import find_who
 from api.once import change
 from api.sign_in import check_password
 from domain.audit import Signature
 from domain.errors import GuardRefusedError, RowVersionConflictError
-from store.audit import AuditFilter, load_audit_events
 from store.pool import Connection, Pool
 
 
@@ -38,6 +37,7 @@ class Typed:
     act: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     wrong: Mapping[str, str] = field(default_factory=dict)
+    disputed: Mapping[str, str] = field(default_factory=dict)  # what others wrote, where the sender has to choose
 
     def of(self, act: str) -> "Typed":
         """What was typed into that act; nothing where another one was sent."""
@@ -146,7 +146,8 @@ def take_step(
     except GuardRefusedError as refused:
         return Refused(say_guard(view, guards, refused.guard), 409, typed)
     except RowVersionConflictError:
-        return Refused(say_conflict(view, pool, entity, code), 412, typed)
+        said = f"{say_conflict(view, pool, entity, code)} {view.t('conflict.look')}"
+        return Refused(said, 412, typed)
     return None
 
 
@@ -159,23 +160,25 @@ class RecordForms:
     render: Callable[[View, Pool, str, Refused], Response]
 
     def take(
-        self, view: View, pool: Pool, code: str, work: Callable[[Connection], object], typed: Typed, *, guards: str
+        self,
+        view: View,
+        pool: Pool,
+        code: str,
+        work: Callable[[Connection], object],
+        typed: Typed,
+        *,
+        guards: str,
+        merged: Merged | None = None,
     ) -> Response:
-        """Takes the step and shows what became of it."""
+        """Takes the step and shows what became of it; where the sender has to choose first, nothing is written."""
+        if merged is not None and merged.disputed:
+            said = f"{say_conflict(view, pool, self.entity, code)} {view.t('conflict.choose')}"
+            return self.render(view, pool, code, Refused(said, 412, replace(typed, disputed=merged.disputed)))
         refused = take_step(view, pool, work, typed, guards=guards, entity=self.entity, code=code)
         if refused is not None:
             return self.render(view, pool, code, refused)
-        return RedirectResponse(view.link(f"{self.place}{code}", done="saved"), 303)
-
-
-def say_conflict(view: View, pool: Pool, entity: str, code: str) -> str:
-    """Who changed the record while somebody edited, and when; what was typed is kept."""
-    with pool.connection() as conn:
-        events = load_audit_events(conn, AuditFilter(entity=entity, entity_id=code), limit=1)
-    who = find_who(view, events[0].actor) if events else view.t("work_order.changed_by")
-    return view.t(
-        "work_order.conflict", who=who, ago=name_age(events[0].at if events else view.now, view.now, view.language)
-    )
+        done = "merged" if merged is not None and merged.has_theirs else "saved"
+        return RedirectResponse(view.link(f"{self.place}{code}", done=done), 303)
 
 
 def find_signature_fields(view: View, typed: Typed, meaning: str) -> tuple[Field, ...]:

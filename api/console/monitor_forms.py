@@ -8,11 +8,11 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
+from api.console.conflict_words import say_conflict
 from api.console.forms import Typed
-from api.console.instants import name_age
 from api.console.monitor_acts import ACTS, BACKTEST_DAYS
 from api.console.monitor_page import render_monitor
-from api.console.page import View, find_view
+from api.console.page import find_view
 from api.console.signing_words import say_unsigned
 from api.once import change
 from api.problems import ProblemError, not_found
@@ -24,8 +24,7 @@ from domain.audit import Signature
 from domain.errors import GuardRefusedError, RowVersionConflictError
 from domain.roles import Permission
 from domain.threshold_proposal import SIGNED, ProposalState
-from store.audit import AuditFilter, load_audit_events
-from store.pool import Connection, Pool
+from store.pool import Connection
 from store.threshold_decisions import record_proposal_decision
 from store.threshold_proposals import ENTITY, load_threshold_proposal
 
@@ -86,19 +85,9 @@ def take_decision(
         problem = view.name("proposal_guard", refused.guard)
         return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=409)
     except RowVersionConflictError:
-        problem = _find_conflict(view, pool, proposal)
+        problem = f"{say_conflict(view, pool, ENTITY, proposal)} {view.t('conflict.look')}"
         return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=412)
     return RedirectResponse(view.link(f"/monitors/{model}/{monitor}", done="saved"), 303)
-
-
-def _find_conflict(view: View, pool: Pool, code: str) -> str:
-    """Who changed the proposal meanwhile, and when."""
-    with pool.connection() as conn:
-        events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code), limit=1)
-        proposal = load_threshold_proposal(conn, code)
-    assert proposal is not None
-    who = events[0].actor if events else view.t("work_order.changed_by")
-    return view.t("work_order.conflict", who=who, ago=name_age(proposal.updated_at, view.now, view.language))
 
 
 @router.post("/monitors/{model}/{monitor}/backtest")

@@ -72,7 +72,15 @@ def take_job_step(request: Request, pool: Database, caller: Worker, code: str, f
     view = find_view(request, caller)
     refused = take_step(view, pool, code, form)
     if refused is not None:
-        return render_job(view, pool, code, problem=refused.problem, typed=refused.typed, status=refused.status)
+        return render_job(
+            view,
+            pool,
+            code,
+            problem=refused.problem,
+            typed=refused.typed,
+            typed_note=refused.note,
+            status=refused.status,
+        )
     target = f"/my/{code}" if form.to is not WorkOrderState.TRIAGED else "/my"
     return RedirectResponse(view.link(target, done="saved"), 303)
 
@@ -96,6 +104,7 @@ def render_job(
     breach: str = "",
     problem: str | None = None,
     typed: Typed | None = None,
+    typed_note: str = "",
     refused: Refused | None = None,
     status: int = 200,
 ) -> Response:
@@ -127,6 +136,7 @@ def render_job(
         first=next((act for act in acts if act.name in FIRST and not act.refusal), None),
         acts=[act for act in acts if act.name not in FIRST or act.fields],
         may_note=view.may(Permission.WORK_ORDER_NOTE),
+        typed_note=typed_note,
         outbox=find_script_words(view),
         kept=find_kept(view, [(order.code, order.row_version)]),
         once=make_once,

@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.acting import find_actor
-from api.console.forms import Fields, read_many, read_number, read_text, say_conflict
+from api.console.conflict_words import say_conflict
+from api.console.forms import Fields, read_many, read_number, read_text
 from api.console.page import View, find_view
 from api.console.sla_views import (
     find_form,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from api.console.acts import Act, Field
+from api.console.field_merge import SEEN, make_mark
 from api.console.page import View
 from domain.assignment import Suggestion, explain_suggestion
 from domain.roles import Permission
@@ -40,6 +41,25 @@ NAMES: dict[tuple[WorkOrderState, WorkOrderState], tuple[str, str]] = {
 }
 
 
+# Steps that rest on who has the order and where it stands, and on nothing that a machine may add meanwhile. Whoever
+# signs, judges or ends an order looks at it again when it moved.
+PLAIN = frozenset({_S.TRIAGED, _S.ASSIGNED, _S.IN_PROGRESS, _S.ON_HOLD, _S.WORK_DONE})
+# What people write into a step, with their own words.
+WRITTEN = ("reason", "test_evidence", "work_performed", "test_data")
+
+
+def mark_order(order: WorkOrder) -> str:
+    """What a step's form is made from: the facts that a plain step rests on."""
+    facts = (order.state, order.version, order.assignee_id, order.hold_reason, order.merged_into_id)
+    return make_mark("|".join(str(fact) for fact in facts))
+
+
+def rests_on_the_same(seen: str, order: WorkOrder, to: WorkOrderState) -> bool:
+    """Whether the order, which moved meanwhile, is still what the sender of a plain step saw of it."""
+    is_back = order.state in (_S.WORK_DONE, _S.VERIFIED, _S.CLOSED)  # to send back and to reopen are judgements
+    return to in PLAIN and not is_back and seen == mark_order(order)
+
+
 @dataclass(frozen=True, slots=True)
 class Typed:
     """What somebody sent that could not be done: the step, and every field as it was typed."""
@@ -72,6 +92,7 @@ def find_acts(
                 action=f"/work-orders/{order.code}/transitions",
                 to=to.value,
                 row_version=order.row_version,
+                hidden=((SEEN, mark_order(order)),),
                 explain=_find_explanation(view, order, name),
                 fields=_find_fields(view, order, cards, suggestions, name, values),
                 open=typed is not None and typed.to == to,

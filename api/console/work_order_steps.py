@@ -1,7 +1,7 @@
 """The steps that a person takes on a work order, and notes: what is refused comes back with what was typed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
 
@@ -10,33 +10,30 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.acting import find_actor
-from api.console.instants import name_age
+from api.console.conflict_words import say_conflict
 from api.console.page import View, find_view
 from api.console.signing_words import say_unsigned
-from api.console.timeline import find_who
-from api.console.work_order_acts import Typed
+from api.console.work_order_acts import WRITTEN, Typed, rests_on_the_same
 from api.console.work_order_page import load_own_order, render_order
 from api.once import change
 from api.sign_in import check_password
 from api.state import Database
 from domain.audit import Signature
+from domain.audit_work_order import ENTITY
 from domain.errors import GuardRefusedError, RowVersionConflictError
 from domain.roles import Permission
 from domain.work_order import (
     CloseOut,
     HoldReason,
     Outcome,
-    WorkOrderState,
-)
-from domain.work_order_steps import (
     TransitionRequest,
+    WorkOrderState,
+    find_next_states,
     find_permissions_for,
 )
 from store.pool import Connection, Pool
 from store.technicians import load_technicians
-from store.work_order_notes import record_note
-from store.work_order_pages import load_timeline
-from store.work_order_transitions import record_transition
+from store.work_order_transitions import record_note, record_transition
 
 router = APIRouter(include_in_schema=False)
 
@@ -48,6 +45,7 @@ class StepForm:
     to: WorkOrderState
     row_version: int
     values: Mapping[str, str]
+    seen: str = ""  # marks of what the sender saw of the order
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +55,13 @@ class StepRefused:
     problem: str
     typed: Typed
     status: int
+    note: str = ""  # what was written into a step that is not open any more
 
 
 def read_step_form(
     to: Annotated[WorkOrderState, Form()],
     row_version: Annotated[int, Form(ge=0)],
+    seen: Annotated[str, Form(max_length=2000)] = "",
     assignee: Annotated[str, Form(max_length=64)] = "",
     hold_reason: Annotated[str, Form(max_length=20)] = "",
     reason: Annotated[str, Form(max_length=10_000)] = "",
@@ -84,7 +84,8 @@ def read_step_form(
         "device_identification": device_identification, "serviced_on": serviced_on, "serviced_by": serviced_by,
         "work_performed": work_performed, "test_data": test_data, "outcome": outcome, "failure_code": failure_code,
     }  # fmt: skip
-    return StepForm(to, row_version, {name: value.strip() for name, value in values.items()} | {"password": password})
+    typed = {name: value.strip() for name, value in values.items()} | {"password": password}
+    return StepForm(to, row_version, typed, seen)
 
 
 Step = Annotated[StepForm, Depends(read_step_form)]
@@ -102,7 +103,15 @@ def take_transition(
     view = find_view(request, caller)
     refused = take_step(view, pool, code, form)
     if refused is not None:
-        return render_order(view, pool, code, problem=refused.problem, typed=refused.typed, status=refused.status)
+        return render_order(
+            view,
+            pool,
+            code,
+            problem=refused.problem,
+            typed=refused.typed,
+            typed_note=refused.note,
+            status=refused.status,
+        )
     done = "assigned" if form.to is WorkOrderState.ASSIGNED else "saved"
     return RedirectResponse(view.link(f"/work-orders/{code}", done=done), 303)
 
@@ -144,6 +153,8 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
             signature=signature,
         )
         needed = find_permissions_for(order.state, form.to)
+        if not needed and order.row_version != form.row_version:
+            raise RowVersionConflictError(code)  # somebody took it elsewhere
         if not needed:
             raise GuardRefusedError("no_such_transition", code)
         actor = find_actor(caller, needed)
@@ -163,7 +174,14 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
             problem = f"{problem} {missing}"
         return StepRefused(problem, typed, 409)
     except RowVersionConflictError:
-        return StepRefused(find_conflict(view, pool, code), typed, 412)
+        fresh = load_own_order(pool, caller, code)
+        if fresh.row_version != form.row_version and rests_on_the_same(form.seen, fresh, form.to):
+            return take_step(view, pool, code, replace(form, row_version=fresh.row_version))
+        said = say_conflict(view, pool, ENTITY, code)
+        if form.to in find_next_states(fresh.state):
+            return StepRefused(f"{said} {view.t('conflict.look')}", typed, 412)
+        note = "\n".join(f"{view.t(f'field.{name}')}: {values[name]}" for name in WRITTEN if values[name])
+        return StepRefused(f"{said} {view.t('conflict.note')}" if note else said, typed, 412, note)
     return None
 
 
@@ -172,15 +190,6 @@ def _read_day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-def find_conflict(view: View, pool: Pool, code: str) -> str:
-    """Who changed the order meanwhile, and when."""
-    order = load_own_order(pool, view.person, code)
-    with pool.connection() as conn:
-        entries = [e for e in load_timeline(conn, order.id, code) if e.kind == "audit"]
-    who = find_who(view, entries[0].actor) if entries else view.t("work_order.changed_by")
-    return view.t("work_order.conflict", who=who, ago=name_age(order.updated_at, view.now, view.language))
 
 
 @router.post("/work-orders/{code}/notes")

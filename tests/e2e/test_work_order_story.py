@@ -1,5 +1,7 @@
 """A fault from the inbox to its signature, by the people whose work it is."""
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -112,7 +114,9 @@ def test_what_was_typed_survives_somebody_elses_change(chromium: Browser, servic
         quick.locator("#act-accept button[type=submit]").click()
         expect(quick.locator(".state").first).to_have_text("Assigned")
         slow.locator("#act-cancel button[type=submit]").click()
-        expect(slow.get_by_role("alert")).to_contain_text("sven changed this record")
+        expect(slow.get_by_role("alert")).to_contain_text(
+            re.compile(r"sven set Assigned at \d\d:\d\d while you edited. Your text is kept.")
+        )
         expect(slow.locator("#act-cancel-reason")).to_have_value("The ward bent the line; nothing to mend")
         expect(slow.locator(".state").first).to_have_text("Assigned")
 
