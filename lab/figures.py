@@ -13,7 +13,10 @@ from domain.lab import Verdict
 from lab.findings import Finding, TicketCounts, count_raised
 
 LISTED = 200  # faults that are listed one by one: those that were missed first
-BINS = 12
+MOST_BINS = 12
+# Widths of bins that people read at a glance, in seconds.
+WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200)
+DAYS = (1, 2, 5, 10, 20)
 NORMAL_95 = 1.959964
 
 
@@ -138,17 +141,23 @@ def _describe_warnings(values: Sequence[float]) -> dict[str, Any] | None:
         return None
     tenths = quantiles(values, n=10, method="inclusive") if len(values) > 1 else [values[0]] * 9
     longest = max(values)
-    width = longest / BINS or 1.0
-    counts = Counter(min(int(value / width), BINS - 1) for value in values)
+    width = _find_width(longest)
+    counts = Counter(int(value // width) for value in values)
     return {
         "low": round(tenths[0], 1),
         "median": round(tenths[4], 1),
         "high": round(tenths[8], 1),
         "least": round(min(values), 1),
         "most": round(longest, 1),
-        "bin_s": round(width, 3),
-        "bins": [counts[place] for place in range(BINS)],
+        "bin_s": width,
+        "bins": [counts[place] for place in range(int(longest // width) + 1)],
     }
+
+
+def _find_width(longest_s: float) -> int:
+    """The narrowest of the readable widths that gives few enough bins; beyond four days whole days."""
+    widths: list[int] = [*(WIDTHS_S if longest_s <= 4 * 86_400 else ()), *(days * 86_400 for days in DAYS)]
+    return next((width for width in widths if longest_s // width < MOST_BINS), widths[-1])
 
 
 def _instant(at_us: int | None) -> str | None:

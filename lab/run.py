@@ -86,10 +86,7 @@ def _run_seed(
     profiles = {profile.model: profile}
     signals = FleetSignals(plan, profiles)
     service = Service(plan, plan.units, profiles, signals, truth)
-    sensors = {
-        f.serial: find_sensors(profile, fault.fault_group, fault.sensors if f.sensor is None else (f.sensor,))
-        for f in plan.faults
-    }
+    sensors = {one.serial: find_sensors(profile, fault, one.sensor) for one in plan.faults}
     traces = Traces(plan, signals.series, sensors)
     raised: list[BreachTransition] = []
     readings, span_us = 0, plan.end_us - plan.settings.start_us

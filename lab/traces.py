@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from domain.lab import LabFault
 from domain.profile import Profile
 from lab.plan import HOUR, MINUTE, FleetPlan
 from lab.signals import WorldBlock
@@ -92,11 +93,15 @@ class Traces:
         return found
 
 
-def find_sensors(profile: Profile, fault_group: str, shows_in: Sequence[str]) -> tuple[str, ...]:
-    """The signals of an example: where the fault shows, then what the monitors of its fault group look at."""
-    watched = [sensor for m in profile.monitors if m.fault_group == fault_group for sensor in m.sensors]
-    known = [key for key in dict.fromkeys([*shows_in, *watched]) if profile.find_sensor(key) is not None]
-    return tuple(known[:MOST_SENSORS])
+def find_sensors(profile: Profile, fault: LabFault, sensor: str | None) -> tuple[str, ...]:
+    """The signals of an example: that of a sensor's own fault alone; else where the fault shows, then what the monitors
+    of its fault group look at; of one that shows in all, what the first monitor looks at."""
+    if sensor is not None:
+        return (sensor,) if profile.find_sensor(sensor) is not None else ()
+    own = [key for m in profile.monitors if m.fault_group == fault.fault_group for key in m.sensors]
+    any_other = [key for m in profile.monitors for key in m.sensors[:1]][:1]
+    wanted = dict.fromkeys([*fault.sensors, *own] or any_other)
+    return tuple(key for key in wanted if profile.find_sensor(key) is not None)[:MOST_SENSORS]
 
 
 def _find_window(onset_us: int, end_us: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from api.console.lab_form import ACT, describe_request, find_fields, name_refusa
 from api.console.lab_views import (
     find_answer,
     find_bins,
+    find_caveat,
     find_column,
     find_fault_rows,
     find_left_out,
@@ -146,6 +147,7 @@ def _find_shown(view: View, run: LabRunDetail, profile: Profile, beside: LabRunD
         )
     return {
         "answer": find_answer(view, result),
+        "caveat": find_caveat(view, result),
         "grows": result["grows"],
         "columns": columns,
         "names": _find_names(view, grows=result["grows"]),
@@ -182,6 +184,6 @@ def _find_example(
     return {
         "kind": kind,
         "title": view.t("lab.title_caught" if kind == "caught" else "lab.title_missed"),
-        "said": find_verdict(view, example, grows=result["grows"]),
+        "said": find_verdict(view, example, profile, grows=result["grows"]),
         "charts": find_charts(view, example, profile),
     }

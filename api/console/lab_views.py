@@ -168,10 +168,15 @@ def find_answer(view: View, result: Mapping[str, Any]) -> str:
         key = "lab.answer_warning" if result["grows"] else "lab.answer_delay"
         said.append(view.t(key, span=_say_span(view, figures["warning_s"]["median"])))
     rate = _say_rate(figures["false_per_1000"]["mean"])
-    said.append(view.t("lab.answer_false", count=figures["false"], rate=rate))
-    if planted < FEW:
-        said.append(view.t("lab.answer_few", count=planted))
+    key = "lab.answer_false" if figures["false"] else "lab.answer_no_false"
+    said.append(view.t(key, count=figures["false"], rate=rate))
     return (" " if view.language == "en" else "").join(said)
+
+
+def find_caveat(view: View, result: Mapping[str, Any]) -> str:
+    """That there were too few faults to rely on the answer; empty where there were enough."""
+    planted = result["figures"]["planted"]
+    return view.t("lab.answer_few", count=planted) if planted < FEW else ""
 
 
 def find_bins(view: View, result: Mapping[str, Any]) -> list[Bin]:
@@ -179,13 +184,19 @@ def find_bins(view: View, result: Mapping[str, Any]) -> list[Bin]:
     warning = result["figures"]["warning_s"]
     if warning is None:
         return []
-    most = max(warning["bins"])
+    most, width = max(warning["bins"]), warning["bin_s"]
+
+    def say(seconds: float) -> str:
+        if width < 60:
+            return view.t("duration.s", s=f"{seconds:g}")
+        return _say_span(view, seconds)
+
     return [
         Bin(
             view.t(
                 "lab.from_to",
-                low=_say_span(view, place * warning["bin_s"]),
-                high=_say_span(view, (place + 1) * warning["bin_s"]),
+                low=say(place * width),
+                high=say((place + 1) * width),
             ),
             count,
             round(100.0 * count / most, 1),
@@ -240,20 +251,22 @@ def find_left_out(view: View, result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def find_verdict(view: View, example: Mapping[str, Any], *, grows: bool) -> str:
+def find_verdict(view: View, example: Mapping[str, Any], profile: Profile, *, grows: bool) -> str:
     """What became of the fault of an example, in a sentence."""
+    who = {"serial": example["serial"], "seed": example["seed"]}
+    monitor = _name_monitor(view, profile, example["monitor"] or "")
     if example["verdict"] == Verdict.CAUGHT:
         key = "lab.example_caught" if grows else "lab.example_caught_at_once"
-        span = _say_span(view, example["warning_s"])
-        return view.t(key, serial=example["serial"], seed=example["seed"], monitor=example["monitor"], span=span)
-    raised = view.t("list.comma").join(example["raised"])
+        return view.t(key, **who, monitor=monitor, span=_say_span(view, example["warning_s"]))
     if example["verdict"] == Verdict.LATE:
-        return view.t(
-            "lab.example_late", serial=example["serial"], seed=example["seed"], monitor=example["monitor"] or ""
-        )
-    key = "lab.example_missed_seen" if raised else "lab.example_missed"
-    params = {"monitors": raised} if raised else {}
-    return view.t(key, serial=example["serial"], seed=example["seed"], **params)
+        return view.t("lab.example_late", **who, monitor=monitor)
+    raised = view.t("list.comma").join(_name_monitor(view, profile, name) for name in example["raised"])
+    return view.t("lab.example_missed_seen", **who, monitors=raised) if raised else view.t("lab.example_missed", **who)
+
+
+def _name_monitor(view: View, profile: Profile, key: str) -> str:
+    monitor = profile.find_monitor(key)
+    return key if monitor is None else view.t("lab.quoted", name=find_label(view, profile, monitor))
 
 
 def say_moment(text: str | None) -> str:

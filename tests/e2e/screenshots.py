@@ -94,6 +94,7 @@ def take_pictures(
         "data-quality": "/data-quality",
         "monitors": "/monitors",
         "monitor": service.seeded.monitor,
+        "lab": service.seeded.lab,
     }
     lists = ("approvals", "field-actions", "firmware", "complaints", "plans")
     pages |= {name: f"/{name}" for name in lists} | {f"{name}-one": address for name, address in quality.items()}

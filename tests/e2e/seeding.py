@@ -17,6 +17,7 @@ from domain.audit import Actor
 from domain.breach import BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import to_micros
 from domain.installed_base import InstalledDevice
+from domain.lab import LabRequest
 from domain.profile import MonitorRule, Profile
 from domain.profile_file import parse_profile
 from domain.reading import Rejection, RejectionReason
@@ -42,6 +43,7 @@ from store.ticket_policies import load_ticket_policies
 from store.users import record_user
 from tests.e2e.fleet_seeding import make_owed
 from tests.e2e.monitor_seeding import make_pump_monitors
+from tests.support.lab import make_lab_run
 
 PASSWORD = "correct horse battery staple"
 PROFILES = Path(__file__).parents[2] / "profiles"
@@ -79,6 +81,7 @@ class Seeded:
     orders: list[str] = field(default_factory=list)
     capas: list[str] = field(default_factory=list)
     monitor: str = ""  # the page of one with a proposed threshold
+    lab: str = ""  # the page of a run that is done
 
 
 def load_profile_of(name: str) -> Profile:
@@ -119,6 +122,8 @@ def seed(url: str, *, now: datetime | None = None) -> Seeded:
         conn.commit()
         seeded.orders = [row[0] for row in conn.execute("SELECT code FROM work_order ORDER BY id")]
         seeded.monitor = make_pump_monitors(conn, pump.model, seeded.orders, SERIALS, moment)
+        planted = LabRequest(model=pump.model, fault="motor_wear", devices=20, days=30, seed=1)
+        seeded.lab = f"/lab/{make_lab_run(conn, planted, pump, moment)}"
         conn.commit()
     return seeded
 

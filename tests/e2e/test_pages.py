@@ -65,6 +65,8 @@ def name_pages(service: Service) -> list[str]:
         "/data-quality",
         "/monitors",
         service.seeded.monitor,
+        "/lab",
+        service.seeded.lab,
         "/work-orders/WO-1999-000001",
         "/password",
         "/account",

@@ -5,15 +5,13 @@ from typing import Any
 
 import pytest
 
-from domain.audit import Actor
 from domain.lab import LabRequest, find_refusals
 from domain.roles import Role
 from lab.judged_profile import load_bundled
-from store.lab_runs import begin_run, finish_run, open_run, release_run
 from store.pool import open_connection
 from store.profiles import record_profile
 from tests.support.http_api import Api, Session
-from tests.support.lab import make_result
+from tests.support.lab import make_lab_run
 
 FORM = {
     "what": "INF-200/motor_wear",
@@ -50,13 +48,7 @@ def make_run(api: Api, **changes: Any) -> str:
     request = LabRequest(**{"model": "INF-200", "fault": "motor_wear", "devices": 20, "days": 30, "seed": 1, **changes})
     assert find_refusals(request) == []
     with open_connection(api.settings.database_url, application="test", autocommit=True) as conn:
-        actor = Actor("eva", "engineer", "profile.write")
-        code = open_run(conn, actor, request, load_bundled("INF-200"), None, datetime.now(UTC))
-        begun = begin_run(conn)
-        assert begun is not None
-        finish_run(conn, begun[0].id, result=make_result(request))
-        release_run(conn, begun[0].id)
-    return code
+        return make_lab_run(conn, request, load_bundled("INF-200"), datetime.now(UTC))
 
 
 def test_an_engineer_plants_a_fault_and_calls_it_off(api: Api) -> None:
@@ -127,7 +119,8 @@ def test_a_finished_run_answers_in_a_sentence_and_beside_another_one(api: Api) -
         "Half of those were told of 3 d 12 h or more before the failure.",
         "There was 1 false ticket, 1.67 per 1,000 device-days.",
         "A run with 4 faults says little",
-        "LAB-0003 (seed 1): motor_current_unusual raised a breach, but no ticket",
+        "raised a breach, but no ticket of the right fault group came of it.",
+        "LAB-0003 (seed 1): “Motor current: ",
         'data-chart="caught-1-data"',
         "temperature_high: the simulated device has no sensor warmth.",
     ):
