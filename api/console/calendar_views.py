@@ -242,6 +242,6 @@ def find_calendar_form(
         week=[field(day, view.name("weekday", day)) for day in WEEKDAYS],
         tail=[
             field("own_days", t("calendar.own_days"), "textarea", why=t("calendar.own_days_why")),
-            field("reason", t("field.reason"), required=True, why=t("sla.reason_why")),
+            field("reason", t("field.reason"), "textarea", required=True, why=t("sla.reason_why")),
         ],
     )

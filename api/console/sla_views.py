@@ -261,5 +261,5 @@ def find_form(
             )
             for kind in ClockKind
         ],
-        tail=[field("reason", t("field.reason"), why=t("sla.reason_why"))],
+        tail=[field("reason", t("field.reason"), "textarea", why=t("sla.reason_why"))],
     )

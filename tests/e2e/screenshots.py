@@ -11,6 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, ViewportSize
 
 from tests.e2e.browser import HAND, open_page, running_chromium, sign_in
+from tests.e2e.configuration_seeding import CALENDAR, POLICY
 from tests.e2e.job_seeding import seed_job, seed_place
 from tests.e2e.quality_seeding import seed_quality
 from tests.e2e.release_seeding import seed_release
@@ -22,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
 # By what their pictures' names end with.
 VIEWS: dict[str, ViewportSize] = {"": {"width": 1280, "height": 800}, "-narrow": {"width": 400, "height": 800}}
+ADMIN = ("users", "users/mara", "roles", "tokens", "settings", "retention", "profiles", "profiles/INF-200")
+CONFIGURATION = ("sla", f"sla/{POLICY}", "calendars", f"calendars/{CALENDAR}")
 # In docs/images by this name: the page, its language and its theme.
 CHOSEN = {
     "inbox.png": "inbox-en-light.png",
@@ -112,9 +115,12 @@ def take_pictures(
         sign_in(page, "aya", PASSWORD)
         page.goto("/audit")
         page.screenshot(path=folder / f"audit-{kind}", full_page=True)
+        for name in CONFIGURATION:
+            page.goto(f"/admin/{name}")
+            page.screenshot(path=folder / f"admin-{name.replace('/', '-')}-{kind}", full_page=True)
     with open_page(browser, service.url, viewport=view, language=language, theme=theme) as (page, _):
         sign_in(page, "ada", PASSWORD)
-        for name in ("users", "users/mara", "roles", "tokens", "settings"):
+        for name in ADMIN:
             page.goto(f"/admin/{name}")
             page.screenshot(path=folder / f"admin-{name.replace('/', '-')}-{kind}", full_page=True)
         page.goto("/account")

@@ -41,6 +41,7 @@ from store.rejections import record_rejections
 from store.reports import record_firmware_report
 from store.ticket_policies import load_ticket_policies
 from store.users import record_user
+from tests.e2e.configuration_seeding import make_configuration
 from tests.e2e.fleet_seeding import make_owed
 from tests.e2e.monitor_seeding import make_pump_monitors
 from tests.support.lab import make_lab_run
@@ -122,6 +123,7 @@ def seed(url: str, *, now: datetime | None = None) -> Seeded:
         conn.commit()
         seeded.orders = [row[0] for row in conn.execute("SELECT code FROM work_order ORDER BY id")]
         seeded.monitor = make_pump_monitors(conn, pump.model, seeded.orders, SERIALS, moment)
+        make_configuration(conn, moment)
         planted = LabRequest(model=pump.model, fault="motor_wear", devices=20, days=30, seed=1)
         seeded.lab = f"/lab/{make_lab_run(conn, planted, pump, moment)}"
         conn.commit()

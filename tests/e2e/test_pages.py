@@ -1,6 +1,7 @@
 """Every page, in both languages and themes: no barrier, no error, no request elsewhere, nothing half translated."""
 
 import gzip
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 
 from api.console.language import load_catalogue
 from tests.e2e.browser import DESKTOP, PHONE, open_page, sign_in
+from tests.e2e.configuration_seeding import CALENDAR, POLICY
 from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
 from tests.e2e.service import Service
 
@@ -73,8 +75,17 @@ def name_pages(service: Service) -> list[str]:
     ]
 
 
-# For who administers.
-ADMIN_PAGES = ("/admin/users", "/admin/users/mara", "/admin/roles", "/admin/tokens", "/admin/settings")
+# For who administers, and for who writes what the service promises.
+ADMIN_PAGES = (
+    "/admin/users",
+    "/admin/users/mara",
+    "/admin/roles",
+    "/admin/tokens",
+    "/admin/settings",
+    "/admin/retention",
+    "/admin/profiles/INF-200",
+)
+CONFIGURATION_PAGES = (f"/admin/sla/{POLICY}", "/admin/calendars", f"/admin/calendars/{CALENDAR}")
 
 
 def find_barriers(page: Page, theme: Theme = "light") -> list[str]:
@@ -148,10 +159,11 @@ def test_audit_has_no_barrier(chromium: Browser, service: Service) -> None:
 
 
 def test_pages_of_administration_have_no_barrier_and_fit_a_phone(chromium: Browser, service: Service) -> None:
-    for language, theme in VARIANTS:
+    people = (("ada", ADMIN_PAGES), ("mara", CONFIGURATION_PAGES))
+    for (language, theme), (who, addresses) in product(VARIANTS, people):
         with open_page(chromium, service.url, viewport=PHONE, language=language, theme=theme) as (page, watched):
-            sign_in(page, "ada", PASSWORD)
-            for address in ADMIN_PAGES:
+            sign_in(page, who, PASSWORD)
+            for address in addresses:
                 page.goto(address)
                 for summary in page.locator("main details > summary").all():
                     summary.click()

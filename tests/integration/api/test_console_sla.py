@@ -90,7 +90,7 @@ def test_a_calendar_is_shown_before_it_is_made_and_a_change_before_it_counts(api
     preview = console.send("mona", "/admin/calendars/office", path, change, 200)
     assert "Stocktaking" in preview
     assert "1 day ahead would be another" in preview
-    assert "It concerns 1 sites" in preview
+    assert "Sites that have it: 1." in preview
     version = find_row_version(preview)
     console.send("mona", "/admin/calendars/office", path, change | {"step": "save", "row_version": version})
     page = console.read("mona", "/admin/calendars/office")
@@ -126,7 +126,7 @@ def test_a_policy_is_made_given_to_a_contract_and_changed(api: Api, console: Con
     change = {**POLICY, "P1_response_h": "0.5", "P1_always": "on", "pauses_RESOLUTION": ["PARTS"], "reason": "shorter"}
     preview = console.send("mona", "/admin/sla/gold", "/admin/sla/gold/version", change, 200)
     assert "What version 2 would change" in preview
-    assert "It concerns 1 contracts" in preview
+    assert "Contracts that have it: 1." in preview
     version = find_row_version(preview)
     assert "Version 2" not in console.read("mona", "/admin/sla")  # nothing was made yet
     save = change | {"step": "save", "row_version": version}
