@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from scipy.special import chdtri, pdtrc
-
 from domain.capa import CapaScope, CapaTrigger, ScopeKind
+from domain.exact_chances import find_gamma_quantile, find_poisson_at_least
 from domain.profile import TicketPolicy
 
 # Below one device-year of history a rate says nothing; the counts alone decide.
@@ -139,14 +138,14 @@ def find_scopes(cohort: Cohort) -> list[CapaScope]:
 
 def find_poisson_p(events: int, expected: float) -> float:
     """P(X >= events) for X Poisson with mean `expected`: the one-sided p-value of an excess."""
-    return 1.0 if events == 0 else float(pdtrc(events - 1, expected))
+    return find_poisson_at_least(events, expected)
 
 
 def find_rate_interval(events: int, exposure: float) -> tuple[float, float]:
     """The exact 95 % interval of a Poisson rate (Garwood); its upper end is finite also for no events."""
     tail = (1.0 - CONFIDENCE) / 2.0
-    low = 0.0 if events == 0 else float(chdtri(2 * events, 1.0 - tail)) / 2.0
-    high = float(chdtri(2 * (events + 1), tail)) / 2.0
+    low = 0.0 if events == 0 else find_gamma_quantile(events, tail)
+    high = find_gamma_quantile(events + 1, 1.0 - tail)
     return low / exposure, high / exposure
 
 

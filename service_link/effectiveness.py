@@ -11,8 +11,6 @@ Wilenski 1940 (comparison of two Poisson rates given their sum).
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from scipy.special import bdtr, betaincinv, pdtr
-
 from domain.audit_capa import effectiveness_judged
 from domain.capa import CapaState
 from domain.capa_effectiveness import (
@@ -25,6 +23,7 @@ from domain.capa_effectiveness import (
     find_limit_rate,
     find_verdict,
 )
+from domain.exact_chances import find_beta_quantile, find_binomial_at_most, find_poisson_at_most
 from service_link.batch_plan import MACHINE
 from service_link.cohort import CONFIDENCE, find_rate_interval
 from store.audit import record_audit
@@ -50,12 +49,12 @@ def find_chances(plan: EffectivenessPlan, before: Counts, after: Counts) -> Chan
 
 def _find_p(plan: EffectivenessPlan, before: Counts, after: Counts, events: int) -> float:
     if plan.limit_kind is LimitKind.RATE:
-        return float(pdtr(events, plan.limit / PER * after.device_days))
+        return find_poisson_at_most(events, plan.limit / PER * after.device_days)
     total = before.events + events
     weight = plan.limit * after.device_days
     if not total or weight + before.device_days <= 0.0:
         return 1.0
-    return float(bdtr(events, total, weight / (weight + before.device_days)))
+    return find_binomial_at_most(events, total, weight / (weight + before.device_days))
 
 
 def find_ratio_interval(before: Counts, after: Counts) -> tuple[float, float | None] | None:
@@ -63,8 +62,8 @@ def find_ratio_interval(before: Counts, after: Counts) -> tuple[float, float | N
     if after.device_days <= 0.0 or before.device_days <= 0.0 or not before.events + after.events:
         return None
     tail = (1.0 - CONFIDENCE) / 2.0
-    low = 0.0 if not after.events else float(betaincinv(after.events, before.events + 1, tail))
-    high = 1.0 if not before.events else float(betaincinv(after.events + 1, before.events, 1.0 - tail))
+    low = 0.0 if not after.events else find_beta_quantile(after.events, before.events + 1, tail)
+    high = 1.0 if not before.events else find_beta_quantile(after.events + 1, before.events, 1.0 - tail)
     days = before.device_days / after.device_days
     return low / (1.0 - low) * days, None if high >= 1.0 else high / (1.0 - high) * days
 

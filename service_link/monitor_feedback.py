@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
-from scipy.special import betaincinv
-
+from domain.exact_chances import find_beta_quantile
 from domain.monitor_quality import (
     SIGNED_RULES,
     Budget,
@@ -109,7 +108,7 @@ def make_backtest_request(profile: Profile, monitor: Monitor, found: Threshold, 
 def find_precision(outcomes: Outcomes) -> Precision:
     """The Beta posterior of the share of useful orders. Source: Brown, Cai and DasGupta 2001 (Jeffreys interval)."""
     a, b = outcomes.useful + PRIOR, outcomes.in_vain + PRIOR
-    return Precision(a / (a + b), float(betaincinv(a, b, TAIL)), float(betaincinv(a, b, 1.0 - TAIL)))
+    return Precision(a / (a + b), find_beta_quantile(a, b, TAIL), find_beta_quantile(a, b, 1.0 - TAIL))
 
 
 def count_outcomes(episodes: Iterable[ClosedEpisode]) -> Outcomes:

@@ -15,7 +15,8 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc, betaincinv
+
+from domain.exact_chances import find_beta_quantile, find_binomial_at_least, find_binomial_at_most
 
 Floats = NDArray[np.float64]
 
@@ -126,11 +127,11 @@ def find_rate_change(events_before: int, days_before: float, events_after: int, 
     if total == 0:
         return RateChange(0, days_before, 0, days_after, None, None, None, 1.0)
     share = days_after / (days_before + days_after)
-    at_most = float(bdtr(events_after, total, share))
-    at_least = 1.0 if events_after == 0 else float(bdtrc(events_after - 1, total, share))
+    at_most = find_binomial_at_most(events_after, total, share)
+    at_least = find_binomial_at_least(events_after, total, share)
     tail = (1.0 - CONFIDENCE) / 2.0
-    low = 0.0 if events_after == 0 else float(betaincinv(events_after, events_before + 1, tail))
-    high = 1.0 if events_before == 0 else float(betaincinv(events_after + 1, events_before, 1.0 - tail))
+    low = 0.0 if events_after == 0 else find_beta_quantile(events_after, events_before + 1, tail)
+    high = 1.0 if events_before == 0 else find_beta_quantile(events_after + 1, events_before, 1.0 - tail)
     return RateChange(
         events_before,
         days_before,

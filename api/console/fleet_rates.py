@@ -9,8 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from scipy.special import betaincinv, chdtri
-
+from domain.exact_chances import find_beta_quantile, find_gamma_quantile
 from store.fleet import FleetCapa, FleetExposure, FleetTickets
 
 PER = 1000.0  # device-days
@@ -55,8 +54,8 @@ def find_rate(tickets: int, device_days: float) -> Estimate | None:
     """Tickets per 1,000 device-days; None for less than one device-day."""
     if device_days < MIN_DEVICE_DAYS:
         return None
-    low = 0.0 if tickets == 0 else float(chdtri(2 * tickets, 1.0 - TAIL)) / 2.0
-    high = float(chdtri(2 * (tickets + 1), TAIL)) / 2.0
+    low = 0.0 if tickets == 0 else find_gamma_quantile(tickets, TAIL)
+    high = find_gamma_quantile(tickets + 1, 1.0 - TAIL)
     return Estimate(PER * tickets / device_days, PER * low / device_days, PER * high / device_days)
 
 
@@ -66,8 +65,8 @@ def find_change(tickets: int, device_days: float, before: int, device_days_befor
     if min(device_days, device_days_before) < MIN_DEVICE_DAYS or tickets + before == 0:
         return None
     days = device_days_before / device_days
-    low = 0.0 if tickets == 0 else float(betaincinv(tickets, before + 1, TAIL))
-    high = 1.0 if before == 0 else float(betaincinv(tickets + 1, before, 1.0 - TAIL))
+    low = 0.0 if tickets == 0 else find_beta_quantile(tickets, before + 1, TAIL)
+    high = 1.0 if before == 0 else find_beta_quantile(tickets + 1, before, 1.0 - TAIL)
     value = float("inf") if before == 0 else tickets / before * days
     return Estimate(value, low / (1.0 - low) * days, None if high >= 1.0 else high / (1.0 - high) * days)
 

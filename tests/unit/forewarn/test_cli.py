@@ -46,8 +46,8 @@ def test_a_program_brings_along_nothing_of_other_commands() -> None:
     assert sorted(imported & set(HEAVY)) == []
 
 
-def test_scoring_starts_without_training_and_its_libraries() -> None:
-    show = "import sys, anomaly.program; print(*sys.modules)"
+def test_programs_start_without_training_and_its_libraries() -> None:
+    show = "import sys, anomaly.program, api.app, service_link.program; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, timeout=60, check=True)
     imported = set(done.stdout.split())
     assert "anomaly.bank" in imported
