@@ -61,7 +61,6 @@ TEMPLATE = """<!doctype html>
 def build_docs_router(app: FastAPI) -> APIRouter:
     """The document and its page."""
     router = APIRouter(include_in_schema=False)
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(TEMPLATE)
     pages: list[str] = []
 
     @router.get("/api/v1/openapi.json")
@@ -71,6 +70,7 @@ def build_docs_router(app: FastAPI) -> APIRouter:
     @router.get("/docs")
     def read_reference() -> HTMLResponse:
         if not pages:
+            template = Environment(autoescape=True, undefined=StrictUndefined).from_string(TEMPLATE)
             pages.append(template.render(**describe_page(app.openapi())))
         return HTMLResponse(pages[0])
 

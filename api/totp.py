@@ -5,7 +5,6 @@ from base64 import b32encode
 from datetime import datetime
 
 import pyotp
-import segno
 from markupsafe import Markup
 from pyotp.exceptions import OTPVerificationError
 
@@ -28,6 +27,8 @@ def make_address(secret: str, *, name: str, issuer: str) -> str:
 
 def draw_qr(address: str) -> Markup:
     """The address as a QR code: an SVG of plain shapes, without any style."""
+    import segno  # at the first code that is drawn: few people ever set one up
+
     qr = segno.make(address, error="m", micro=False)
     return Markup(qr.svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None, light="#fff"))  # noqa: S704
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from importlib.metadata import version
 
-import holidays
-
 from domain.service_calendar import PublicHoliday
 
 RELEASE = version("holidays")
@@ -12,6 +10,8 @@ RELEASE = version("holidays")
 
 def find_unknown_place(country: str, subdivision: str) -> tuple[str, str] | None:
     """(field, what is wrong) where the library knows no such country, or no such part of it; None where it does."""
+    import holidays  # here and below: no program needs it at its start
+
     try:
         holidays.country_holidays(country)
     except NotImplementedError:
@@ -38,6 +38,8 @@ def find_public_holidays(country: str, subdivision: str, years: Iterable[int]) -
     NotImplementedError
         `find_unknown_place` would have said so.
     """
+    import holidays
+
     wanted = sorted(set(years))
     languages = holidays.country_holidays(country).supported_languages
     known = holidays.country_holidays(

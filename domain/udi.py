@@ -8,9 +8,6 @@ are, unread.
 from dataclasses import dataclass
 from datetime import date
 
-from biip import BiipException
-from biip.gs1_messages import GS1Message
-
 MOST_CHARACTERS = 200
 _HRI = "("
 _OTHER_ISSUERS = ("+", "=")
@@ -42,6 +39,10 @@ def parse_udi(text: str) -> Udi | str:
         return f"has more than {MOST_CHARACTERS} characters"
     if stripped.startswith(_OTHER_ISSUERS):
         return Udi(stripped)
+    # Imported at the first carrier: it reads its tables of prefixes, which takes as long as a program's own modules.
+    from biip import BiipException
+    from biip.gs1_messages import GS1Message
+
     try:
         message = GS1Message.parse_hri(stripped) if stripped.startswith(_HRI) else GS1Message.parse(stripped)
     except (BiipException, ValueError):
