@@ -68,6 +68,9 @@ def embedded_server(folder: Path) -> Iterator[DatabaseServer]:
     cluster = copy_cluster(folder)
     process = start_quick_server(cluster, folder / "postgres.log")
     try:
+        with psycopg.connect(cluster.url(SUPERUSER, "postgres"), autocommit=True) as conn:
+            for role, password in cluster.passwords.items():
+                _set_quick_password(conn, role, password)
         yield _with_template("postgresql", cluster.url(SUPERUSER, "postgres"), cluster.url(OWNER), cluster.url(APP))
     finally:
         end(process, with_signal=STOP_SIGNAL, timeout_s=30)
@@ -83,7 +86,7 @@ def timescale_server(superuser_url: str, flavour: str = "timescale") -> Iterator
         for role, options in ((OWNER, "LOGIN CREATEROLE"), ("forewarn_app", "NOLOGIN"), (APP, "LOGIN")):
             if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
                 conn.execute(f"CREATE ROLE {role} {options}")
-            conn.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
+            _set_quick_password(conn, role, password)
         conn.execute(f"GRANT forewarn_app TO {APP}")
         conn.execute(f"GRANT forewarn_app TO {OWNER} WITH ADMIN OPTION")
     owner_url = _signed_in_as(superuser_url, OWNER, password)
@@ -93,6 +96,12 @@ def timescale_server(superuser_url: str, flavour: str = "timescale") -> Iterator
     finally:
         with psycopg.connect(superuser_url, autocommit=True) as conn:
             conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(server.template)))
+
+
+def _set_quick_password(conn: psycopg.Connection, role: str, password: str) -> None:
+    """Each connection derives its key from the password: 4,096 rounds by default, half of what a connection takes."""
+    conn.execute("SET scram_iterations = 1")
+    conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password)))
 
 
 def _with_template(flavour: str, superuser_url: str, owner_url: str, app_url: str) -> DatabaseServer:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 # On a machine with much to do everything takes longer, and a test that waits in vain is as wrong a little later.
 TIMEOUT_S = 60.0
 # A condition that costs a connection and a query must not keep busy the machine that is to make it true.
-SHARE_OF_ASKING = 0.2
+SHARE_OF_ASKING = 0.1
 
 
 def wait_until(
@@ -14,7 +14,7 @@ def wait_until(
 ) -> None:
     """Returns soon after `condition` holds; fails the test, naming `what`, when it does not in time.
 
-    Asks every `every_s`, or so rarely that asking takes a fifth of the time.
+    Asks every `every_s`, or so rarely that asking takes a tenth of the time.
     """
     deadline = time.monotonic() + timeout_s
     while True:
