@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from domain.roles import Role
 from tests.support.http_api import Api
 
 
@@ -36,7 +37,7 @@ class OidcBrowser:
 
     def go_to_provider(self, address: str) -> str:
         """What the provider sends back to us: an address of ours, not opened yet."""
-        answer = httpx.get(address, follow_redirects=False, timeout=10)
+        answer = httpx.get(address, follow_redirects=False, timeout=10, verify=False)
         assert answer.status_code == 302, answer.text
         parts = urlsplit(answer.headers["location"])
         return f"{parts.path}?{parts.query}"
@@ -67,3 +68,9 @@ class OidcBrowser:
 def read_query(address: str) -> dict[str, str]:
     """The parameters of an address, each once."""
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+
+
+def find_actions(api: Api, name: str) -> list[tuple[str, str]]:
+    """What the audit says of that account, oldest first: each action and who did it."""
+    events = api.get(f"/audit?entity_id={name}", headers=api.token(Role.AUDITOR)).json()["items"]
+    return [(event["action"], event["actor"]) for event in events][::-1]
