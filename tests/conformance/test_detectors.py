@@ -141,9 +141,10 @@ def _alarms(case: Case, score: Floats, readings: tuple[Ints, Ints, Floats]) -> s
     rules = BreachRules()
     rules.add_slots([SlotRule(case.raise_at, 0.7 * case.raise_at, n=2, m=3)] * SERIES)
     found = set()
-    for row in range(slot.shape[0]):
-        one = slice(row, row + 1)
-        for step in rules.judge(slot[one], np.array([row]), at_us[one], score[one]):
+    # One instant, and so one score of each slot, at a time.
+    for row in range(0, slot.shape[0], SERIES):
+        one = slice(row, row + SERIES)
+        for step in rules.judge(slot[one], np.arange(row, row + SERIES), at_us[one], score[one]):
             found.add((step.kind.value, step.slot, step.row))
     return found
 

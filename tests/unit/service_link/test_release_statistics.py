@@ -11,9 +11,11 @@ from scipy.stats import binomtest, mannwhitneyu, wilcoxon
 from service_link.cohort import adjust_false_discovery
 from service_link.firmware_regression import AFTER, MOST_DEVICES
 from service_link.release_statistics import (
+    EXACT_PRODUCT,
     FIRST_LOOK_HOURS,
     LOOK_FACTOR,
     MOST_LOOKS,
+    Floats,
     find_level_change,
     find_next_look_hours,
     find_rank_sum_p,
@@ -131,20 +133,27 @@ def test_looks_come_by_the_clock_and_cost_no_more_than_all_of_the_error() -> Non
     assert find_valid_p(0.9) == 1.0
 
 
+def find_rank_sum_ps(first: Floats, second: Floats) -> Floats:
+    """`find_rank_sum_p` of every row at once, which takes a fiftieth of the time; both agree on the first rows."""
+    is_exact = first.shape[1] * second.shape[1] <= EXACT_PRODUCT
+    found: Floats = mannwhitneyu(first, second, axis=1, method="exact" if is_exact else "asymptotic").pvalue
+    alone = [find_rank_sum_p(*rows) for rows in zip(first[:5], second[:5], strict=True)]
+    assert found[:5] == pytest.approx(alone, rel=1e-12)
+    return found
+
+
 def test_looking_again_and_again_finds_nothing_where_there_is_nothing() -> None:
     """500 releases without any effect, ten looks at each while devices come in: the naive test is wrong too often."""
     chance = np.random.default_rng(3)
-    alpha, naive, valid = 0.05, 0, 0
-    for _ in range(500):
-        changes, controls = chance.normal(0.0, 1.0, 120), chance.normal(0.0, 1.0, 40)
-        ever, p_valid = 1.0, 1.0
-        for look in range(1, MOST_LOOKS + 1):
-            p = find_rank_sum_p(changes[: 10 * look], controls)
-            ever, p_valid = min(ever, p), find_valid_p(p, p_valid)
-        naive += ever <= alpha
-        valid += p_valid <= alpha
-    assert naive > 2 * alpha * 500
-    assert valid <= alpha * 500
+    alpha, releases = 0.05, 500
+    drawn = [(chance.normal(0.0, 1.0, 120), chance.normal(0.0, 1.0, 40)) for _ in range(releases)]
+    changes, controls = (np.array(samples) for samples in zip(*drawn, strict=True))
+    ever, valid = [1.0] * releases, [1.0] * releases
+    for look in range(1, MOST_LOOKS + 1):
+        for release, p in enumerate(find_rank_sum_ps(changes[:, : 10 * look], controls).tolist()):
+            ever[release], valid[release] = min(ever[release], p), find_valid_p(p, valid[release])
+    assert sum(p <= alpha for p in ever) > 2 * alpha * releases
+    assert sum(p <= alpha for p in valid) <= alpha * releases
 
 
 def test_false_discoveries_are_as_rare_as_promised_among_signals_that_move_together() -> None:
