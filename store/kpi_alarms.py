@@ -4,7 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 from domain.kpi import KpiGroup, KpiQuery, KpiSource, KpiSums
-from store.kpi_facts import FILTERS, GROUPS, MOST_GROUPS, OWNERS, SourceSums, find_last, make_values
+from store.kpi_facts import (
+    FILTERS,
+    GROUPS,
+    MOST_GROUPS,
+    OWNERS,
+    SourceSums,
+    find_last,
+    is_of_anybody,
+    make_values,
+)
 from store.pool import Connection
 
 # The standard's figures: more than ten alarms in ten minutes begin a flood, fewer than five end it; three alarms of one
@@ -18,7 +27,7 @@ LOOK_BACK = timedelta(days=1)
 
 _ALARMS = f"""
     SELECT f.at, f.device_id, f.serial, f.monitor, {GROUPS}
-    FROM kpi_alarm f {OWNERS} CROSS JOIN LATERAL (SELECT NULL::text AS firmware) fw
+    FROM {{alarms}} f {OWNERS} CROSS JOIN LATERAL (SELECT NULL::text AS firmware) fw
     WHERE f.at >= %(from)s AND f.at < %(to)s AND {FILTERS}
 """  # noqa: S608
 _KEY = "is_simulated, customer, region, model, firmware"
@@ -83,24 +92,23 @@ def load_alarms(conn: Connection, sources: set[KpiSource], query: KpiQuery) -> S
     values = make_values(query) | {"from": query.since, "to": find_last(query), "chatter": CHATTER}
     values |= {"slot": SLOT, "begins_above": FLOOD_BEGINS, "ends_below": FLOOD_ENDS, "bad_actors": BAD_ACTORS}
     around = {"from": query.since - LOOK_BACK, "to": find_last(query) + SLOT, "last": find_last(query)}
+    alarms = "kpi_alarm_of_anybody" if is_of_anybody(query) else "kpi_alarm"
     if KpiSource.ALARM_FLOOD in sources:
-        counted[KpiSource.ALARM_FLOOD] = _load_floods(conn, values | around)
+        counted[KpiSource.ALARM_FLOOD] = _load_floods(conn, LOAD_FLOODS.format(alarms=alarms), values | around)
     if {KpiSource.ALARM_ORIGIN, KpiSource.ALARM_CHATTERING} & sources:
-        counted |= _load_origins(conn, values)
+        counted |= _load_origins(conn, LOAD_ORIGINS.format(alarms=alarms), values)
     return counted
 
 
-def _load_floods(conn: Connection, values: dict[str, Any]) -> dict[tuple[KpiGroup, int], KpiSums]:
-    rows = conn.execute(LOAD_FLOODS.encode(), values, prepare=False)
+def _load_floods(conn: Connection, query: str, values: dict[str, Any]) -> dict[tuple[KpiGroup, int], KpiSums]:
+    rows = conn.execute(query.encode(), values, prepare=False)
     return {(KpiGroup(*group), bucket - 1): KpiSums(seconds, 0, n) for bucket, *group, seconds, n in rows}
 
 
-def _load_origins(conn: Connection, values: dict[str, Any]) -> SourceSums:
+def _load_origins(conn: Connection, query: str, values: dict[str, Any]) -> SourceSums:
     origins: dict[tuple[KpiGroup, int], KpiSums] = {}
     chattering: dict[tuple[KpiGroup, int], KpiSums] = {}
-    for bucket, *group, alarms, of_ten, count, chatters, actors in conn.execute(
-        LOAD_ORIGINS.encode(), values, prepare=False
-    ):
+    for bucket, *group, alarms, of_ten, count, chatters, actors in conn.execute(query.encode(), values, prepare=False):
         key = KpiGroup(*group), bucket - 1
         origins[key] = KpiSums(of_ten, alarms, round(alarms), detail=actors)
         chattering[key] = KpiSums(chatters, count, count)

@@ -99,6 +99,17 @@ LOAD_FACTS: tuple[tuple[frozenset[KpiSource], str], ...] = (
 )
 
 
+# The same where nobody asks whose it was: then that is not looked up.
+_OF_ANYBODY = {
+    frozenset({_S.ALARM_STALE}): _write(_STANDINGS, "kpi_alarm_stale_of_anybody", is_spread=False),
+}
+
+
+def is_of_anybody(query: KpiQuery) -> bool:
+    """Whether customers neither limit nor group what is asked for."""
+    return query.customer_id is None and not query.customers and KpiDimension.CUSTOMER not in query.group_by
+
+
 def load_facts(conn: Connection, sources: Iterable[KpiSource], query: KpiQuery) -> SourceSums:
     """What was counted of these sources, by group and bucket; groups of which there is nothing are not there."""
     wanted = set(sources)
@@ -107,6 +118,8 @@ def load_facts(conn: Connection, sources: Iterable[KpiSource], query: KpiQuery) 
         asked = together & wanted
         if not asked:
             continue
+        if is_of_anybody(query):
+            text = _OF_ANYBODY.get(together, text)
         values = make_values(query) | {"kpis": [source.value for source in asked]}
         for kpi, bucket, *group, numerator, denominator, records, left_out, spread in conn.execute(
             text.encode(), values, prepare=False

@@ -95,6 +95,22 @@ def test_alarms_that_stand_too_long(kpis: KpiWorld) -> None:
     assert kpis.ask("alarm_stale", until=NOW - 51 * HOUR).reason is NoValue.NO_RECORDS
 
 
+def test_whose_alarms_they_are_changes_no_figure(anywhere: KpiWorld) -> None:
+    """Asked for by customer they are counted in another way than for all together."""
+    day = NOW - 20 * DAY
+    for hour, count in ((10, 14), (11, 7), (12, 3)):
+        add_alarms(anywhere, "SN-1", day + hour * HOUR, count)
+    anywhere.add_breach("SN-1", day - 2 * HOUR, state="ACTIVE", cleared_at=None, monitor="stands")
+    for key in ("alarm_flood", "alarm_top_ten", "alarm_chattering", "alarm_stale"):
+        together = anywhere.ask(key, since=day, until=day + DAY)
+        (mine,) = [
+            figure for figure in anywhere.ask_by(key, "customer", since=day, until=day + DAY).values() if figure.records
+        ]
+        for name in ("numerator", "denominator", "records", "left_out", "value", "detail"):
+            assert getattr(together, name) == getattr(mine, name), (key, name)
+        assert together.records > 0
+
+
 def test_share_of_the_machines_orders_that_were_confirmed(kpis: KpiWorld) -> None:
     at = NOW - 10 * DAY
     for outcome in ("CONFIRMED", "CONFIRMED", "SENSOR_FAULT", "FALSE_ALARM", "NO_FAULT_FOUND"):
