@@ -26,14 +26,17 @@ from domain.work_order import (
     CloseOut,
     HoldReason,
     Outcome,
-    TransitionRequest,
     WorkOrderState,
+)
+from domain.work_order_steps import (
+    TransitionRequest,
     find_next_states,
     find_permissions_for,
 )
 from store.pool import Connection, Pool
 from store.technicians import load_technicians
-from store.work_order_transitions import record_note, record_transition
+from store.work_order_notes import record_note
+from store.work_order_transitions import record_transition
 
 router = APIRouter(include_in_schema=False)
 
