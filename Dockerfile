@@ -18,7 +18,8 @@ RUN python -m venv /opt/forewarn \
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin forewarn \
-    && install -d -m 700 -o 10001 -g 10001 /var/lib/forewarn/attachments /var/lib/forewarn/secrets
+    && install -d -m 700 -o 10001 -g 10001 /var/lib/forewarn/attachments /var/lib/forewarn/secrets \
+        /var/lib/forewarn/webhook-secrets
 COPY --from=build /opt/forewarn /opt/forewarn
 ENV PATH=/opt/forewarn/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 LANG=C.UTF-8
 USER 10001:10001

@@ -219,16 +219,15 @@ def _find_move(view: View, endpoint: Endpoint, to: EndpointState, typed: Typed, 
 
 def _find_fields(view: View, said: Typed, now: dict[str, str]) -> tuple[Field, ...]:
     t, values = view.t, now | dict(said.values)
-    types = tuple((kind, f"{view.name('event_type', kind)} · {kind}") for kind in EVENT_TYPES)
+    types = tuple((kind, view.name("event_type", kind)) for kind in EVENT_TYPES)
 
     def make(name: str, kind: str, options: tuple[tuple[str, str], ...] = (), *, required: bool = False) -> Field:
-        why = "" if name == "name" else t(f"webhooks.{name}_why")
-        wrong = said.wrong.get(name, "")
+        why, wrong = t(f"webhooks.{name}_why"), said.wrong.get(name, "")
         return Field(name, t(f"webhooks.{name}"), kind, values.get(name, ""), options, required, why, wrong)
 
     return (
         make("name", "text", required=True),
-        make("url", "url", required=True),
+        make("url", "text", required=True),
         make("customer", "text"),
         make("delay_s", "number", required=True),
         make("event_types", "checks", types),

@@ -1,6 +1,7 @@
 """Events reach real receivers: at least once, in order for each record, only those that are wanted, until given up."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from domain.webhook import EndpointState, ReplayScope, StateCause
 from domain.webhook_schedule import DELAYS, AttemptResult
 from domain.webhook_signature import make_secret
+from forewarn.ports import is_listening
 from service_link.webhooks import DeliveryStatus, deliver_webhooks
 from store.pool import open_connection
 from store.webhook_deliveries import plan_deliveries, record_result, record_test, remove_old_deliveries
@@ -25,6 +27,7 @@ from store.webhook_secrets import seal_secret
 from store.webhooks import load_endpoint, lock_endpoint, move_endpoint, rotate_secret
 from tests.support.databases import Database
 from tests.support.service_world import make_profile, open_world
+from tests.support.services import find_free_port
 from tests.support.waiting import wait_until
 from tests.support.webhook_receiver import Answer, Receiver, open_receiver
 from tests.support.webhooks import ADMIN, Hooks, open_hooks
@@ -316,6 +319,7 @@ KILLED = """
 import sys, threading
 from pathlib import Path
 from service_link.settings import ServiceLinkSettings
+from forewarn.ports import is_listening
 from service_link.webhooks import DeliveryStatus, deliver_webhooks
 url, key_file, networks = sys.argv[1:]
 settings = ServiceLinkSettings(
@@ -426,3 +430,32 @@ def test_planning_and_claiming_on_every_store(any_database: Database, tmp_path: 
             assert plan_deliveries(hooks.conn, now) == 0  # one plans at a time
         (claim,) = hooks.claim(now)
         assert claim.body["type"] == "breach.opened"
+
+
+def test_the_example_of_the_document_takes_what_is_sent_and_refuses_the_rest(hooks: Hooks, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / "webhooks.md").read_text("utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    port, log = find_free_port(), tmp_path / "log"
+    endpoint = hooks.add(f"http://127.0.0.1:{port}/")
+    environment = os.environ | {"PORT": str(port), "WEBHOOK_SECRET": hooks.secrets[endpoint.code]}
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-c", example], env=environment, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: is_listening("127.0.0.1", port), what="the example to listen")
+        hooks.tell("b-1", serial="SN-1")
+        hooks.deliver()
+        sealed = seal_secret(hooks.settings.webhook_key_file, endpoint.code, make_secret(b"x" * 32))
+        hooks.conn.execute("UPDATE webhook_endpoint SET sealed_secret = %s", (sealed,))
+        hooks.tell("b-2", serial="SN-2")
+        hooks.deliver()
+    finally:
+        process.terminate()
+        process.wait()
+    found = load_deliveries(hooks.conn, DeliveryFilter(None), limit=5)
+    assert [(d.subject, d.state, d.last_status) for d in found] == [
+        ("SN-2", "WAITING", 401),
+        ("SN-1", "DELIVERED", 204),
+    ]
+    said = log.read_text("utf-8")
+    assert "breach.opened SN-1" in said
+    assert "SN-2" not in said
