@@ -89,7 +89,7 @@ from api.routes import (
 from api.settings import ApiSettings
 from api.state import ApiState, now
 from api.stream_hub import StreamHub
-from store.pool import open_pool
+from store.pool import abandon_pool, open_pool
 
 PREFIX = "/api/v1"
 ROUTERS = (
@@ -193,7 +193,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
             async with hub.running():
                 yield
         finally:
-            pool.close(timeout=5)
+            # Requests are over by now, but for those that wait for a database that does not answer.
+            abandon_pool(pool)
 
     app = FastAPI(routes=build_routes(), lifespan=lifespan, **BARE)
     app.state.hub = hub

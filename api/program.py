@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from contextlib import ExitStack
 
 import uvicorn
@@ -20,15 +21,17 @@ from api.stream_hub import StreamHub
 from domain.errors import ConfigurationError
 from store.heartbeats import record_heartbeat, remove_heartbeat
 from store.migrate import verify_migrated
-from store.pool import DATABASE_GONE, Pool, open_connection, open_pool
+from store.pool import DATABASE_GONE, Pool, abandon_pool, open_connection, open_pool
 
 log = logging.getLogger("forewarn.api")
 HEARTBEAT_S = 2.0
 DRAIN_S = 10
+LAST_WORDS_S = 2.0  # for the heartbeat to be taken back; a database that is gone is not waited for
 
 
 def run(settings: ApiSettings, stop: threading.Event) -> None:
-    """Serves until `stop`, then lets requests finish and ends event streams, within ten seconds.
+    """Serves until `stop`, then lets requests finish and ends event streams, within ten seconds; a few more where the
+    database does not answer.
 
     Raises
     ------
@@ -46,8 +49,8 @@ def run(settings: ApiSettings, stop: threading.Event) -> None:
         verify_migrated(conn)
     with ExitStack() as stack:
         listener = stack.enter_context(_bind(settings))
-        pool = open_pool(settings.database_url, application="api background", size=2)
-        stack.callback(pool.close)
+        pool = open_pool(settings.database_url, application="api background", size=2, patience_s=LAST_WORDS_S)
+        stack.callback(abandon_pool, pool)
         app = create_app(settings)
         # What is there now stays to the end: looked through at each collection it stops every request for 200 ms.
         gc.collect()
@@ -79,6 +82,10 @@ def run(settings: ApiSettings, stop: threading.Event) -> None:
             asyncio.run(_serve(server, listener, app.state.hub, stop))
         finally:
             ended.set()
+            deadline = time.monotonic() + LAST_WORDS_S
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+            abandon_pool(pool)
             for thread in threads:
                 thread.join()
 

@@ -4,7 +4,7 @@ same, and handed to every stream that is told something."""
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from api.change_news import Audience, News
 from api.metrics import Metrics
@@ -16,6 +16,7 @@ log = logging.getLogger("forewarn.api.stream")
 IDLE_S = 5.0
 PACE_S = 0.2  # between two looks at the log: what comes in the meantime is told together
 LONGEST_WAIT_S = 30.0
+ENDS_WITHIN_S = 1.0
 LOOK_MS = 40  # of this process for the look of each console: several times what it takes
 
 
@@ -78,9 +79,10 @@ class StreamHub:
             yield
         finally:
             self.close()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            # To be cancelled twice: the first time it asks the server to stop what it does, and waits for its answer.
+            for _ in range(2):
+                task.cancel()
+                await asyncio.wait([task], timeout=ENDS_WITHIN_S)
 
     @property
     def is_full(self) -> bool:

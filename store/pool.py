@@ -1,8 +1,11 @@
 """The one way to the database: a bounded pool of connections that speak UTC and name their program."""
 
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
+from weakref import WeakKeyDictionary, WeakSet
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -14,6 +17,7 @@ Pool: TypeAlias = ConnectionPool[Connection]
 # What a loop catches: the server went away (back off, connect again); the transaction must be retried.
 DATABASE_GONE = (psycopg.OperationalError, psycopg.InterfaceError)
 RETRYABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+_made: WeakKeyDictionary[Pool, WeakSet[Connection]] = WeakKeyDictionary()
 # A value that no column can hold or be compared with: a NUL character, a lone surrogate, a number out of range.
 UNUSABLE_VALUE = (psycopg.DataError, UnicodeEncodeError)
 
@@ -43,21 +47,39 @@ def open_connection(url: str, *, application: str, autocommit: bool = False) -> 
     return psycopg.Connection.connect(url, autocommit=autocommit, **_connection_arguments(application))  # type: ignore[arg-type]
 
 
-def open_pool(url: str, *, application: str, size: int = 4) -> Pool:
-    """A pool of at most `size` connections, each checked before it is lent; opened in the background.
+def open_pool(url: str, *, application: str, size: int = 4, patience_s: float = 10.0) -> Pool:
+    """A pool of at most `size` connections, each checked before it is lent; opened in the background. Who waits
+    longer than `patience_s` for one gets one of DATABASE_GONE.
 
     `with pool.connection() as conn` is one transaction: committed at the end of the block, rolled back by an exception.
     """
-    return ConnectionPool(
+    connections: WeakSet[Connection] = WeakSet()
+    pool: Pool = ConnectionPool(
         url,
         kwargs=_connection_arguments(application),
         min_size=1,
         max_size=size,
         open=True,
-        timeout=10,
+        timeout=patience_s,
         check=ConnectionPool.check_connection,
+        configure=connections.add,
         name=application,
     )
+    _made[pool] = connections
+    return pool
+
+
+def abandon_pool(pool: Pool) -> None:
+    """Lends no connection any more and cuts those that are lent: whoever waits for one, or for a server that does not
+    answer, gets one of DATABASE_GONE. It returns within two seconds, whatever the server does."""
+    pool.close(timeout=1)
+    for conn in list(_made.get(pool, ())):
+        if not conn.closed:
+            try:
+                with socket.socket(fileno=os.dup(conn.fileno())) as shared:
+                    shared.shutdown(socket.SHUT_RDWR)
+            except (OSError, psycopg.OperationalError):  # it has just been closed
+                continue
 
 
 @contextmanager

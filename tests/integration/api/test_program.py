@@ -3,6 +3,8 @@
 import socket
 import threading
 import time
+from contextlib import suppress
+from functools import partial
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from domain.roles import Role
 from store.heartbeats import load_heartbeats
 from store.pool import open_connection
 from tests.support.databases import Database
+from tests.support.frail_database import frail_database
 from tests.support.http_api import running_api
 from tests.support.services import find_free_port, is_listening
 from tests.support.waiting import wait_until
@@ -52,6 +55,38 @@ def test_it_runs_beats_and_stops_with_a_stream_open(database: Database) -> None:
         program.join(timeout=60)
     with open_connection(database.url, application="test") as conn:
         assert load_heartbeats(conn) == []
+
+
+def test_it_stops_while_its_database_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.program.DRAIN_S", 1)
+    with frail_database() as frail:
+        url = frail.database.url
+        with running_api(url) as api:
+            headers = api.token(Role.ENGINEER)
+        for breaks, mends in ((frail.freeze, frail.thaw), (frail.kill, frail.start)):
+            settings, stop = ApiSettings(database_url=url, port=find_free_port()), threading.Event()
+            program = threading.Thread(target=run, args=(settings, stop))
+            program.start()
+            wait_until(partial(is_listening, settings.port), what="the port")
+            base = f"http://127.0.0.1:{settings.port}/api/v1"
+            with httpx.stream("GET", f"{base}/events/stream", headers=headers, timeout=60) as stream:
+                assert next(stream.iter_lines()).startswith("id: ")
+                breaks()
+                asker = threading.Thread(target=ask_in_vain, args=(f"{base}/devices", headers))
+                asker.start()
+                try:
+                    stop.set()
+                    program.join(timeout=15)
+                    assert not program.is_alive(), "the supervisor would have killed it"
+                finally:
+                    mends()
+                    program.join(timeout=60)
+            asker.join()
+
+
+def ask_in_vain(url: str, headers: dict[str, str]) -> None:
+    with suppress(httpx.TransportError):  # it may be cut
+        assert httpx.get(url, headers=headers, timeout=60).status_code >= 500
 
 
 @pytest.mark.parametrize(("trusted", "kept_out"), [("127.0.0.0/8", False), ("", True), ("192.0.2.7", True)])
