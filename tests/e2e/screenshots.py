@@ -17,6 +17,7 @@ from tests.e2e.quality_seeding import seed_quality
 from tests.e2e.release_seeding import seed_release
 from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
 from tests.e2e.service import Service, running_api, running_service
+from tests.e2e.webhook_seeding import seed_webhooks
 from tests.support.databases import embedded_server
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,7 @@ def main(arguments: list[str]) -> int:
         ):
             (proposed,) = seed_release(other_database.owner_url)
             quality = seed_quality(database.owner_url, service.seeded.now)
+            admin = seed_webhooks(database.owner_url, service.seeded.now)
             seed_place(database.owner_url)
             attachments = Path(service.program.environment["FOREWARN_VAR"]) / "attachments"
             seed_job(database.owner_url, service.seeded.orders[1], attachments)
@@ -57,7 +59,7 @@ def main(arguments: list[str]) -> int:
                 for theme in ("light", "dark"):
                     take_job_pictures(browser, service, folder, language, theme)
                     for end, view in VIEWS.items():
-                        take_pictures(browser, service, folder, language, theme, view, end, quality)
+                        take_pictures(browser, service, folder, language, theme, view, end, quality, admin)
                         take_release_picture(browser, release_url, proposed, folder, language, theme, view, end)
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -76,6 +78,7 @@ def take_pictures(
     view: ViewportSize,
     end: str,
     quality: dict[str, str],
+    admin: dict[str, str],
 ) -> None:
     """Every page in that language and theme and of that width, whole."""
     kind = f"{language}-{theme}{end}.png"
@@ -123,6 +126,9 @@ def take_pictures(
         for name in ADMIN:
             page.goto(f"/admin/{name}")
             page.screenshot(path=folder / f"admin-{name.replace('/', '-')}-{kind}", full_page=True)
+        for name, address in admin.items():
+            page.goto(address)
+            page.screenshot(path=folder / f"admin-{name}-{kind}", full_page=True)
         page.goto("/account")
         page.screenshot(path=folder / f"account-{kind}", full_page=True)
 

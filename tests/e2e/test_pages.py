@@ -13,6 +13,7 @@ from tests.e2e.browser import DESKTOP, PHONE, open_page, sign_in
 from tests.e2e.configuration_seeding import CALENDAR, POLICY
 from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
 from tests.e2e.service import Service
+from tests.e2e.webhook_seeding import seed_webhooks
 
 Theme: TypeAlias = Literal["light", "dark"]
 
@@ -174,7 +175,8 @@ def test_audit_has_no_barrier(chromium: Browser, service: Service) -> None:
 
 
 def test_pages_of_administration_have_no_barrier_and_fit_a_phone(chromium: Browser, service: Service) -> None:
-    people = (("ada", ADMIN_PAGES), ("mara", CONFIGURATION_PAGES))
+    webhooks = seed_webhooks(service.database.owner_url, service.seeded.now).values()
+    people = (("ada", (*ADMIN_PAGES, *webhooks)), ("mara", CONFIGURATION_PAGES))
     for (language, theme), (who, addresses) in product(VARIANTS, people):
         with open_page(chromium, service.url, viewport=PHONE, language=language, theme=theme) as (page, watched):
             sign_in(page, who, PASSWORD)
