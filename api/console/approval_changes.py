@@ -48,7 +48,7 @@ def find_request_changes(view: View, request: ApprovalRequest) -> list[Change]:
         label = t("approvals.clock", clock=view.name("clock", payload.get("clock")))
         return [Change(label, t("approvals.counts"), t("approvals.counts_not"))]
     if kind is ApprovalKind.IDENTIFIABLE_EXPORT:
-        columns = payload.get("personal_columns") or payload.get("columns") or ()
+        columns = subject.get("personal_columns") or ()
         said = t("list.comma").join(str(column) for column in columns)
         return [Change(t("approvals.people"), t("approvals.masked"), t("approvals.in_file", columns=said))]
     changes = [_name(view, name, subject.get(name), value) for name, value in payload.items()]

@@ -75,10 +75,10 @@ def find_draft_act(
             choose("priority", tuple((p.value, f"{p.value} {view.name('priority', p.value)}") for p in Priority)),
             choose("visit", (("no", t("field_action.no_visit")), ("yes", t("field_action.with_visit")))),
             make("waves", "textarea", why="yes"),
-            make("not_before", "datetime-local", required=False, why=say_zone(view), step="1"),
             make("max_attempts", "number", why="yes"),
             make("install_attempts", "number", why="yes"),
             make("halt_p", "number", why="yes", step="any"),
+            make("not_before", "datetime-local", required=False, why=say_zone(view)),
             make("capa", required=False),
             make("region", required=False),
             choose("records", records),
@@ -100,7 +100,7 @@ def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
             "halt_p": f"{100 * DEFAULT_P:g}",
         }
     image = f"{action.model}/{action.component}/{action.firmware_version}" if action.firmware_version else ""
-    begins = "" if action.not_before is None else f"{action.not_before.astimezone(view.find_zone()):%Y-%m-%dT%H:%M:%S}"
+    begins = "" if action.not_before is None else f"{action.not_before.astimezone(view.find_zone()):%Y-%m-%dT%H:%M}"
     return {
         "title": action.title,
         "kind": action.kind.value,

@@ -93,7 +93,9 @@ def find_model_facts(view: View, row: ModelRow) -> list[Fact]:
         Fact(t("models.replaced"), row.replaced_code or str(row.replaced_profile_version or "–")),
     ]
     facts += [
-        Fact(name, str(value)) for name, value in sorted(row.provenance.items()) if isinstance(value, str | int | float)
+        Fact(view.name("model_provenance", name), str(value))
+        for name, value in sorted(row.provenance.items())
+        if isinstance(value, str | int | float)
     ]
     return facts
 

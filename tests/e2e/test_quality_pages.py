@@ -3,9 +3,10 @@
 import gzip
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import PHONE, open_page, sign_in
+from tests.e2e.draft_seeding import seed_drafts
 from tests.e2e.quality_seeding import seed_quality
 from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
@@ -13,11 +14,13 @@ from tests.e2e.test_pages import FIND_SMALL, find_barriers
 
 pytestmark = pytest.mark.browser
 OPEN_ALL = "document.querySelectorAll('main details').forEach((item) => { item.open = true; })"
-LISTS = ("/capa", "/approvals", "/field-actions", "/firmware", "/complaints", "/plans")
+LISTS = ("/capa", "/approvals", "/models", "/field-actions", "/firmware", "/complaints", "/plans")
 
 
 def test_pages_of_quality_hold_what_every_page_holds(chromium: Browser, service: Service) -> None:
-    addresses = (*LISTS, *seed_quality(service.database.owner_url, service.seeded.now).values())
+    quality = seed_quality(service.database.owner_url, service.seeded.now)
+    drafts = seed_drafts(service.database.owner_url, service.seeded.now)
+    addresses = (*LISTS, *quality.values(), *drafts.values())
     with open_page(chromium, service.url) as (page, watched):
         sign_in(page, "mara", PASSWORD)
         barriers: list[str] = []
@@ -40,4 +43,16 @@ def test_pages_of_quality_hold_what_every_page_holds(chromium: Browser, service:
             if found := page.evaluate(FIND_SMALL):
                 small[address] = found
         assert (wide, small) == ([], {})
+        assert watched.errors == []
+    with open_page(chromium, service.url, viewport=PHONE) as (page, watched):
+        sign_in(page, "quinn", PASSWORD)
+        page.goto(drafts["field-action-draft"])
+        scope = page.locator("#act-fa_scope")
+        scope.get_by_label("Lots").fill("L2402")
+        scope.get_by_role("button", name="Look first, freeze nothing").click()
+        expect(page.get_by_role("heading", name="This scope finds")).to_be_visible()
+        expect(scope.get_by_label("Lots")).to_have_value("L2402")
+        page.evaluate(OPEN_ALL)
+        assert find_barriers(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         assert watched.errors == []
