@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, ViewportSize
 
 from tests.e2e.browser import HAND, open_page, running_chromium, sign_in
 from tests.e2e.configuration_seeding import CALENDAR, POLICY
+from tests.e2e.draft_seeding import seed_drafts
 from tests.e2e.job_seeding import seed_job, seed_place
 from tests.e2e.quality_seeding import seed_quality
 from tests.e2e.release_seeding import seed_release
@@ -51,6 +52,7 @@ def main(arguments: list[str]) -> int:
         ):
             (proposed,) = seed_release(other_database.owner_url)
             quality = seed_quality(database.owner_url, service.seeded.now)
+            quality |= seed_drafts(database.owner_url, service.seeded.now)
             admin = seed_webhooks(database.owner_url, service.seeded.now)
             seed_place(database.owner_url)
             attachments = Path(service.program.environment["FOREWARN_VAR"]) / "attachments"
@@ -102,7 +104,7 @@ def take_pictures(
         "monitor": service.seeded.monitor,
         "lab": service.seeded.lab,
     }
-    lists = ("approvals", "field-actions", "firmware", "complaints", "plans")
+    lists = ("approvals", "models", "field-actions", "firmware", "complaints", "plans")
     pages |= {name: f"/{name}" for name in lists} | {f"{name}-one": address for name, address in quality.items()}
     with open_page(browser, service.url, viewport=view, language=language, theme=theme) as (page, _):
         page.goto("/sign-in")
