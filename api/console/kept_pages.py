@@ -16,8 +16,6 @@ from starlette.responses import Response
 from api.console.language import load_catalogue
 from api.console.page import KEYS_COOKIE, THEME_COOKIE, View, find_owner
 from api.console.static_files import asset_url, read_asset
-from api.sign_in import find_idle
-from api.state import find_state
 
 router = APIRouter(include_in_schema=False)
 WORKER_PATH = "/my-worker.js"
@@ -50,9 +48,9 @@ def mark_kept(view: View, response: Response) -> Response:
     """The page with what its keeper must know: whose it is, until when at the latest, of which release."""
     session = view.person.session
     if session is not None:
-        until = min(session.expires_at, view.now + find_idle(find_state(view.request).settings))
         response.headers["X-Kept-Owner"] = find_owner(view.person)
-        response.headers["X-Kept-Until"] = until.astimezone(UTC).isoformat(timespec="seconds")
+        # Not until it idles: who works where there is no network asks the service nothing for hours.
+        response.headers["X-Kept-Until"] = session.expires_at.astimezone(UTC).isoformat(timespec="seconds")
         response.headers["X-Kept-Release"] = find_release()
     return response
 

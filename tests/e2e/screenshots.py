@@ -102,6 +102,7 @@ def take_pictures(
         "data-quality": "/data-quality",
         "monitors": "/monitors",
         "monitor": service.seeded.monitor,
+        "saved-views": "/account/views",
         "lab": service.seeded.lab,
     }
     lists = ("approvals", "models", "field-actions", "firmware", "complaints", "plans")

@@ -123,7 +123,7 @@ def test_signing_out_asks_about_what_is_not_sent_and_leaves_nothing_behind(chrom
         assert find_barriers(page) == []
         dialog.get_by_role("button", name="Stay signed in").click()
         assert find_kept(page)
-        page.locator("form[action='/sign-out'] button").click()
+        leave(page)
         dialog.get_by_role("button", name="Sign out all the same").click()
         page.wait_for_url("**/sign-in")
         assert find_kept(page) == {}

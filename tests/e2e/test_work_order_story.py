@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.browser import Watched, open_page, sign_in
 from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
+from tests.e2e.test_pages import find_barriers
 
 pytestmark = pytest.mark.browser
 
@@ -119,6 +120,42 @@ def test_what_was_typed_survives_somebody_elses_change(chromium: Browser, servic
         )
         expect(slow.locator("#act-cancel-reason")).to_have_value("The ward bent the line; nothing to mend")
         expect(slow.locator(".state").first).to_have_text("Assigned")
+
+
+def test_two_people_in_one_complaint_keep_both_changes_and_choose_where_they_wrote_the_same(
+    chromium: Browser, service: Service
+) -> None:
+    page_of = "/complaints/CMP-2026-000001"
+    with (
+        open_page(chromium, service.url) as (slow, watched),
+        open_page(chromium, service.url) as (quick, _),
+    ):
+        for page, name in ((slow, "mara"), (quick, "sven")):
+            sign_in(page, name, PASSWORD)
+            page.goto(page_of)
+            open_act(page, "cmp_change")
+        slow.fill("#act-cmp_change-correction", "Line replaced")
+        slow.fill("#act-cmp_change-details", "It stopped at night")
+        slow.fill("#act-cmp_change-reason", "from the call")
+        quick.fill("#act-cmp_change-reply", "We come tomorrow")
+        quick.fill("#act-cmp_change-details", "It stopped twice")
+        quick.fill("#act-cmp_change-reason", "from the ward")
+        quick.locator("#act-cmp_change button[type=submit]").click()
+        expect(quick.get_by_text("Saved.")).to_be_visible()
+        slow.locator("#act-cmp_change button[type=submit]").click()
+        alert = slow.get_by_role("alert")
+        expect(alert).to_contain_text(re.compile(r"sven changed .+ at \d\d:\d\d while you edited. Your text is kept."))
+        expect(slow.locator("#act-cmp_change-details")).to_have_value("It stopped at night")
+        expect(slow.locator("#act-cmp_change-reply")).to_have_value("We come tomorrow")
+        expect(slow.locator("[data-dispute]")).to_have_count(1)
+        expect(slow.locator("[data-dispute=details]")).to_contain_text("It stopped twice")
+        assert find_barriers(slow) == []
+        slow.locator("[data-dispute=details] label", has_text="Keep mine").click()
+        slow.locator("#act-cmp_change button[type=submit]").click()
+        expect(slow.locator("main")).to_contain_text("It stopped at night")
+        expect(slow.locator("main")).to_contain_text("We come tomorrow")
+        expect(slow.locator("main")).to_contain_text("Line replaced")
+        assert_clean(watched)
 
 
 def test_guard_refuses_with_its_reason_and_keeps_the_form(chromium: Browser, service: Service) -> None:

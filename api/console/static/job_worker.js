@@ -23,8 +23,9 @@ async function openFile(request) {
 }
 
 async function openPage(event, url) {
-  const network = fetch(event.request).then(async (answer) => { await take(url, answer); return answer; });
-  event.waitUntil(network.catch(() => {}));
+  const network = fetch(event.request);
+  // Kept beside: the page is shown as it comes.
+  event.waitUntil(network.then((answer) => take(url, answer.clone())).catch(() => {}));
   let answer = null;
   try {
     answer = await Promise.race([network, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, null))]);
@@ -40,7 +41,7 @@ async function take(url, answer) {
   if (answer.type === "opaqueredirect" || answer.status === 404) return remove(url.pathname);
   const owner = answer.headers.get("X-Kept-Owner");
   if (answer.status !== 200 || !owner || url.search) return;
-  const text = await answer.clone().text();
+  const text = await answer.text();
   if (text.length > LARGEST) return;
   await forget(owner);
   const headers = new Headers(answer.headers);
