@@ -32,8 +32,9 @@ PASSWORD = "correct horse battery"
 # Argon2id with the least of work; as the product hashes, each look at a password would take a fifth of a second.
 # With which parameters it does is tested in tests/unit/api.
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-# Made once in a process: it takes a second.
+# Made once in a process: it takes a second or two.
 _OPERATIONS: dict[str, dict[str, Any]] = {}
+_PATTERNS: dict[str, re.Pattern[str]] = {}  # of the same paths
 
 
 @cache
@@ -46,6 +47,7 @@ def find_operations(app: FastAPI) -> dict[str, dict[str, Any]]:
     """What the OpenAPI document declares, by path and method; it is the same for every app, whatever its settings."""
     if not _OPERATIONS:
         _OPERATIONS.update(app.openapi()["paths"])
+        _PATTERNS.update((path, re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path))) for path in _OPERATIONS)
     return _OPERATIONS
 
 
@@ -146,7 +148,7 @@ class Api:
         if not path.startswith("/api/v1/") or path.endswith("/openapi.json"):
             return
         for template, operations in find_operations(self.app).items():
-            if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path) and method.lower() in operations:
+            if method.lower() in operations and _PATTERNS[template].fullmatch(path):
                 declared = operations[method.lower()]["responses"]
                 assert str(response.status_code) in declared, f"{method} {template} answered {response.status_code}"
                 kind = response.headers.get("content-type", "").partition(";")[0]
