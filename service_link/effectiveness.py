@@ -25,7 +25,10 @@ from domain.capa_effectiveness import (
 )
 from domain.exact_chances import find_beta_quantile, find_binomial_at_most, find_poisson_at_most
 from service_link.batch_plan import MACHINE
-from service_link.cohort import CONFIDENCE, find_rate_interval
+from service_link.cohort_statistics import (
+    CONFIDENCE,
+    find_rate_interval,
+)
 from store.audit import record_audit
 from store.capa_effectiveness import (
     EffectivenessResult,

@@ -13,7 +13,7 @@ from domain.capa import CapaScope, CapaTrigger, ScopeKind
 from domain.firmware_release import Comparison, Judged, Measure, Release, Verdict, judge
 from domain.profile import Profile, TicketPolicy
 from service_link.batch_plan import MACHINE
-from service_link.cohort import adjust_false_discovery
+from service_link.cohort_statistics import adjust_false_discovery
 from service_link.release_comparison import MIN_DEVICES, MIN_HOURS, Side, compare_release
 from service_link.release_statistics import FIRST_LOOK_HOURS, find_next_look_hours, find_valid_p
 from store.capa_proposals import CapaProposal, open_or_join_capa

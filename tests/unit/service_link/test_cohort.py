@@ -16,10 +16,12 @@ from service_link.cohort import (
     Case,
     Cohort,
     Exposure,
-    adjust_false_discovery,
     describe,
-    find_poisson_p,
     find_proposals,
+)
+from service_link.cohort_statistics import (
+    adjust_false_discovery,
+    find_poisson_p,
     find_rate_interval,
 )
 

@@ -6,7 +6,14 @@ from scipy.stats import binom, poisson
 
 from benchmarks.capa import evaluate
 from benchmarks.capa_fleet import WINDOW_D, Excess, Model, draw_cohorts, make_fleet
-from service_link.cohort import adjust_false_discovery, find_poisson_p, find_proposals, is_enough
+from service_link.cohort import (
+    find_proposals,
+    is_enough,
+)
+from service_link.cohort_statistics import (
+    adjust_false_discovery,
+    find_poisson_p,
+)
 
 
 def test_without_any_change_proposals_are_at_or_below_the_stated_rate() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, mannwhitneyu, wilcoxon
 
-from service_link.cohort import adjust_false_discovery
+from service_link.cohort_statistics import adjust_false_discovery
 from service_link.firmware_regression import AFTER, MOST_DEVICES
 from service_link.release_statistics import (
     EXACT_PRODUCT,
