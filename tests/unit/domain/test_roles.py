@@ -26,6 +26,10 @@ def test_admin_sees_and_changes_no_records() -> None:
         Permission.DEVICE_CREDENTIALS,  # accounts, too
         Permission.USER_MANAGE,
         Permission.TOKEN_MANAGE,
+        Permission.CONFIGURATION_READ,
+        Permission.RETENTION_WRITE,  # with another person
+        Permission.RETENTION_APPROVE,
+        Permission.APPROVAL_REQUEST_READ,  # of what he may ask for or grant: retention alone
         Permission.WEBHOOK_READ,  # without what events are about
         Permission.WEBHOOK_REPLAY,
         Permission.WEBHOOK_MANAGE,
