@@ -1,5 +1,6 @@
 """The inbox: filters and groups in its address, decisions one by one, what is taken back, links, previews, limits."""
 
+import re
 from typing import Any
 
 import psycopg
@@ -154,6 +155,45 @@ def test_groups_filters_and_previews(api: Api, mona: Session) -> None:
         assert shown in preview.text, shown
     assert stranger not in preview.text
     assert api.client.get("/inbox/preview/WO-1999-000001", headers=mona.reading).status_code == 404
+
+
+def test_three_proposals_stand_above_the_orders_and_the_rest_in_their_list(api: Api, mona: Session) -> None:
+    with psycopg.connect(api.settings.database_url) as conn:
+        conn.execute(
+            "INSERT INTO capa (code, kind, state, device_model_id, scope_kind, scope_value, fault_group, trigger,"
+            " statistics, created_at, updated_at) SELECT 'CAPA-2026-900' || n, 'CORRECTIVE',"
+            " CASE n WHEN 6 THEN 'REJECTED' ELSE 'PROPOSED' END, m.id, 'LOT', 'L' || n, 'tank', 'COHORT', '{}', now(),"
+            " now() FROM generate_series(1, 6) AS n, device_model m WHERE m.key = 'TEST-100'"
+        )
+    page = api.client.get("/inbox", headers=mona.reading).text
+    assert re.findall(r'data-row="(CAPA-[^"]+)"', page) == [f"CAPA-2026-900{n}" for n in (5, 4, 3)]
+    assert "5 CAPAs proposed" in page
+    assert '<a href="/capa?state=PROPOSED">2 more</a>' in page
+    chinese = api.client.get("/inbox", headers=mona.reading | {"Accept-Language": "zh"}).text
+    assert "另有 2 项" in chinese
+    listed = api.client.get("/capa?state=PROPOSED", headers=mona.reading).text
+    assert re.findall(r'data-row="(CAPA-[^"]+)"', listed) == [f"CAPA-2026-900{n}" for n in (5, 4, 3, 2, 1)]
+    everything = api.client.get("/capa?state=NONSENSE", headers=mona.reading).text
+    assert everything.count("data-row=") == 6
+    none = api.client.get("/capa?state=CLOSED", headers=mona.reading).text
+    assert "No CAPA is in this state." in none
+    api.add_user("tina", Role.TECHNICIAN)
+    assert "CAPA-2026" not in api.client.get("/inbox", headers=api.sign_in("tina").reading).text
+
+
+def test_an_order_in_another_one_comes_back_when_that_is_closed(api: Api, mona: Session) -> None:
+    parent, child = report(api, mona), report(api, mona, serial="T-0001")
+
+    def move(query: str) -> list[str]:
+        with psycopg.connect(api.settings.database_url) as conn:
+            conn.execute(query.encode(), {"parent": parent, "child": child})
+        page = api.client.get("/inbox", headers=mona.reading).text
+        assert "1 to decide" in page
+        return re.findall(r'<tr[^>]* data-row="([^"]+)"', page)
+
+    set_parent = "UPDATE work_order SET parent_id = (SELECT id FROM work_order WHERE code = %(parent)s)"
+    assert move(f"{set_parent} WHERE code = %(child)s") == [parent]
+    assert move("UPDATE work_order SET state = 'CANCELLED' WHERE code = %(parent)s") == [child]
 
 
 def test_who_works_for_one_customer_decides_on_its_orders_alone(api: Api, mona: Session) -> None:
