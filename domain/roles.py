@@ -87,6 +87,9 @@ class Permission(StrEnum):
     AUDIT_READ = "audit.read"
     USER_MANAGE = "user.manage"
     TOKEN_MANAGE = "token.manage"  # noqa: S105 - the name of a right
+    WEBHOOK_READ = "webhook.read"  # endpoints and what was delivered to them
+    WEBHOOK_REPLAY = "webhook.replay"  # have events delivered again
+    WEBHOOK_MANAGE = "webhook.manage"  # who is told of what, and the secrets
 
 
 # What everyone with business in the service sees. Customer is not among them, admin neither: he sees no records.
@@ -234,6 +237,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.MASTER_DATA_WRITE,
         Permission.COMPLAINT_WRITE,
         Permission.FIELD_ACTION_READ,
+        Permission.WEBHOOK_READ,
+        Permission.WEBHOOK_REPLAY,
     },
     Role.AUDITOR: _OFFICE_READS
     | {
@@ -245,6 +250,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KPI_READ,
         Permission.EXPORT_TAKE,
         Permission.APPROVAL_REQUEST_READ,
+        Permission.WEBHOOK_READ,
     },
     Role.CUSTOMER: frozenset(
         {
@@ -267,6 +273,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.DEVICE_CREDENTIALS,
             Permission.USER_MANAGE,
             Permission.TOKEN_MANAGE,
+            Permission.WEBHOOK_READ,
+            Permission.WEBHOOK_REPLAY,
+            Permission.WEBHOOK_MANAGE,
         }
     ),
 }
@@ -289,6 +298,7 @@ EVERYBODYS = frozenset(
         Permission.CAPA_APPROVE,
         Permission.MASTER_DATA_WRITE,
         Permission.KEY_FIELD_APPROVE,
+        Permission.WEBHOOK_MANAGE,
     }
 )
 _KNOWN_ROLES = frozenset(role.value for role in Role)
