@@ -24,6 +24,7 @@ from store.pool import DATABASE_GONE, Connection, open_connection
 log = logging.getLogger(__name__)
 
 NICENESS = 15
+TOLD_FROM = 0.05  # of a run, before it is said how long the rest takes
 
 
 class RunCancelledError(ForewarnError):
@@ -65,7 +66,9 @@ def _take(conn: Connection, run: LabRun, profile: Profile) -> str | None:
     """
 
     def tell(step: Step) -> None:
-        if not note_progress(conn, run.id, step.share, step.seconds_left, step.message):
+        # All devices are new at first, and send most then: what the rest takes cannot be told from it.
+        left = None if step.share < TOLD_FROM else step.seconds_left
+        if not note_progress(conn, run.id, step.share, left, step.message):
             raise RunCancelledError
 
     error = None

@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
+from domain.audit import Actor
 from domain.lab import LabRequest, find_refusals
+from domain.monitor_quality import Threshold
+from domain.profile_json import find_profile_sha256
 from domain.roles import Role
 from lab.judged_profile import load_bundled
+from store.lab_runs import load_judged_profile
 from store.pool import open_connection
 from store.profiles import record_profile
+from store.threshold_proposals import propose_threshold
 from tests.support.http_api import Api, Session
 from tests.support.lab import make_lab_run
 
@@ -153,3 +158,24 @@ def test_the_same_request_with_the_same_key_is_one_run(api: Api) -> None:
     }
     cancelled = [api.post(f"/lab/runs/{code}/cancel", headers=eva.writing).json()["state"] for _ in range(2)]
     assert cancelled == ["CANCELLED", "CANCELLED"]
+
+
+def test_what_is_proposed_is_judged_instead_of_what_is_live(api: Api) -> None:
+    eva = enter(api, "eva", Role.ENGINEER)
+    live = load_bundled("INF-200")
+    monitor = live.find_monitor("motor_current_high")
+    assert monitor is not None
+    with open_connection(api.settings.database_url, application="test") as conn:
+        threshold = Threshold(0.61, 0.5, 3, 1, 3, (1.0,), (2.0,))
+        code = propose_threshold(conn, Actor("service-link", "", ""), live, monitor, threshold, {}, datetime.now(UTC))
+    assert code is not None
+    assert f'<option value="{code}"' in api.client.get("/lab", headers=eva.reading).text
+    page = post(api, eva, "/lab", profile=code).headers["location"].partition("?")[0]
+    assert f"profile v{live.version + 1} as proposed in {code}" in api.client.get(page, headers=eva.reading).text
+    with open_connection(api.settings.database_url, application="test") as conn:
+        judged = load_judged_profile(conn, page.rpartition("/")[2])
+    assert judged is not None
+    changed = judged.find_monitor("motor_current_high")
+    assert changed is not None
+    assert (changed.raise_at, changed.clear_at) == (0.61, 0.5)
+    assert find_profile_sha256(judged) == api.get(f"/lab/runs/{page[5:]}", headers=eva.reading).json()["profile_sha256"]
