@@ -49,7 +49,13 @@ BODY_FIELDS = {
     "assignee": "technicians",
     "owner": "technicians",
 }
-QUERY_FIELDS = BODY_FIELDS | {"device": "devices", "monitor": "monitor", "plan": "maintenance-plans", "site": "sites"}
+QUERY_FIELDS = BODY_FIELDS | {
+    "webhook": "webhooks",
+    "device": "devices",
+    "monitor": "monitor",
+    "plan": "maintenance-plans",
+    "site": "sites",
+}
 ETAGS = [f'"{n}"' for n in range(1, 10)]
 SENSORS = ["flow", "pressure", "motor_current", "none"]
 

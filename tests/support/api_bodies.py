@@ -131,6 +131,13 @@ def find_bodies(world: ApiWorld) -> dict[str, list[dict[str, Any]]]:
             {"reason": "as asked", "full_name": "Another Name", "roles": ["auditor", "technician"]}
         ],
         "POST /users/{name}/password-reset": [{"reason": "forgotten"}],
+        "POST /webhooks": [{"name": "ERP", "url": "https://erp.example.com/", "customer": CUSTOMER, "delay_s": 30}],
+        "PUT /webhooks/{code}": [
+            {"name": "Desk", "url": "https://desk.example.com/", "event_types": ["sla.breached"], "reason": "moved"}
+        ],
+        "POST /webhooks/{code}/transitions": [{"to": "DISABLED", "reason": "moves"}, {"to": "ENABLED"}],
+        "POST /webhooks/{code}/secret": [{"overlap_h": 1}],
+        "POST /webhooks/{code}/replays": [{"since": earlier, "scope": "all"}],
         "POST /tokens": [{"name": "erp", "role": "integrator", "expires_at": later}],
         "PUT /customers/by-ref/{system}/{record_id}": [{"code": CUSTOMER, "name": "Riverbank", "type": "CLINIC"}],
         "PUT /sites/by-ref/{system}/{record_id}": [{"code": SITE, "customer": CUSTOMER, "name": "ICU 4"}],

@@ -132,7 +132,7 @@ def _write_service(world: ApiWorld) -> None:
     weekly = {"monday": ["08:00-17:00"]}
     terms = {f"P{n}": {"response_h": n, "resolution_h": 8 * n} for n in range(1, 5)}
     world.send("POST", "/service-calendars", {"code": "office", "name": "Office", "weekly": weekly})
-    world.send("POST", "/sla-policies", {"code": "gold", "name": "Gold", "terms": terms})
+    world.send("POST", "/sla-policies", {"code": "silver", "name": "Silver", "terms": terms})
     world.send("POST", "/checklist-templates", TEMPLATE)
     with psycopg.connect(world.api.settings.database_url) as conn:
         conn.execute(
