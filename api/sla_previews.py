@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from domain.coming_days import ComingDay, DayChange, find_coming_days, find_day_changes
+from domain.coming_days import ComingDay, DayChange, find_coming_days, find_day_changes, find_fixed_days
 from domain.differences import Difference, find_differences
 from domain.public_holidays import find_public_holidays
-from domain.service_calendar import WEEKDAYS, CalendarDraft, format_spans
+from domain.service_calendar import WEEKDAYS, CalendarDraft, calendar_from_json, format_spans
 from domain.sla_policy import SlaPolicy, policy_to_json
 from store.service_calendars import CalendarRow, find_draft
 from store.sla_policies import PolicyRow
@@ -38,6 +38,12 @@ def look_ahead(draft: CalendarDraft, today: date) -> list[ComingDay]:
     return find_coming_days(draft, holidays, today, last)
 
 
+def find_days_ahead(row: CalendarRow, today: date) -> list[ComingDay]:
+    """The next twelve months by which clocks that begin now count: with the holidays that the version fixed."""
+    own = {d.day for d in find_draft(row).own_days}
+    return find_fixed_days(calendar_from_json(row.calendar), own, today, today + AHEAD)
+
+
 def preview_calendar(row: CalendarRow | None, name: str, draft: CalendarDraft, today: date) -> CalendarOutlook:
     """The months ahead by `draft`; beside the current version where there is one."""
     days = look_ahead(draft, today)
@@ -45,7 +51,7 @@ def preview_calendar(row: CalendarRow | None, name: str, draft: CalendarDraft, t
         return CalendarOutlook(days, [], [])
     current = find_draft(row)
     changes = find_differences(_describe(row.name, current), _describe(name, draft))
-    return CalendarOutlook(days, changes, find_day_changes(look_ahead(current, today), days))
+    return CalendarOutlook(days, changes, find_day_changes(find_days_ahead(row, today), days))
 
 
 def _describe(name: str, draft: CalendarDraft) -> dict[str, object]:

@@ -1,11 +1,18 @@
 """What is off, or worked otherwise, in the months ahead, and how a change of the calendar moves it. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from domain.service_calendar import CalendarDraft, PublicHoliday, Spans, make_calendar
+from domain.service_calendar import (
+    CalendarDraft,
+    PublicHoliday,
+    ServiceCalendar,
+    Spans,
+    SpecialDay,
+    make_calendar,
+)
 
 
 class DayKind(StrEnum):
@@ -42,19 +49,20 @@ def find_coming_days(
 
     `holidays` are those of the draft's country and part, of every year that the span touches.
     """
-    public = list(holidays)
-    own = {d.day for d in draft.own_days}
-    worked = {h.day for h in public if h.is_worked}
+    return find_fixed_days(make_calendar(draft, holidays), {d.day for d in draft.own_days}, first, last)
+
+
+def find_fixed_days(calendar: ServiceCalendar, own: Collection[date], first: date, last: date) -> list[ComingDay]:
+    """The same of a calendar whose public holidays are fixed; `own` are the days that somebody wrote into it."""
     return [
-        ComingDay(
-            d.day,
-            d.name,
-            d.spans,
-            DayKind.OWN if d.day in own else DayKind.WORKED if d.day in worked else DayKind.HOLIDAY,
-        )
-        for d in make_calendar(draft, public).special_days
-        if first <= d.day < last
+        ComingDay(d.day, d.name, d.spans, _find_kind(d, own)) for d in calendar.special_days if first <= d.day < last
     ]
+
+
+def _find_kind(day: SpecialDay, own: Collection[date]) -> DayKind:
+    if day.day in own:
+        return DayKind.OWN
+    return DayKind.WORKED if day.spans else DayKind.HOLIDAY
 
 
 def find_day_changes(before: Sequence[ComingDay], after: Sequence[ComingDay]) -> list[DayChange]:

@@ -29,7 +29,7 @@ from api.once import change
 from api.problems import ProblemError, not_found
 from api.shapes.sla import CalendarContent, NewCalendar
 from api.sla_drafts import read_calendar_draft
-from api.sla_previews import CalendarOutlook, look_ahead, preview_calendar
+from api.sla_previews import CalendarOutlook, find_days_ahead, preview_calendar
 from api.state import Database
 from domain.errors import RowVersionConflictError
 from domain.roles import Permission
@@ -215,7 +215,7 @@ def _render(view: View, pool: Pool, code: str, shown: Shown = FRESH) -> Response
         ],
         release=row.holidays_release,
         years=(row.first_year, row.last_year),
-        days=find_day_lines(view, look_ahead(draft, view.now.date())),
+        days=find_day_lines(view, find_days_ahead(row, view.now.date())),
         usage=usage,
         versions=find_calendar_versions(view, versions, shows_reason=customer_id is None),
         sites=sites if sees else None,

@@ -2,8 +2,8 @@
 
 from datetime import date
 
-from domain.coming_days import ComingDay, DayChange, DayKind, find_coming_days, find_day_changes
-from domain.service_calendar import CalendarDraft, PublicHoliday, SpecialDay
+from domain.coming_days import ComingDay, DayChange, DayKind, find_coming_days, find_day_changes, find_fixed_days
+from domain.service_calendar import CalendarDraft, PublicHoliday, SpecialDay, make_calendar
 
 WEEK = (((480, 1020),),) * 5 + ((), ())
 NEW_YEAR = PublicHoliday(date(2027, 1, 1), "New Year's Day")
@@ -35,3 +35,9 @@ def test_a_change_names_days_that_are_worked_otherwise_and_not_a_new_name() -> N
     assert find_day_changes([off], [renamed]) == []
     assert find_day_changes([off], [worked]) == [DayChange(date(2027, 1, 1), off, worked)]
     assert find_day_changes([off], []) == [DayChange(date(2027, 1, 1), off, None)]
+
+
+def test_days_that_a_version_fixed_are_told_apart_by_what_somebody_wrote() -> None:
+    fixed = make_calendar(CalendarDraft(WEEK, "XX", "", (EVE,)), [NEW_YEAR, IN_RETURN])
+    days = find_fixed_days(fixed, {EVE.day}, date(2026, 11, 22), date(2027, 11, 22))
+    assert [d.kind for d in days] == [DayKind.OWN, DayKind.HOLIDAY, DayKind.WORKED]
