@@ -22,6 +22,8 @@ from store.pool import Connection
 # Of transactions under way at once one plans: else the later of two events could be planned, and delivered, before
 # the earlier one.
 LOCK_PLANNING = "SELECT pg_try_advisory_xact_lock(hashtextextended('forewarn webhook planning', 0))"
+# What waits behind another event of its record is not looked at before that one is due. That one is locked: whoever
+# ends it now sees what is planned behind it, or is seen to have ended it.
 PLAN_DELIVERIES = """
     WITH events AS (
         SELECT o.id, o.type, o.entity, o.entity_id, o.customer_id, o.created_at
@@ -30,11 +32,16 @@ PLAN_DELIVERIES = """
         UPDATE outbox SET planned_at = %(now)s WHERE id IN (SELECT id FROM events)
     ), made AS (
         INSERT INTO webhook_delivery (endpoint_id, outbox_id, entity, entity_id, not_before, due_at, created_at)
-        SELECT w.id, v.id, v.entity, v.entity_id, t.at, t.at, %(now)s
+        SELECT w.id, v.id, v.entity, v.entity_id, t.at, greatest(t.at, f.due_at), %(now)s
         FROM events v JOIN webhook_endpoint w ON w.state = 'ENABLED' AND w.state_since <= v.created_at
             AND (w.event_types = '{}' OR v.type = ANY (w.event_types))
             AND (w.customer_id IS NULL OR w.customer_id = v.customer_id)
         CROSS JOIN LATERAL (SELECT v.created_at + make_interval(secs => w.delay_s) AS at) t
+        LEFT JOIN LATERAL (
+            SELECT d.due_at FROM webhook_delivery d
+            WHERE d.endpoint_id = w.id AND d.state = 'WAITING' AND d.entity = v.entity AND d.entity_id = v.entity_id
+            ORDER BY d.outbox_id LIMIT 1 FOR SHARE
+        ) f ON true
         ORDER BY v.id, w.id
     )
     SELECT count(*) FROM events

@@ -55,7 +55,6 @@ class EndpointDraft:
     delay_s: int
 
 
-# The newest that was delivered: few rows are looked at behind the newest ones of the endpoint.
 LOAD_ENDPOINTS = """
     SELECT e.id, e.code, e.name, e.url, e.event_types, e.customer_id, c.code AS customer, e.delay_s, e.state,
         e.state_cause, e.state_reason, e.state_since, e.previous_until, e.created_by, e.row_version, e.created_at,

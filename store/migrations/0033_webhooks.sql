@@ -58,7 +58,8 @@ CREATE TABLE webhook_delivery (
 CREATE INDEX webhook_delivery_due ON webhook_delivery (endpoint_id, due_at, id) WHERE state = 'WAITING';
 CREATE INDEX webhook_delivery_order ON webhook_delivery (endpoint_id, entity, entity_id, outbox_id) WHERE state = 'WAITING';
 CREATE INDEX webhook_delivery_of_endpoint ON webhook_delivery (endpoint_id, id);
-CREATE INDEX webhook_delivery_dead ON webhook_delivery (id) WHERE state = 'DEAD';
+CREATE INDEX webhook_delivery_dead ON webhook_delivery (endpoint_id, id) WHERE state = 'DEAD';
+CREATE INDEX webhook_delivery_delivered ON webhook_delivery (endpoint_id, finished_at) WHERE state = 'DELIVERED';
 CREATE INDEX webhook_delivery_finished ON webhook_delivery (finished_at) WHERE state <> 'WAITING';
 
 CREATE TABLE webhook_attempt (

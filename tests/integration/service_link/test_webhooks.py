@@ -234,6 +234,21 @@ def test_a_later_event_of_a_record_waits_and_other_records_go_on(hooks: Hooks, r
     assert mine == ["breach.opened", "breach.opened", "breach.escalated", "breach.cleared"]
 
 
+def test_what_is_planned_behind_a_failing_event_comes_as_soon_as_that_is_over(hooks: Hooks, receiver: Receiver) -> None:
+    add(hooks, receiver)
+    receiver.decide = lambda request, before: Answer(503, {"retry-after": "3600"})
+    hooks.tell("b-1")
+    hooks.deliver(at := hooks.find_now())
+    receiver.decide = lambda request, before: Answer()
+    hooks.tell("b-1", "breach.escalated", "breach.cleared")
+    hooks.deliver(hooks.find_now())
+    due = [d.due_at for d in load_deliveries(hooks.conn, DeliveryFilter(None), limit=5)]
+    assert set(due) == {at + timedelta(hours=1)}  # none of them is looked at before
+    hooks.deliver(at + timedelta(hours=1))
+    types = [request.event["type"] for request in receiver.requests]
+    assert types == ["breach.opened", "breach.opened", "breach.escalated", "breach.cleared"]
+
+
 def test_an_endpoint_may_want_its_events_later(hooks: Hooks, receiver: Receiver) -> None:
     add(hooks, receiver, delay_s=30)
     hooks.tell("b-1")

@@ -1,14 +1,23 @@
 """What the doctor makes of versions, clocks, disks and signs of life."""
 
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from forewarn.doctor import check_clock, check_database_clock, check_disk, check_heartbeats, check_python
+from forewarn.doctor import (
+    check_clock,
+    check_database_clock,
+    check_disk,
+    check_heartbeats,
+    check_python,
+    check_webhooks,
+)
 from forewarn.finding import State
 from store.heartbeats import Heartbeat
+from store.installation_health import Flow
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -62,3 +71,21 @@ def test_a_database_with_another_clock_is_found() -> None:
     assert apart is not None
     assert apart.state is State.BAD
     assert apart.detail.startswith("+60 s")
+
+
+def test_webhooks_are_mentioned_where_something_is_the_matter() -> None:
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    nothing = make_flow(at)
+    assert list(check_webhooks(nothing)) == []
+    fresh = replace(nothing, outbox_waiting=2, outbox_oldest_at=at - timedelta(seconds=3))
+    assert [(f.state, f.advice) for f in check_webhooks(fresh)] == [(State.GOOD, "")]
+    late = replace(nothing, outbox_waiting=2, outbox_oldest_at=at - timedelta(hours=3), deliveries_dead=1)
+    assert [f.state for f in check_webhooks(late)] == [State.NOTE, State.NOTE]
+    (gone,) = check_webhooks(replace(nothing, webhooks_gone=1))
+    assert gone.state is State.BAD
+    assert "410" in gone.detail
+
+
+def make_flow(at: datetime) -> Flow:
+    values: dict[str, object] = {field.name: 0 for field in fields(Flow)}
+    return Flow(**values | {"at": at, "flavour": "postgresql", "outbox_oldest_at": None})  # type: ignore[arg-type]
