@@ -8,7 +8,7 @@ from domain.roles import Permission
 from store.work_order_filters import WorkOrderFilter
 
 SORTS = {"sla": "due", "priority": "priority", "seen": "last_seen"}
-ROWS = 50
+ROWS = 30  # two screens: what is decided first stands there, and each row has its price
 BLIND = (ConnectivityState.STALE.value, ConnectivityState.OFFLINE.value, ConnectivityState.UNKNOWN.value)
 
 
