@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -61,6 +61,12 @@ class DatabaseServer:
             with psycopg.connect(self.superuser_url, autocommit=True) as conn:
                 conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 
+    def with_template(self, filled: Database) -> "DatabaseServer":
+        """The same server with that database, as it is now, for its template; nobody connects to it any more."""
+        with psycopg.connect(self.superuser_url, autocommit=True) as conn:
+            _close(conn, filled.name)
+        return replace(self, template=filled.name)
+
 
 @contextmanager
 def embedded_server(folder: Path) -> Iterator[DatabaseServer]:
@@ -110,10 +116,14 @@ def _with_template(flavour: str, superuser_url: str, owner_url: str, app_url: st
     with psycopg.connect(superuser_url, autocommit=True) as conn:
         conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, sql.Identifier(OWNER)))
         migrate(_at(owner_url, template))
-        # TimescaleDB's background workers would stay connected, and a template must have no connection.
-        conn.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(identifier))
-        conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (template,))
+        _close(conn, template)
     return DatabaseServer(flavour, superuser_url, owner_url, app_url, template)
+
+
+def _close(conn: psycopg.Connection, database: str) -> None:
+    """TimescaleDB's background workers would stay connected, and a template must have no connection."""
+    conn.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(database)))
+    conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (database,))
 
 
 def _at(url: str, database: str) -> str:
