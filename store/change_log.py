@@ -120,8 +120,8 @@ async def follow_changes(
     """Every change that is committed from now on, once; an empty batch first, and after `idle_s` of quiet.
 
     One connection of its own. The first (empty) batch says that the connection listens: what commits after it is seen.
-    Looks are `pace_s` apart at least: the first change after a quiet time is told at once, and what comes as a storm is
-    told together.
+    Looks are `pace_s` apart at least, a quarter of it while more is known to wait: the first change after a quiet time
+    is told at once, and what comes as a storm is told together.
 
     Raises
     ------
@@ -154,7 +154,8 @@ async def follow_changes(
                 is_heard = False
                 async for _ in conn.notifies(timeout=idle_s, stop_after=1):
                     is_heard = True
-            await asyncio.sleep(max(0.0, looked_at + pace_s - clock()))
+            pause_s = pace_s if batch.is_whole else pace_s / 4
+            await asyncio.sleep(max(0.0, looked_at + pause_s - clock()))
 
 
 async def _look(conn: psycopg.AsyncConnection[Any]) -> Snapshot:

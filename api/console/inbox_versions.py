@@ -64,8 +64,9 @@ async def follow_inbox(
     cursor: str = "",
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    """The stream of changes for the page with the same query, and among them events `rows`, {"rows": {code: version}}:
-    at once, and within a second of what changes them. A cursor that is none of this list means its first page."""
+    """The stream of changes of orders and CAPAs for the page with the same query, with events `rows`: {"rows": {code:
+    version}} at once, and within a second of what changes them. A cursor that is none of this list means page one.
+    """
     wanted = find_wanted(find_view(request, caller), dict(request.query_params))
     with_capas = caller.may(Permission.CAPA_READ)
     audience = Audience(frozenset({"work_order", "capa"} if with_capas else {"work_order"}), caller.customer_id)

@@ -70,10 +70,13 @@ def test_a_page_is_told_what_it_would_show_at_once_and_after_each_change(api: Ap
         first = customers.next_of("rows")
         assert first == {"rows": {"WO-2026-900001": "3", "WO-2026-900003": "3"}}
         assert stream.next_of("rows") == {"rows": ask(api, "/inbox/versions?sort=priority", mona)}
+        with psycopg.connect(api.settings.database_url) as conn:
+            conn.execute("UPDATE device SET connectivity = 'STALE'")
         change = "UPDATE work_order SET inbox_reason = %s, row_version = row_version + 1 WHERE code = %s"
         with psycopg.connect(api.settings.database_url) as conn:
             conn.execute(change, ("NEW", "WO-2026-900005"))
             conn.execute(change, (None, "WO-2026-900000"))
+        assert stream.next()[1] == "work_order", "of devices it hears nothing"
         told = stream.next_of("rows")
         assert told == {"rows": ask(api, "/inbox/versions?sort=priority", mona)}
         assert told["rows"] != first["rows"]
