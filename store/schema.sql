@@ -212,6 +212,31 @@ BEGIN
             AND c.relname::text COLLATE "C" >= 'reading_' || to_char(at AT TIME ZONE 'UTC', 'YYYYMMDD'));
 END
 $$;
+CREATE FUNCTION public.find_table_size(name text) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    found regclass := to_regclass('public.' || quote_ident(name));
+    made_of regclass;
+BEGIN
+    IF found IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF (SELECT flavour FROM installation) <> 'postgresql' THEN
+        SELECT format('%I.%I', c.materialization_hypertable_schema, c.materialization_hypertable_name)::regclass INTO made_of
+        FROM timescaledb_information.continuous_aggregates c WHERE c.view_schema = 'public' AND c.view_name = name;
+        IF made_of IS NOT NULL THEN
+            RETURN public.hypertable_size(made_of);
+        END IF;
+        IF EXISTS (SELECT FROM timescaledb_information.hypertables h WHERE h.hypertable_schema = 'public' AND h.hypertable_name = name) THEN
+            RETURN public.hypertable_size(found);
+        END IF;
+    END IF;
+    RETURN (SELECT coalesce(sum(pg_total_relation_size(t.relid)), pg_total_relation_size(found)) FROM pg_partition_tree(found) t);
+END
+$$;
+COMMENT ON FUNCTION public.find_table_size(name text) IS 'Bytes of a table with indexes and all its parts; NULL: there is none of that name.';
 CREATE FUNCTION public.firmware_at(serial text, instant timestamp with time zone) RETURNS TABLE(component text, version text, since timestamp with time zone, source text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -322,9 +347,17 @@ CREATE FUNCTION public.kpi_alarm_stale(instant timestamp with time zone) RETURNS
     AS $_$
     SELECT 'alarm_stale', a.device_id, a.device_model_id, a.customer_id, a.region, a.firmware, a.is_simulated,
         (a.at < $1 - interval '24 hours')::integer::double precision, 1::double precision
-    FROM public.kpi_alarm a WHERE a.at <= $1 AND (a.cleared_at IS NULL OR a.cleared_at > $1)
+    FROM public.kpi_alarm a WHERE a.at <= $1 AND coalesce(a.cleared_at, 'infinity'::timestamptz) > $1
 $_$;
 COMMENT ON FUNCTION public.kpi_alarm_stale(instant timestamp with time zone) IS 'Key figure: alarms standing at an instant, and whether for more than a day.';
+CREATE FUNCTION public.kpi_alarm_stale_of_anybody(instant timestamp with time zone) RETURNS TABLE(kpi text, device_id bigint, device_model_id integer, customer_id bigint, region text, firmware text, is_simulated boolean, numerator double precision, denominator double precision)
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT 'alarm_stale', a.device_id, a.device_model_id, a.customer_id, a.region, a.firmware, a.is_simulated,
+        (a.at < $1 - interval '24 hours')::integer::double precision, 1::double precision
+    FROM public.kpi_alarm_of_anybody a WHERE a.at <= $1 AND coalesce(a.cleared_at, 'infinity'::timestamptz) > $1
+$_$;
+COMMENT ON FUNCTION public.kpi_alarm_stale_of_anybody(instant timestamp with time zone) IS 'Key figure: alarms standing at an instant, without whose they were.';
 CREATE FUNCTION public.kpi_capa_age(instant timestamp with time zone) RETURNS TABLE(kpi text, device_id bigint, device_model_id integer, customer_id bigint, region text, firmware text, is_simulated boolean, numerator double precision, denominator double precision)
     LANGUAGE sql STABLE
     AS $_$
@@ -736,7 +769,7 @@ CREATE TABLE public.approval_request (
     CONSTRAINT approval_request_check1 CHECK (((state = ANY (ARRAY['GRANTED'::text, 'REFUSED'::text, 'WITHDRAWN'::text])) = (decided_by_id IS NOT NULL))),
     CONSTRAINT approval_request_check2 CHECK (((state <> ALL (ARRAY['GRANTED'::text, 'REFUSED'::text])) OR (decided_by_id <> asked_by_id))),
     CONSTRAINT approval_request_check3 CHECK (((state <> 'WITHDRAWN'::text) OR (decided_by_id = asked_by_id))),
-    CONSTRAINT approval_request_kind_check CHECK ((kind = ANY (ARRAY['sla_waiver'::text, 'plan_skip'::text, 'key_field_change'::text, 'identifiable_export'::text]))),
+    CONSTRAINT approval_request_kind_check CHECK ((kind = ANY (ARRAY['sla_waiver'::text, 'plan_skip'::text, 'key_field_change'::text, 'identifiable_export'::text, 'retention_change'::text]))),
     CONSTRAINT approval_request_reason_check CHECK ((reason <> ''::text)),
     CONSTRAINT approval_request_state_check CHECK ((state = ANY (ARRAY['ASKED'::text, 'GRANTED'::text, 'REFUSED'::text, 'WITHDRAWN'::text, 'EXPIRED'::text])))
 );
@@ -2090,6 +2123,22 @@ CREATE TABLE public.installation (
 );
 COMMENT ON TABLE public.installation IS 'One row: what this installation is, its store flavour, its number of shards.';
 COMMENT ON COLUMN public.installation.registry_version IS 'Counts up with every change that ingest and anomaly must know of.';
+CREATE VIEW public.kpi_alarm_of_anybody AS
+ SELECT b.id AS breach_id,
+    b.raised_at AS at,
+    b.cleared_at,
+    b.device_id,
+    d.serial,
+    b.monitor,
+    d.device_model_id,
+    NULL::bigint AS customer_id,
+    d.region,
+    b.firmware,
+    b.is_simulated
+   FROM (public.breach b
+     JOIN public.device d ON ((d.id = b.device_id)))
+  WHERE ((b.state <> 'DISCARDED'::text) AND (b.severity <> 'INFO'::text));
+COMMENT ON VIEW public.kpi_alarm_of_anybody IS 'Breaches as alarms: each episode above INFO once, without whose the device was.';
 CREATE VIEW public.kpi_owner_spell AS
  WITH step AS (
          SELECT h.device_id,
@@ -2131,21 +2180,19 @@ UNION ALL
           WHERE ((h.device_id = d.id) AND (h.field = 'customer'::text)))));
 COMMENT ON VIEW public.kpi_owner_spell IS 'From when to when each device stood at which customer.';
 CREATE VIEW public.kpi_alarm AS
- SELECT b.id AS breach_id,
-    b.raised_at AS at,
-    b.cleared_at,
-    b.device_id,
-    d.serial,
-    b.monitor,
-    d.device_model_id,
+ SELECT a.breach_id,
+    a.at,
+    a.cleared_at,
+    a.device_id,
+    a.serial,
+    a.monitor,
+    a.device_model_id,
     w.customer_id,
-    d.region,
-    b.firmware,
-    b.is_simulated
-   FROM ((public.breach b
-     JOIN public.device d ON ((d.id = b.device_id)))
-     LEFT JOIN public.kpi_owner_spell w ON (((w.device_id = b.device_id) AND (w.since <= b.raised_at) AND (w.until > b.raised_at))))
-  WHERE ((b.state <> 'DISCARDED'::text) AND (b.severity <> 'INFO'::text));
+    a.region,
+    a.firmware,
+    a.is_simulated
+   FROM (public.kpi_alarm_of_anybody a
+     LEFT JOIN public.kpi_owner_spell w ON (((w.device_id = a.device_id) AND (w.since <= a.at) AND (w.until > a.at))));
 COMMENT ON VIEW public.kpi_alarm IS 'Breaches as alarms: each episode above INFO once.';
 CREATE VIEW public.kpi_capa_effectiveness AS
  SELECT 'capa_effectiveness'::text AS kpi,
@@ -2818,6 +2865,55 @@ SELECT
     NULL::double precision AS numerator,
     NULL::double precision AS denominator;
 COMMENT ON VIEW public.kpi_warning IS 'Key figures: confirmed failures, whether there was a warning, and how long before.';
+CREATE TABLE public.lab_run (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    request jsonb NOT NULL,
+    profile jsonb NOT NULL,
+    profile_version integer NOT NULL,
+    profile_sha256 text NOT NULL,
+    proposal text,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text DEFAULT 'QUEUED'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    progress double precision DEFAULT 0 NOT NULL,
+    seconds_left double precision,
+    message text DEFAULT ''::text NOT NULL,
+    result jsonb,
+    error text,
+    cancelled_by text,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT lab_run_check CHECK (((state = 'DONE'::text) = (result IS NOT NULL))),
+    CONSTRAINT lab_run_check1 CHECK (((state = ANY (ARRAY['DONE'::text, 'FAILED'::text, 'CANCELLED'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT lab_run_check2 CHECK (((state = 'CANCELLED'::text) = (cancelled_by IS NOT NULL))),
+    CONSTRAINT lab_run_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
+    CONSTRAINT lab_run_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text, 'CANCELLED'::text])))
+);
+COMMENT ON TABLE public.lab_run IS 'Runs of the lab: would this profile catch that fault? Simulated devices, which exist nowhere but in the run.';
+COMMENT ON COLUMN public.lab_run.request IS 'What was asked for: device model, fault, devices, days, seeds, share of the devices that have it.';
+COMMENT ON COLUMN public.lab_run.profile IS 'The profile that was judged, as it was when the run was asked for.';
+COMMENT ON COLUMN public.lab_run.profile_version IS 'Its version; of a proposal, that which it would have.';
+COMMENT ON COLUMN public.lab_run.profile_sha256 IS 'Hash of the profile, as in device_model_profile.';
+COMMENT ON COLUMN public.lab_run.proposal IS 'Code of the threshold proposal or of the draft that was judged; NULL: what was live.';
+COMMENT ON COLUMN public.lab_run.attempts IS 'How often it was begun and not handed back; when three workers died while they ran it, it has failed.';
+COMMENT ON COLUMN public.lab_run.seconds_left IS 'Estimated; NULL: not known yet, or over.';
+COMMENT ON COLUMN public.lab_run.result IS 'Figures, monitors, single faults and two examples with their signals: docs/how-to/lab.md.';
+ALTER TABLE public.lab_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.lab_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.lab_run_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 CREATE TABLE public.ledger_block (
     id bigint NOT NULL,
     writer text NOT NULL,
@@ -2984,12 +3080,18 @@ CREATE TABLE public.monitor_quality (
     device_days double precision NOT NULL,
     allowed_rate double precision NOT NULL,
     is_over_budget boolean NOT NULL,
-    judged_at timestamp with time zone NOT NULL
+    judged_at timestamp with time zone NOT NULL,
+    lead_failures integer DEFAULT 0 NOT NULL,
+    lead_median_h double precision,
+    CONSTRAINT monitor_quality_lead CHECK (((lead_failures > 0) = (lead_median_h IS NOT NULL))),
+    CONSTRAINT monitor_quality_lead_failures_check CHECK ((lead_failures >= 0))
 );
 COMMENT ON TABLE public.monitor_quality IS 'Precision of a monitor by the outcomes of its orders, and the tickets it opened against those it may open.';
 COMMENT ON COLUMN public.monitor_quality.precision_mean IS 'Of the Beta posterior (Jeffreys prior); low and high bound 95 % of it.';
 COMMENT ON COLUMN public.monitor_quality.tickets IS 'Orders of the last 30 days that it was behind.';
 COMMENT ON COLUMN public.monitor_quality.allowed_rate IS 'Tickets per 1,000 device-days: those that may be in vain, over the share that is.';
+COMMENT ON COLUMN public.monitor_quality.lead_failures IS 'Confirmed failures whose order was closed in the last 365 days and before which it had spoken.';
+COMMENT ON COLUMN public.monitor_quality.lead_median_h IS 'Median of the hours from its first breach to those failures. NULL: there was none.';
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
     event_id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -3000,9 +3102,12 @@ CREATE TABLE public.outbox (
     body jsonb NOT NULL,
     is_simulated boolean NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    delivered_at timestamp with time zone
+    planned_at timestamp with time zone,
+    customer_id bigint
 );
 COMMENT ON TABLE public.outbox IS 'Events for other systems (CloudEvents 1.0), written with the change itself.';
+COMMENT ON COLUMN public.outbox.planned_at IS 'When deliveries were planned for the webhooks that want it. NULL: still to be done.';
+COMMENT ON COLUMN public.outbox.customer_id IS 'Whose record it is of, as of then. NULL: of no one customer''s.';
 ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.outbox_id_seq
     START WITH 1
@@ -3200,6 +3305,29 @@ ALTER TABLE public.reminder ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.retention_class (
+    class text NOT NULL,
+    decided_days integer,
+    decided_by text,
+    decided_at timestamp with time zone,
+    request text,
+    reason text DEFAULT ''::text NOT NULL,
+    setting_days integer,
+    applied_days integer,
+    applied_at timestamp with time zone,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT retention_class_applied_days_check CHECK ((applied_days >= 0)),
+    CONSTRAINT retention_class_check CHECK ((((decided_days IS NULL) = (decided_at IS NULL)) AND ((decided_days IS NULL) = (decided_by IS NULL)) AND ((decided_days IS NULL) = (request IS NULL)))),
+    CONSTRAINT retention_class_check1 CHECK ((((applied_days IS NULL) = (applied_at IS NULL)) AND ((applied_days IS NULL) = (setting_days IS NULL)))),
+    CONSTRAINT retention_class_decided_days_check CHECK (((decided_days >= 0) AND (decided_days <= 36500))),
+    CONSTRAINT retention_class_setting_days_check CHECK ((setting_days >= 0))
+);
+COMMENT ON TABLE public.retention_class IS 'How long each class of what is measured and counted is kept. What is in no class stays for ever.';
+COMMENT ON COLUMN public.retention_class.decided_days IS 'By two people; 0: for ever. NULL: as service-link is set.';
+COMMENT ON COLUMN public.retention_class.decided_by IS 'Name of the account that granted it.';
+COMMENT ON COLUMN public.retention_class.request IS 'The approval request by which two people decided it.';
+COMMENT ON COLUMN public.retention_class.setting_days IS 'What service-link was set to when it last applied this. NULL: it has not yet.';
+COMMENT ON COLUMN public.retention_class.applied_days IS 'What it applied: the decided days, else those of its setting.';
 CREATE TABLE public.rollup_late (
     id bigint NOT NULL,
     series_id integer NOT NULL,
@@ -3229,6 +3357,32 @@ CREATE TABLE public.rollup_state (
     CONSTRAINT rollup_state_only_row_check CHECK (only_row)
 );
 COMMENT ON TABLE public.rollup_state IS 'How far the roll-ups are, and from when on readings are kept.';
+CREATE TABLE public.saved_view (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    page text NOT NULL,
+    name text NOT NULL,
+    query text NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT saved_view_name_check CHECK (((length(name) >= 1) AND (length(name) <= 40))),
+    CONSTRAINT saved_view_page_check CHECK ((page = ANY (ARRAY['inbox'::text, 'work-orders'::text]))),
+    CONSTRAINT saved_view_query_check CHECK ((length(query) <= 2000))
+);
+COMMENT ON TABLE public.saved_view IS 'Filters of a list under a name, of one account. They choose among what the account may see, and widen nothing.';
+COMMENT ON COLUMN public.saved_view.page IS 'The list that it is a view of.';
+COMMENT ON COLUMN public.saved_view.query IS 'What stands behind the question mark of its address; only what the list knows.';
+COMMENT ON COLUMN public.saved_view.is_default IS 'The list opens with it when nothing else is asked for.';
+COMMENT ON COLUMN public.saved_view.updated_at IS 'When it was last named, changed or made the default one.';
+ALTER TABLE public.saved_view ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.saved_view_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.schema_migration (
     number integer NOT NULL,
     name text NOT NULL,
@@ -3702,6 +3856,114 @@ COMMENT ON COLUMN public.vigilance_clock.due_at IS 'The end of the last day in t
 COMMENT ON COLUMN public.vigilance_clock.holidays_release IS 'Of the library that the public holidays come from, where working days count.';
 COMMENT ON COLUMN public.vigilance_clock.overdue_at IS 'When it was said that the time is over; stays when the report comes later.';
 COMMENT ON COLUMN public.vigilance_clock.reference IS 'What the authority calls the report.';
+CREATE TABLE public.webhook_attempt (
+    delivery_id bigint NOT NULL,
+    number integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    duration_ms integer NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    status integer,
+    error text DEFAULT ''::text NOT NULL,
+    detail text DEFAULT ''::text NOT NULL,
+    response text DEFAULT ''::text NOT NULL,
+    CONSTRAINT webhook_attempt_duration_ms_check CHECK ((duration_ms >= 0)),
+    CONSTRAINT webhook_attempt_number_check CHECK ((number > 0)),
+    CONSTRAINT webhook_attempt_response_check CHECK ((length(response) <= 2000))
+);
+COMMENT ON TABLE public.webhook_attempt IS 'Every attempt to deliver, with the beginning of what was answered.';
+COMMENT ON COLUMN public.webhook_attempt.address IS 'The address that was connected to. Empty: none.';
+COMMENT ON COLUMN public.webhook_attempt.status IS 'HTTP status of the answer. NULL: there was none.';
+COMMENT ON COLUMN public.webhook_attempt.error IS 'Why it failed, as a code. Empty: it was delivered.';
+CREATE TABLE public.webhook_delivery (
+    id bigint NOT NULL,
+    endpoint_id bigint NOT NULL,
+    outbox_id bigint NOT NULL,
+    entity text NOT NULL,
+    entity_id text NOT NULL,
+    state text DEFAULT 'WAITING'::text NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    replays integer DEFAULT 0 NOT NULL,
+    not_before timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    lease uuid,
+    leased_until timestamp with time zone,
+    last_status integer,
+    last_error text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT webhook_delivery_check CHECK ((attempts >= tries)),
+    CONSTRAINT webhook_delivery_check1 CHECK (((lease IS NULL) = (leased_until IS NULL))),
+    CONSTRAINT webhook_delivery_check2 CHECK (((state = 'WAITING'::text) OR (lease IS NULL))),
+    CONSTRAINT webhook_delivery_check3 CHECK (((state = 'WAITING'::text) = (finished_at IS NULL))),
+    CONSTRAINT webhook_delivery_replays_check CHECK ((replays >= 0)),
+    CONSTRAINT webhook_delivery_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'DELIVERED'::text, 'DEAD'::text, 'CANCELLED'::text]))),
+    CONSTRAINT webhook_delivery_tries_check CHECK ((tries >= 0))
+);
+COMMENT ON TABLE public.webhook_delivery IS 'One event for one endpoint, until it is delivered, given up (DEAD) or cancelled.';
+COMMENT ON COLUMN public.webhook_delivery.tries IS 'Attempts since it was planned, or asked for again.';
+COMMENT ON COLUMN public.webhook_delivery.attempts IS 'Attempts in all.';
+COMMENT ON COLUMN public.webhook_delivery.replays IS 'How often it was asked for again.';
+COMMENT ON COLUMN public.webhook_delivery.not_before IS 'The first attempt is not before this.';
+COMMENT ON COLUMN public.webhook_delivery.due_at IS 'When the next attempt is due, as far as nothing earlier of the record waits.';
+COMMENT ON COLUMN public.webhook_delivery.lease IS 'Which claim is sending it now; void from leased_until on.';
+ALTER TABLE public.webhook_delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.webhook_endpoint (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    url text NOT NULL,
+    event_types text[] DEFAULT '{}'::text[] NOT NULL,
+    customer_id bigint,
+    delay_s integer DEFAULT 0 NOT NULL,
+    state text DEFAULT 'ENABLED'::text NOT NULL,
+    state_cause text DEFAULT 'PERSON'::text NOT NULL,
+    state_reason text DEFAULT ''::text NOT NULL,
+    state_since timestamp with time zone NOT NULL,
+    sealed_secret bytea NOT NULL,
+    previous_sealed_secret bytea,
+    previous_until timestamp with time zone,
+    created_by text NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_endpoint_check CHECK (((previous_sealed_secret IS NULL) = (previous_until IS NULL))),
+    CONSTRAINT webhook_endpoint_check1 CHECK (((state = 'RETIRED'::text) = (length(sealed_secret) = 0))),
+    CONSTRAINT webhook_endpoint_check2 CHECK (((state <> 'RETIRED'::text) OR (previous_sealed_secret IS NULL))),
+    CONSTRAINT webhook_endpoint_delay_s_check CHECK (((delay_s >= 0) AND (delay_s <= 3600))),
+    CONSTRAINT webhook_endpoint_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT webhook_endpoint_state_cause_check CHECK ((state_cause = ANY (ARRAY['PERSON'::text, 'GONE'::text]))),
+    CONSTRAINT webhook_endpoint_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text, 'RETIRED'::text]))),
+    CONSTRAINT webhook_endpoint_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000)))
+);
+COMMENT ON TABLE public.webhook_endpoint IS 'Who is told of which events, at which address.';
+COMMENT ON COLUMN public.webhook_endpoint.event_types IS 'The types that are wanted. Empty: all.';
+COMMENT ON COLUMN public.webhook_endpoint.customer_id IS 'Events of this customer''s records alone. NULL: all events.';
+COMMENT ON COLUMN public.webhook_endpoint.delay_s IS 'An event waits so long before its first attempt, in seconds.';
+COMMENT ON COLUMN public.webhook_endpoint.state_cause IS 'PERSON set the state, or the receiver answered that it is GONE (410).';
+COMMENT ON COLUMN public.webhook_endpoint.sealed_secret IS 'Signs what is sent; encrypted by FOREWARN_WEBHOOK_KEY_FILE. Empty once retired.';
+COMMENT ON COLUMN public.webhook_endpoint.previous_sealed_secret IS 'The secret before; it signs as well until previous_until.';
+ALTER TABLE public.webhook_endpoint ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_endpoint_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE SEQUENCE public.webhook_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 CREATE TABLE public.work_order_breach (
     work_order_id bigint NOT NULL,
     breach_id uuid NOT NULL,
@@ -3944,6 +4206,10 @@ ALTER TABLE ONLY public.ingest_receipt
     ADD CONSTRAINT ingest_receipt_pkey PRIMARY KEY (writer, id);
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.lab_run
+    ADD CONSTRAINT lab_run_code_key UNIQUE (code);
+ALTER TABLE ONLY public.lab_run
+    ADD CONSTRAINT lab_run_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.ledger_block
     ADD CONSTRAINT ledger_block_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.maintenance_plan
@@ -4008,10 +4274,16 @@ ALTER TABLE ONLY public.reminder
     ADD CONSTRAINT reminder_kind_subject_ends_on_key UNIQUE (kind, subject, ends_on);
 ALTER TABLE ONLY public.reminder
     ADD CONSTRAINT reminder_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.retention_class
+    ADD CONSTRAINT retention_class_pkey PRIMARY KEY (class);
 ALTER TABLE ONLY public.rollup_late
     ADD CONSTRAINT rollup_late_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.rollup_state
     ADD CONSTRAINT rollup_state_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.saved_view
+    ADD CONSTRAINT saved_view_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.saved_view
+    ADD CONSTRAINT saved_view_user_id_page_name_key UNIQUE (user_id, page, name);
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY public.score_rollup
@@ -4090,6 +4362,16 @@ ALTER TABLE ONLY public.vigilance_assessment
     ADD CONSTRAINT vigilance_assessment_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.vigilance_clock
     ADD CONSTRAINT vigilance_clock_pkey PRIMARY KEY (assessment_id, jurisdiction);
+ALTER TABLE ONLY public.webhook_attempt
+    ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (delivery_id, number);
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_outbox_id_endpoint_id_key UNIQUE (outbox_id, endpoint_id);
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_code_key UNIQUE (code);
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.work_order_breach
     ADD CONSTRAINT work_order_breach_pkey PRIMARY KEY (work_order_id, breach_id);
 ALTER TABLE ONLY public.work_order_checklist
@@ -4121,6 +4403,8 @@ CREATE INDEX breach_fault_group ON public.breach USING btree (fault_group, raise
 CREATE INDEX breach_monitor ON public.breach USING btree (monitor, recorded_at);
 CREATE INDEX breach_raised ON public.breach USING btree (raised_at);
 CREATE INDEX breach_severity ON public.breach USING btree (severity, recorded_at);
+CREATE INDEX breach_standing ON public.breach USING btree (COALESCE(cleared_at, 'infinity'::timestamp with time zone));
+COMMENT ON INDEX public.breach_standing IS 'Which breaches stood at an instant.';
 CREATE INDEX capa_action_due ON public.capa_action USING btree (due_on, id) WHERE (state = 'OPEN'::text);
 CREATE INDEX capa_action_owner ON public.capa_action USING btree (owner_id) WHERE (state = 'OPEN'::text);
 CREATE INDEX capa_device_device ON public.capa_device USING btree (device_id);
@@ -4169,6 +4453,7 @@ CREATE INDEX field_action_item_state ON public.field_action_item USING btree (fi
 CREATE INDEX field_action_live ON public.field_action USING btree (id) WHERE (state = ANY (ARRAY['NOTIFYING'::text, 'EXECUTING'::text, 'EFFECTIVENESS'::text]));
 CREATE INDEX field_action_model ON public.field_action USING btree (device_model_id);
 CREATE INDEX firmware_report_step ON public.firmware_report USING btree (device_id, component, observed_at DESC, id DESC) WHERE (state = ANY (ARRAY['UPDATED'::text, 'FAILED'::text]));
+CREATE INDEX lab_run_waiting ON public.lab_run USING btree (id) WHERE (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
 CREATE INDEX maintenance_plan_active ON public.maintenance_plan USING btree (device_model_id) WHERE (state = 'ACTIVE'::text);
 CREATE UNIQUE INDEX master_reference_contract ON public.master_reference USING btree (contract_id, system) WHERE (contract_id IS NOT NULL);
 CREATE UNIQUE INDEX master_reference_customer ON public.master_reference USING btree (customer_id, system) WHERE (customer_id IS NOT NULL);
@@ -4179,8 +4464,10 @@ CREATE INDEX model_job_model ON public.model_job USING btree (model_id, id DESC)
 CREATE INDEX model_job_waiting ON public.model_job USING btree (id) WHERE (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
 CREATE UNIQUE INDEX model_record_live ON public.model_record USING btree (device_model_id, kind, firmware) WHERE (state = 'LIVE'::text);
 CREATE UNIQUE INDEX model_record_shadow ON public.model_record USING btree (device_model_id, kind, firmware) WHERE (state = 'SHADOW'::text);
+CREATE INDEX outbox_created ON public.outbox USING brin (created_at);
 CREATE INDEX outbox_simulated ON public.outbox USING btree (id) WHERE is_simulated;
-CREATE INDEX outbox_waiting ON public.outbox USING btree (id) WHERE ((delivered_at IS NULL) AND (NOT is_simulated));
+CREATE INDEX outbox_unplanned ON public.outbox USING btree (id) WHERE ((planned_at IS NULL) AND (NOT is_simulated));
+COMMENT ON INDEX public.outbox_unplanned IS 'Events for which no deliveries are planned yet.';
 CREATE INDEX part_usage_decided ON public.part_usage USING btree (decided_at) WHERE (state = 'USED'::text);
 CREATE INDEX part_usage_item ON public.part_usage USING btree (item) WHERE (state = 'USED'::text);
 CREATE INDEX part_usage_lot ON public.part_usage USING btree (lot) WHERE (lot <> ''::text);
@@ -4201,6 +4488,7 @@ CREATE INDEX rejection_serial ON public.rejection USING btree (serial, received_
 CREATE INDEX rejection_to_replay ON public.rejection USING btree (replay_requested_at, id) WHERE ((replay_requested_at IS NOT NULL) AND (replayed_at IS NULL));
 CREATE INDEX reminder_ends ON public.reminder USING btree (ends_on, id);
 CREATE INDEX rollup_late_series ON public.rollup_late USING btree (series_id);
+CREATE UNIQUE INDEX saved_view_default ON public.saved_view USING btree (user_id, page) WHERE is_default;
 CREATE INDEX score_rollup_minute ON public.score_rollup USING btree (minute);
 CREATE INDEX service_contract_active ON public.service_contract USING btree (customer_id, ends_on) WHERE (status = 'ACTIVE'::text);
 CREATE INDEX service_contract_customer ON public.service_contract USING btree (customer_id);
@@ -4224,6 +4512,12 @@ CREATE INDEX ticket_decision_order ON public.ticket_decision USING btree (work_o
 CREATE INDEX ticket_decision_put_off ON public.ticket_decision USING btree (transition_id) WHERE (reason = ANY (ARRAY['shelved'::text, 'under_maintenance'::text, 'triage_failed'::text]));
 CREATE INDEX unscored_monitor_shard ON public.unscored_monitor USING btree (shard);
 CREATE INDEX vigilance_clock_due ON public.vigilance_clock USING btree (due_at) WHERE (state = 'RUNNING'::text);
+CREATE INDEX webhook_delivery_dead ON public.webhook_delivery USING btree (endpoint_id, id) WHERE (state = 'DEAD'::text);
+CREATE INDEX webhook_delivery_delivered ON public.webhook_delivery USING btree (endpoint_id, finished_at) WHERE (state = 'DELIVERED'::text);
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (endpoint_id, due_at, id) WHERE (state = 'WAITING'::text);
+CREATE INDEX webhook_delivery_finished ON public.webhook_delivery USING btree (finished_at) WHERE (state <> 'WAITING'::text);
+CREATE INDEX webhook_delivery_of_endpoint ON public.webhook_delivery USING btree (endpoint_id, id);
+CREATE INDEX webhook_delivery_order ON public.webhook_delivery USING btree (endpoint_id, entity, entity_id, outbox_id) WHERE (state = 'WAITING'::text);
 CREATE INDEX work_order_assignee ON public.work_order USING btree (assignee_id) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
 CREATE INDEX work_order_breach_breach ON public.work_order_breach USING btree (breach_id);
 CREATE INDEX work_order_by_created ON public.work_order USING btree (created_at, id);
@@ -4249,6 +4543,8 @@ CASE
     WHEN (responded_at IS NULL) THEN LEAST(response_due_at, resolution_due_at)
     ELSE resolution_due_at
 END, 'infinity'::timestamp with time zone), ((- id))) WHERE ((inbox_reason IS NOT NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
+CREATE INDEX work_order_inbox_kind ON public.work_order USING btree (priority, fault_group, region, customer_id, parent_id, device_id) WHERE ((inbox_reason IS NOT NULL) AND (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text])));
+COMMENT ON INDEX public.work_order_inbox_kind IS 'The inbox by what it is filtered by, to be counted.';
 CREATE INDEX work_order_key ON public.work_order USING btree (device_id, fault_group, closed_at DESC);
 CREATE INDEX work_order_load ON public.work_order USING btree (assignee_id, priority) WHERE (state = ANY (ARRAY['ASSIGNED'::text, 'IN_PROGRESS'::text, 'ON_HOLD'::text]));
 CREATE INDEX work_order_mended ON public.work_order USING btree (fault_group, closed_at DESC) WHERE ((state = 'CLOSED'::text) AND (outcome = ANY (ARRAY['CONFIRMED'::text, 'SENSOR_FAULT'::text])));
@@ -4269,6 +4565,8 @@ CREATE INDEX work_order_site ON public.work_order USING btree (site_id);
 CREATE INDEX work_order_state ON public.work_order USING btree (state, priority, created_at);
 CREATE UNIQUE INDEX work_order_visit_one_under_way ON public.work_order_visit USING btree (work_order_id, technician_id) WHERE (left_at IS NULL);
 CREATE INDEX work_order_visit_order ON public.work_order_visit USING btree (work_order_id, arrived_at);
+CREATE STATISTICS public.work_order_inbox_share (mcv) ON state, inbox_reason FROM public.work_order;
+COMMENT ON STATISTICS public.work_order_inbox_share IS 'How many orders are in the inbox: those that are open and have a reason.';
 CREATE OR REPLACE VIEW public.kpi_warning AS
  SELECT 'warning'::text AS kpi,
     at,
@@ -4352,6 +4650,7 @@ CREATE TRIGGER firmware_record_approved BEFORE UPDATE ON public.firmware_record 
 CREATE TRIGGER firmware_record_change AFTER INSERT OR UPDATE ON public.firmware_record FOR EACH ROW EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER gateway_registry AFTER INSERT OR DELETE OR UPDATE ON public.gateway FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER ingest_ledger_past AFTER DELETE ON public.ingest_ledger REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.keep_ledger_sum();
+CREATE TRIGGER lab_run_write_once BEFORE DELETE OR UPDATE OF code, request, profile, profile_version, profile_sha256, proposal, requested_by, requested_at ON public.lab_run FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER model_record_registry AFTER UPDATE OF state ON public.model_record FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER model_record_write_once BEFORE DELETE OR UPDATE OF code, kind, device_model_id, firmware, description, arrays, sha256, provenance, created_by, created_at ON public.model_record FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER model_registry AFTER UPDATE ON public.device_model FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
@@ -4575,6 +4874,8 @@ ALTER TABLE ONLY public.reminder
     ADD CONSTRAINT reminder_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 ALTER TABLE ONLY public.reminder
     ADD CONSTRAINT reminder_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+ALTER TABLE ONLY public.saved_view
+    ADD CONSTRAINT saved_view_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.score_rollup
     ADD CONSTRAINT score_rollup_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.series(id);
 ALTER TABLE ONLY public.second_factor
@@ -4651,6 +4952,14 @@ ALTER TABLE ONLY public.vigilance_assessment
     ADD CONSTRAINT vigilance_assessment_decided_by_id_fkey FOREIGN KEY (decided_by_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.vigilance_clock
     ADD CONSTRAINT vigilance_clock_assessment_id_fkey FOREIGN KEY (assessment_id) REFERENCES public.vigilance_assessment(id);
+ALTER TABLE ONLY public.webhook_attempt
+    ADD CONSTRAINT webhook_attempt_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES public.webhook_delivery(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoint(id);
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_outbox_id_fkey FOREIGN KEY (outbox_id) REFERENCES public.outbox(id);
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customer(id);
 ALTER TABLE ONLY public.work_order
     ADD CONSTRAINT work_order_assignee_id_fkey FOREIGN KEY (assignee_id) REFERENCES public.app_user(id);
 ALTER TABLE ONLY public.work_order_breach
@@ -4696,12 +5005,16 @@ REVOKE ALL ON FUNCTION public.ensure_rollup_partitions(first timestamp with time
 GRANT ALL ON FUNCTION public.ensure_rollup_partitions(first timestamp with time zone, last timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.find_readings_after(at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_readings_after(at timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.find_table_size(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_table_size(name text) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.firmware_at(serial text, instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.firmware_at(serial text, instant timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.firmware_of(device bigint, instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.firmware_of(device bigint, instant timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.kpi_alarm_stale(instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.kpi_alarm_stale(instant timestamp with time zone) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.kpi_alarm_stale_of_anybody(instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.kpi_alarm_stale_of_anybody(instant timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.kpi_capa_age(instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.kpi_capa_age(instant timestamp with time zone) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.kpi_firmware_coverage(instant timestamp with time zone) FROM PUBLIC;
@@ -4942,6 +5255,7 @@ GRANT SELECT ON TABLE public.ingest_ledger_past TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.ingest_receipt TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.ingest_receipt_id_seq TO forewarn_app;
 GRANT SELECT ON TABLE public.installation TO forewarn_app;
+GRANT SELECT ON TABLE public.kpi_alarm_of_anybody TO forewarn_app;
 GRANT SELECT ON TABLE public.kpi_owner_spell TO forewarn_app;
 GRANT SELECT ON TABLE public.kpi_alarm TO forewarn_app;
 GRANT SELECT ON TABLE public.kpi_capa_effectiveness TO forewarn_app;
@@ -4994,6 +5308,18 @@ GRANT SELECT ON TABLE public.kpi_ticket TO forewarn_app;
 GRANT SELECT ON TABLE public.kpi_ticket_outcome TO forewarn_app;
 GRANT SELECT ON TABLE public.kpi_time_to_restore TO forewarn_app;
 GRANT SELECT ON TABLE public.kpi_warning TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(attempts) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(progress) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(seconds_left) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(message) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(result) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(error) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(cancelled_by) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(started_at) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(finished_at) ON TABLE public.lab_run TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.lab_run_number TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.ledger_block TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.maintenance_plan_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.maintenance_plan_number TO forewarn_app;
@@ -5041,6 +5367,16 @@ GRANT USAGE ON SEQUENCE public.rejection_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.rejection_total TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.reminder TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.reminder_id_seq TO forewarn_app;
+GRANT SELECT ON TABLE public.retention_class TO forewarn_app;
+GRANT UPDATE(decided_days) ON TABLE public.retention_class TO forewarn_app;
+GRANT UPDATE(decided_by) ON TABLE public.retention_class TO forewarn_app;
+GRANT UPDATE(decided_at) ON TABLE public.retention_class TO forewarn_app;
+GRANT UPDATE(request) ON TABLE public.retention_class TO forewarn_app;
+GRANT UPDATE(reason) ON TABLE public.retention_class TO forewarn_app;
+GRANT UPDATE(setting_days) ON TABLE public.retention_class TO forewarn_app;
+GRANT UPDATE(applied_days) ON TABLE public.retention_class TO forewarn_app;
+GRANT UPDATE(applied_at) ON TABLE public.retention_class TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.retention_class TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.rollup_late TO forewarn_app;
 GRANT SELECT ON TABLE public.rollup_state TO forewarn_app;
 GRANT UPDATE(announced_to) ON TABLE public.rollup_state TO forewarn_app;
@@ -5048,6 +5384,13 @@ GRANT UPDATE(minutes_to) ON TABLE public.rollup_state TO forewarn_app;
 GRANT UPDATE(hours_to) ON TABLE public.rollup_state TO forewarn_app;
 GRANT UPDATE(days_to) ON TABLE public.rollup_state TO forewarn_app;
 GRANT UPDATE(refreshed_at) ON TABLE public.rollup_state TO forewarn_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.saved_view TO forewarn_app;
+GRANT UPDATE(name) ON TABLE public.saved_view TO forewarn_app;
+GRANT UPDATE(query) ON TABLE public.saved_view TO forewarn_app;
+GRANT UPDATE(is_default) ON TABLE public.saved_view TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.saved_view TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.saved_view TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.saved_view_id_seq TO forewarn_app;
 GRANT SELECT ON TABLE public.schema_migration TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.score_rollup TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.second_factor TO forewarn_app;
@@ -5132,6 +5475,10 @@ GRANT UPDATE(overdue_at) ON TABLE public.vigilance_clock TO forewarn_app;
 GRANT UPDATE(submitted_at) ON TABLE public.vigilance_clock TO forewarn_app;
 GRANT UPDATE(submitted_by) ON TABLE public.vigilance_clock TO forewarn_app;
 GRANT UPDATE(reference) ON TABLE public.vigilance_clock TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.webhook_attempt TO forewarn_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_delivery TO forewarn_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.webhook_endpoint TO forewarn_app;
+GRANT USAGE ON SEQUENCE public.webhook_number TO forewarn_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.work_order_breach TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.work_order_checklist TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.work_order_id_seq TO forewarn_app;
