@@ -55,7 +55,8 @@ def plan_deliveries(conn: Connection, now: datetime, limit: int = 1000) -> int:
         locked = conn.execute(LOCK_PLANNING).fetchone()
         if locked is None or not locked[0]:
             return 0
-        row = conn.execute(PLAN_DELIVERIES, {"now": now, "limit": limit}).fetchone()
+        # Planned for what the table has grown to by now: it may have been empty a moment ago.
+        row = conn.execute(PLAN_DELIVERIES, {"now": now, "limit": limit}, prepare=False).fetchone()
         return 0 if row is None else int(row[0])
 
 
@@ -116,7 +117,8 @@ def claim_deliveries(conn: Connection, rooms: Mapping[int, int], now: datetime, 
         return []
     values = {"endpoints": list(rooms), "rooms": list(rooms.values()), "now": now}
     with conn.cursor(row_factory=class_row(Claim)) as cursor:
-        found = cursor.execute(CLAIM_DELIVERIES, values | {"lease": uuid4(), "until": now + lease}).fetchall()
+        leased = values | {"lease": uuid4(), "until": now + lease}
+        found = cursor.execute(CLAIM_DELIVERIES, leased, prepare=False).fetchall()
     return sorted(found, key=lambda claim: claim.outbox_id)
 
 
