@@ -14,6 +14,7 @@ VALUES = "FOREWARN_OPENAPI_VALUES"
 PREFIX = "/api/v1"
 PLACES = ("path", "header")
 CALLERS = frozenset({"everyone", "everyone-else", "author"})
+schemathesis.serializer.alias("text/csv", "text/plain")  # files of master data are sent as they are
 
 
 @schemathesis.hook
@@ -28,7 +29,7 @@ def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, 
                     parameter["examples"] = {str(n): {"value": value} for n, value in enumerate(found)}
             bodies = known["bodies"].get(f"{method.upper()} {path.removeprefix(PREFIX)}")
             if bodies:
-                content = operation["requestBody"]["content"]["application/json"]
+                (content,) = operation["requestBody"]["content"].values()
                 content["examples"] = {str(n): {"value": body} for n, body in enumerate(bodies)}
 
 

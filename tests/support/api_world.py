@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from service_link.plans import keep_plans
 from store.model_jobs import open_job
 from store.models import NewModel, record_model
 from store.pool import Connection, open_connection
-from store.profiles import load_profile
+from store.profiles import load_profile, record_profile
 from store.threshold_proposals import propose_threshold
 from tests.e2e.seeding import CUSTOMERS, SERIALS, seed
 from tests.support.databases import Database
@@ -195,7 +195,10 @@ def _write_field_action(world: ApiWorld, other: Session, author: Session) -> Non
 
 
 def _write_accounts(world: ApiWorld) -> None:
-    """People and tokens that a generated request may change as it likes."""
+    """People, tokens and views that a generated request may change as it likes."""
+    for number in range(3):
+        view = {"page": "work-orders", "name": f"Shift {number}", "query": "priority=P1", "is_default": number == 0}
+        world.send("POST", "/account/views", view)
     for name in ("victim", "visitor"):
         world.api.add_user(name, Role.AUDITOR if name == "victim" else Role.CUSTOMER, customer=CUSTOMER)
     for _ in range(3):
@@ -212,8 +215,13 @@ def _write_webhooks(world: ApiWorld) -> None:
 
 
 def _write_models(conn: Connection, now: datetime) -> None:
-    profile = load_profile(conn, MODEL)
-    assert profile is not None
+    earlier = load_profile(conn, MODEL)
+    assert earlier is not None
+    tickets = replace(earlier.tickets, quiet_h=earlier.tickets.quiet_h + 1)
+    profile = replace(earlier, version=earlier.version + 1, tickets=tickets)
+    record_profile(
+        conn, profile, "eva", actor=Actor("eva", "engineer", "profile.write"), reason="quiet pumps spoke again"
+    )
     *_, monitor = (m for m in profile.monitors if m.raise_at is not None)  # the first one has a proposal
     assert monitor.raise_at is not None
     machine = Actor("service-link", "", "")
@@ -232,6 +240,7 @@ SOURCES: tuple[tuple[str, str], ...] = (
     ("sites", "SELECT code FROM site"),
     ("contracts", "SELECT code FROM service_contract"),
     ("device-models", "SELECT key FROM device_model"),
+    ("versions", "SELECT DISTINCT version FROM device_model_profile"),
     ("breaches", "SELECT id::text FROM breach"),
     ("monitors", "SELECT key FROM device_model"),
     ("threshold-proposals", "SELECT code FROM threshold_proposal"),
@@ -262,6 +271,7 @@ SOURCES: tuple[tuple[str, str], ...] = (
     ("tokens", "SELECT id FROM api_token"),
     ("webhooks", "SELECT code FROM webhook_endpoint"),
     ("deliveries", "SELECT id FROM webhook_delivery"),
+    ("views", "SELECT id FROM saved_view"),
     ("sessions", "SELECT count(*) + 1 FROM app_session"),  # of nobody yet: that of the caller must go on
     ("model", "SELECT key FROM device_model"),
     ("monitor", "SELECT DISTINCT monitor FROM breach"),
