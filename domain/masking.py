@@ -57,7 +57,7 @@ PERSONAL_FIELDS: dict[str, Permission] = {
     "device_history.source": _STAFF,
     "service_calendar.made_by": _STAFF,
     "sla_policy.made_by": _STAFF,
-    "profile_version.applied_by": Permission.CONFIGURATION_READ,
+    "profile_version.applied_by": _STAFF,
     "audit.actor": _STAFF,
 }
 # Of a device's history: what names a customer, who may be another one than today's.

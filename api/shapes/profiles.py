@@ -15,7 +15,7 @@ class ProfileVersionShape(Shape):
     version: int
     is_current: bool
     sha256: str
-    applied_by: str = Field(description="A person, or `bundled`, or `cli`.")
+    applied_by: str | None = Field(description="A person, or `bundled`, or `cli`; null: hidden from your roles.")
     applied_at: datetime
     reason: str
     decision: str | None = Field(description="The threshold (TP-…) or the draft (MOD-…) that it came of.")

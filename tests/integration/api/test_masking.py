@@ -54,6 +54,8 @@ def find_shown(clinic: Clinic, headers: dict[str, str]) -> dict[str, Any]:
         found["service_calendar.made_by"] = calendar["made_by"]
     if (policy := read("/sla-policies/gold")) is not None:
         found["sla_policy.made_by"] = policy["made_by"]
+    if (versions := read("/device-models/TEST-100/versions")) is not None:
+        found["profile_version.applied_by"] = versions["items"][0]["applied_by"]
     if (audit := read("/audit")) is not None:
         found["audit.actor"] = audit["items"][0]["actor"]
     return found

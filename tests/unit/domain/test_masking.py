@@ -52,7 +52,7 @@ MATRIX = {
     "device_history.source": ALL_STAFF,
     "service_calendar.made_by": ALL_STAFF,
     "sla_policy.made_by": ALL_STAFF,
-    "profile_version.applied_by": (set(Role) - {Role.TECHNICIAN, Role.CUSTOMER}),
+    "profile_version.applied_by": ALL_STAFF,
     "audit.actor": ALL_STAFF,
 }
 
