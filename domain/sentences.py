@@ -129,7 +129,7 @@ SENTENCES: dict[str, dict[str, str]] = {
     },
     "planned_work": {
         "en": "{serial} is due for {plan} on {due_on}.",
-        "zh": "{serial} 应于 {due_on} 进行{plan}。",
+        "zh": "{serial} 应于 {due_on} 进行“{plan}”。",
     },
     "gateway_offline": {
         "en": "Gateway {gateway} is silent: {devices} devices behind it went offline.",

@@ -50,7 +50,7 @@ KEY_HELP = (
     ("j k", "keys.step"),
     ("x", "keys.pick"),
     ("Enter", "keys.open"),
-    ("Space", "keys.preview"),
+    ("keys.space", "keys.preview"),
     ("1", "keys.accept"),
     ("2", "keys.link"),
     ("3", "keys.false_alarm"),
@@ -185,7 +185,9 @@ class View:
             else "",
             "navigation": build_navigation(path, self.may),
             "finds": self.may(Permission.DEVICE_READ),
-            "key_help": [{"key": key, "label": label} for key, label in KEY_HELP],
+            "key_help": [
+                {"key": self.t(key) if key.startswith("keys.") else key, "label": label} for key, label in KEY_HELP
+            ],
             "words": _flatten_words(self.language),
         }
 

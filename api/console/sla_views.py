@@ -65,9 +65,9 @@ class VersionLine:
     changes: list[ChangeLine]
 
 
-def say_hours(hours: float) -> str:
+def say_hours(view: View, hours: float) -> str:
     """Hours without needless zeros."""
-    return f"{hours:g} h"
+    return view.t("duration.h", h=f"{hours:g}")
 
 
 def say_maker(view: View, record: str, name: str) -> str:
@@ -77,14 +77,15 @@ def say_maker(view: View, record: str, name: str) -> str:
 
 def find_policy_line(view: View, row: PolicyRow, usage: PolicyUsage) -> PolicyLine:
     """The policy as a line of the list."""
-    times = view.t("list.comma").join(
-        f"{p.value} {terms['response_h']:g}/{terms['resolution_h']:g} h" for p, terms in _iterate(row.body)
-    )
+    times = [
+        f"{p.value} " + view.t("duration.h", h=f"{terms['response_h']:g}/{terms['resolution_h']:g}")
+        for p, terms in _iterate(row.body)
+    ]
     return PolicyLine(
         row.code,
         row.name,
         row.version,
-        times,
+        view.t("list.comma").join(times),
         say_calendar(view, row.service_calendar),
         usage.contracts,
         usage.open_orders,
@@ -105,8 +106,8 @@ def find_terms(view: View, row: PolicyRow) -> list[TermsLine]:
     return [
         TermsLine(
             p.value,
-            say_hours(terms["response_h"]),
-            say_hours(terms["resolution_h"]),
+            say_hours(view, terms["response_h"]),
+            say_hours(view, terms["resolution_h"]),
             always if terms["around_the_clock"] else site,
         )
         for p, terms in _iterate(row.body)
@@ -175,7 +176,7 @@ def _say_value(view: View, path: str, value: Any) -> str:
         return f"{100 * value:g}%"
     if path.startswith("pauses."):
         return _say_holds(view, value)
-    return say_hours(value) if isinstance(value, int | float) else str(value)
+    return say_hours(view, value) if isinstance(value, int | float) else str(value)
 
 
 def _say_holds(view: View, reasons: Sequence[str]) -> str:

@@ -134,7 +134,7 @@ def test_a_policy_is_made_given_to_a_contract_and_changed(api: Api, console: Con
     page = console.read("olga", "/admin/sla/gold")
     assert "P1 · Response, hours: 1 h → 0.5 h" in page
     assert "What pauses the clock “Resolution”: access, parts → parts" in page
-    assert "“解决”时钟因何暂停" in console.read("olga", "/admin/sla/gold", language="zh")
+    assert "“解决”时限因何暂停" in console.read("olga", "/admin/sla/gold", language="zh")
     assert "Your text is kept" in console.send("mona", "/admin/sla/gold", "/admin/sla/gold/version", save, 412)
 
 
