@@ -33,8 +33,11 @@ URL_PROBLEMS = {
     UrlProblem.NETWORK: "is in a network that is not allowed; see FOREWARN_WEBHOOK_NETWORKS",
     UrlProblem.PLAIN: "must begin with https://; http:// is taken to this machine alone, where that is allowed",
 }
-# Carry an IPv4 address: what it is decides. (Mapped ones, 6to4 and Teredo are known to Python by themselves.)
-_TRANSLATED = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+# Carries an IPv4 address: what it is decides. (Mapped ones, 6to4 and Teredo are known to Python by themselves.) In
+# 64:ff9b:1::/48 each network says for itself where it stands: what lies there is allowed by name alone.
+_TRANSLATED = ip_network("64:ff9b::/96")
+# Nothing else of IPv6 is given out to anybody: what Python does not know to be inner lies outside, or is of examples.
+_GIVEN_OUT, _EXAMPLES = ip_network("2000::/3"), ip_network("3fff::/20")
 
 
 def read_networks(text: str) -> tuple[Network, ...]:
@@ -60,7 +63,7 @@ def find_carried(address: Address) -> Address:
             return address.sixtofour
         if address.teredo is not None:
             return address.teredo[1]
-        if any(address in network for network in _TRANSLATED):
+        if address in _TRANSLATED:
             return IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 
@@ -73,6 +76,8 @@ def is_allowed(address: Address, allowed: Sequence[Network]) -> bool:
     carried = find_carried(address)
     if any(carried.version == network.version and carried in network for network in allowed):
         return True
+    if carried.version == 6 and (carried not in _GIVEN_OUT or carried in _EXAMPLES):
+        return False
     return carried.is_global and not carried.is_multicast
 
 

@@ -42,6 +42,12 @@ INNER = (
     "64:ff9b::a9fe:a9fe",
     "2002:7f00:1::",  # 6to4 of 127.0.0.1
     "2002:a00:1::",
+    "64:ff9b:1:7f00:0:100:101:101",  # a translator of one's own: where the address stands in it is nobody's to know
+    "::127.0.0.1",
+    "::8.8.8.8",
+    "fec0::1",  # of a site, of old
+    "3fff::1",  # of examples
+    "4000::1",  # nobody's yet
 )
 
 
