@@ -55,6 +55,8 @@ def test_what_failed_together_does_not_come_back_together() -> None:
         ("soon", None),
         ("1.5", None),
         ("٣", None),
+        ("Wed, 04 Mar 99999999999999999999 12:00:00 GMT", None),
+        ("Wed, 04 Mar 2026 99999999999:00:00 GMT", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, wanted: timedelta | None) -> None:
