@@ -59,6 +59,7 @@ class StrangerLimit:
         self._by_name: dict[str, _Bucket] = {}
         self._runs: dict[str, _Run] = {}
         self._said_us: dict[str, int] = {}
+        self._looked_us: int | None = None  # for names that are full again
 
     def apply(self, batch: Batch, table: DeviceTable, credit_s: float) -> Batch:
         """The batch without the rejections that go beyond a limit; their values stay counted as refused. `credit_s` is
@@ -118,12 +119,19 @@ class StrangerLimit:
         bucket = self._by_name.get(name)
         if bucket is None:
             if len(self._by_name) >= self._limits.most_names:
-                fill_us = int(self._limits.burst / self._limits.rate * MICROS_PER_SECOND)
-                self._by_name = {n: b for n, b in self._by_name.items() if abs(now_us - b.at_us) < fill_us}
+                self._forget_full(now_us)
                 if len(self._by_name) >= self._limits.most_names:
                     return None
             bucket = self._by_name[name] = _Bucket(self._limits.burst, now_us, credit_s)
         return bucket
+
+    def _forget_full(self, now_us: int) -> None:
+        """Forgets names that were quiet for so long that they are full again; now and then, for it looks at all."""
+        if self._looked_us is not None and 0 <= now_us - self._looked_us < MERGE_US:
+            return
+        self._looked_us = now_us
+        fill_us = int(self._limits.burst / self._limits.rate * MICROS_PER_SECOND)
+        self._by_name = {n: b for n, b in self._by_name.items() if abs(now_us - b.at_us) < fill_us}
 
     def _note(self, name: str, rejection: Rejection, now_us: int) -> None:
         run = self._runs.get(name)

@@ -2,6 +2,7 @@
 bounds."""
 
 from collections import Counter
+from time import process_time
 
 from domain.reading import Rejection, RejectionReason
 from ingest.batch import Batch, find_unrecognisable, read_batch
@@ -10,7 +11,7 @@ from ingest.message import Message
 from ingest.mqtt_source import Chunk
 from ingest.rate_limit import MERGE_US, RateLimit
 from ingest.settings import IngestSettings
-from ingest.stranger_limit import StrangerLimits
+from ingest.stranger_limit import KEPT_OF_STRANGERS, StrangerLimits
 
 NOW_US = 1_763_000_000_000_000
 SECOND_US = 1_000_000
@@ -93,6 +94,18 @@ def test_a_new_name_for_each_message_is_held_by_the_bucket_of_all() -> None:
     assert {rejection.serial for rejection in said} == {None}
     assert sum(rejection.weight for rejection in kept + said) == lost
     assert f"up to {RATE_OF_ALL:g} times a second" in said[0].detail
+
+
+def test_names_beyond_those_with_a_bucket_cost_no_more_than_others() -> None:
+    limit = RateLimit()
+    spent = []
+    most = KEPT_OF_STRANGERS.most_names
+    for names in (range(most), range(most, most + 2_000)):
+        batch = read([from_stranger(f"N{name}") for name in names])
+        begin = process_time()
+        limit.apply(batch, TABLE)
+        spent.append(process_time() - begin)
+    assert spent[1] < 5 * spent[0], "to look at all names for each message would take sixty times as long"
 
 
 def test_a_topic_that_nobody_knows_has_a_bucket_as_well() -> None:
