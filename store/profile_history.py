@@ -26,7 +26,8 @@ class ProfileModel:
 LIST_PROFILE_MODELS = """
     SELECT m.key AS model, m.name, m.safety_critical, p.version,
         (SELECT count(*) FROM device_model_profile v WHERE v.device_model_id = m.id) AS versions,
-        (SELECT count(*) FROM device d WHERE d.device_model_id = m.id) AS devices,
+        (SELECT count(*) FROM device d WHERE d.device_model_id = m.id AND (%(customer_id)s::bigint IS NULL
+            OR d.site_id IN (SELECT s.id FROM site s WHERE s.customer_id = %(customer_id)s))) AS devices,
         (SELECT count(*) FROM model_record r
             WHERE r.device_model_id = m.id AND r.kind = 'profile' AND r.state IN ('DRAFT', 'SHADOW')) AS drafts,
         p.applied_by, p.applied_at
@@ -35,10 +36,10 @@ LIST_PROFILE_MODELS = """
 """
 
 
-def load_profile_models(conn: Connection) -> list[ProfileModel]:
-    """Every device model by its key."""
+def load_profile_models(conn: Connection, *, customer_id: int | None) -> list[ProfileModel]:
+    """Every device model by its key; its devices are those of that customer alone, if one is named."""
     with conn.cursor(row_factory=class_row(ProfileModel)) as cursor:
-        return cursor.execute(LIST_PROFILE_MODELS).fetchall()
+        return cursor.execute(LIST_PROFILE_MODELS, {"customer_id": customer_id}).fetchall()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def show_profiles(request: Request, pool: Database, caller: Reader) -> Response:
     """Device models with the profile that is in force."""
     view = find_view(request, caller)
     with pool.connection() as conn:
-        rows = load_profile_models(conn)
+        rows = load_profile_models(conn, customer_id=caller.customer_id)
     return view.render("admin_profiles.html", rows=[find_model_line(view, row) for row in rows])
 
 
@@ -86,7 +86,7 @@ def _render(
         is_same = not (differences if later == known[0] else find_profile_differences(conn, model, earlier, known[0]))
         sees = view.may(Permission.CAPA_READ)
         drafts = load_models(conn, model=model, kind="profile", states=["DRAFT", "SHADOW"], limit=DRAFTS)
-        models = {row.model: row for row in load_profile_models(conn)}
+        models = {row.model: row for row in load_profile_models(conn, customer_id=view.person.customer_id)}
     return view.render(
         "admin_profile.html",
         refused.status if refused else 200,

@@ -78,6 +78,14 @@ def test_the_same_by_rest_and_not_for_everybody(api: Api, console: Console) -> N
     made = [api.post(path, headers=erik.writing | key, json={"reason": "better"}) for _ in range(2)]
     assert [answer.status_code for answer in made] == [201, 201]
     assert made[0].json()["code"] == made[1].json()["code"]
+    # An account of one customer sees neither why, which may name others, nor how many devices those have.
+    theirs = api.get(f"/device-models/{model}/versions", headers=api.token(Role.DISPATCHER, customer="T-C0")).json()
+    assert [one["reason"] for one in theirs["items"]] == ["", ""]
+    dora = Console(api, {"dora": Role.DISPATCHER}, customer="T-C0")
+    page = dora.read("dora", PAGE)
+    assert "quiet pumps spoke again" not in page
+    assert "<dt>Devices</dt><dd>3</dd>" in page
+    assert "<dt>Devices</dt><dd>6</dd>" in console.read("erik", PAGE)
     current = f"/device-models/{model}/versions/{first + 1}/proposals"
     assert api.post(current, headers=erik.writing, json={"reason": "better"}).status_code == 422
     assert api.post(path, headers=console.sessions["root"].writing, json={"reason": "x"}).status_code == 403

@@ -63,6 +63,9 @@ def test_another_length_is_shown_asked_and_granted(api: Api, console: Console) -
     (line,) = [item for item in found["items"] if item["kept"] == "readings_standard"]
     assert (line["days"], line["decided_days"], line["applied_days"], line["setting_days"]) == (200, 200, 400, 400)
     assert found["readings_size"] >= 0
+    assert line["reason"] == "the disk is small"
+    theirs = api.get("/retention", headers=api.token(Role.DISPATCHER, customer="T-C0")).json()
+    assert {item["reason"] for item in theirs["items"]} == {""}
 
 
 def test_who_may_and_what_is_refused(api: Api, console: Console) -> None:
