@@ -80,6 +80,7 @@ class WebhookGuard(StrEnum):
     NOT_ENABLED = "webhook_not_enabled"
     REASON_MISSING = "webhook_reason_missing"
     WAITING_ALREADY = "delivery_waits_already"
+    OTHER_CUSTOMER = "delivery_of_another_customer"
 
 
 class ReplayScope(StrEnum):

@@ -1,5 +1,6 @@
 """One attempt to deliver one event: a signed request, and what came of it as a value, whatever the receiver does."""
 
+import json
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 from httpcore2 import (
     ConnectionPool,
     NetworkError,
@@ -43,7 +43,9 @@ class Message:
 
 def make_body(event: dict[str, Any], outbox_id: int) -> bytes:
     """The event as it goes out, the same bytes at every attempt; `sequence` orders all events of an installation."""
-    return orjson.dumps(event | {"sequence": f"{outbox_id:020d}"}, option=orjson.OPT_SORT_KEYS)
+    # The database writes a large number with all its digits; it is sent with as many as there are.
+    numbered = event | {"sequence": f"{outbox_id:020d}"}
+    return json.dumps(numbered, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
 class WebhookSender:

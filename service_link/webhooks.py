@@ -78,6 +78,11 @@ def deliver_webhooks(settings: ServiceLinkSettings, status: DeliveryStatus, stop
                     except RETRYABLE as error:
                         log.info("a round of deliveries is left to the next: %s", error)
                         busy = False
+                    except DATABASE_GONE:
+                        raise
+                    except Exception:  # what was claimed is claimed again when its lease is over
+                        log.exception("a round of deliveries failed")
+                        busy = False
                     crew.wait(0.05 if busy else settings.webhook_poll_s, stop)
                 courier.finish(datetime.now(UTC), settings.webhook_stop_s)
         except DATABASE_GONE as error:

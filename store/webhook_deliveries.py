@@ -76,20 +76,22 @@ class Claim:
     attempts: int
 
 
-# Of each endpoint with room its own oldest, so that one with much to come keeps nobody else waiting.
+# Of each endpoint with room its own oldest, so that one with much to come keeps nobody else waiting; of its customer
+# alone, whichever that was when the event was planned.
 CLAIM_DELIVERIES = """
     WITH due AS (
         SELECT d.id FROM unnest(%(endpoints)s::bigint[], %(rooms)s::integer[]) AS r (endpoint_id, room)
         JOIN webhook_endpoint w ON w.id = r.endpoint_id AND w.state = 'ENABLED'
         CROSS JOIN LATERAL (
-            SELECT q.id FROM webhook_delivery q
+            SELECT q.id FROM webhook_delivery q JOIN outbox e ON e.id = q.outbox_id
             WHERE q.endpoint_id = w.id AND q.state = 'WAITING' AND q.due_at <= %(now)s
+                AND (w.customer_id IS NULL OR w.customer_id = e.customer_id)
                 AND (q.leased_until IS NULL OR q.leased_until <= %(now)s)
                 AND NOT EXISTS (
                     SELECT FROM webhook_delivery p
                     WHERE p.endpoint_id = q.endpoint_id AND p.state = 'WAITING' AND p.entity = q.entity
                         AND p.entity_id = q.entity_id AND p.outbox_id < q.outbox_id)
-            ORDER BY q.due_at, q.id LIMIT r.room FOR UPDATE SKIP LOCKED
+            ORDER BY q.due_at, q.id LIMIT r.room FOR UPDATE OF q SKIP LOCKED
         ) d
     )
     UPDATE webhook_delivery d SET lease = %(lease)s, leased_until = %(until)s
@@ -213,6 +215,19 @@ CANCEL_DELIVERIES = """
 def cancel_deliveries(conn: Connection, endpoint_id: int, now: datetime) -> None:
     """What waits for the endpoint is not sent any more."""
     conn.execute(CANCEL_DELIVERIES, (now, endpoint_id))
+
+
+CANCEL_OF_OTHERS = """
+    UPDATE webhook_delivery d SET state = 'CANCELLED', finished_at = %(now)s, lease = NULL, leased_until = NULL
+    FROM outbox o
+    WHERE d.endpoint_id = %(endpoint_id)s AND d.state = 'WAITING' AND o.id = d.outbox_id
+        AND o.customer_id IS DISTINCT FROM %(customer_id)s
+"""
+
+
+def cancel_deliveries_of_others(conn: Connection, endpoint_id: int, customer_id: int, now: datetime) -> None:
+    """What waits for the endpoint and is not that customer's is not sent any more."""
+    conn.execute(CANCEL_OF_OTHERS, {"endpoint_id": endpoint_id, "customer_id": customer_id, "now": now})
 
 
 HASTEN_DELIVERIES = """

@@ -37,7 +37,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries; empty: all. `customer_id` is a limit: endpoints of that customer alone."""
+    """Which deliveries; empty: all. `customer_id` is a limit: endpoints of that customer alone, and no event of whose
+    they were before."""
 
     customer_id: int | None
     webhook: str = ""
@@ -59,7 +60,7 @@ _FROM = """
     FROM webhook_delivery d JOIN webhook_endpoint w ON w.id = d.endpoint_id JOIN outbox o ON o.id = d.outbox_id
 """
 _MATCHES = """
-    WHERE (%(customer_id)s::bigint IS NULL OR w.customer_id = %(customer_id)s)
+    WHERE (%(customer_id)s::bigint IS NULL OR (w.customer_id = %(customer_id)s AND o.customer_id = %(customer_id)s))
         AND (%(webhook)s = '' OR w.code = %(webhook)s) AND (%(state)s = '' OR d.state = %(state)s)
         AND (%(type)s = '' OR o.type = %(type)s) AND (%(event_id)s::uuid IS NULL OR o.event_id = %(event_id)s)
         AND (%(subject)s = '' OR o.subject = %(subject)s)
@@ -72,7 +73,8 @@ LOAD_DELIVERIES = f"""
 COUNT_DELIVERIES = f"SELECT count(*) {_FROM} {_MATCHES}"
 LOAD_DELIVERY = f"""
     {_COLUMNS}, o.body AS event {_FROM}
-    WHERE d.id = %(id)s AND (%(customer_id)s::bigint IS NULL OR w.customer_id = %(customer_id)s)
+    WHERE d.id = %(id)s
+        AND (%(customer_id)s::bigint IS NULL OR (w.customer_id = %(customer_id)s AND o.customer_id = %(customer_id)s))
 """
 
 
@@ -93,7 +95,7 @@ def count_deliveries(conn: Connection, wanted: DeliveryFilter) -> int:
 
 
 def load_delivery(conn: Connection, delivery_id: int, *, customer_id: int | None) -> Delivery | None:
-    """One delivery with what is sent, if it is for an endpoint of that customer (None: of any)."""
+    """One delivery with what is sent, if the endpoint and the event are that customer's (None: anybody's)."""
     with conn.cursor(row_factory=class_row(Delivery)) as cursor:
         return cursor.execute(LOAD_DELIVERY, {"id": delivery_id, "customer_id": customer_id}).fetchone()
 

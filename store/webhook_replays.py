@@ -17,8 +17,9 @@ REPLAY_DELIVERY = """
     WHERE id = %(id)s AND state <> 'WAITING'
 """
 LOCK_DELIVERY = """
-    SELECT d.state, w.state, w.code, o.event_id FROM webhook_delivery d JOIN webhook_endpoint w ON w.id = d.endpoint_id
-    JOIN outbox o ON o.id = d.outbox_id
+    SELECT d.state, w.state, w.code, o.event_id,
+        w.customer_id IS NOT NULL AND w.customer_id IS DISTINCT FROM o.customer_id
+    FROM webhook_delivery d JOIN webhook_endpoint w ON w.id = d.endpoint_id JOIN outbox o ON o.id = d.outbox_id
     WHERE d.id = %(id)s AND (%(customer_id)s::bigint IS NULL OR w.customer_id = %(customer_id)s)
     FOR UPDATE OF d
 """
@@ -34,13 +35,15 @@ def replay_delivery(
     NotFoundError
         There is no such delivery, or not for an endpoint of that customer.
     GuardRefusedError
-        It waits already, or its endpoint is not enabled.
+        It waits already, its endpoint is not enabled, or is another customer's by now.
     """
     row = conn.execute(LOCK_DELIVERY, {"id": delivery_id, "customer_id": customer_id}).fetchone()
     if row is None:
         raise NotFoundError(str(delivery_id))
-    state, endpoint_state, code, event_id = row
+    state, endpoint_state, code, event_id, is_of_another = row
     _verify_enabled(endpoint_state)
+    if is_of_another:
+        raise GuardRefusedError(WebhookGuard.OTHER_CUSTOMER, "the endpoint is told of another customer's events by now")
     if state == "WAITING":
         raise GuardRefusedError(WebhookGuard.WAITING_ALREADY, "it waits already")
     conn.execute(REPLAY_DELIVERY, {"id": delivery_id, "now": now})
@@ -50,8 +53,10 @@ def replay_delivery(
 REPLAY_PLANNED = """
     UPDATE webhook_delivery d SET state = 'WAITING', tries = 0, replays = replays + 1, not_before = %(now)s,
         due_at = %(now)s, finished_at = NULL
-    FROM outbox o
-    WHERE d.endpoint_id = %(endpoint_id)s AND o.id = d.outbox_id AND o.created_at >= %(since)s AND o.type <> %(test)s
+    FROM outbox o, webhook_endpoint w
+    WHERE d.endpoint_id = %(endpoint_id)s AND w.id = d.endpoint_id AND o.id = d.outbox_id
+        AND (w.customer_id IS NULL OR w.customer_id = o.customer_id)
+        AND o.created_at >= %(since)s AND o.type <> %(test)s
         AND (d.state = 'DEAD' OR (%(is_all)s AND d.state = 'DELIVERED'))
 """
 # As planned, but whatever state the endpoint had: what happened while it was disabled, or not made yet, is asked for.

@@ -14,7 +14,7 @@ from domain.webhook import EndpointState, StateCause, WebhookGuard, find_state_r
 from domain.webhook_address import hide_query
 from store.audit import record_audit
 from store.pool import Connection
-from store.webhook_deliveries import cancel_deliveries, hasten_deliveries
+from store.webhook_deliveries import cancel_deliveries, cancel_deliveries_of_others, hasten_deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,8 @@ CHANGE_ENDPOINT = """
 def change_endpoint(
     conn: Connection, actor: Actor, code: str, draft: EndpointDraft, reason: str, *, expected: int, now: datetime
 ) -> Endpoint:
-    """The endpoint as people want it from now on; what is planned already is delivered, to the new address.
+    """The endpoint as people want it from now on; what is planned already is delivered, to the new address, but nothing
+    of another customer than the new one.
 
     Raises
     ------
@@ -172,6 +173,8 @@ def change_endpoint(
     """
     before = lock_endpoint(conn, code, expected)
     conn.execute(CHANGE_ENDPOINT, _describe(draft) | {"id": before.id, "now": now})
+    if draft.customer_id is not None and draft.customer_id != before.customer_id:
+        cancel_deliveries_of_others(conn, before.id, draft.customer_id, now)
     after = load_endpoint(conn, code, customer_id=None)
     assert after is not None
     was, becomes = _show(before), _show(after)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from domain.errors import GuardRefusedError
 from domain.webhook import EndpointState, ReplayScope, StateCause
 from domain.webhook_schedule import DELAYS, AttemptResult
 from domain.webhook_signature import make_secret
@@ -24,7 +25,7 @@ from store.webhook_deliveries import plan_deliveries, record_result, record_test
 from store.webhook_lists import Attempt, Delivery, DeliveryFilter, load_attempts, load_deliveries, load_delivery
 from store.webhook_replays import replay_delivery, replay_since
 from store.webhook_secrets import seal_secret
-from store.webhooks import load_endpoint, lock_endpoint, move_endpoint, rotate_secret
+from store.webhooks import EndpointDraft, change_endpoint, load_endpoint, lock_endpoint, move_endpoint, rotate_secret
 from tests.support.databases import Database
 from tests.support.service_world import make_profile, open_world
 from tests.support.services import find_free_port
@@ -111,6 +112,49 @@ def test_only_what_is_wanted_and_only_from_when_it_was_wanted(hooks: Hooks, rece
     )
     assert sorted(found["/opened"]) == [("b-1", opened, "C-1"), ("b-3", opened, None)]
     assert found["/one"] == [("b-1", opened, "C-1"), ("b-1", cleared, "C-1")]
+
+
+def test_an_event_with_a_number_beyond_64_bits_is_delivered_as_well(hooks: Hooks, receiver: Receiver) -> None:
+    add(hooks, receiver)
+    hooks.tell("b-1", value=1.5e30)  # as a device may send it: the database gives it back with all its digits
+    hooks.deliver()
+    assert [request.event["data"]["value"] for request in receiver.requests] == [pytest.approx(1.5e30)]
+    assert hooks.states() == [("b-1", "DELIVERED", 1, 1)]
+
+
+def test_who_is_told_of_another_customer_is_told_nothing_of_the_one_before(hooks: Hooks, receiver: Receiver) -> None:
+    with open_world(hooks.settings.database_url, make_profile()) as world:
+        for number in (1, 2):
+            world.add_device(f"SN-{number}", site_id=world.add_site(f"S-{number}", f"C-{number}"))
+    code = add(hooks, receiver, customer="C-1")
+    hooks.tell("old", serial="SN-1")
+    hooks.deliver()
+    receiver.decide = lambda request, before: Answer(503)
+    hooks.tell("waiting", serial="SN-1")
+    hooks.deliver(now := hooks.find_now())
+    (other,) = hooks.conn.execute("SELECT id FROM customer WHERE code = 'C-2'").fetchone() or (None,)
+    with hooks.conn.transaction():
+        before = lock_endpoint(hooks.conn, code, None)
+        draft = EndpointDraft(before.name, before.url, (), other, 0)
+        change_endpoint(hooks.conn, ADMIN, code, draft, "", expected=before.row_version, now=now)
+    receiver.decide = lambda request, before: Answer()
+    count = len(receiver.requests)
+    hooks.deliver(now := now + timedelta(days=1))
+    assert len(receiver.requests) == count
+    # Nor when it is asked for, nor by who looks at the deliveries of its own customer.
+    with hooks.conn.transaction():
+        since = now - timedelta(days=2)
+        locked = lock_endpoint(hooks.conn, code, None)
+        assert replay_since(hooks.conn, ADMIN, locked, since, ReplayScope.ALL, now=now) == 0
+    found = load_deliveries(hooks.conn, DeliveryFilter(None), limit=5)
+    assert [delivery.state for delivery in found] == ["CANCELLED", "DELIVERED"]
+    with pytest.raises(GuardRefusedError, match="another customer"):
+        replay_delivery(hooks.conn, ADMIN, found[1].id, customer_id=None, now=now)
+    assert load_deliveries(hooks.conn, DeliveryFilter(other), limit=5) == []
+    assert load_delivery(hooks.conn, found[1].id, customer_id=other) is None
+    hooks.tell("new", serial="SN-2")
+    hooks.deliver(hooks.find_now() + timedelta(days=1))
+    assert [request.event["data"]["n"] for request in receiver.requests[count:]] == ["new"]
 
 
 def test_a_failing_receiver_is_tried_by_the_schedule_and_then_given_up(hooks: Hooks, receiver: Receiver) -> None:
