@@ -16,6 +16,7 @@ from api.console.language import load_catalogue
 from api.console.page import View
 from api.console.signing_words import say_unsigned
 from api.once import change
+from api.shapes.pages import verify_day, verify_instant
 from api.sign_in import check_password
 from domain.audit import Signature
 from domain.errors import GuardRefusedError, RowVersionConflictError
@@ -83,20 +84,21 @@ def read_number(fields: FormData, name: str) -> float | None:
 
 
 def read_day(fields: FormData, name: str) -> date | None:
-    """The day of that field, or None."""
+    """The day of that field where the API would take it, or None."""
     try:
-        return date.fromisoformat(read_text(fields, name, 10))
+        return verify_day(date.fromisoformat(read_text(fields, name, 10)))
     except ValueError:
         return None
 
 
 def read_moment(view: View, fields: FormData, name: str) -> datetime | None:
-    """The moment of that field, typed in the zone that this person reads times in; or None."""
+    """The moment of that field, typed in the zone that this person reads times in, where the API would take it; or
+    None."""
     try:
         local = datetime.fromisoformat(read_text(fields, name, 19))
-    except ValueError:
+        return verify_instant(local.replace(tzinfo=view.find_zone()) if local.tzinfo is None else local).astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last days of all are in no other zone
         return None
-    return local.replace(tzinfo=view.find_zone()).astimezone(UTC) if local.tzinfo is None else local.astimezone(UTC)
 
 
 def find_typed(act: str, fields: FormData, wrong: Mapping[str, str] | None = None) -> Typed:

@@ -53,6 +53,7 @@ from api.webhook_changes import (
     send_test,
 )
 from domain.audit_webhook import ENTITY
+from domain.masking import mask_json
 from domain.roles import Permission
 from domain.webhook import DeliveryState, EndpointState, ReplayScope
 from domain.webhook_address import UrlProblem
@@ -254,7 +255,7 @@ def _render_one(
         missed=missed,
         acts=find_acts(view, endpoint, missed, typed),
         picked=None if one is None else build_picked(view, person, one, attempts),
-        event=None if one is None else one.event,
+        event=None if one is None else mask_json(one.event, person.permissions),
         again=None if one is None else find_again_act(view, endpoint, one),
         rows=[build_delivery(view, delivery) for delivery in found[:ROWS]],
         place=place,

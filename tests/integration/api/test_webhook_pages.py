@@ -184,12 +184,17 @@ def test_from_a_dead_letter_to_its_replay(api: Api, admin: Session, hooks: Hooks
     assert post(api, admin, f"{place}/test", {}).status_code == 303
     since: Form = {"since": "2026-01-01T00:00", "scope": "all"}
     assert post(api, admin, f"{place}/replay", since).status_code == 303
-    assert post(api, admin, f"{place}/replay", {"since": "yesterday", "scope": "all"}).status_code == 422
+    for unusable in ("yesterday", "0001-01-01T00:00", "9999-12-31T23:59"):
+        for zone in ("Asia/Shanghai", "America/New_York"):
+            there = admin.writing | {"Cookie": f"{admin.reading['Cookie']}; forewarn_zone={zone}"}
+            data = {"since": unusable, "scope": "all"}
+            answer = api.client.post(f"{place}/replay", headers=there, data=data, follow_redirects=False)
+            assert answer.status_code == 422, (unusable, zone)
 
 
 def test_who_only_reads_is_told_why_nothing_can_be_done(api: Api, admin: Session, hooks: Hooks) -> None:
     code = find_code(make(api, admin))
-    hooks.tell("b-1", serial="T-0000", severity="MAJOR")
+    hooks.tell("b-1", serial="T-0000", severity="MAJOR", reporter_phone="0815")
     hooks.claim(hooks.find_now())
     api.add_user("audrey", Role.AUDITOR)
     auditor = api.sign_in("audrey")
@@ -198,7 +203,9 @@ def test_who_only_reads_is_told_why_nothing_can_be_done(api: Api, admin: Session
     assert "webhook.manage" in page
     found = re.search(r"delivery=(\d+)#delivery", page)
     assert found is not None
-    assert '"severity": "MAJOR"' in get(api, auditor, f"/admin/webhooks/{code}?delivery={found[1]}")
+    event = get(api, auditor, f"/admin/webhooks/{code}?delivery={found[1]}")
+    assert '"severity": "MAJOR"' in event
+    assert '"reporter_phone": "[masked]"' in event
     for path in ("new", f"{code}/change", f"{code}/state", f"{code}/secret", f"{code}/test", f"{code}/replay"):
         assert post(api, auditor, f"/admin/webhooks/{path}", {}).status_code == 403
     for role in (Role.TECHNICIAN, Role.DISPATCHER, Role.SERVICE_MANAGER, Role.QUALITY_ENGINEER, Role.ENGINEER):
