@@ -5,19 +5,18 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Mount
 
 from api.attempts import AttemptLedger
 from api.auth import Requirement
+from api.console import routes as console
 from api.console.problem_page import render_problem_page
-from api.console.routes import build_router
 from api.console.static_files import STATIC_PATH, ConsoleStaticFiles
 from api.docs_page import build_docs_router
 from api.edge import Edge
-from api.known_parameters import refuse_unknown_parameters
 from api.metrics import Metrics
 from api.oidc.provider import Provider
 from api.openapi import describe
@@ -68,8 +67,8 @@ from api.routes import (
     profile_versions,
     readings,
     rejections,
-    retention,
     reminders,
+    retention,
     saved_views,
     service_calendars,
     sites,
@@ -91,7 +90,6 @@ from api.state import ApiState, now
 from api.stream_hub import StreamHub
 from store.pool import abandon_pool, open_pool
 
-PREFIX = "/api/v1"
 ROUTERS = (
     health.router,
     account.router,
@@ -162,16 +160,13 @@ BARE: dict[str, Any] = {"openapi_url": None, "docs_url": None, "redoc_url": None
 
 @cache
 def build_routes() -> list[BaseRoute]:
-    """Every route but those of the document; made once in a process, however many applications it has.
+    """Every route but those of the document; one list in a process, however many applications it has.
 
-    What each of them asks for is worked out here and kept in it, which is most of the work of making an application.
+    The routes stand in it as their modules made them. What each of them asks for was worked out there, which is most
+    of the work of making an application; `include_router` would do all of it again.
     """
-    site = FastAPI(**BARE)
-    for router in ROUTERS:
-        site.include_router(router, prefix=PREFIX, dependencies=[Depends(refuse_unknown_parameters)])
-    site.include_router(build_router())
-    site.mount(STATIC_PATH, GZipMiddleware(ConsoleStaticFiles(), minimum_size=1_000), name="static")
-    return site.routes
+    files = Mount(STATIC_PATH, GZipMiddleware(ConsoleStaticFiles(), minimum_size=1_000), name="static")
+    return [*(route for router in (*ROUTERS, *console.ROUTERS) for route in router.routes), files]
 
 
 def create_app(settings: ApiSettings) -> FastAPI:

@@ -89,12 +89,9 @@ class Edge:
 
 
 def find_template(scope: Scope) -> str:
-    """The route's template with the prefix that it was included under: no id becomes a label; `(none)` without one."""
+    """The route's template, so that no id becomes a label; `(none)` without one."""
     template: str | None = getattr(scope.get("route"), "path_format", None)
-    if template is None:
-        return "(none)"
-    before = scope["path"].count("/") - template.count("/")
-    return "/".join(scope["path"].split("/")[: before + 1]) + template if before > 0 else template
+    return template or "(none)"
 
 
 def find_limit(scope: Scope, settings: ApiSettings) -> int:

@@ -1,6 +1,4 @@
-"""The console's pages under one router, its static files, and its answer to problems."""
-
-from fastapi import APIRouter, FastAPI
+"""The console's pages: the routers whose routes the application takes over."""
 
 from api.console import (
     account_page,
@@ -38,71 +36,57 @@ from api.console import (
     plan_pages,
     profile_pages,
     provider_pages,
-    saved_view_pages,
     retention_pages,
+    saved_view_pages,
     sla_pages,
     webhook_pages,
     work_order_list_page,
     work_order_page,
     work_order_steps,
 )
-from api.console.problem_page import render_problem_page
-from api.console.static_files import STATIC_PATH, ConsoleStaticFiles
 
-__all__ = ["build_router", "mount_static", "render_problem_page"]
-
-
-def build_router() -> APIRouter:
-    """Every page; each route names its permission or stands in api.public_routes."""
-    router = APIRouter(include_in_schema=False)
-    for page in (
-        door_pages,
-        my_page,
-        kept_pages,
-        inbox_page,
-        inbox_versions,
-        work_order_list_page,
-        work_order_page,
-        work_order_steps,
-        order_record_steps,
-        approval_pages,
-        capa_forms,
-        capa_pages,
-        field_action_forms,
-        field_action_item_forms,
-        field_action_pages,
-        firmware_pages,
-        complaint_forms,
-        complaint_pages,
-        plan_pages,
-        customer_pages,
-        device_life_page,
-        device_list_page,
-        device_page,
-        fleet_page,
-        kpi_pages,
-        monitor_list_page,
-        monitor_page,
-        monitor_forms,
-        lab_page,
-        model_pages,
-        data_quality_page,
-        audit_page,
-        account_page,
-        saved_view_pages,
-        webhook_pages,
-        admin_user_pages,
-        admin_pages,
-        sla_pages,
-        calendar_pages,
-        profile_pages,
-        retention_pages,
-        provider_pages,
-    ):
-        router.include_router(page.router)
-    return router
-
-
-def mount_static(app: FastAPI) -> None:
-    """The style sheet, the scripts and the icon, below /static."""
-    app.mount(STATIC_PATH, ConsoleStaticFiles(), name="static")
+# Each route names its permission or stands in api.public_routes.
+ROUTERS = (
+    door_pages.router,
+    my_page.router,
+    kept_pages.router,
+    inbox_page.router,
+    inbox_versions.router,
+    work_order_list_page.router,
+    work_order_page.router,
+    work_order_steps.router,
+    order_record_steps.router,
+    approval_pages.router,
+    capa_forms.router,
+    capa_pages.router,
+    field_action_forms.router,
+    field_action_item_forms.router,
+    field_action_pages.router,
+    firmware_pages.router,
+    complaint_forms.router,
+    complaint_pages.router,
+    plan_pages.router,
+    customer_pages.router,
+    device_life_page.router,
+    device_list_page.router,
+    device_page.router,
+    fleet_page.router,
+    kpi_pages.router,
+    monitor_list_page.router,
+    monitor_page.router,
+    monitor_forms.router,
+    lab_page.router,
+    model_pages.router,
+    data_quality_page.router,
+    audit_page.router,
+    account_page.router,
+    saved_view_pages.router,
+    webhook_pages.router,
+    admin_user_pages.router,
+    admin_pages.router,
+    sla_pages.router,
+    calendar_pages.router,
+    profile_pages.router,
+    retention_pages.router,
+    provider_pages.router,
+)

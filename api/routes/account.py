@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -31,12 +31,13 @@ from api.shapes.pages import Page
 from api.sign_in import find_idle
 from api.state import Database, State, now
 from api.totp import ISSUER, make_address
+from api.versioned_router import make_router
 from domain.roles import Permission
 from store.customers import load_customer_code
 from store.second_factors import load_second_factor
 from store.sessions import load_sessions_of
 
-router = APIRouter(prefix="/account", tags=["account"])
+router = make_router("/account", tag="account")
 Owner = Annotated[Caller, require(Permission.ACCOUNT_USE)]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -22,6 +22,7 @@ from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.approval_request import DECISIONS, RULES, ApprovalKind, ApprovalRequest, ApprovalState, ApprovalWish
 from domain.audit_approval_request import ENTITY
 from domain.masking import mask_json
@@ -36,7 +37,7 @@ from store.approval_requests import (
 )
 from store.pool import Connection
 
-router = APIRouter(prefix="/approval-requests", tags=["approvals"])
+router = make_router("/approval-requests", tag="approvals")
 Reader = Annotated[Caller, require(Permission.APPROVAL_REQUEST_READ)]
 
 

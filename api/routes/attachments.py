@@ -9,7 +9,7 @@ from typing import Annotated, Any, BinaryIO
 from urllib.parse import quote
 
 import orjson
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
@@ -32,6 +32,7 @@ from api.routes.work_orders import find_row
 from api.shapes.pages import Instant
 from api.shapes.work_order_records import AttachmentList, AttachmentShape
 from api.state import Database, State, now
+from api.versioned_router import make_router
 from domain.attachment import (
     Attachment,
     AttachmentGuard,
@@ -52,7 +53,7 @@ from store.attachments import AttachmentDraft, load_attachment, load_attachments
 from store.pool import Connection, Pool
 
 log = logging.getLogger("forewarn.api")
-router = APIRouter(prefix="/work-orders", tags=["service"])
+router = make_router("/work-orders", tag="service")
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 Attacher = Annotated[Caller, require(Permission.WORK_ORDER_ATTACH)]
 # So many files come in at once in one process; more are told to come again.

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from api.auth import Caller, require
@@ -12,12 +12,13 @@ from api.masking import mask_shape, verify_filter
 from api.problems import FORBIDDEN, ProblemError
 from api.shapes.pages import Instant, Page, Shape
 from api.state import Database
+from api.versioned_router import make_router
 from domain.audit import AuditEvent
 from domain.masking import mask_json
 from domain.roles import Permission
 from store.audit import AuditFilter, load_audit_events, verify_chain
 
-router = APIRouter(prefix="/audit", tags=["audit"])
+router = make_router("/audit", tag="audit")
 Auditor = Annotated[Caller, require(Permission.AUDIT_READ)]
 
 

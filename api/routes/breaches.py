@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -23,6 +23,7 @@ from api.shapes.breaches import (
 )
 from api.shapes.pages import Instant, Page
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.roles import Permission
 from domain.sentences import LANGUAGES, render
 from store.breach_queries import (
@@ -38,7 +39,7 @@ from store.pool import Connection
 from store.shelvings import load_shelvings, record_shelving
 from store.work_order_pages import load_breach_decisions
 
-router = APIRouter(tags=["breaches"])
+router = make_router(tag="breaches")
 Reader = Annotated[Caller, require(Permission.BREACH_READ)]
 Acknowledger = Annotated[Caller, require(Permission.BREACH_ACKNOWLEDGE)]
 Shelver = Annotated[Caller, require(Permission.DEVICE_SHELVE)]

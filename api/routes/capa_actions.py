@@ -3,7 +3,7 @@
 from datetime import UTC, date
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import Caller, require
 from api.capa_answers import describe_action
@@ -11,11 +11,12 @@ from api.cursors import Cursor, Limit, WantsTotal, make_cursor, not_ours, read_c
 from api.shapes.capas import CapaActionShape
 from api.shapes.pages import Page
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.capa_action import ActionState
 from domain.roles import Permission
 from store.capa_actions import ActionFilter, count_actions, list_actions
 
-router = APIRouter(prefix="/capa-actions", tags=["quality"])
+router = make_router("/capa-actions", tag="quality")
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 
 

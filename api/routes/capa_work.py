@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
@@ -30,6 +30,7 @@ from api.shapes.capas import (
 from api.shapes.service import CapaDetail
 from api.state import Database, now
 from api.steps import naming_conflict
+from api.versioned_router import make_router
 from domain.capa_action import ACTION_TRANSITIONS, ActionRequest
 from domain.capa_cause import EvidenceRef
 from domain.capa_effectiveness import LimitKind
@@ -51,7 +52,7 @@ from store.capa_work import (
 from store.capas import ENTITY, Capa, lock_capa
 from store.pool import Connection, Pool
 
-router = APIRouter(tags=["quality"])
+router = make_router(tag="quality")
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Worker = Annotated[Caller, require(Permission.CAPA_WORK)]
 Number = Annotated[int, Path(ge=1, le=1_000_000)]

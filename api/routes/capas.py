@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
@@ -18,6 +18,7 @@ from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.audit import find_content_sha256
 from domain.capa import CapaScope, CapaState, ScopeKind
 from domain.capa_steps import CapaRequest, find_capa_permissions
@@ -29,7 +30,7 @@ from store.capas import ENTITY, count_capas, load_capas
 from store.pool import Connection
 from store.signatures import load_signatures
 
-router = APIRouter(prefix="/capas", tags=["quality"])
+router = make_router("/capas", tag="quality")
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Worker = Annotated[Caller, require(Permission.CAPA_WORK)]
 

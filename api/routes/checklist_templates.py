@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -15,6 +15,7 @@ from api.shapes.checklist_templates import NewTemplate, TemplateContent, Templat
 from api.shapes.pages import Page
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.checklist import LANGUAGES, ChecklistItem, TemplateKind, find_item_problems
 from domain.errors import NotFoundError
 from domain.roles import Permission
@@ -30,7 +31,7 @@ from store.checklist_templates import (
 )
 from store.pool import Connection
 
-router = APIRouter(prefix="/checklist-templates", tags=["service"])
+router = make_router("/checklist-templates", tag="service")
 Insider = Annotated[Caller, require(Permission.STAFF_READ)]
 Writer = Annotated[Caller, require(Permission.TEMPLATE_WRITE)]
 _IN_USE = "another template is in use for this kind and device model: take it out of use first"

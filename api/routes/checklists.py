@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -12,12 +12,13 @@ from api.problems import declare, not_found
 from api.routes.work_orders import find_row
 from api.shapes.work_order_records import AnswerList, AnswerShape, ChecklistList, ChecklistShape, ItemShape, NewAnswers
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.checklist import Checklist, ChecklistItem, GivenAnswer
 from domain.roles import Permission
 from store.checklists import load_answer_history, load_checklists, record_answers
 from store.pool import Connection
 
-router = APIRouter(prefix="/work-orders", tags=["service"])
+router = make_router("/work-orders", tag="service")
 Insider = Annotated[Caller, require(Permission.STAFF_READ)]
 Worker = Annotated[Caller, require(Permission.WORK_ORDER_WORK)]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -23,6 +23,7 @@ from api.shapes.complaints import (
 from api.shapes.pages import Page
 from api.signing import make_signature
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.complaint import COMPLAINT_TRANSITIONS, Complaint, ComplaintRequest, ComplaintSeverity, ComplaintState
 from domain.roles import Permission
 from store.complaint_lists import ComplaintFilter, load_complaints
@@ -32,7 +33,7 @@ from store.customers import load_customer
 from store.pool import Connection
 from store.profiles import load_profile
 
-router = APIRouter(prefix="/complaints", tags=["complaints"])
+router = make_router("/complaints", tag="complaints")
 Reader = Annotated[Caller, require(Permission.COMPLAINT_READ)]
 Writer = Annotated[Caller, require(Permission.COMPLAINT_WRITE)]
 

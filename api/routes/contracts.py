@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -14,6 +14,7 @@ from api.shapes.master_data import ContractTransition, ServiceContractShape
 from api.shapes.pages import Page
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.contract import ContractState
 from domain.master_data import MasterKind
 from domain.roles import Permission
@@ -26,7 +27,7 @@ from store.contracts import (
 )
 from store.pool import Connection
 
-router = APIRouter(prefix="/contracts", tags=["installed base"])
+router = make_router("/contracts", tag="installed base")
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 Writer = Annotated[Caller, require(Permission.MASTER_DATA_WRITE)]
 

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.attention import AttentionWish, load_attention
 from api.auth import Caller, require
@@ -12,13 +12,14 @@ from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.overview_parts import shape_risk
 from api.shapes.risk import AttentionPage, AttentionShape
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.customer_risk import find_customer_risk
 from domain.masking import find_masked_fields, mask_record
 from domain.risk import Found, Trouble
 from domain.roles import Permission
 from store.customer_standing import CustomerLine
 
-router = APIRouter(prefix="/customers", tags=["installed base"])
+router = make_router("/customers", tag="installed base")
 Reader = Annotated[Caller, require(Permission.CUSTOMER_READ)]
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import Caller, require
 from api.overview_parts import (
@@ -29,6 +29,7 @@ from api.shapes.overviews import (
     SlaShareShape,
 )
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.customer_risk import find_customer_risk
 from domain.device_exception import NOT_IN_USE, DeviceException, find_device_exceptions, find_standing_health
 from domain.due_date import DueState
@@ -52,7 +53,7 @@ from store.overview_scope import OverviewScope
 from store.pool import Connection
 from store.troubles import load_troubles
 
-router = APIRouter(prefix="/customers", tags=["installed base"])
+router = make_router("/customers", tag="installed base")
 Reader = Annotated[Caller, require(Permission.CUSTOMER_READ)]
 SLA_WINDOW = timedelta(days=90)
 MOST_DEVICES = 20  # named of each exception

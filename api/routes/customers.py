@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -12,6 +11,7 @@ from api.problems import declare, not_found
 from api.shapes.installed_base import ContractShape, CustomerDetail, CustomerShape, SiteShape
 from api.shapes.pages import Page
 from api.state import Database
+from api.versioned_router import make_router
 from domain.masking import mask_record
 from domain.roles import Permission
 from store.customers import (
@@ -23,7 +23,7 @@ from store.customers import (
     load_sites,
 )
 
-router = APIRouter(prefix="/customers", tags=["installed base"])
+router = make_router("/customers", tag="installed base")
 Reader = Annotated[Caller, require(Permission.CUSTOMER_READ)]
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, WantsTotal, make_cursor, not_ours, read_cursor
@@ -21,6 +21,7 @@ from api.shapes.data_quality import (
 )
 from api.shapes.pages import Day, Page
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.data_quality import AlertKind
 from domain.roles import Permission
 from store.data_quality_queries import (
@@ -33,7 +34,7 @@ from store.device_days import DeviceDay
 from store.heartbeats import Heartbeat, load_heartbeats
 from store.ledger_queries import is_balanced, load_device_ledger, load_ledger_days, load_ledger_of_devices
 
-router = APIRouter(prefix="/data-quality", tags=["data quality"])
+router = make_router("/data-quality", tag="data quality")
 Reader = Annotated[Caller, require(Permission.READING_READ)]
 LedgerReader = Annotated[Caller, require(Permission.REJECTION_READ)]
 First = Annotated[Day | None, Query(alias="from", description="First day (UTC), included; a week ago by default.")]

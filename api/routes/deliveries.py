@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -13,6 +13,7 @@ from api.problems import declare
 from api.shapes.pages import Page
 from api.shapes.webhooks import AttemptShape, DeliveryDetail, DeliveryShape, Nothing
 from api.state import Database, now
+from api.versioned_router import make_router
 from api.webhook_changes import describe_delivery, find_delivery, may_read_event
 from domain.masking import mask_json
 from domain.roles import Permission
@@ -20,7 +21,7 @@ from store.pool import Connection
 from store.webhook_lists import DeliveryFilter, count_deliveries, load_attempts, load_deliveries
 from store.webhook_replays import replay_delivery
 
-router = APIRouter(prefix="/deliveries", tags=["webhooks"])
+router = make_router("/deliveries", tag="webhooks")
 Reader = Annotated[Caller, require(Permission.WEBHOOK_READ)]
 Replayer = Annotated[Caller, require(Permission.WEBHOOK_REPLAY)]
 DeliveryId = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from accounts.broker import AccountBroker, BrokerRefusedError, BrokerUnreachableError
@@ -32,13 +32,14 @@ from api.problems import (
 from api.settings import ApiSettings
 from api.shapes.device_accounts import Claim, ClaimCodeShape, CredentialsShape, NewClaimCode, NewCredentials
 from api.state import Database, State, now
+from api.versioned_router import make_router
 from domain.broker_account import AccountKind, BrokerAccount, SignInMethod
 from domain.errors import NotFoundError
 from domain.roles import Permission
 from store.pool import Connection
 
 Result = TypeVar("Result")
-router = APIRouter(prefix="/devices", tags=["device accounts"])
+router = make_router("/devices", tag="device accounts")
 Engineer = Annotated[Caller, require(Permission.DEVICE_CREDENTIALS)]
 NO_ADMINISTRATION = Kind(409, "no-broker-administration", "This installation makes no accounts at the broker.")
 NOT_CONFIDENTIAL = Kind(403, "not-confidential", "Accounts are handed out by HTTPS alone.")

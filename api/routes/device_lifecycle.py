@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from accounts.broker import BrokerRefusedError, BrokerUnreachableError
@@ -20,6 +20,7 @@ from api.shapes.master_data import KeyFieldChange, LifecycleAnswer, LifecycleTra
 from api.shapes.pages import Page
 from api.state import Database, State, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.broker_account import AccountKind, BrokerAccount, find_name_problem
 from domain.masking import mask_history, mask_owner
 from domain.master_data import MasterKind
@@ -29,7 +30,7 @@ from store.devices import Device
 from store.key_fields import KeyFieldEntry, load_key_history
 from store.pool import Connection
 
-router = APIRouter(prefix="/devices", tags=["installed base"])
+router = make_router("/devices", tag="installed base")
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 Writer = Annotated[Caller, require(Permission.MASTER_DATA_WRITE)]
 

@@ -3,20 +3,19 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from api.auth import Caller, require
 from api.problems import declare, not_found
 from api.shapes.installed_base import ModelDetail, ModelShape
 from api.shapes.pages import Page
 from api.state import Database
+from api.versioned_router import make_router
 from domain.profile import Profile
 from domain.profile_json import profile_to_json
 from domain.roles import Permission
 from store.pool import Connection
 from store.profiles import load_profile, load_profiles
 
-router = APIRouter(prefix="/device-models", tags=["installed base"])
+router = make_router("/device-models", tag="installed base")
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 
 

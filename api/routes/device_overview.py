@@ -5,8 +5,6 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
-
 from api.auth import Caller, require
 from api.masking import mask_shape
 from api.overview_parts import (
@@ -29,6 +27,7 @@ from api.shapes.installed_base import HealthShape, HistoryShape
 from api.shapes.overview_lines import CapaLineShape, ClockLineShape, ComplaintLineShape, ItemLineShape
 from api.shapes.overviews import DeviceFirmwareShape, DeviceOverview, PlaceShape, QualityLineShape, StateShape
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.device_risk import find_device_risk
 from domain.masking import mask_history, mask_owner
 from domain.reminder import REMIND_DAYS, ReminderKind
@@ -50,7 +49,7 @@ from store.pool import Connection
 from store.shelvings import load_shelvings
 from store.troubles import load_troubles
 
-router = APIRouter(prefix="/devices", tags=["installed base"])
+router = make_router("/devices", tag="installed base")
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_HISTORY = 50

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -25,6 +25,7 @@ from api.shapes.installed_base import (
 )
 from api.shapes.pages import Page
 from api.state import Database
+from api.versioned_router import make_router
 from domain.installed_base import TAKEN_CUSTOMER_CODES, InstalledDevice
 from domain.masking import mask_history, mask_owner
 from domain.profile import Profile
@@ -51,7 +52,7 @@ from store.devices import (
 from store.pool import Connection
 from store.profiles import load_profile
 
-router = APIRouter(prefix="/devices", tags=["installed base"])
+router = make_router("/devices", tag="installed base")
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 Registrar = Annotated[Caller, require(Permission.DEVICE_REGISTER)]
 

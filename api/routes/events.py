@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Header
+from fastapi import Header
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -17,11 +17,12 @@ from api.settings import ApiSettings
 from api.shared_views import Shown
 from api.state import ApiState, State
 from api.stream_hub import Subscription
+from api.versioned_router import make_router
 from domain.change_position import Position, parse_position
 from domain.roles import Permission
 from store.change_log import ChangeBatch, load_changes, load_now, reaches_back
 
-router = APIRouter(prefix="/events", tags=["events"])
+router = make_router("/events", tag="events")
 Follower = Annotated[Caller, require(Permission.DEVICE_READ)]
 EXAMPLE = 'id: 7421:7424:7422\nevent: work_order\ndata: {"id":"WO-2026-000123","version":3}\n\n'
 

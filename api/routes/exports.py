@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
@@ -14,6 +13,7 @@ from api.problems import FORBIDDEN, INVALID, ProblemError, declare, not_found
 from api.shapes.exports import ExportLists, ExportListShape, ExportShape, NewExport
 from api.shapes.pages import Page
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.export import (
     ExportList,
     ExportWish,
@@ -28,7 +28,7 @@ from store.export_lists import EXPORT_LISTS, iterate_export
 from store.exports import ExportFile, load_exports, record_export, take_export_code, verify_export_approved
 from store.pool import Connection
 
-router = APIRouter(prefix="/exports", tags=["exports"])
+router = make_router("/exports", tag="exports")
 Taker = Annotated[Caller, require(Permission.EXPORT_TAKE)]
 _FILES = {"content": {"text/csv": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "object"}}}}
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -20,6 +20,7 @@ from api.shapes.field_actions import (
     ScopeShape,
 )
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.errors import NotFoundError
 from domain.field_action import FieldAction, FieldActionKind
 from domain.field_action_scope import find_wave_problems
@@ -33,7 +34,7 @@ from store.field_action_scope import freeze_scope, load_scope_drift, load_scope_
 from store.field_actions import lock_field_action
 from store.pool import Connection
 
-router = APIRouter(prefix="/field-actions", tags=["field actions"])
+router = make_router("/field-actions", tag="field actions")
 Reader = Annotated[Caller, require(Permission.FIELD_ACTION_READ)]
 Writer = Annotated[Caller, require(Permission.FIELD_ACTION_WRITE)]
 

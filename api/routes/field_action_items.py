@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
@@ -26,6 +26,7 @@ from api.shapes.field_actions import (
 from api.shapes.pages import Page
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.audit_field_action import ITEM
 from domain.errors import NotFoundError
 from domain.field_action import FieldAction
@@ -38,7 +39,7 @@ from store.field_action_transitions import record_item_step
 from store.field_actions import lock_field_action
 from store.pool import Connection
 
-router = APIRouter(prefix="/field-actions/{code}", tags=["field actions"])
+router = make_router("/field-actions/{code}", tag="field actions")
 Reader = Annotated[Caller, require(Permission.FIELD_ACTION_READ)]
 # Who plans the work and who wrote the action both say what came of a call.
 SPEAKERS = (Permission.FIELD_ACTION_WORK, Permission.FIELD_ACTION_WRITE)

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
@@ -25,6 +25,7 @@ from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
 from api.steps import naming_conflict
+from api.versioned_router import make_router
 from domain.audit import find_content_sha256
 from domain.field_action import (
     FieldAction,
@@ -52,7 +53,7 @@ from store.field_actions import (
 from store.pool import Connection, Pool
 from store.signatures import load_signatures
 
-router = APIRouter(prefix="/field-actions", tags=["field actions"])
+router = make_router("/field-actions", tag="field actions")
 Reader = Annotated[Caller, require(Permission.FIELD_ACTION_READ)]
 Writer = Annotated[Caller, require(Permission.FIELD_ACTION_WRITE)]
 Approver = Annotated[Caller, require(Permission.FIELD_ACTION_APPROVE)]

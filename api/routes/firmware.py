@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import Caller, require
 from api.problems import declare, not_found
@@ -22,13 +22,14 @@ from api.shapes.firmware import (
 )
 from api.shapes.pages import Instant
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.firmware import find_attempts
 from domain.firmware_release import Judged
 from domain.roles import Permission
 from store.firmware import load_firmware_at, load_firmware_changes, load_firmware_counts, load_firmware_reports
 from store.release_records import ReleaseState, load_judged, load_proposed, load_states_of_version
 
-router = APIRouter(tags=["installed base"])
+router = make_router(tag="installed base")
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 # Figures over the devices of all customers.
 FleetReader = Annotated[Caller, require(Permission.CAPA_READ)]

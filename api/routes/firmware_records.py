@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
@@ -24,6 +24,7 @@ from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
 from api.steps import naming_conflict, take_step_once
+from api.versioned_router import make_router
 from domain.audit import find_content_sha256
 from domain.audit_firmware import ENTITY
 from domain.errors import NotFoundError
@@ -49,7 +50,7 @@ from store.firmware_records import (
 from store.pool import Connection
 from store.signatures import load_signatures
 
-router = APIRouter(prefix="/firmware", tags=["field actions"])
+router = make_router("/firmware", tag="field actions")
 Reader = Annotated[Caller, require(Permission.FIELD_ACTION_READ)]
 Writer = Annotated[Caller, require(Permission.FIRMWARE_WRITE)]
 Component = Annotated[str, Query(max_length=100)]

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
-
 from api.auth import Caller, require
 from api.problems import declare, not_found
 from api.routes.devices import find_device
 from api.routes.readings import Sensor as SensorKey
 from api.shapes.forecasts import LimitForecast, SensorForecast, TrendShape
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.forecast import BUCKETS, LEAST_POINTS, Trend, find_level, find_time_to_limit, find_trend, gather_history
 from domain.profile import Direction, Monitor, MonitorRule, Profile, Sensor
 from domain.roles import Permission
@@ -22,7 +21,7 @@ from store.pool import Connection
 from store.profiles import load_profile
 from store.reading_queries import load_readings, load_series_id
 
-router = APIRouter(prefix="/devices", tags=["readings"])
+router = make_router("/devices", tag="readings")
 Reader = Annotated[Caller, require(Permission.READING_READ)]
 WINDOW_S = 14 * 86_400.0  # of limits that no forecast monitor names a window for
 POINTS = 40 * BUCKETS  # finer than the buckets of a history, so that these may begin anywhere

@@ -7,7 +7,7 @@ from threading import Lock
 from time import monotonic
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from starlette.responses import Response
 
@@ -17,6 +17,7 @@ from api.problems import UNAUTHENTICATED, UNAVAILABLE, ProblemError, declare
 from api.routes.data_quality import find_in_flight
 from api.shapes.health import Alive, DataQualityHealth, FlowHealth, Health, LedgerHealth, ProgramHealth
 from api.state import Database, State
+from api.versioned_router import make_router
 from domain.data_quality import AlertKind
 from domain.errors import DatabaseNotMigratedError
 from domain.roles import Permission
@@ -29,7 +30,7 @@ from store.pool import DATABASE_GONE, Pool
 from store.rejection_groups import count_reasons
 from store.rejection_replays import count_waiting
 
-router = APIRouter(tags=["health"])
+router = make_router(tag="health")
 PROGRAMS = ("ingest", "anomaly", "service-link", "api")
 SILENT_AFTER_S = 15.0
 KEPT_S = 1.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import Header, Query
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -17,6 +17,7 @@ from api.problems import INVALID, ProblemError, declare
 from api.shapes.kpis import KpiFigureShape, Kpis, KpiShape, KpiText
 from api.shapes.pages import Instant
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.export import ExportWish, escape_cell, find_watermark
 from domain.kpi import (
     MOST_FIGURES,
@@ -36,7 +37,7 @@ from store.exports import ExportFile, record_export, take_export_code
 from store.kpis import find_unknown_names, load_counted
 from store.pool import Connection, Pool
 
-router = APIRouter(prefix="/kpis", tags=["kpis"])
+router = make_router("/kpis", tag="kpis")
 Reader = Annotated[Caller, require(Permission.KPI_READ)]
 From = Annotated[Instant | None, Query(alias="from", description="With offset; default: 90 days before `to`.")]
 To = Annotated[Instant | None, Query(alias="to", description="With offset, not included; default: now.")]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -14,6 +14,7 @@ from api.routes.model_jobs import ACCEPTED
 from api.shapes.lab import LabRunDetail, LabRunShape, NewLabRun
 from api.shapes.pages import Page
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.errors import GuardRefusedError
 from domain.lab import LabRefusal, LabRefusalCode, find_refusals
 from domain.model_record import ModelKind
@@ -27,7 +28,7 @@ from store.pool import Connection, Pool
 from store.profiles import load_profile
 from store.threshold_proposals import load_threshold_proposal
 
-router = APIRouter(prefix="/lab/runs", tags=["lab"])
+router = make_router("/lab/runs", tag="lab")
 # Who may see what monitors do may see what they would do.
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Writer = Annotated[Caller, require(Permission.PROFILE_WRITE)]

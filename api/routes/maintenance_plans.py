@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -20,6 +20,7 @@ from api.shapes.maintenance_plans import (
 from api.shapes.pages import Page
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.audit_plan import ENTITY
 from domain.maintenance_plan import OccurrenceState, PlanDraft, PlanState, find_plan_problems
 from domain.roles import Permission
@@ -33,7 +34,7 @@ from store.plan_occurrence_lists import load_plan_occurrences
 from store.pool import Connection
 from store.profiles import load_profile
 
-router = APIRouter(prefix="/maintenance-plans", tags=["plans"])
+router = make_router("/maintenance-plans", tag="plans")
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 Writer = Annotated[Caller, require(Permission.PLAN_WRITE)]
 NEVER = date(9999, 12, 31)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import Depends, Header, Request
 from fastapi import Path as PathParameter
 from starlette.responses import Response
 
@@ -28,6 +28,7 @@ from api.shapes.master_data import (
 from api.shapes.pages import Sent
 from api.state import Database, now
 from api.steps import find_last_change
+from api.versioned_router import make_router
 from domain.errors import RowVersionConflictError
 from domain.master_data import ExternalName, MasterKind, Refused, Upserted, find_name_problems
 from domain.roles import Permission
@@ -40,7 +41,7 @@ from store.master_references import Intake, load_by_name
 from store.pool import Connection, Pool
 from store.sites import load_site_record
 
-router = APIRouter(tags=["master data"])
+router = make_router(tag="master data")
 CustomerReader = Annotated[Caller, require(Permission.CUSTOMER_READ)]
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 Writer = Annotated[Caller, require(Permission.MASTER_DATA_WRITE)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -16,13 +16,14 @@ from api.routes.master_data import Writer
 from api.shapes.master_data import ImportLine, ImportReport, LineError
 from api.shapes.pages import Shape
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.master_data import OWN_SYSTEM, SYSTEM_PATTERN, MasterKind, UpsertAction
 from domain.master_data_file import FileLine, FileProblem, decode_file, parse_file
 from store.master_imports import LineReport, record_import
 from store.master_references import Intake
 from store.pool import Connection
 
-router = APIRouter(tags=["master data"])
+router = make_router(tag="master data")
 System = Annotated[
     str,
     Query(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -14,6 +14,7 @@ from api.routes.models import find_model
 from api.shapes.models import ModelJobDetail, ModelJobShape, NewBacktest, NewTraining
 from api.shapes.pages import Page
 from api.state import Database
+from api.versioned_router import make_router
 from domain.audit_model import model_job_asked
 from domain.model_record import ModelKind
 from domain.profile import Profile
@@ -23,7 +24,7 @@ from store.audit import record_audit
 from store.model_jobs import ModelJob, load_job, load_jobs, load_newest_backtest, open_job
 from store.pool import Connection
 
-router = APIRouter(tags=["models"])
+router = make_router(tag="models")
 # Figures over the devices of all customers.
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Writer = Annotated[Caller, require(Permission.PROFILE_WRITE)]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -23,6 +23,7 @@ from api.shapes.pages import Page
 from api.signing import make_signature
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, find_model_steps, is_signed
 from domain.roles import Permission
 from store.model_steps import StepRequest, record_step
@@ -30,7 +31,7 @@ from store.models import ENTITY, ModelRow, load_model, load_models
 from store.pool import Connection
 from store.shadows import load_shadow_counts
 
-router = APIRouter(tags=["models"])
+router = make_router(tag="models")
 # Figures over the devices of all customers.
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Writer = Annotated[Caller, require(Permission.PROFILE_WRITE)]

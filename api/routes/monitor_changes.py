@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -21,6 +21,7 @@ from api.shapes.models import (
     NewMonitorBacktest,
 )
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.audit import find_content_sha256
 from domain.model_record import ModelKind, describe_profile
 from domain.profile import Profile
@@ -30,7 +31,7 @@ from domain.roles import Permission
 from store.models import NewModel, record_model
 from store.pool import Connection
 
-router = APIRouter(tags=["models"])
+router = make_router(tag="models")
 Writer = Annotated[Caller, require(Permission.PROFILE_WRITE)]
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -30,6 +30,7 @@ from api.shapes.pages import Page
 from api.signing import make_signature
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.monitor_quality import Budget
 from domain.profile import Monitor, Profile
 from domain.roles import Permission
@@ -47,7 +48,7 @@ from store.threshold_proposals import (
     load_threshold_proposals,
 )
 
-router = APIRouter(tags=["monitors"])
+router = make_router(tag="monitors")
 # Figures over the devices of all customers.
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Writer = Annotated[Caller, require(Permission.PROFILE_WRITE)]

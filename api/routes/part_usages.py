@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
@@ -15,6 +15,7 @@ from api.shapes.signatures import SignatureShape
 from api.shapes.work_order_records import NewPart, PartList, PartShape, PartStep
 from api.signing import make_signature
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.errors import NotFoundError
 from domain.part_usage import PartLine, PartState, PartUsage
 from domain.roles import Permission
@@ -27,7 +28,7 @@ from store.part_usages import (
 )
 from store.pool import Connection
 
-router = APIRouter(prefix="/work-orders", tags=["service"])
+router = make_router("/work-orders", tag="service")
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 # A technician asks for his own orders, who assigns orders for all of them.
 ASKING = (Permission.WORK_ORDER_ASSIGN, Permission.WORK_ORDER_WORK)

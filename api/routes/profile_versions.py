@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -17,11 +17,12 @@ from api.shapes.models import ModelRecordDetail
 from api.shapes.profiles import ProfileDifferences, ProfileReturn, ProfileVersions, ProfileVersionShape
 from api.shapes.sla import DifferenceShape
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.roles import Permission
 from store.pool import Connection
 from store.profile_history import load_profile_history
 
-router = APIRouter(prefix="/device-models", tags=["installed base"])
+router = make_router("/device-models", tag="installed base")
 Reader = Annotated[Caller, require(Permission.CONFIGURATION_READ)]
 Writer = Annotated[Caller, require(Permission.PROFILE_WRITE)]
 Version = Annotated[int, Path(ge=0, le=2_147_483_647)]

@@ -6,7 +6,7 @@ import io
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -16,6 +16,7 @@ from api.routes.devices import find_device
 from api.shapes.installed_base import BucketedReadings, BucketedScores, ScoreColumns
 from api.shapes.pages import Instant
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.clock import to_micros
 from domain.export import ExportWish, find_watermark
 from domain.roles import Permission
@@ -26,7 +27,7 @@ from store.pool import Connection
 from store.profiles import load_profile
 from store.reading_queries import Readings, load_readings, load_scores, load_series_id
 
-router = APIRouter(prefix="/devices", tags=["readings"])
+router = make_router("/devices", tag="readings")
 Reader = Annotated[Caller, require(Permission.READING_READ)]
 MAX_POINTS = 10_000
 Sensor = Annotated[

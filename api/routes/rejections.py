@@ -4,7 +4,7 @@ import base64
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -22,6 +22,7 @@ from api.shapes.data_quality import (
 )
 from api.shapes.pages import Day, Instant, Page
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.reading import RejectionReason
 from domain.roles import Permission
 from store.pool import Connection
@@ -30,7 +31,7 @@ from store.rejection_queries import count_by_reason, count_rejections, load_reje
 from store.rejection_replays import request_replays
 from store.rejections import RejectionFilters, StoredRejection, load_rejections
 
-router = APIRouter(prefix="/rejections", tags=["data quality"])
+router = make_router("/rejections", tag="data quality")
 Reader = Annotated[Caller, require(Permission.REJECTION_READ)]
 Replayer = Annotated[Caller, require(Permission.REJECTION_REPLAY)]
 WEEK = timedelta(days=6)

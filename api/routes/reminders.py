@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
@@ -10,11 +10,12 @@ from api.routes.maintenance_plans import read_day
 from api.shapes.maintenance_plans import ReminderShape
 from api.shapes.pages import Page
 from api.state import Database
+from api.versioned_router import make_router
 from domain.reminder import ReminderKind
 from domain.roles import Permission
 from store.reminders import load_reminders
 
-router = APIRouter(prefix="/reminders", tags=["plans"])
+router = make_router("/reminders", tag="plans")
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 
 

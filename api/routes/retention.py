@@ -2,16 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from api.auth import Caller, require
 from api.kept_overview import KeptLine, load_kept_overview
 from api.shapes.retention import KeptClassShape, RetentionShape
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.retention import FEWEST_DAYS
 from domain.roles import Permission
 
-router = APIRouter(tags=["retention"])
+router = make_router(tag="retention")
 Reader = Annotated[Caller, require(Permission.CONFIGURATION_READ)]
 
 

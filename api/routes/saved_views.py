@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -15,13 +15,14 @@ from api.saved_views import alter_view, delete_view, save_view
 from api.shapes.pages import Page
 from api.shapes.saved_views import NewView, ViewChange, ViewShape
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.errors import RowVersionConflictError
 from domain.roles import Permission
 from domain.saved_view import SavedView, ViewPage
 from store.pool import Connection, Pool
 from store.saved_views import load_view, load_views
 
-router = APIRouter(prefix="/account/views", tags=["account"])
+router = make_router("/account/views", tag="account")
 Owner = Annotated[Caller, require(Permission.ACCOUNT_USE)]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -25,12 +25,13 @@ from api.shapes.sla import (
 from api.sla_drafts import read_calendar_draft
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.roles import Permission
 from store.pool import Connection
 from store.service_calendars import CALENDARS, CalendarRow, change_calendar, create_calendar
 from store.site_calendars import assign_calendar, load_site_calendar
 
-router = APIRouter(tags=["SLA"])
+router = make_router(tag="SLA")
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 Writer = Annotated[Caller, require(Permission.SLA_POLICY_WRITE)]
 

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -12,10 +11,11 @@ from api.problems import declare, not_found
 from api.shapes.master_data import SiteRecordShape
 from api.shapes.pages import Page
 from api.state import Database
+from api.versioned_router import make_router
 from domain.roles import Permission
 from store.sites import SiteFilter, load_site_record, load_site_records
 
-router = APIRouter(prefix="/sites", tags=["installed base"])
+router = make_router("/sites", tag="installed base")
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 
 

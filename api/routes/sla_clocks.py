@@ -2,20 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from api.auth import Caller, require
 from api.problems import declare
 from api.routes.work_orders import find_row
 from api.shapes.sla import ClockEventShape, ClockShape, LimitShape, OrderClocks, StretchShape
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.roles import Permission
 from domain.sla_clock import Clock, ClockEvent, ClockEventKind, Limit, read_clock
 from domain.sla_story import LANGUAGES, explain_clock
 from store.sla_clocks import ClockKey, TermsNames, load_clock_events, load_terms_names
 from store.work_orders import load_work_order
 
-router = APIRouter(prefix="/work-orders", tags=["SLA"])
+router = make_router("/work-orders", tag="SLA")
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 
 

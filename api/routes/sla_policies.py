@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -23,6 +23,7 @@ from api.shapes.sla import (
 from api.sla_drafts import check_calendar, read_policy_draft
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.roles import Permission
 from store.pool import Connection
 from store.sla_policies import (
@@ -34,7 +35,7 @@ from store.sla_policies import (
     load_contract_policy,
 )
 
-router = APIRouter(tags=["SLA"])
+router = make_router(tag="SLA")
 Reader = Annotated[Caller, require(Permission.DEVICE_READ)]
 Writer = Annotated[Caller, require(Permission.SLA_POLICY_WRITE)]
 

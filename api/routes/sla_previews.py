@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from api.auth import Caller, require
 from api.problems import declare, not_found
 from api.shapes.sla import (
@@ -20,6 +18,7 @@ from api.shapes.sla import (
 from api.sla_drafts import check_calendar, read_calendar_draft, read_policy_draft
 from api.sla_previews import find_policy_changes, preview_calendar
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.coming_days import ComingDay
 from domain.public_holidays import RELEASE
 from domain.roles import Permission
@@ -29,7 +28,7 @@ from store.service_calendars import CALENDARS, CalendarRow
 from store.sla_policies import POLICIES, PolicyRow
 from store.sla_usage import load_calendar_usage, load_policy_usage
 
-router = APIRouter(tags=["SLA"])
+router = make_router(tag="SLA")
 Reader = Annotated[Caller, require(Permission.CONFIGURATION_READ)]
 Writer = Annotated[Caller, require(Permission.SLA_POLICY_WRITE)]
 

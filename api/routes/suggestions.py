@@ -3,8 +3,6 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from api.auth import Caller, require
 from api.problems import declare
 from api.routes.work_orders import find_row
@@ -18,6 +16,7 @@ from api.shapes.assignments import (
     UsedPartShape,
 )
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.assignment import Suggestion, Work, explain_reason
 from domain.roles import Permission
 from domain.sentences import LANGUAGES
@@ -25,7 +24,7 @@ from domain.suggested_fix import PastOrder, SuggestedFix, find_fix
 from store.assignments import load_assignment_book
 from store.past_orders import load_past_orders
 
-router = APIRouter(prefix="/work-orders", tags=["service"])
+router = make_router("/work-orders", tag="service")
 Insider = Annotated[Caller, require(Permission.STAFF_READ)]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -21,6 +21,7 @@ from api.shapes.assignments import (
 from api.shapes.pages import Day
 from api.state import Database, now
 from api.steps import naming_conflict, take_step_once
+from api.versioned_router import make_router
 from domain.audit_certificate import ENTITY, find_certificate_id
 from domain.errors import NotFoundError
 from domain.roles import Permission
@@ -34,7 +35,7 @@ from store.certificates import (
 from store.pool import Connection
 from store.technicians import load_technicians, record_regions
 
-router = APIRouter(tags=["service"])
+router = make_router(tag="service")
 Insider = Annotated[Caller, require(Permission.STAFF_READ)]
 Writer = Annotated[Caller, require(Permission.CERTIFICATE_WRITE)]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.account_changes import make_access_token, revoke_access_token
@@ -13,11 +13,12 @@ from api.problems import declare
 from api.shapes.accounts import NewToken, TokenMade, TokenShape
 from api.shapes.pages import Page
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.roles import Permission
 from store.pool import Connection
 from store.tokens import load_tokens
 
-router = APIRouter(prefix="/tokens", tags=["tokens"])
+router = make_router("/tokens", tag="tokens")
 Admin = Annotated[Caller, require(Permission.TOKEN_MANAGE)]
 
 

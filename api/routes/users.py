@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.account_changes import (
@@ -25,12 +25,13 @@ from api.shapes.accounts import NewUser, PasswordReset, Reason, SessionShape, Us
 from api.shapes.pages import Page
 from api.sign_in import find_idle
 from api.state import Database, State, now
+from api.versioned_router import make_router
 from domain.roles import Permission
 from store.pool import Connection
 from store.sessions import load_sessions_of
 from store.users import load_users
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = make_router("/users", tag="users")
 Admin = Annotated[Caller, require(Permission.USER_MANAGE)]
 
 

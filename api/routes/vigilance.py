@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -14,13 +14,14 @@ from api.problems import declare
 from api.shapes.complaints import ComplaintDetail, NewAssessment, NewSubmission, NewVigilanceDecision
 from api.signing import make_signature
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.complaint import Complaint
 from domain.roles import Permission
 from domain.vigilance import AssessmentRequest, DecisionRequest, SubmissionRequest
 from store.pool import Connection
 from store.vigilance import record_assessment, record_submission, record_vigilance_decision
 
-router = APIRouter(prefix="/complaints", tags=["complaints"])
+router = make_router("/complaints", tag="complaints")
 Reader = Annotated[Caller, require(Permission.COMPLAINT_READ)]
 Assessor = Annotated[Caller, require(Permission.VIGILANCE_ASSESS)]
 Decider = Annotated[Caller, require(Permission.VIGILANCE_DECIDE)]

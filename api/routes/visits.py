@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -12,12 +12,13 @@ from api.problems import declare
 from api.routes.work_orders import find_row
 from api.shapes.work_order_records import Arrival, Departure, VisitList, VisitShape
 from api.state import Database, now
+from api.versioned_router import make_router
 from domain.roles import Permission
 from domain.visit import Visit
 from store.pool import Connection
 from store.visits import load_visits, record_arrival, record_departure
 
-router = APIRouter(prefix="/work-orders", tags=["service"])
+router = make_router("/work-orders", tag="service")
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 Worker = Annotated[Caller, require(Permission.WORK_ORDER_WORK)]
 

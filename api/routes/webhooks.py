@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -26,6 +26,7 @@ from api.shapes.webhooks import (
 )
 from api.state import Database, State, now
 from api.steps import naming_conflict, take_step_once
+from api.versioned_router import make_router
 from api.webhook_changes import (
     change_webhook,
     describe_delivery,
@@ -43,7 +44,7 @@ from domain.roles import Permission
 from store.pool import Connection
 from store.webhooks import load_endpoints
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+router = make_router("/webhooks", tag="webhooks")
 Reader = Annotated[Caller, require(Permission.WEBHOOK_READ)]
 Replayer = Annotated[Caller, require(Permission.WEBHOOK_REPLAY)]
 Admin = Annotated[Caller, require(Permission.WEBHOOK_MANAGE)]

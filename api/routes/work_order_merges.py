@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
@@ -17,6 +17,7 @@ from api.shapes.service import WorkOrderDetail
 from api.shapes.work_order_merges import BulkAnswer, BulkLine, BulkResult, BulkTransition, NewMerge
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
 from domain.roles import Permission
 from domain.work_order import (
@@ -34,7 +35,7 @@ from store.work_order_lists import WorkOrderRow
 from store.work_order_merges import merge_work_orders
 from store.work_order_transitions import record_transition
 
-router = APIRouter(prefix="/work-orders", tags=["service"])
+router = make_router("/work-orders", tag="service")
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 Merger = Annotated[Caller, require(Permission.WORK_ORDER_MERGE)]
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, missing_permission, require
@@ -31,6 +31,7 @@ from api.shapes.signatures import SignatureShape
 from api.signing import make_signature
 from api.state import Database, now
 from api.steps import take_step_once
+from api.versioned_router import make_router
 from domain.masking import find_masked_fields
 from domain.roles import Permission
 from domain.sentences import LANGUAGES
@@ -63,7 +64,7 @@ from store.work_order_transitions import (
 )
 from store.work_orders import load_work_order
 
-router = APIRouter(prefix="/work-orders", tags=["service"])
+router = make_router("/work-orders", tag="service")
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 Creator = Annotated[Caller, require(Permission.WORK_ORDER_CREATE)]
 Noter = Annotated[Caller, require(Permission.WORK_ORDER_NOTE)]

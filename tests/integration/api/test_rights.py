@@ -7,9 +7,10 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from api.app import PREFIX, create_app, find_permission, verify_routes_guarded
+from api.app import create_app, find_permission, verify_routes_guarded
 from api.public_routes import PUBLIC_ROUTES
 from api.settings import ApiSettings
+from api.versioned_router import PREFIX
 from domain.roles import ROLE_PERMISSIONS, Permission, Role
 from tests.support.http_api import Api
 

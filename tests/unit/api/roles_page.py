@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 
-from api.app import PREFIX, create_app, find_permission
+from api.app import create_app, find_permission
 from api.settings import ApiSettings
+from api.versioned_router import PREFIX
 from domain.roles import ROLE_PERMISSIONS, Permission, Role
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "roles.md"

@@ -1,6 +1,9 @@
 """Codes that people and programs choose, and words that addresses have in the place of a code."""
 
+from fastapi.routing import APIRoute
+
 from api.app import ROUTERS
+from api.versioned_router import PREFIX
 from domain.installed_base import TAKEN_CUSTOMER_CODES, parse_installed_base
 from domain.master_data import ExternalName, FieldRefusal, MasterKind, find_new_code
 
@@ -8,7 +11,8 @@ CHOSEN = ("customers", "sites", "contracts", "devices", "device-models", "servic
 
 
 def test_no_word_of_an_address_is_a_code_that_somebody_may_choose() -> None:
-    paths = {(m, route.path) for router in ROUTERS for route in router.routes for m in route.methods}  # type: ignore[attr-defined]
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    paths = {(method, route.path.removeprefix(PREFIX)) for route in routes for method in route.methods or ()}
     words = {
         (parts[1], parts[2])
         for method, path in paths
