@@ -50,7 +50,8 @@ LOAD_FLOW = """
         FROM device WHERE lifecycle <> 'DECOMMISSIONED'
     ) d
     CROSS JOIN (
-        SELECT count(*) AS unplanned, min(created_at) AS oldest FROM outbox WHERE planned_at IS NULL AND NOT is_simulated
+        SELECT count(*) AS unplanned, min(created_at) AS oldest
+        FROM outbox WHERE planned_at IS NULL AND NOT is_simulated
     ) o
     CROSS JOIN (
         SELECT count(*) AS waiting, min(created_at) AS oldest FROM webhook_delivery WHERE state = 'WAITING'

@@ -97,7 +97,7 @@ def put_capa_root_cause(
         before = find_capa(conn, code)
         stands = flatten_root_cause(load_root_cause(conn, before.id, before.problem))
     merged = merge_investigation(fields, stands)
-    fields, version = merged.fields, before.row_version if CAUSES_SEEN in fields else row_version
+    fields, version = merged.fields, before.row_version if CAUSES_SEEN in merged.fields else row_version
     written, wrong = read_root_cause(fields)
     with pool.connection() as conn:
         unknown = load_unknown_evidence(conn, written.evidence) if written is not None else []

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 
 from starlette.datastructures import FormData
 
-from api.console.field_merge import SEEN, TAKE, Merged, mark_seen, mark_units, merge_fields, merge_units, write_fields
+from api.console.field_merge import (
+    SEEN,
+    TAKE,
+    Merged,
+    leave_out,
+    mark_seen,
+    mark_units,
+    merge_fields,
+    merge_units,
+    read_seen,
+    write_fields,
+)
 
 CAUSES_SEEN = "seen_causes"
 _PLACE = re.compile(r"c(\d{1,3})-(.+)")
@@ -21,8 +32,8 @@ def mark_investigation(values: Mapping[str, str]) -> dict[str, str]:
 
 def merge_investigation(fields: FormData, stands: Mapping[str, str]) -> Merged:
     """The form with the causes that others wrote, changed or took out meanwhile; `stands` as the form would show it."""
-    if CAUSES_SEEN not in fields:
-        return Merged(fields, {}, False)
+    if not isinstance(fields.get(CAUSES_SEEN), str) or not read_seen(fields):
+        return Merged(leave_out(fields, CAUSES_SEEN), {}, False)
     problem = merge_fields(fields, {"problem": stands.get("problem", "")})
     sent = {name: value for name, value in problem.fields.items() if isinstance(value, str)}
     theirs = list(find_causes(stands).values())

@@ -109,7 +109,7 @@ def put_right(
     with pool.connection() as conn:
         row = find_complaint_row(conn, code, caller)
     merged = merge_fields(fields, find_record(mask_row("complaint", row, caller.permissions)))
-    fields, version = merged.fields, row.row_version if SEEN in fields else row_version
+    fields, version = merged.fields, row.row_version if SEEN in merged.fields else row_version
     serial, fault_group = read_text(fields, "serial", 64), read_text(fields, "fault_group", 200)
     severity = read_text(fields, "severity", 20)
     wrong = {

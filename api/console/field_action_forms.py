@@ -89,7 +89,7 @@ def change_field_action(
     with pool.connection() as conn:
         action = find_action(conn, code, caller)
     merged = merge_fields(fields, find_standing(view, action))
-    fields, version = merged.fields, action.row_version if SEEN in fields else row_version
+    fields, version = merged.fields, action.row_version if SEEN in merged.fields else row_version
     draft, wrong = read_draft(view, fields)
     if draft is None:
         return render_field_action(view, pool, code, find_unusable(view, CHANGE_ACT, fields, wrong))

@@ -45,10 +45,10 @@ def mark_seen(stands: Mapping[str, str], disputed: Mapping[str, str] | None = No
 
 
 def merge_fields(fields: FormData, stands: Mapping[str, str]) -> Merged:
-    """The form with what others changed meanwhile; without its marks as it was sent."""
+    """The form with what others changed meanwhile; without marks that can be read as it was sent, and without them."""
     seen = read_seen(fields)
     if not seen:
-        return Merged(fields, {}, False)
+        return Merged(leave_out(fields, SEEN), {}, False)
     values, disputed = {}, {}
     has_theirs = False
     for name, base in seen.items():
@@ -116,9 +116,17 @@ def mark_units(stands: Sequence[str], disputed: Mapping[int, str]) -> str:
 
 
 def read_seen(fields: FormData) -> dict[str, str]:
-    """The marks of a form by field; none where it carries none."""
+    """The marks of a form by field; none where it carries none that can be read."""
     text = fields.get(SEEN)
-    return dict(parse_qsl(text[:20_000], max_num_fields=500)) if isinstance(text, str) and text else {}
+    try:
+        return dict(parse_qsl(text[:20_000], max_num_fields=500)) if isinstance(text, str) and text else {}
+    except ValueError:  # there are too many
+        return {}
+
+
+def leave_out(fields: FormData, gone: str) -> FormData:
+    """The form without that field."""
+    return FormData([(name, value) for name, value in fields.multi_items() if name != gone])
 
 
 def write_fields(fields: FormData, values: Mapping[str, str]) -> FormData:

@@ -1,10 +1,12 @@
 """Two people in one form: nothing of another's is written over by who has not seen it, and nothing typed is lost."""
 
+from io import BytesIO
+
 import pytest
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from api.console.capa_cause_views import flatten_root_cause, read_root_cause
-from api.console.cause_merge import mark_investigation, merge_investigation
+from api.console.cause_merge import CAUSES_SEEN, mark_investigation, merge_investigation
 from api.console.field_merge import SEEN, Merged, mark_seen, mark_units, merge_fields, merge_units
 from domain.capa_cause import Cause, CauseCategory, CauseVerdict, EvidenceKind, EvidenceRef, RootCause, Why
 
@@ -133,3 +135,14 @@ def test_a_cause_that_both_wrote_is_shown_with_both_texts() -> None:
     taken = FormData([*merged.fields.multi_items(), ("take.c0", "theirs")])
     chosen = merge_investigation(taken, flatten_root_cause(stands))
     assert (read_root_cause(chosen.fields)[0], chosen.disputed) == (stands, {})
+
+
+@pytest.mark.parametrize("marks", ["", "nothing", "&".join(f"f{number}=1" for number in range(600))])
+def test_marks_that_cannot_be_read_are_none_so_that_the_version_of_the_form_counts(marks: str) -> None:
+    typed = FormData({**OPENED, "title": "Mine", SEEN: marks})
+    merged = merge_fields(typed, OPENED | {"title": "Theirs"})
+    assert (merged.fields["title"], merged.disputed) == ("Mine", {})
+    assert SEEN not in merged.fields
+    for lists in ("", UploadFile(BytesIO(b"x"))):
+        sent = FormData([("problem", "Mine"), (SEEN, marks), (CAUSES_SEEN, lists)])
+        assert CAUSES_SEEN not in merge_investigation(sent, {"problem": "Theirs"}).fields
