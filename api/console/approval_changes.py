@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.console.monitor_words import find_unit, say_value
+from api.console.monitor_words import find_label, find_unit, say_value
 from api.console.page import View
 from domain.approval_request import ApprovalKind, ApprovalRequest
 from domain.masking import mask_json
@@ -102,8 +102,9 @@ def find_profile_changes(view: View, row: ModelRow, current: Profile) -> list[Ch
     lines = [Change(view.t("approvals.profile", model=row.model), str(version), str(version + 1))]
     for decision in find_decided(row.code, current, profile_from_json(row.description["profile"])):
         held, unit = current.find_monitor(decision.monitor), _find_unit(view, current, decision.monitor)
+        named = decision.monitor if held is None else find_label(view, current, held)
         for name, value in decision.values.items():
-            label = view.t("approvals.of_monitor", monitor=decision.monitor, field=view.name("monitor_field", name))
+            label = view.t("approvals.of_monitor", monitor=named, field=view.name("monitor_field", name))
             before = None if held is None else getattr(held, name)
             lines.append(Change(label, _say(before, name, unit), _say(value, name, unit)))
     left = len(lines) - MOST_LINES

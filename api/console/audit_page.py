@@ -1,5 +1,6 @@
 """The audit chain as a list: who did what, by which right, before and after."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Annotated, Any
@@ -82,5 +83,8 @@ def find_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | No
 
 def _say(values: Mapping[str, Any] | None, name: str) -> str:
     value = (values or {}).get(name)
-    text = "∅" if value is None else str(value)
+    if value is None:
+        text = "∅"
+    else:
+        text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= VALUE_SHOWN else f"{text[: VALUE_SHOWN - 1]}…"

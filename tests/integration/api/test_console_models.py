@@ -80,7 +80,7 @@ def test_a_proposed_profile_waits_for_the_second_engineer_where_approvals_show_i
     code, monitor, was = propose(api, eva)
     page = read(api, eva, f"/models/{code}")
     assert "Nobody asked for a backtest yet" in page
-    assert f"{monitor}, Raises at: {was:g}" in page
+    assert f": limit, high, Raises at: {was:g}" in page
     step(api, eva, code, "shadow", 303)
     assert "No backtest has counted a device-day" in read(api, eva, f"/models/{code}")
     backtest(api, code, monitor)
@@ -103,7 +103,7 @@ def test_a_proposed_profile_waits_for_the_second_engineer_where_approvals_show_i
     mine, his, hers = (read(api, who, "/approvals") for who in (eva, ben, mona))
     for page in (mine, his, hers):
         assert f'href="/models/{code}"' in page
-        assert f"{monitor}, Raises at: {was:g}" in page
+        assert f": limit, high, Raises at: {was:g}" in page
     assert "You have signed it or asked for it; a second person must." in mine
     assert "You may sign." in his
     assert "needs the permission profile.write" in hers
