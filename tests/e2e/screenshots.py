@@ -115,6 +115,8 @@ def take_pictures(
             page.goto(address)
             if page.locator(".chart .plot").count():
                 page.locator(".chart[data-drawn]").first.wait_for()
+            if name == "kpis":
+                page.locator("svg.trend").first.wait_for()
             page.locator("#live[data-state=on]").wait_for()
             page.screenshot(path=folder / f"{name}-{kind}", full_page=True)
     with open_page(browser, service.url, viewport=view, language=language, theme=theme) as (page, _):
