@@ -1,6 +1,6 @@
 """What the handlers of one API process share, and how they reach it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from api.attempts import AttemptLedger
 from api.metrics import Metrics
 from api.oidc.provider import Provider
+from api.recent_answers import RecentAnswers
 from api.settings import ApiSettings
 from api.stream_hub import StreamHub
 from store.pool import Pool
@@ -25,6 +26,7 @@ class ApiState:
     metrics: Metrics
     started_at: datetime
     provider: Provider | None = None  # where people sign in by OpenID Connect
+    recent: RecentAnswers = field(default_factory=RecentAnswers)
 
 
 def find_state(request: Request) -> ApiState:

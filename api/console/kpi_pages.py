@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.auth import Caller, require
 from api.console.filters import Filter, find_choice
+from api.console.kpi_look import find_look
 from api.console.kpi_period_view import Asked, find_period_fields, find_record_filters, read_asked
 from api.console.kpi_views import find_actors, find_figure_line, find_group_lines, find_month_lines, find_trend
 from api.console.page import View, find_view
@@ -40,9 +41,10 @@ def read_address(
     model: str = "",
     firmware: str = "",
     records: str = "",
+    anew: str = "",
 ) -> dict[str, str]:
-    """Of which time and of whose records: the same in the address of every page here."""
-    period = {"days": days, "since": since, "until": to, "records": records}
+    """Of which time and of whose records: the same in the address of every page here. `anew` counts at this look."""
+    period = {"days": days, "since": since, "until": to, "records": records, "anew": "1" if anew else ""}
     return period | {"customer": customer, "region": region, "model": model, "firmware": firmware}
 
 
@@ -54,10 +56,13 @@ def show_kpis(request: Request, pool: Database, caller: Reader, address: Address
     """Every key figure of the period with its value, its parts and its definition."""
     view = find_view(request, caller)
     asked, models = _read(view, pool, address)
-    form = _find_form(view, asked, models, "/kpis")
     if asked.wrong:
-        return view.render("kpis.html", 422, parts=[], file=None, trends=None, **form)
-    figures = {kpi.key: found[0] for kpi, found in load_figures(pool, caller, KPIS, asked.make_query(view))}
+        form = _find_form(view, asked, models, "/kpis")
+        return view.render("kpis.html", 422, parts=[], file=None, trends=None, counted=None, **form)
+    look = find_look(view, asked, "/kpis", lambda: load_figures(pool, caller, KPIS, asked.make_query(view)))
+    asked = look.asked
+    form = _find_form(view, asked, models, "/kpis")
+    figures = {kpi.key: found[0] for kpi, found in look.figures}
     chosen = asked.chosen
     return view.render(
         "kpis.html",
@@ -75,7 +80,8 @@ def show_kpis(request: Request, pool: Database, caller: Reader, address: Address
             for code, kpis in (("service", SERVICE_KPIS), ("quality", QUALITY_KPIS))
         ],
         file=asked.make_file_address(view),
-        trends=view.link("/kpi-trends", **chosen),
+        trends=view.link("/kpi-trends", **chosen, anew=address["anew"]),
+        counted=look.describe(view),
         **form,
     )
 
@@ -87,14 +93,19 @@ def show_kpi_trends(request: Request, pool: Database, caller: Reader, address: A
     asked, _ = _read(view, pool, address)
     if asked.wrong:
         return view.render("parts/kpi_trends.html", 422, trends=[])
-    found = load_figures(pool, caller, KPIS, asked.make_query(view, unit=PeriodUnit.MONTH))
+    look = find_look(
+        view,
+        asked,
+        "/kpi-trends",
+        lambda: load_figures(pool, caller, KPIS, asked.make_query(view, unit=PeriodUnit.MONTH)),
+    )
     trends = [
         {
             "key": kpi.key,
             "trend": find_trend(view, kpi, figures),
             "href": view.link(f"/kpis/{kpi.key}", **asked.chosen),
         }
-        for kpi, figures in found
+        for kpi, figures in look.figures
     ]
     return view.render("parts/kpi_trends.html", trends=trends)
 
@@ -117,15 +128,31 @@ def show_kpi(
     asked, models = _read(view, pool, address)
     dimension = find_choice(group_by, set(KpiDimension)) or KpiDimension.MODEL.value
     period = PeriodUnit(find_choice(unit, UNITS) or PeriodUnit.MONTH)
+    shown: dict[str, Any] = {"key": key, "file": None, "figure": None, "groups": [], "months": [], "actors": []}
+    shown["counted"] = None
+    if asked.wrong:
+        form = _find_form(view, asked, models, f"/kpis/{key}")
+        form["filters"] += [_find_groups(view, dimension), _find_units(view, period)]
+        return view.render("kpi.html", 422, **form, **_describe(view, kpi), **shown)
+    queries = (
+        asked.make_query(view),
+        asked.make_query(view, group_by=dimension),
+        asked.make_query(view, unit=period),
+    )
+    look = find_look(
+        view,
+        asked,
+        f"/kpis/{key}",
+        lambda: [found for query in queries for found in load_figures(pool, caller, [kpi], query)],
+        group_by=dimension,
+        unit=period.value,
+    )
+    asked = look.asked
+    (_, (total,)), (_, groups), (_, months) = look.figures
     form = _find_form(view, asked, models, f"/kpis/{key}")
     form["filters"] += [_find_groups(view, dimension), _find_units(view, period)]
-    shown: dict[str, Any] = {"key": key, "file": None, "figure": None, "groups": [], "months": [], "actors": []}
-    if asked.wrong:
-        return view.render("kpi.html", 422, **form, **_describe(view, kpi), **shown)
-    ((_, (total,)),) = load_figures(pool, caller, [kpi], asked.make_query(view))
-    ((_, groups),) = load_figures(pool, caller, [kpi], asked.make_query(view, group_by=dimension))
-    ((_, months),) = load_figures(pool, caller, [kpi], asked.make_query(view, unit=period))
     shown |= {
+        "counted": look.describe(view),
         "file": asked.make_file_address(view, kpi=key, group_by=dimension),
         "figure": find_figure_line(view, kpi, total),
         "groups": find_group_lines(view, kpi, groups, dimension)[:MOST_GROUPS],
@@ -140,7 +167,7 @@ def _read(view: View, pool: Pool, address: Mapping[str, str]) -> tuple[Asked, li
     """What is asked for, and the models that there are. A customer that is not there is named as wrong."""
     with pool.connection() as conn:
         models = sorted(load_profiles(conn))
-        asked = read_asked(view, models, **address)
+        asked = read_asked(view, models, **{name: text for name, text in address.items() if name != "anew"})
         code = asked.chosen["customer"]
         if code and load_customer(conn, code, customer_id=view.person.customer_id) is None:
             wrong = {**asked.wrong, "customer": view.t("kpis.no_customer")}

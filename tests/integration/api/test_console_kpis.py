@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import psycopg
@@ -133,3 +134,48 @@ def test_who_may_and_whose_records_are_counted(made: Api) -> None:
     assert "T-C0" in page
     assert "T-C1" not in page
     fetch(made, "/kpis?customer=T-C1", made.sign_in("own-manager"), status=422)
+
+
+def test_a_period_is_counted_once_in_a_minute_and_anew_where_that_is_asked(
+    postgres_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [datetime(2024, 5, 2, 16, 41, 7, tzinfo=UTC)]
+    with postgres_server.fresh_database() as database:
+        register(database.url, PROFILE, make_devices(6, customers=2))
+        with running_api(database.url) as api:
+            monkeypatch.setattr("api.console.page.now", lambda: clock[0])
+
+            def close(serial: str, hours: int) -> None:
+                with psycopg.connect(database.owner_url) as conn:
+                    conn.execute(RESTORED, {"began": BEGAN, "hours": hours, "serial": serial})
+
+            close("T-0000", 10)
+            api.add_user("u-service_manager", Role.SERVICE_MANAGER)
+            api.add_user("own", Role.SERVICE_MANAGER, customer="T-C1")
+            session, own = api.sign_in("u-service_manager"), api.sign_in("own")
+            figure = f"/kpis/time_to_restore?{SPRING}"
+            first = fetch(api, f"/kpis?{SPRING}", session)
+            assert "Counted at 16:41:07 UTC." in first
+            assert "10.0 h" in fetch(api, figure, session)
+            close("T-0001", 30)
+            clock[0] += timedelta(seconds=59)
+            again = fetch(api, f"/kpis?{SPRING}", session)
+            assert "Counted at 16:41:07 UTC." in again
+            assert "20.0 h" not in again
+            assert "统计时间：16:41:07 UTC。" in fetch(api, f"/kpis?{SPRING}", session, language="zh")
+            # Others' limits are others' figures; other filters are other figures.
+            assert "30.0 h" in fetch(api, figure, own)
+            assert "30.0 h" in fetch(api, f"{figure}&customer=T-C1", session)
+            # The link counts anew, which the page without it shows from then on.
+            (anew,) = re.findall(r'href="(/kpis\?[^"]*anew=1)"', again)
+            for address in (unescape(anew), f"/kpis?{SPRING}"):
+                page = fetch(api, address, session)
+                assert "Counted at 16:42:06 UTC." in page
+                assert "20.0 h" in page
+            (anew,) = re.findall(r'href="(/kpis/time_to_restore\?[^"]*anew=1)"', fetch(api, figure, session))
+            assert "20.0 h" in fetch(api, unescape(anew), session)
+            close("T-0002", 50)
+            clock[0] += timedelta(seconds=60)
+            page = fetch(api, f"/kpis?{SPRING}", session)
+            assert "Counted at 16:43:06 UTC." in page
+            assert "30.0 h" in page

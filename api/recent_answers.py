@@ -1,0 +1,45 @@
+"""What this process counted or listed a moment ago, so that a look soon after does not ask the database for it again.
+
+Only for what may be a little old where it says so or does not matter: never for rows, versions and what is decided by.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
+MOST = 50  # answers at once: those asked for last. One may be a megabyte
+
+
+class RecentAnswers:
+    """Answers by what was asked, each with the time it was made at; bounded, and for all threads of the process.
+
+    Whoever may see less must ask for something else: the rights and the limits of who asks belong into the key.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._answers: OrderedDict[Hashable, tuple[datetime, datetime, Any]] = OrderedDict()  # made, good until
+
+    def find(
+        self, key: Hashable, make: Callable[[], Answer], *, at: datetime, lasts: timedelta, anew: bool = False
+    ) -> tuple[datetime, Answer]:
+        """When the answer was made, and the answer: the last one if it is younger than `lasts`, else what `make` gives
+        now. With `anew` it is made in any case. An exception of `make` leaves nothing behind."""
+        with self._lock:
+            made = self._answers.get(key)
+            if made is not None and not anew and made[0] <= at < made[1]:
+                self._answers.move_to_end(key)
+                return made[0], made[2]
+        found = make()
+        with self._lock:
+            for old in [one for one, (_, until, _) in self._answers.items() if until <= at]:
+                del self._answers[old]
+            self._answers[key] = at, at + lasts, found
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+        return at, found
