@@ -7,7 +7,8 @@
 - `broker`: the embedded broker on a free port, fresh for each test;
 - `mosquitto`: a Mosquitto of the test's own that it may stop, kill and start again (`.broker.url`).
 
-Servers of databases start once in a session. A missing service fails in CI and is skipped, with its reason, elsewhere.
+Servers of databases start once in a session, each on a copy of what one process of the run initialised and migrated. A
+missing service fails in CI and is skipped, with its reason, elsewhere.
 """
 
 import gc
@@ -21,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.brokers import Broker, MosquittoProcess, embedded_broker, mosquitto_broker
-from tests.support.clusters import temporary_folder
+from tests.support.clusters import ORIGINALS_VARIABLE, share_originals, temporary_folder
 from tests.support.databases import (
     COMMUNITY_VARIABLE,
     TIMESCALE_VARIABLE,
@@ -113,6 +114,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Modules and items are made to stay: looking for garbage among them, again and again, takes two fifths of collection.
 gc.disable()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What every worker begins with is made once for all of them; they inherit the variable that says where."""
+    if ORIGINALS_VARIABLE not in os.environ:
+        config.add_cleanup(share_originals())
 
 
 def pytest_collection_finish() -> None:

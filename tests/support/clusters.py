@@ -1,18 +1,24 @@
-"""Data folders of PostgreSQL for the tests: initialised once in each process, and copied for each server."""
+"""Data folders of PostgreSQL for the tests: initialised and migrated once in a run, and copied for each server."""
 
 import atexit
+import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import psutil
 
-from forewarn.embedded_postgres import Cluster, prepare_cluster, start_server
+from forewarn.child_process import end
+from forewarn.embedded_postgres import OWNER, STOP_SIGNAL, Cluster, prepare_cluster, start_server
+from store.migrate import migrate
+
+# Names the folder of originals that the processes of a run have in common.
+ORIGINALS_VARIABLE = "FOREWARN_TEST_ORIGINALS"
 
 GIB = 1 << 30
 MEMORY = Path("/dev/shm")
@@ -36,11 +42,15 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 def copy_cluster(var: Path) -> Cluster:
     """What `prepare_cluster` makes below the empty folder `var`, without the second that it takes to initialise."""
-    original = _prepare_original()
-    # Where a link leads to the data (a folder closed to PostgreSQL's account), a copy would share them.
-    if not (original / "postgres").is_symlink():
-        for part in original.iterdir():
-            subprocess.run(["cp", "-Rp", str(part), str(var)], check=True, timeout=60)
+    _copy(_make_once("initialised", prepare_cluster), var)
+    return prepare_cluster(var)
+
+
+def copy_migrated_cluster(var: Path) -> Cluster:
+    """The same, and its database is migrated: with all of the migrations that takes as long again."""
+    original = _make_once("migrated", _initialise_and_migrate)
+    if not _copy(original, var):
+        _initialise_and_migrate(var)
     return prepare_cluster(var)
 
 
@@ -57,10 +67,59 @@ def find_place() -> Path | None:
     return None
 
 
+def share_originals() -> Callable[[], None]:
+    """Makes what this process and those that it starts initialise and migrate a common good; the returned function
+    removes it."""
+    os.environ[ORIGINALS_VARIABLE] = str(_make_folder())
+    return lambda: shutil.rmtree(os.environ.pop(ORIGINALS_VARIABLE), ignore_errors=True)
+
+
 @cache
-def _prepare_original() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="forewarn-cluster-", dir=find_place()))
+def _find_originals() -> Path:
+    shared = os.environ.get(ORIGINALS_VARIABLE)
+    if shared is not None:
+        return Path(shared)
+    folder = _make_folder()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    folder.chmod(0o711)
-    prepare_cluster(folder)
     return folder
+
+
+def _make_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="forewarn-originals-", dir=find_place()))
+    folder.chmod(0o711)
+    return folder
+
+
+@cache
+def _make_once(name: str, fill: Callable[[Path], object]) -> Path:
+    """A folder that the first process to want it fills, while others that want it wait."""
+    whole, partial = _find_originals() / name, _find_originals() / f"{name}.partial"
+    with (_find_originals() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not whole.exists():
+            # What a process that died over it left is no beginning.
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            partial.chmod(0o711)
+            fill(partial)
+            partial.rename(whole)
+    return whole
+
+
+def _initialise_and_migrate(var: Path) -> None:
+    cluster, log = copy_cluster(var), var / "migrating.log"
+    process = start_quick_server(cluster, log)
+    try:
+        migrate(cluster.url(OWNER))
+    finally:
+        end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+    log.unlink()
+
+
+def _copy(original: Path, var: Path) -> bool:
+    """False where a link leads to the data (a folder closed to PostgreSQL's account): a copy would share them."""
+    if (original / "postgres").is_symlink():
+        return False
+    for part in original.iterdir():
+        subprocess.run(["cp", "-Rp", str(part), str(var)], check=True, timeout=60)
+    return True

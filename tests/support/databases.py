@@ -12,9 +12,9 @@ import psycopg
 from psycopg import sql
 
 from forewarn.child_process import end
-from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, SUPERUSER
+from forewarn.embedded_postgres import APP, DATABASE, OWNER, STOP_SIGNAL, SUPERUSER
 from store.migrate import migrate
-from tests.support.clusters import copy_cluster, start_quick_server
+from tests.support.clusters import copy_migrated_cluster, start_quick_server
 
 TIMESCALE_VARIABLE = "FOREWARN_TEST_TIMESCALE_URL"
 COMMUNITY_VARIABLE = "FOREWARN_TEST_COMMUNITY_URL"
@@ -71,13 +71,15 @@ class DatabaseServer:
 @contextmanager
 def embedded_server(folder: Path) -> Iterator[DatabaseServer]:
     """The product's own embedded PostgreSQL, in `folder`."""
-    cluster = copy_cluster(folder)
+    cluster = copy_migrated_cluster(folder)
+    superuser_url = cluster.url(SUPERUSER, "postgres")
     process = start_quick_server(cluster, folder / "postgres.log")
     try:
-        with psycopg.connect(cluster.url(SUPERUSER, "postgres"), autocommit=True) as conn:
+        with psycopg.connect(superuser_url, autocommit=True) as conn:
             for role, password in cluster.passwords.items():
                 _set_quick_password(conn, role, password)
-        yield _with_template("postgresql", cluster.url(SUPERUSER, "postgres"), cluster.url(OWNER), cluster.url(APP))
+            _close(conn, DATABASE)
+        yield DatabaseServer("postgresql", superuser_url, cluster.url(OWNER), cluster.url(APP), DATABASE)
     finally:
         end(process, with_signal=STOP_SIGNAL, timeout_s=30)
 

@@ -9,8 +9,7 @@ import psutil
 
 from forewarn.child_process import end
 from forewarn.embedded_postgres import APP, OWNER, STOP_SIGNAL, Cluster
-from store.migrate import migrate
-from tests.support.clusters import copy_cluster, start_quick_server, temporary_folder
+from tests.support.clusters import copy_migrated_cluster, start_quick_server, temporary_folder
 from tests.support.databases import Database
 
 
@@ -18,11 +17,10 @@ class FrailDatabase:
     """The server behind `database`. Use it from the main thread."""
 
     def __init__(self, folder: Path) -> None:
-        self._cluster: Cluster = copy_cluster(folder)
+        self._cluster: Cluster = copy_migrated_cluster(folder)
         self._log = folder / "postgres.log"
         self.start()
         self.database = Database("postgresql", "forewarn", self._cluster.url(APP), self._cluster.url(OWNER))
-        migrate(self.database.owner_url)
 
     def start(self) -> None:
         """Accepts connections on return; after a kill it has recovered."""
