@@ -80,20 +80,20 @@ QUALITY_KPIS: tuple[Kpi, ...] = (
     ),
     Kpi(
         "tickets_per_1000_device_days",
-        Text("Tickets per 1,000 device-days", "每千台·日工单数"),
+        Text("Tickets per 1,000 device-days", "每千设备日工单数"),
         Text(
             "Orders that the machine opened for devices in the period, per 1,000 days of devices in the field.",
-            "期内系统为设备自动开立的工单数，按每 1,000 台·日在用时间计。",
+            "期内系统为设备自动开立的工单数，按每 1,000 个在用设备日计。",
         ),
         Text("1,000 times the automatic orders", "自动工单数 × 1000"),
-        Text("device-days in the field", "在用台·日"),
+        Text("device-days in the field", "在用设备日"),
         "{ticket}/(1000.d)",
         _LOWER,
         (_S.TICKET, _S.OPERATION),
     ),
     Kpi(
         "alarm_confirmed",
-        Text("Alarms confirmed", "报警确认率"),
+        Text("Alarms confirmed", "告警确认率"),
         Text(
             "Of the orders that the machine opened and that were closed in the period, the share with outcome "
             "CONFIRMED.",
@@ -107,13 +107,13 @@ QUALITY_KPIS: tuple[Kpi, ...] = (
     ),
     Kpi(
         "alarm_flood",
-        Text("Time in alarm flood", "报警泛滥时间占比"),
+        Text("Time in alarm flood", "告警泛滥时间占比"),
         Text(
             "Share of the period in which the alarms of the group were a flood (ISA-18.2): it begins with ten "
             "minutes of more than ten alarms, and ends with ten minutes of fewer than five. An alarm is an episode "
             "of a breach above INFO.",
-            "期内该组报警处于泛滥状态（ISA-18.2）的时间比例：十分钟内超过十个报警时开始，十分钟内少于五个时结束。报"
-            "警指高于 INFO 级的越限事件。",
+            "期内该组告警处于泛滥状态（ISA-18.2）的时间比例：十分钟内超过十个告警时开始，十分钟内少于五个时结束。告"
+            "警指高于 INFO 级的异常事件。",
         ),
         Text("seconds in flood", "泛滥秒数"),
         Text("seconds of the period", "期内秒数"),
@@ -123,43 +123,43 @@ QUALITY_KPIS: tuple[Kpi, ...] = (
     ),
     Kpi(
         "alarm_top_ten",
-        Text("Share of the ten bad actors", "十大报警源占比"),
+        Text("Share of the ten bad actors", "十大告警源占比"),
         Text(
             "Share of the alarms of the period that came from the ten origins (a monitor on a device) that alarmed "
             "most; `detail` names them.",
-            "期内报警中来自报警最多的十个来源（设备上的监测项）的比例；`detail` 列出这些来源。",
+            "期内告警中来自告警最多的十个来源（设备上的监测规则）的比例；`detail` 列出这些来源。",
         ),
-        Text("alarms of the ten origins", "十个来源的报警数"),
-        Text("alarms in the period", "期内报警数"),
+        Text("alarms of the ten origins", "十个来源的告警数"),
+        Text("alarms in the period", "期内告警数"),
         "1",
         _LOWER,
         (_S.ALARM_ORIGIN,),
     ),
     Kpi(
         "alarm_chattering",
-        Text("Chattering alarms", "抖动报警"),
+        Text("Chattering alarms", "抖动告警"),
         Text(
             "Of the origins (a monitor on a device) that alarmed in the period, the share that chattered: three "
             "alarms or more within one minute. The numerator is the number that ISA-18.2 wants to be zero.",
-            "期内有报警的来源（设备上的监测项）中发生抖动（一分钟内三次及以上）的比例。分子即 ISA-18.2 要求为零的数"
+            "期内有告警的来源（设备上的监测规则）中发生抖动（一分钟内三次及以上）的比例。分子即 ISA-18.2 要求为零的数"
             "目。",
         ),
         Text("origins that chattered", "抖动的来源数"),
-        Text("origins that alarmed", "有报警的来源数"),
+        Text("origins that alarmed", "有告警的来源数"),
         "1",
         _LOWER,
         (_S.ALARM_CHATTERING,),
     ),
     Kpi(
         "alarm_stale",
-        Text("Stale alarms", "陈旧报警"),
+        Text("Stale alarms", "陈旧告警"),
         Text(
             "Of the alarms that stood at the end of the period, the share that had stood for more than 24 hours. "
             "The numerator is the number of which ISA-18.2 wants fewer than five on any day.",
-            "期末仍存在的报警中，持续超过 24 小时的比例。分子即 ISA-18.2 要求任何一天少于五个的数目。",
+            "期末仍存在的告警中，持续超过 24 小时的比例。分子即 ISA-18.2 要求任何一天少于五个的数目。",
         ),
-        Text("alarms that had stood for more than 24 h", "持续超过 24 小时的报警数"),
-        Text("alarms that stood", "仍存在的报警数"),
+        Text("alarms that had stood for more than 24 h", "持续超过 24 小时的告警数"),
+        Text("alarms that stood", "仍存在的告警数"),
         "1",
         _LOWER,
         (_S.ALARM_STALE,),
@@ -172,10 +172,10 @@ QUALITY_KPIS: tuple[Kpi, ...] = (
             "had a warning, of orders opened in the period with outcome CONFIRMED. The failure began when a breach "
             "of the order was critical, when the device raised an alarm of its own, or when a person reported it, "
             "whichever was first.",
-            "期内开立且结果为“已确认”的工单中，有预警的故障从首次越限（限值、异常或预测）到故障的平均时间。故障起点"
-            "取越限达到严重级、设备自身报警、人员报告三者中最早者。",
+            "期内开立且结果为“已确认”的工单中，有预警的故障从首次异常（限值、异常检测或预测）到故障的平均时间。故障起点"
+            "取异常达到严重级、设备自身报警、人员报告三者中最早者。",
         ),
-        Text("hours from the first breach to the failure", "从首次越限到故障的小时数"),
+        Text("hours from the first breach to the failure", "从首次异常到故障的小时数"),
         Text("failures with a warning", "有预警的故障数"),
         "h",
         _HIGHER,
@@ -186,7 +186,7 @@ QUALITY_KPIS: tuple[Kpi, ...] = (
         Text("Failures with a warning", "故障预警率"),
         Text(
             "Share of the same failures that had a breach before they began.",
-            "同一批故障中，在故障开始前已有越限的比例。",
+            "同一批故障中，在故障开始前已有异常的比例。",
         ),
         Text("failures with a warning", "有预警的故障数"),
         Text("confirmed failures", "已确认的故障数"),
