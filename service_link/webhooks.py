@@ -251,7 +251,6 @@ class Courier:
 
     def _disable(self, claim: Claim, result: AttemptResult, now: datetime) -> None:
         with self._conn.transaction():
-            hold_delivery(self._conn, claim, result)
             try:
                 with self._conn.transaction():
                     move_endpoint(
@@ -267,3 +266,4 @@ class Courier:
                 log.warning("%s is disabled: %s", claim.endpoint, GONE_REASON)
             except GuardRefusedError:  # another event was answered so before, or a person was quicker
                 pass
+            hold_delivery(self._conn, claim, result)

@@ -23,17 +23,21 @@ from store.pool import Connection
 # the earlier one.
 LOCK_PLANNING = "SELECT pg_try_advisory_xact_lock(hashtextextended('forewarn webhook planning', 0))"
 # What waits behind another event of its record is not looked at before that one is due. That one is locked: whoever
-# ends it now sees what is planned behind it, or is seen to have ended it.
+# ends it now sees what is planned behind it, or is seen to have ended it. So are the endpoints, and before deliveries:
+# whoever retires one, or gives it to another customer, cancels what was planned, or is seen to have done it.
 PLAN_DELIVERIES = """
     WITH events AS (
         SELECT o.id, o.type, o.entity, o.entity_id, o.customer_id, o.created_at
         FROM outbox o WHERE o.planned_at IS NULL AND NOT o.is_simulated ORDER BY o.id LIMIT %(limit)s
+    ), endpoints AS MATERIALIZED (
+        SELECT w.id, w.state_since, w.event_types, w.customer_id, w.delay_s
+        FROM webhook_endpoint w WHERE w.state = 'ENABLED' AND EXISTS (SELECT FROM events) ORDER BY w.id FOR SHARE
     ), planned AS (
         UPDATE outbox SET planned_at = %(now)s WHERE id IN (SELECT id FROM events)
     ), made AS (
         INSERT INTO webhook_delivery (endpoint_id, outbox_id, entity, entity_id, not_before, due_at, created_at)
         SELECT w.id, v.id, v.entity, v.entity_id, t.at, greatest(t.at, f.due_at), %(now)s
-        FROM events v JOIN webhook_endpoint w ON w.state = 'ENABLED' AND w.state_since <= v.created_at
+        FROM events v JOIN endpoints w ON w.state_since <= v.created_at
             AND (w.event_types = '{}' OR v.type = ANY (w.event_types))
             AND (w.customer_id IS NULL OR w.customer_id = v.customer_id)
         CROSS JOIN LATERAL (SELECT v.created_at + make_interval(secs => w.delay_s) AS at) t

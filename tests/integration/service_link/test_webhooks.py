@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -291,6 +292,26 @@ def test_what_is_planned_behind_a_failing_event_comes_as_soon_as_that_is_over(ho
     hooks.deliver(at + timedelta(hours=1))
     types = [request.event["type"] for request in receiver.requests]
     assert types == ["breach.opened", "breach.opened", "breach.escalated", "breach.cleared"]
+
+
+def test_nothing_is_planned_behind_the_back_of_who_retires_an_endpoint(
+    hooks: Hooks, receiver: Receiver, database: Database
+) -> None:
+    code = add(hooks, receiver)
+    hooks.tell("b-1")
+    now = hooks.find_now()
+    waiting = "SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = %s"
+    with open_connection(database.url, application="test", autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        with hooks.conn.transaction():
+            move_endpoint(hooks.conn, ADMIN, code, EndpointState.RETIRED, "replaced", expected=None, now=now)
+            planned = pool.submit(plan_deliveries, other, now)
+            name = hooks.conn.info.dbname
+            wait_until(
+                lambda: planned.done() or hooks.conn.execute(waiting, (name,)).fetchone() is not None,
+                what="the other process at the endpoint",
+            )
+        assert planned.result() == 1
+    assert [state for _, state, _, _ in hooks.states()] in ([], ["CANCELLED"])
 
 
 def test_an_endpoint_may_want_its_events_later(hooks: Hooks, receiver: Receiver) -> None:
