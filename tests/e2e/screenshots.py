@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser, FloatRect, ViewportSize
 
 from tests.e2e.browser import HAND, open_page, running_chromium, sign_in
 from tests.e2e.configuration_seeding import CALENDAR, POLICY
@@ -27,11 +27,11 @@ IMAGES = ROOT / "docs" / "images"
 VIEWS: dict[str, ViewportSize] = {"": {"width": 1280, "height": 800}, "-narrow": {"width": 400, "height": 800}}
 ADMIN = ("users", "users/mara", "roles", "tokens", "settings", "retention", "profiles", "profiles/INF-200")
 CONFIGURATION = ("sla", f"sla/{POLICY}", "calendars", f"calendars/{CALENDAR}")
-# In docs/images by this name: the page, its language and its theme.
+# In docs/images, cut at that height: the page, its language and its theme.
 CHOSEN = {
-    "inbox.png": "inbox-en-light.png",
-    "work-order.png": "work-order-en-light.png",
-    "work-order-zh-dark.png": "work-order-zh-dark.png",
+    "inbox-en-light.png": ("inbox.png", 1_000),
+    "work-order-en-light.png": ("work-order.png", 1_340),
+    "work-order-zh-dark.png": ("work-order-zh-dark.png", 1_340),
 }
 
 
@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     """Takes all pictures; the service that is shown is made for them and gone afterwards."""
     folder = Path(arguments[0]) if arguments else ROOT / "var" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
+    IMAGES.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="forewarn-screenshots-"))
     home.chmod(0o711)  # as root, PostgreSQL runs under another account
     try:
@@ -65,9 +66,6 @@ def main(arguments: list[str]) -> int:
                         take_release_picture(browser, release_url, proposed, folder, language, theme, view, end)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    for name, picture in CHOSEN.items():
-        shutil.copyfile(folder / picture, IMAGES / name)
     return 0
 
 
@@ -119,6 +117,10 @@ def take_pictures(
                 page.locator("svg.trend").first.wait_for()
             page.locator("#live[data-state=on]").wait_for()
             page.screenshot(path=folder / f"{name}-{kind}", full_page=True)
+            if f"{name}-{kind}" in CHOSEN:
+                picture, height = CHOSEN[f"{name}-{kind}"]
+                top: FloatRect = {"x": 0, "y": 0, "width": view["width"], "height": height}
+                page.screenshot(path=IMAGES / picture, full_page=True, clip=top)
     with open_page(browser, service.url, viewport=view, language=language, theme=theme) as (page, _):
         sign_in(page, "aya", PASSWORD)
         page.goto("/audit")
