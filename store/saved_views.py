@@ -33,16 +33,6 @@ def load_view(conn: Connection, user_id: int, view_id: int) -> SavedView | None:
     return None if found is None else _read(found)
 
 
-LOAD_DEFAULT_VIEW = f"SELECT {_COLUMNS} FROM saved_view WHERE user_id = %s AND page = %s AND is_default"  # noqa: S608
-
-
-def load_default_view(conn: Connection, user_id: int, page: ViewPage) -> SavedView | None:
-    """The view with which that list opens, or None."""
-    with conn.cursor(row_factory=class_row(SavedView)) as cursor:
-        found = cursor.execute(LOAD_DEFAULT_VIEW, (user_id, page)).fetchone()
-    return None if found is None else _read(found)
-
-
 def _read(view: SavedView) -> SavedView:
     return replace(view, page=ViewPage(view.page))
 

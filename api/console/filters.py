@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -19,12 +20,17 @@ class Filter:
     @property
     def marked(self) -> Markup:
         """The options as HTML, without the one for no choice. There can be hundreds of them, which a template takes
-        twice as long to write."""
-        texts = [
-            f'<option value="{escape(value)}"{" selected" if value == self.value else ""}>{escape(label)}</option>'
-            for value, label in self.options
-        ]
-        return Markup("".join(texts))  # noqa: S704 - value and label are escaped
+        twice as long to write; a list asks for the same ones at every look."""
+        return _mark(tuple(self.options), self.value)
+
+
+@lru_cache(maxsize=100)
+def _mark(options: tuple[tuple[str, str], ...], chosen: str) -> Markup:
+    texts = [
+        f'<option value="{escape(value)}"{" selected" if value == chosen else ""}>{escape(label)}</option>'
+        for value, label in options
+    ]
+    return Markup("".join(texts))  # noqa: S704 - value and label are escaped
 
 
 def find_choice(value: str, allowed: Iterable[str]) -> str:

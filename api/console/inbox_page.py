@@ -20,7 +20,7 @@ from api.console.page import View, find_view
 from api.console.proofs import load_proof
 from api.console.saved_view_pages import find_opening, load_menu
 from api.routes.work_orders import find_row as find_own_row
-from api.state import Database
+from api.state import Database, find_state
 from domain.assignment import Work, explain_suggestion
 from domain.masking import mask_row
 from domain.profile import Profile
@@ -46,6 +46,8 @@ router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 GROUPS = ("device", "firmware")
 RELATED = 8
+CHOICES = ("fault", "model", "firmware", "customer", "region")  # that depend on what is in the inbox
+CHOICES_LAST = timedelta(seconds=10)
 # What the address keeps when something was decided.
 KEPT = ("priority", "fault", "model", "firmware", "customer", "region", "owner", "data", "sort", "group", "cursor")
 
@@ -53,8 +55,7 @@ KEPT = ("priority", "fault", "model", "firmware", "customer", "region", "owner",
 @router.get("/inbox")
 def show_inbox(request: Request, pool: Database, caller: Reader) -> Response:
     """The inbox with its filters, which stand in the address."""
-    view = find_view(request, caller)
-    return find_opening(view, pool, ViewPage.INBOX) or _render(view, pool, query=dict(request.query_params))
+    return _render(find_view(request, caller), pool, query=dict(request.query_params), opens=True)
 
 
 @router.get("/inbox/preview/{code}")
@@ -110,12 +111,16 @@ def _render(
     picked: frozenset[str] = frozenset(),
     typed: Wish | None = None,
     status: int = 200,
+    opens: bool = False,
 ) -> Response:
     sort = find_choice(query.get("sort", ""), SORTS) or "sla"
     group = find_choice(query.get("group", ""), GROUPS)
     with pool.connection() as conn:
+        views = load_menu(view, conn, ViewPage.INBOX)
+        if opens and (opening := find_opening(view, views)) is not None:
+            return opening
         profiles = load_profiles(conn)
-        filters = _find_filters(view, profiles, load_order_facets(conn, find_wanted(view)), query)
+        filters = _load_filters(view, conn, profiles, query)
         # Whose they are is asked for by who may read the staff's names.
         owner = query.get("owner", "") if view.may(Permission.STAFF_READ) else ""
         chosen = {f.name: f.value for f in filters}
@@ -125,7 +130,6 @@ def _render(
         proposals = load_proposals(view, conn, profiles)
         book = _load_book(view, conn, page.rows)
         proof = load_proof(view, conn) if not page.rows else ""
-        views = load_menu(view, conn, ViewPage.INBOX)
     people = sorted(book.technicians, key=lambda one: (one.full_name, one.name)) if book else []
     if people or owner:
         names = {one.name: one.full_name for one in people} | (
@@ -192,6 +196,27 @@ def _load_page(conn: Connection, wanted: WorkOrderFilter, sort: str, cursor: str
         return load_work_order_page(conn, wanted, sort=sort, cursor=cursor or None, limit=ROWS)
     except ValueError:  # a cursor of another sort or version: the first page
         return load_work_order_page(conn, wanted, sort=sort, limit=ROWS)
+
+
+def _load_filters(
+    view: View, conn: Connection, profiles: Mapping[str, Profile], query: Mapping[str, str]
+) -> list[Filter]:
+    """The choices of a moment ago, so that they are not gathered from hundreds of orders at every look; those of now
+    where the address has another one: an order that came since is found by what it is about."""
+    asked = {name: query.get(name, "") for name in CHOICES}
+    customer_id = view.person.customer_id
+    for anew in (False, True):
+        _, rows = find_state(view.request).recent.find(
+            ("inbox choices", customer_id),
+            lambda: load_order_facets(conn, find_wanted(view)),
+            at=view.now,
+            lasts=CHOICES_LAST,
+            anew=anew,
+        )
+        filters = _find_filters(view, profiles, rows, query)
+        if all(one.value == asked.get(one.name, one.value) for one in filters):
+            break
+    return filters
 
 
 def _find_filters(

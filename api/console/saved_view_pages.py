@@ -1,5 +1,6 @@
 """Saved views in the console: the menu of a list, the addresses by name, and the page that puts them in order."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -16,20 +17,20 @@ from domain.errors import GuardRefusedError, RowVersionConflictError
 from domain.roles import Permission
 from domain.saved_view import LONGEST_NAME, SavedView, ViewPage, clean_query
 from store.pool import Connection, Pool
-from store.saved_views import load_default_view, load_views
+from store.saved_views import load_views
 
 router = APIRouter(include_in_schema=False)
 Owner = Annotated[Caller, require(Permission.ACCOUNT_USE)]
 Text = Annotated[str, Form(max_length=10_000)]
 
 
-def find_opening(view: View, pool: Pool, page: ViewPage) -> Response | None:
-    """The way to the default view, where the list was asked for with nothing behind its address."""
-    if view.request.url.query or view.person.user_id is None:
+def find_opening(view: View, menu: Mapping[str, Any]) -> Response | None:
+    """The way to the default view, where the list was asked for with nothing behind its address; `menu` is `load_menu`
+    of that list."""
+    if view.request.url.query:
         return None
-    with pool.connection() as conn:
-        found = load_default_view(conn, view.person.user_id, page)
-    return None if found is None or not found.query else RedirectResponse(found.address, 303)
+    lines = [line for line in menu["lines"] if line["is_default"] and line["query"]]
+    return RedirectResponse(lines[0]["address"], 303) if lines else None
 
 
 def load_menu(view: View, conn: Connection, page: ViewPage) -> dict[str, Any]:

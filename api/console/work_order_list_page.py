@@ -40,10 +40,10 @@ def show_work_orders(
 ) -> Response:
     """The list with its filters; open orders unless a state is asked for."""
     view = find_view(request, caller)
-    opening = find_opening(view, pool, ViewPage.WORK_ORDERS)
-    if opening is not None:
-        return opening
     with pool.connection() as conn:
+        views = load_menu(view, conn, ViewPage.WORK_ORDERS)
+        if (opening := find_opening(view, views)) is not None:
+            return opening
         profiles = load_profiles(conn)
         technicians = load_technicians(conn, view.now.date()) if view.may(Permission.STAFF_READ) else []
         people = [(t.name, t.full_name) for t in technicians]
@@ -65,7 +65,6 @@ def show_work_orders(
         except ValueError:  # a cursor of another list: back to its first page
             return RedirectResponse("/work-orders?view=all", 303)
         proof = load_proof(view, conn) if not page.rows else ""
-        views = load_menu(view, conn, ViewPage.WORK_ORDERS)
     chosen = {"state": state, "priority": priority, "owner": owner, "sort": "" if sort == "due" else sort}
     return view.render(
         "work_orders.html",

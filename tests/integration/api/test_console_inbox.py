@@ -196,6 +196,23 @@ def test_an_order_in_another_one_comes_back_when_that_is_closed(api: Api, mona: 
     assert move("UPDATE work_order SET state = 'CANCELLED' WHERE code = %(parent)s") == [child]
 
 
+def test_choices_of_a_moment_ago_never_hide_an_order(api: Api, mona: Session) -> None:
+    report(api, mona)
+    choice = 'value="T-C1"'
+    assert choice not in api.client.get("/inbox", headers=mona.reading).text
+    code = report(api, mona, serial="T-0001")
+    # It stands in the inbox at once, and is found by its customer before that is offered to whoever looked just now.
+    assert f'data-row="{code}"' in api.client.get("/inbox", headers=mona.reading).text
+    page = api.client.get("/inbox?customer=T-C1", headers=mona.reading).text
+    assert re.findall(r'<tr[^>]* data-row="([^"]+)"', page) == [code]
+    assert f"{choice} selected" in page
+    own = api.client.get("/inbox", headers=api.sign_in("theirs").reading).text
+    assert 'value="T-C0"' in own
+    assert choice not in own
+    other = api.client.get("/inbox?customer=T-C1", headers=api.sign_in("theirs").reading).text
+    assert code not in other
+
+
 def test_who_works_for_one_customer_decides_on_its_orders_alone(api: Api, mona: Session) -> None:
     own, anothers = report(api, mona), report(api, mona, serial="T-0001")
     theirs = api.sign_in("theirs")
