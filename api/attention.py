@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.auth import Caller
-from domain.customer_risk import AttentionKey, rank_customers
-from domain.risk import Found, Trouble, find_hidden_troubles, keep_shown
+from domain.customer_risk import CUSTOMER_RULES, AttentionKey, rank_points
+from domain.risk import Found, Trouble, find_hidden_troubles
 from store.customer_standing import CustomerLine, load_customer_lines
 from store.pool import Connection
-from store.troubles import load_troubles
+from store.troubles import CustomerPoints, load_customer_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,14 @@ class Attention:
 
     lines: Mapping[str, CustomerLine]
     regions: list[str]  # of all that there are, whatever is wished for
-    found: Mapping[str, Mapping[Trouble, Found]]
+    points: Mapping[int, CustomerPoints]  # by the id of the customer; without any, it is not there
     ranked: list[AttentionKey]
     hidden: frozenset[Trouble]
+
+    def find_troubles(self, code: str) -> Mapping[Trouble, Found]:
+        """What is wrong at that customer, as far as the caller may know of it."""
+        points = self.points.get(self.lines[code].id)
+        return {} if points is None else points.find()
 
     @property
     def device_count(self) -> int:
@@ -41,9 +46,11 @@ class Attention:
 
 def load_attention(conn: Connection, caller: Caller, wish: AttentionWish, at: datetime) -> Attention:
     """The customers whose rows the caller sees, by the points of what the caller may know of, the most first."""
-    troubles = load_troubles(conn, now=at, is_simulated=wish.is_simulated, customer_id=caller.customer_id)
+    hidden = find_hidden_troubles(caller.permissions)
+    rules = {code: rule for code, rule in CUSTOMER_RULES.items() if code not in hidden}
+    points = load_customer_points(conn, rules, now=at, is_simulated=wish.is_simulated, customer_id=caller.customer_id)
     lines = load_customer_lines(
-        conn, is_simulated=wish.is_simulated, ids=sorted(troubles), customer_id=caller.customer_id
+        conn, is_simulated=wish.is_simulated, ids=sorted(points), customer_id=caller.customer_id
     )
     sought = wish.q.lower()
     wanted = {
@@ -53,7 +60,7 @@ def load_attention(conn: Connection, caller: Caller, wish: AttentionWish, at: da
         and wish.type in ("", line.type)
         and (not sought or sought in f"{line.code} {line.name}".lower())
     }
-    hidden = find_hidden_troubles(caller.permissions)
-    found = {code: keep_shown(troubles.get(line.id, {}), hidden) for code, line in wanted.items()}
+    there = ((code, points.get(line.id)) for code, line in wanted.items())
+    scores = ((code, 0, 0) if one is None else (code, one.score, one.worst) for code, one in there)
     regions = sorted({line.region for line in lines if line.region})
-    return Attention(wanted, regions, found, rank_customers(found.items(), least=wish.least), hidden)
+    return Attention(wanted, regions, points, rank_points(scores, least=wish.least), hidden)

@@ -219,17 +219,16 @@ def find_customer_risk(found: Mapping[Trouble, Found]) -> Risk:
     return find_risk(CUSTOMER_RULES, found)
 
 
+# What customers are ordered by: the most points, then the worst single reason, then the code.
 AttentionKey = tuple[int, int, str]
-
-
-def find_attention_key(code: str, found: Mapping[Trouble, Found]) -> AttentionKey:
-    """What customers are ordered by: the most points, then the worst single reason, then the code."""
-    score, worst = find_points(CUSTOMER_RULES, found)
-    return -score, -worst, code
 
 
 def rank_customers(customers: Iterable[tuple[str, Mapping[Trouble, Found]]], *, least: int = 0) -> list[AttentionKey]:
     """The customers (code, what is wrong) with at least so many points in the order in which they need a call; the same
     whatever order they come in."""
-    keys = (find_attention_key(code, found) for code, found in customers)
-    return sorted(key for key in keys if -key[0] >= least)
+    return rank_points(((code, *find_points(CUSTOMER_RULES, found)) for code, found in customers), least=least)
+
+
+def rank_points(customers: Iterable[tuple[str, int, int]], *, least: int = 0) -> list[AttentionKey]:
+    """The same of customers (code, score, points of the worst reason) whose points are counted already."""
+    return sorted((-score, -worst, code) for code, score, worst in customers if score >= least)

@@ -5,12 +5,16 @@ differs is only how far it looks. Simulated records and real ones are never coun
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import orjson
+from psycopg.rows import class_row
+
 from domain.firmware import MAIN
 from domain.reminder import REMIND_DAYS, ReminderKind
-from domain.risk import Found, Trouble
+from domain.risk import Found, RiskRule, Trouble
 from store.pool import Connection
 
 MISSED_FOR = timedelta(days=90)
@@ -112,7 +116,6 @@ _MINE = """
     )
 """
 _TROUBLES = """
-    SELECT customer_id, json_object_agg(code, json_build_array(n, example)) FROM (
     SELECT {whose} AS customer_id, code, sum(n)::integer AS n, min(example COLLATE "C") AS example FROM (
         SELECT g.customer_id, t.code, g.n, g.example FROM (
             SELECT m.customer_id, {devices} AS mask, count(*) AS n, min(m.serial COLLATE "C") AS example
@@ -179,9 +182,9 @@ _TROUBLES = """
                     AND n.ends_on > t.ends_on AND (n.covers_all OR (NOT t.covers_all AND NOT EXISTS (
                         SELECT device_id FROM service_contract_device WHERE contract_id = t.id
                         EXCEPT SELECT device_id FROM service_contract_device WHERE contract_id = n.id))))
-    ) AS trouble (customer_id, code, n, example) GROUP BY 1, 2) AS counted GROUP BY 1
+    ) AS trouble (customer_id, code, n, example) GROUP BY 1, 2
 """
-LOAD_TROUBLES = {
+_COUNTED = {
     scope: _MINE.format(devices=looked.devices)
     + _TROUBLES.format(
         whose=looked.whose,
@@ -196,6 +199,27 @@ LOAD_TROUBLES = {
     )
     for scope, looked in _SCOPES.items()
 }
+LOAD_TROUBLES = {
+    scope: f"SELECT customer_id, json_object_agg(code, json_build_array(n, example)) FROM ({counted}) AS c GROUP BY 1"  # noqa: S608
+    for scope, counted in _COUNTED.items()
+}
+# The points of a rule as `domain.risk.RiskRule.find_points` gives them (tested); kinds without a rule give none.
+LOAD_POINTS = {
+    scope: f"""
+    SELECT customer_id, sum(points)::integer AS score, max(points)::integer AS worst,
+        json_object_agg(code, json_build_array(n, example))::text AS troubles
+    FROM (
+        SELECT c.customer_id, c.code, c.n, c.example, least(r.most, r.first + r.more * (c.n - 1)) AS points
+        FROM ({counted}) AS c
+        JOIN unnest(%(codes)s::text[], %(firsts)s::integer[], %(mores)s::integer[], %(mosts)s::integer[])
+            AS r (code, first, more, most) ON r.code = c.code
+    ) AS judged GROUP BY 1
+    """  # noqa: S608
+    for scope, counted in _COUNTED.items()
+}
+
+
+UNCOMPILED = "SELECT set_config('jit', 'off', true)"
 
 
 def load_troubles(
@@ -210,19 +234,62 @@ def load_troubles(
     other customers that had it before where `customer_id` is given.
     """
     scope = "device" if device_id is not None else "all" if customer_id is None else "customer"
-    values: Mapping[str, Any] = {
+    values = _make_values(now, is_simulated=is_simulated, customer_id=customer_id) | {"device_id": device_id}
+    # Compiling a statement that runs for some milliseconds takes longer than running it.
+    conn.execute(UNCOMPILED)
+    # Planning it takes as long as asking it of one customer does: prepared, it is planned a few times.
+    rows = conn.execute(LOAD_TROUBLES[scope].encode(), values, prepare=True)
+    return {whose: _read(troubles) for whose, troubles in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPoints:
+    """The points of one customer by the rules that were given, and what they are for, as it came from the database:
+    of thousands of customers few are shown."""
+
+    customer_id: int
+    score: int
+    worst: int  # points of the worst single reason
+    troubles: str
+
+    def find(self) -> dict[Trouble, Found]:
+        """What gave the points."""
+        return _read(orjson.loads(self.troubles))
+
+
+def load_customer_points(
+    conn: Connection,
+    rules: Mapping[Trouble, RiskRule],
+    *,
+    now: datetime,
+    is_simulated: bool,
+    customer_id: int | None = None,
+) -> dict[int, CustomerPoints]:
+    """The points by the id of the customer, of all or of that one; customers without any are not there."""
+    values = _make_values(now, is_simulated=is_simulated, customer_id=customer_id) | {
+        "codes": [code.value for code in rules],
+        "firsts": [rule.first for rule in rules.values()],
+        "mores": [rule.more for rule in rules.values()],
+        "mosts": [rule.most for rule in rules.values()],
+    }
+    conn.execute(UNCOMPILED)
+    with conn.cursor(row_factory=class_row(CustomerPoints)) as cursor:
+        rows = cursor.execute(LOAD_POINTS["all" if customer_id is None else "customer"].encode(), values, prepare=True)
+        return {row.customer_id: row for row in rows}
+
+
+def _make_values(now: datetime, *, is_simulated: bool, customer_id: int | None) -> dict[str, Any]:
+    return {
         "now": now,
         "today": now.astimezone(UTC).date(),
         "simulated": is_simulated,
         "customer_id": customer_id,
-        "device_id": device_id,
         "missed_since": now - MISSED_FOR,
         "calibration_days": REMIND_DAYS[ReminderKind.CALIBRATION],
         "warranty_days": REMIND_DAYS[ReminderKind.WARRANTY],
         "main": MAIN,
     }
-    # Compiling a statement that runs for some milliseconds takes longer than running it.
-    conn.execute("SELECT set_config('jit', 'off', true)")
-    # Planning it takes as long as asking it of one customer does: prepared, it is planned a few times.
-    rows = conn.execute(LOAD_TROUBLES[scope].encode(), values, prepare=True)
-    return {whose: {_KINDS[code]: Found(*there) for code, there in troubles.items()} for whose, troubles in rows}
+
+
+def _read(troubles: Mapping[str, Any]) -> dict[Trouble, Found]:
+    return {_KINDS[code]: Found(*there) for code, there in troubles.items()}

@@ -53,7 +53,7 @@ def show_customers(
         "customers.html",
         q=q,
         rows=[
-            find_attention_line(view, place, found.lines[code], found.found[code])
+            find_attention_line(view, place, found.lines[code], found.find_troubles(code))
             for place, (_, _, code) in enumerate(shown, start=begin + 1)
         ],
         total=len(found.ranked),

@@ -56,7 +56,7 @@ def list_attention(
             found.hidden | {f"customer.{name}" for name in find_masked_fields("customer", caller.permissions)}
         ),
         items=[
-            _shape(place, found.lines[code], found.found[code], caller)
+            _shape(place, found.lines[code], found.find_troubles(code), caller)
             for place, (_, _, code) in enumerate(page, start=begin + 1)
         ],
         next_cursor=make_cursor(page[-1]) if has_more else None,

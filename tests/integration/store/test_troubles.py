@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from domain.breach import BreachKind, Severity
-from domain.customer_risk import find_customer_risk, rank_customers
+from domain.customer_risk import CUSTOMER_RULES, find_customer_risk, rank_customers
 from domain.device_risk import find_device_risk
 from domain.health import HealthState, find_health
-from domain.risk import Found, Trouble
-from store.troubles import load_troubles
+from domain.risk import Found, Trouble, find_points
+from store.troubles import load_customer_points, load_troubles
 from tests.support.databases import Database
 from tests.support.service_world import NOW, World, make_profile, open_world
 
@@ -70,7 +70,20 @@ def look(world: World, **scope: Any) -> dict[str, dict[Trouble, Found]]:
     """What is wrong by the code of the customer, real records unless told otherwise."""
     found = load_troubles(world.conn, now=NOW, **{"is_simulated": False, **scope})
     codes: dict[int, str] = dict(world.conn.execute("SELECT id, code FROM customer").fetchall())
+    if "device_id" not in scope:
+        judge(world, found, **scope)
     return {codes.get(whose, ""): troubles for whose, troubles in found.items()}
+
+
+def judge(world: World, found: dict[int, dict[Trouble, Found]], **scope: Any) -> None:
+    """The database gives the points of the rules, of all kinds and of some."""
+    some = {code: rule for place, (code, rule) in enumerate(CUSTOMER_RULES.items()) if place % 2}
+    for rules in (CUSTOMER_RULES, some):
+        points = load_customer_points(world.conn, rules, now=NOW, **{"is_simulated": False, **scope})
+        shown = {whose: {code: n for code, n in there.items() if code in rules} for whose, there in found.items()}
+        assert {whose: one.find() for whose, one in points.items()} == {w: there for w, there in shown.items() if there}
+        for whose, one in points.items():
+            assert (one.score, one.worst) == find_points(rules, shown[whose])
 
 
 def set_device(world: World, serial: str, **values: Any) -> None:
