@@ -1,10 +1,13 @@
-"""What schemathesis is told beside the document: what stands for parameters of paths, and whom it may not shut out."""
+"""What schemathesis is told beside the document: what stands for parameters of paths, which version a change has seen,
+and whom it may not shut out."""
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import schemathesis
 
 from tests.support.api_world import FIRST_CALLER_TOKEN
@@ -13,6 +16,7 @@ from tests.support.api_world import FIRST_CALLER_TOKEN
 VALUES = "FOREWARN_OPENAPI_VALUES"
 PREFIX = "/api/v1"
 PLACES = ("path", "header")
+IF_MATCH, OLD_ETAGS = "If-Match", ('"1"', '"2"')
 CALLERS = frozenset({"everyone", "everyone-else", "author"})
 schemathesis.serializer.alias("text/csv", "text/plain")  # files of master data are sent as they are
 
@@ -20,7 +24,7 @@ schemathesis.serializer.alias("text/csv", "text/plain")  # files of master data 
 @schemathesis.hook
 def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
     """The records that there are, and bodies that fit, as examples: the systematic cases begin with them."""
-    known = json.loads(Path(os.environ[VALUES]).read_text("utf-8"))
+    known = load_known()
     for path, item in raw_schema["paths"].items():
         for method, operation in item.items():
             for parameter in operation.get("parameters", ()):
@@ -31,6 +35,38 @@ def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, 
             if bodies:
                 (content,) = operation["requestBody"]["content"].values()
                 content["examples"] = {str(n): {"value": body} for n, body in enumerate(bodies)}
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
+    """Two of the versions that a change may have seen become the newest one: what comes of it when nothing else is
+    wrong is looked at as well. The others stay, and are refused."""
+    if case.headers and case.headers.get(IF_MATCH) in OLD_ETAGS:
+        newest = find_newest(case.formatted_path)
+        if newest is not None:
+            case.headers[IF_MATCH] = newest
+
+
+def find_newest(path: str) -> str | None:
+    """The ETag of what is changed there, or of the record that it is a part of."""
+    while path.startswith(f"{PREFIX}/"):
+        if etag := open_client().get(path).headers.get("ETag"):
+            return str(etag)
+        path = path.rpartition("/")[0]
+    return None
+
+
+@cache
+def open_client() -> httpx.Client:
+    """Asks as the caller does, as long as the process lives."""
+    known = load_known()
+    return httpx.Client(base_url=known["server"], headers=known["headers"], timeout=60)
+
+
+def load_known() -> dict[str, Any]:
+    """What `openapi_run` wrote down."""
+    known: dict[str, Any] = json.loads(Path(os.environ[VALUES]).read_text("utf-8"))
+    return known
 
 
 @schemathesis.hook

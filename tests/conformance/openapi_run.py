@@ -113,7 +113,9 @@ def run_schemathesis(world: ApiWorld, caller: str, depth: Depth, folder: Path) -
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "schemathesis.toml").write_text(describe_values(world), "utf-8")
     values = folder / "values.json"
-    values.write_text(json.dumps({"parameters": find_examples(world), "bodies": find_bodies(world)}), "utf-8")
+    known = {"parameters": find_examples(world), "bodies": find_bodies(world)}
+    asking = {"server": str(world.api.client.base_url), "headers": headers}
+    values.write_text(json.dumps(known | asking), "utf-8")
     report = folder / "report.json"
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(folder / "schemathesis.toml")),
@@ -140,7 +142,7 @@ def find_examples(world: ApiWorld) -> dict[str, dict[str, list[Any]]]:
     """At most three values for each parameter of each path, and the versions of records that were just made."""
     return {
         path: {
-            "If-Match": ETAGS[:3],
+            "if-match": ETAGS[:3],
             **{name: world.values[found][:3] for name, found in world.find_sources(path).items()},
         }
         for path in world.api.app.openapi()["paths"]
