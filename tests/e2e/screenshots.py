@@ -29,7 +29,7 @@ ADMIN = ("users", "users/mara", "roles", "tokens", "settings", "retention", "pro
 CONFIGURATION = ("sla", f"sla/{POLICY}", "calendars", f"calendars/{CALENDAR}")
 # In docs/images, cut at that height: the page, its language and its theme.
 CHOSEN = {
-    "inbox-en-light.png": ("inbox.png", 1_000),
+    "inbox-en-light.png": ("inbox.png", 942),
     "work-order-en-light.png": ("work-order.png", 1_340),
     "work-order-zh-dark.png": ("work-order-zh-dark.png", 1_340),
 }
