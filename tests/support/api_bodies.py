@@ -87,7 +87,10 @@ def find_bodies(world: ApiWorld) -> dict[str, list[dict[str, Any] | str]]:
         "PUT /sla-policies/{code}": [{"name": "Gold", "terms": TERMS, "due_soon_share": 0.8, "reason": "as agreed"}],
         "POST /sla-policies/{code}/preview": [{"name": "Gold", "terms": TERMS, "service_calendar": "office"}],
         "PUT /contracts/{code}/sla-policy": [{"sla_policy": "gold", "reason": "as agreed"}],
-        "POST /contracts/{code}/transitions": [{"to": "ACTIVE", "reason": "signed"}],
+        "POST /contracts/{code}/transitions": [
+            {"to": "ACTIVE", "reason": "signed"},
+            {"to": "TERMINATED", "reason": "as agreed"},
+        ],
         "PUT /capas/{code}/root-cause": [{"problem": "Motors wear out", "causes": [CAUSE]}],
         "POST /capas": [{"model": MODEL, "fault_group": "battery", "reason": "three complaints"}],
         "POST /capas/{code}/actions": [ACTION],
@@ -99,7 +102,11 @@ def find_bodies(world: ApiWorld) -> dict[str, list[dict[str, Any] | str]]:
         ],
         "POST /complaints": [COMPLAINT],
         "PATCH /complaints/{code}": [{"reason": "she called again", "reply": "We come tomorrow."}],
-        "POST /complaints/{code}/transitions": [{"to": "INVESTIGATION"}, {"to": "CLOSED", "reason": "known", **SIGNED}],
+        "POST /complaints/{code}/transitions": [
+            {"to": "INVESTIGATION", "reason": "found again"},
+            {"to": "RESOLVED", "reason": "known", "investigation": "The grease was dry."},
+            {"to": "CLOSED", "reason": "known", **SIGNED},
+        ],
         "POST /complaints/{code}/assessment": [
             {"aware_at": earlier, "harm": "NONE", "jurisdictions": ["EU", "US"], "reason": "as reported"}
         ],
