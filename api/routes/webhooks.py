@@ -107,7 +107,8 @@ def make_one(
 def change_one(
     code: str, caller: Admin, state: State, request: Request, body: WebhookChange, version: IfMatch
 ) -> Response:
-    """Changes name, address, types, customer or delay. What waits already is delivered to the new address."""
+    """Changes name, address, types, customer or delay. What waits already is delivered to the new address; where the
+    customer is another one it is withdrawn: nobody is told of another's devices."""
 
     def work(conn: Connection) -> tuple[WebhookShape, dict[str, str]]:
         endpoint = change_webhook(conn, caller, state.settings, code, body, expected=version, at=now())
