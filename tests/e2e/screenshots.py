@@ -31,7 +31,7 @@ CONFIGURATION = ("sla", f"sla/{POLICY}", "calendars", f"calendars/{CALENDAR}")
 CHOSEN = {
     "inbox-en-light.png": ("inbox.png", 942),
     "work-order-en-light.png": ("work-order.png", 1_340),
-    "work-order-zh-dark.png": ("work-order-zh-dark.png", 1_340),
+    "work-order-zh-dark.png": ("work-order-zh-dark.png", 1_302),
 }
 
 
