@@ -157,7 +157,7 @@ def show_kpi(
         "figure": find_figure_line(view, kpi, total),
         "groups": find_group_lines(view, kpi, groups, dimension)[:MOST_GROUPS],
         "group_total": len(groups),
-        "months": find_month_lines(view, kpi, months),
+        "months": find_month_lines(view, kpi, months, at=look.at),
         "actors": find_actors(view, total.detail, total.denominator),
     }
     return view.render("kpi.html", **form, **_describe(view, kpi), **shown, dimension=dimension, unit=period.value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from api.console.facts import say_share
@@ -133,13 +134,13 @@ def find_group_lines(view: View, kpi: Kpi, figures: Sequence[KpiFigure], dimensi
     ]
 
 
-def find_month_lines(view: View, kpi: Kpi, figures: Sequence[KpiFigure]) -> list[dict[str, Any]]:
-    """The figures of periods, newest first; a period that is not whole says so."""
+def find_month_lines(view: View, kpi: Kpi, figures: Sequence[KpiFigure], *, at: datetime) -> list[dict[str, Any]]:
+    """The figures of periods as counted `at` that instant, newest first; a period that is not whole says so."""
     top = max((figure.value for figure in figures if figure.value is not None), default=0.0) or 1.0
     lines: list[dict[str, Any]] = []
     for figure in reversed(figures):
         bar = 0.0 if figure.value is None else round(figure.value / top * 100, 1)
-        is_open = figure.bucket.until >= view.now
+        is_open = figure.bucket.until >= at
         line = find_figure_line(view, kpi, figure)
         lines.append({"name": figure.bucket.name, "line": line, "bar": bar, "is_open": is_open})
     return lines
