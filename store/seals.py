@@ -4,9 +4,11 @@ The file has one key to a line. The first one seals, all of them open, so that a
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import mkstemp
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -75,10 +77,16 @@ def load_seal(file: Path, use: Sealed, *, is_made: bool = True) -> Seal:
 
 
 def _make_key(file: Path) -> None:
+    """The file is there with a whole key or not at all, whoever else makes it at the same moment, and whenever this
+    process is killed."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, draft = mkstemp(prefix=f".{file.name}.", dir=file.parent)  # for its owner alone
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was quicker, and its key is the one
-        return
-    with os.fdopen(descriptor, "wb") as made:
-        made.write(Fernet.generate_key() + b"\n")
+        with os.fdopen(descriptor, "wb") as made:
+            made.write(Fernet.generate_key() + b"\n")
+            made.flush()
+            os.fsync(made.fileno())
+        with suppress(FileExistsError):  # another process was quicker, and its key is the one
+            os.link(draft, file)
+    finally:
+        Path(draft).unlink()

@@ -1,12 +1,14 @@
 """The key of second factors: made once, private, changed without a gap, and never guessed at."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
-from api.seals import load_seal
+from api.seals import SECOND_FACTORS, load_seal
 from domain.errors import ConfigurationError
+from store import seals
 
 
 def test_a_key_is_made_for_its_owner_alone_and_seals_for_one_account(tmp_path: Path) -> None:
@@ -50,3 +52,30 @@ def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, text: str) -> None:
     file.chmod(0o600)
     with pytest.raises(ConfigurationError, match="holds no key"):
         load_seal(file)
+
+
+def test_whoever_is_stopped_while_a_key_is_made_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key"
+    with monkeypatch.context() as patched:
+        patched.setattr(Fernet, "generate_key", stop)
+        with pytest.raises(KeyboardInterrupt):
+            load_seal(file)
+    assert list(tmp_path.iterdir()) == []
+    assert load_seal(file).close(1, "secret")
+    assert [found.name for found in tmp_path.iterdir()] == ["key"]
+
+
+def stop() -> bytes:
+    raise KeyboardInterrupt
+
+
+def test_all_who_make_the_key_at_one_moment_seal_with_the_same_one(tmp_path: Path) -> None:
+    load_anew = seals.load_seal.__wrapped__  # as another process does, which remembers no seal
+    for n in range(20):
+        file = tmp_path / str(n)
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(load_anew, [file] * 8, [SECOND_FACTORS] * 8))
+        sealed = found[0].close(1, "secret")
+        assert {seal.open(1, sealed) for seal in found} == {"secret"}
