@@ -53,6 +53,7 @@ class Shown:
     values: Mapping[str, str] | None = None
     wrong: Mapping[str, str] | None = None
     outlook: CalendarOutlook | None = None
+    seen: int = 0  # the version that the form goes on from; 0: the one that is shown
     problem: str | None = None
     status: int = 200
     assign: Mapping[str, str] | None = None
@@ -106,17 +107,16 @@ def take_version(request: Request, pool: Database, caller: Writer, code: str, fi
     with pool.connection() as conn:
         row = _find_calendar(conn, view, code)
     body = _read_body(fields, CalendarContent)
+    actor, expected = find_actor(caller, (Permission.SLA_POLICY_WRITE,)), int(read_number(fields, "row_version") or 0)
     if isinstance(body, dict):
-        return _render(view, pool, code, Shown(values, body))
+        return _render(view, pool, code, Shown(values, body, seen=expected))
     try:
         draft = read_calendar_draft(body)
     except ProblemError as refused:
-        return _render(view, pool, code, Shown(values, _find_fields(refused)))
+        return _render(view, pool, code, Shown(values, _find_fields(refused), seen=expected))
     if read_text(fields, "step") != "save":
-        return _render(
-            view, pool, code, Shown(values, outlook=preview_calendar(row, body.name, draft, view.now.date()))
-        )
-    actor, expected = find_actor(caller, (Permission.SLA_POLICY_WRITE,)), read_number(fields, "row_version")
+        outlook = preview_calendar(row, body.name, draft, view.now.date())
+        return _render(view, pool, code, Shown(values, outlook=outlook, seen=row.row_version))
 
     def work(conn: Connection) -> None:
         change_calendar(
@@ -125,7 +125,7 @@ def take_version(request: Request, pool: Database, caller: Writer, code: str, fi
             code,
             body.name,
             draft,
-            expected_row_version=int(expected or 0),
+            expected_row_version=expected,
             reason=body.reason,
             now=view.now,
         )
@@ -222,7 +222,7 @@ def _render(view: View, pool: Pool, code: str, shown: Shown = FRESH) -> Response
         more=max(usage.sites - len(sites), 0),
         may_write=view.may(Permission.SLA_POLICY_WRITE),
         form=find_calendar_form(view, shown.values or find_form_values(row), marked, is_new=False),
-        row_version=row.row_version,
+        row_version=shown.seen or row.row_version,
         next_version=row.version + 1,
         opened=shown.values is not None,
         preview=None if outlook is None else [say_change(view, c) for c in outlook.changes],

@@ -87,18 +87,18 @@ def take_version(request: Request, pool: Database, caller: Writer, code: str, fi
     with pool.connection() as conn:
         row = _find_policy(conn, view, code)
     values, body = _read_values(fields), _read_body(fields, PolicyContent)
+    actor, expected = find_actor(caller, (Permission.SLA_POLICY_WRITE,)), int(read_number(fields, "row_version") or 0)
     if isinstance(body, dict):
-        return _render(view, pool, code, values, body)
+        return _render(view, pool, code, values, body, seen=expected)
     try:
         policy = read_policy_draft(body)
         with pool.connection() as conn:
             check_calendar(conn, body.service_calendar)
     except ProblemError as refused:
-        return _render(view, pool, code, values, _find_fields(refused))
+        return _render(view, pool, code, values, _find_fields(refused), seen=expected)
     if read_text(fields, "step") != "save":
         changes = [say_change(view, c) for c in find_policy_changes(row, body.name, policy, body.service_calendar)]
-        return _render(view, pool, code, values, preview=changes)
-    actor, expected = find_actor(caller, (Permission.SLA_POLICY_WRITE,)), read_number(fields, "row_version")
+        return _render(view, pool, code, values, preview=changes, seen=row.row_version)
 
     def work(conn: Connection) -> None:
         change_policy(
@@ -108,7 +108,7 @@ def take_version(request: Request, pool: Database, caller: Writer, code: str, fi
             body.name,
             policy,
             body.service_calendar,
-            expected_row_version=int(expected or 0),
+            expected_row_version=expected,
             reason=body.reason,
             now=view.now,
         )
@@ -191,6 +191,7 @@ def _render(
     wrong: Mapping[str, str] | None = None,
     *,
     preview: list[Any] | None = None,
+    seen: int = 0,
     problem: str | None = None,
     status: int = 200,
     assign: Mapping[str, str] | None = None,
@@ -220,8 +221,8 @@ def _render(
         more=max(usage.contracts - len(promises), 0),
         may_write=view.may(Permission.SLA_POLICY_WRITE),
         form=find_form(view, values or find_form_values(row), _say_wrong(view, wrong or {}), calendars, is_new=False),
-        # A form that met somebody else's change is sent again against what it shows now.
-        row_version=row.row_version,
+        # A form goes on from what its sender has seen; one that met somebody else's change, from what it shows now.
+        row_version=seen or row.row_version,
         next_version=row.version + 1,
         opened=values is not None,
         preview=preview,

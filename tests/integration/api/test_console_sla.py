@@ -98,6 +98,8 @@ def test_a_calendar_is_shown_before_it_is_made_and_a_change_before_it_counts(api
     assert "Tuesday: 08:00–17:00 → off" in page
     late = console.send("mona", "/admin/calendars/office", path, change | {"step": "save", "row_version": version}, 412)
     assert "mona" in late
+    typed = change | {"step": "save", "row_version": version, "monday": "soon"}
+    assert find_row_version(console.send("mona", "/admin/calendars/office", path, typed, 422)) == version
     assert "Your text is kept" in late
 
 
@@ -136,6 +138,10 @@ def test_a_policy_is_made_given_to_a_contract_and_changed(api: Api, console: Con
     assert "What pauses the clock “Resolution”: access, parts → parts" in page
     assert "“解决”时限因何暂停" in console.read("olga", "/admin/sla/gold", language="zh")
     assert "Your text is kept" in console.send("mona", "/admin/sla/gold", "/admin/sla/gold/version", save, 412)
+    # What somebody typed before the change, and typed wrong, is still of the version that was seen.
+    typed = save | {"P1_response_h": "soon"}
+    refused = console.send("mona", "/admin/sla/gold", "/admin/sla/gold/version", typed, 422)
+    assert find_row_version(refused) == version
 
 
 def test_who_may_and_what_the_api_previews(api: Api, console: Console) -> None:
