@@ -4534,6 +4534,7 @@ CREATE INDEX work_order_closed ON public.work_order USING btree (closed_at) WHER
 CREATE INDEX work_order_code_id ON public.work_order USING btree (code, id);
 CREATE INDEX work_order_created ON public.work_order USING btree (created_at);
 CREATE INDEX work_order_customer ON public.work_order USING btree (customer_id);
+CREATE INDEX work_order_device_state ON public.work_order USING btree (device_id, state);
 CREATE INDEX work_order_fault ON public.work_order USING btree (fault_group, closed_at DESC) WHERE (state = 'CLOSED'::text);
 CREATE INDEX work_order_fault_created ON public.work_order USING btree (fault_group, created_at);
 CREATE INDEX work_order_gateway ON public.work_order USING btree (gateway_id) WHERE (gateway_id IS NOT NULL);
