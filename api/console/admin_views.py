@@ -75,7 +75,11 @@ def _say(view: View, value: object) -> str:
 def build_matrix(view: View) -> dict[str, Any]:
     """Every right by every role, as domain.roles has it."""
     rows = [
-        {"permission": permission.value, "held": [permission in ROLE_PERMISSIONS[role] for role in Role]}
+        {
+            "permission": permission.value,
+            "name": view.name("permission", permission.value),
+            "held": [permission in ROLE_PERMISSIONS[role] for role in Role],
+        }
         for permission in Permission
     ]
     return {"roles": [view.name("role", role) for role in Role], "rows": rows}

@@ -33,6 +33,8 @@ def load_catalogue(language: str) -> Mapping[str, Message]:
 def translate(language: str, key: str, /, **params: Any) -> str:
     """The message of that key in that language, its parameters filled in; `count` picks the plural form.
 
+    A parameter `permission` is the code of a right and is said by name and code.
+
     Raises
     ------
     KeyError
@@ -41,7 +43,15 @@ def translate(language: str, key: str, /, **params: Any) -> str:
     message = load_catalogue(language)[key]
     if isinstance(message, dict):
         message = message["one" if language == "en" and params["count"] == 1 else "other"]
+    if "permission" in params:
+        params["permission"] = say_permission(language, params["permission"])
     return message.format(**params) if params else message
+
+
+def say_permission(language: str, code: str) -> str:
+    """A right by its name with its code beside it: people know the one, tables of rights and the audit the other."""
+    name = find_name(language, "permission", code)
+    return str(load_catalogue(language)["permission.said"]).format(name=name, code=code)
 
 
 def find_name(language: str, group: str, code: str | None) -> str:

@@ -109,7 +109,7 @@ def test_language_follows_the_browser_and_can_be_switched(chromium: Browser, ser
 def test_auditor_sees_no_step_and_is_told_why(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, _):
         sign_in(page, "aya", PASSWORD)
-        expect(page.get_by_text("needs the permission work_order.assign")).to_be_visible()
+        expect(page.get_by_text("needs the permission “assign work orders” (work_order.assign)")).to_be_visible()
         page.goto(f"/work-orders/{service.seeded.orders[0]}")
-        expect(page.get_by_text("needs the permission work_order.triage")).to_be_visible()
+        expect(page.get_by_text("needs the permission “accept work orders” (work_order.triage)")).to_be_visible()
         expect(page.get_by_text("Your roles may not write notes.")).to_be_visible()

@@ -39,7 +39,7 @@ def test_from_inbox_to_signature(chromium: Browser, service: Service) -> None:
         page.select_option("#act-done-outcome", "CONFIRMED")
         page.get_by_role("button", name="Report work done").click()
         expect(page.locator(".state").first).to_have_text("Work done")
-        expect(page.locator("#why-verify")).to_have_text("needs the permission work_order.verify")
+        expect(page.locator("#why-verify")).to_have_text("needs the permission “verify work orders” (work_order.verify)")
         assert watched.errors == []
     with open_page(chromium, service.url) as (page, watched):
         sign_in(page, "mara", PASSWORD)

@@ -81,7 +81,7 @@ def test_an_asked_change_is_granted_by_another_person_who_signs(api: Api, people
     own = read(api, people["dora"], f"/approvals/{code}")
     assert "You asked for this; another person decides on it." in own
     assert 'id="act-approval_withdraw"' in own
-    assert "needs the permission export.approve" in read(api, people["aya"], f"/approvals/{code}")
+    assert "needs the permission “approve exports that name people” (export.approve)" in read(api, people["aya"], f"/approvals/{code}")
 
     wrong = decide(api, people["vera"], code, 422, reason="seen", password="wrong", meaning="x")
     assert "That is not your password. Nothing was signed." in wrong
@@ -158,7 +158,7 @@ def test_an_endorsed_threshold_and_a_key_field_say_what_would_change(api: Api, p
         assert 'Serial: T-0001 <span aria-hidden="true">→</span>' in page
         assert "<strong>T-9001</strong>" in page
     assert "You asked for this; another person decides on it." in read(api, people["dora"])
-    assert "needs the permission key_field.approve" in read(api, people["aya"])
+    assert "needs the permission “approve changes of key fields” (key_field.approve)" in read(api, people["aya"])
 
 
 def seed_threshold(api: Api) -> tuple[str, Monitor]:

@@ -73,7 +73,7 @@ def flatten(cause: dict[str, Any]) -> dict[str, str]:
 def test_a_capa_from_proposal_to_closure_on_its_page(api: Api, pages: Pages) -> None:
     page = pages.read()
     assert "Proposed by machine; nothing decided." in page
-    assert "needs the permission capa.decide" in page
+    assert "needs the permission “decide on proposed CAPAs” (capa.decide)" in page
     refused = pages.step("ada", "OPEN", 409, reason="  ")
     assert "Give the justification." in refused
     pages.step("ada", "OPEN", reason="as discussed")
@@ -174,6 +174,6 @@ def test_a_person_proposes_and_who_may_not_is_told(api: Api, pages: Pages) -> No
     again = api.client.post("/capa/proposals", headers=pages.session("rosa").writing, data=wanted)
     assert (again.status_code, "A live CAPA has this scope already." in read_words(again)) == (409, True)
     assert api.client.post("/capa/proposals", headers=pages.session("ada").writing, data=wanted).status_code == 403
-    assert "needs the permission capa.work" in read_words(api.client.get("/capa", headers=pages.session("ada").reading))
+    assert "needs the permission “work on CAPAs” (capa.work)" in read_words(api.client.get("/capa", headers=pages.session("ada").reading))
     api.add_user("carl", Role.CUSTOMER, customer="T-C0")
     assert api.client.get(f"/capa/{pages.code}", headers=api.sign_in("carl").reading).status_code == 403

@@ -53,7 +53,7 @@ def test_a_complaint_from_its_receipt_to_its_closure(console: Console) -> None:
     assert "! missing" in page
 
     known = {"aware_at": ago(days=2), "harm": "MALFUNCTION_COULD_RECUR", "jurisdictions": ["EU", "CN"]}
-    assert "needs the permission vigilance.assess" in console.read("mona", path)
+    assert "needs the permission “assess vigilance” (vigilance.assess)" in console.read("mona", path)
     early = send("quinn", "assessment", 409, **{**known, "aware_at": ago(days=-2)}, reason="a stalled drive")
     assert "Nobody becomes aware in the future." in early
     assert ">a stalled drive</textarea>" in early

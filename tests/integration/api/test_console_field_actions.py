@@ -48,14 +48,14 @@ def release(console: Console) -> None:
 
 def test_firmware_is_registered_signed_by_two_released_and_withdrawn(console: Console) -> None:
     assert "No version is registered." in console.read("quentin", "/firmware")
-    assert "needs the permission firmware.write" in console.read("ada", "/firmware")
+    assert "needs the permission “register firmware” (firmware.write)" in console.read("ada", "/firmware")
     wrong = console.send("eva", "/firmware", "/firmware/records", {**IMAGE, "sha256": "short"}, 422)
     assert "Missing, or cannot be used." in wrong
     assert 'value="2.0.0"' in wrong
     assert console.send("eva", "/firmware", "/firmware/records", IMAGE) == f"{VERSION}?done=saved"
     taken = console.send("eva", "/firmware", "/firmware/records", IMAGE, 409)
     assert "That version of the component is registered already." in taken
-    assert "needs the permission firmware.approve" in console.read("eva", VERSION)
+    assert "needs the permission “approve firmware” (firmware.approve)" in console.read("eva", VERSION)
     assert "Approval of a firmware version" in console.read("ada", "/approvals")
     assert "Yours is the first signature." in console.read("ada", VERSION)
     steps = f"{VERSION}/transitions"
@@ -179,7 +179,7 @@ def test_a_firmware_draft_is_changed_until_it_is_approved(console: Console) -> N
         "no longer holds, changed since",
     ):
         assert shown in page, shown
-    assert "needs the permission firmware.write" in page
+    assert "needs the permission “register firmware” (firmware.write)" in page
     assert "Your text is kept" in console.send("eva", VERSION, f"{VERSION}/record", {**change, "row_version": "0"}, 412)
     for who in ("ada", "bob"):
         console.send(who, VERSION, f"{VERSION}/transitions", {"to": "APPROVED", **SIGNED})

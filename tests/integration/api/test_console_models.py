@@ -106,7 +106,7 @@ def test_a_proposed_profile_waits_for_the_second_engineer_where_approvals_show_i
         assert f": limit, high, Raises at: {was:g}" in page
     assert "You have signed it or asked for it; a second person must." in mine
     assert "You may sign." in his
-    assert "needs the permission profile.write" in hers
+    assert "needs the permission “change profiles, monitors and models” (profile.write)" in hers
     assert read(api, mona, "/models")
     step(api, mona, code, "activate", 403, password=PASSWORD, meaning="x")
 

@@ -98,7 +98,7 @@ def test_one_monitor_with_its_backtest_before_the_decision(api: Api, code: str) 
     for shown in (
         code, "−11", "2.22", "1.20", 'href="/work-orders/WO-2026-000001"', 'href="/work-orders/WO-2026-000002"',
         'href="/devices/T-0000"', "120 devices, 10,800 device-days", "72% (42–93%)", "device_alarm",
-        "needs the permission profile.write", "As a table",
+        "needs the permission “change profiles, monitors and models” (profile.write)", "As a table",
     ):  # fmt: skip
         assert shown in page, shown
     assert "/decision" not in page
@@ -108,7 +108,7 @@ def test_one_monitor_with_its_backtest_before_the_decision(api: Api, code: str) 
     assert api.client.get("/monitors/NOPE/none", headers=manager.reading).status_code == 404
     chinese = api.client.get(find_page(api), headers=manager.reading | {"Accept-Language": "zh"}).text
     assert "无人搁置" in chinese
-    assert "需要权限 profile.write" in chinese
+    assert "需要权限：“修改型号配置、监测规则和模型”（profile.write）" in chinese
 
 
 def test_a_decision_is_signed_and_what_was_typed_is_kept(api: Api, code: str) -> None:

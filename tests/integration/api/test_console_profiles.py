@@ -41,7 +41,7 @@ def test_history_differences_and_a_return_that_is_only_a_draft(api: Api, console
     assert "anna" not in page  # an administrator sees no names of people on records
     assert "anna" in console.read("erik", PAGE)
     assert "tickets.quiet_h" in page
-    assert "needs the permission profile.write" in page
+    assert "needs the permission “change profiles, monitors and models” (profile.write)" in page
     assert "重新提出" in console.read("erik", PAGE, language="zh")
     current, first = PROFILE.version + 1, PROFILE.version
     assert "It says what the current version says." in console.read("erik", f"{PAGE}?before={current}&after={current}")

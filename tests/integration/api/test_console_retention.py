@@ -57,7 +57,7 @@ def test_another_length_is_shown_asked_and_granted(api: Api, console: Console) -
     page = console.read("olga", PAGE)
     assert "200 days" in page
     assert "decided by two people:" in page
-    assert "needs the permission retention.write" in page
+    assert "needs the permission “ask for a change of retention” (retention.write)" in page
     assert "200 天" in console.read("olga", PAGE, language="zh")
     found = api.get("/retention", headers=console.sessions["olga"].reading).json()
     (line,) = [item for item in found["items"] if item["kept"] == "readings_standard"]

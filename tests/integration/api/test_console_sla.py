@@ -71,7 +71,7 @@ def test_a_calendar_is_shown_before_it_is_made_and_a_change_before_it_counts(api
     page = console.read("olga", "/admin/calendars/office")
     assert "08:00–12:00, 13:00–17:00" in page
     assert "DE-BY" in page
-    assert "needs the permission sla_policy.write" in page
+    assert "needs the permission “write SLA policies and calendars” (sla_policy.write)" in page
     assert "服务" in console.read("olga", "/admin/calendars/office", language="zh")
 
     with psycopg.connect(api.settings.database_url) as conn:

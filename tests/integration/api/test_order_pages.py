@@ -179,7 +179,7 @@ def test_files_are_listed_with_what_they_are_and_for_whom(desk: Desk) -> None:
     theirs = desk.section("cora", "files")
     assert "outside.png" in theirs
     assert "inside.png" not in theirs
-    assert "needs the permission work_order.attach" in theirs
+    assert "needs the permission “attach files to work orders” (work_order.attach)" in theirs
     assert "1 file" in read(desk.open("cora"))
 
 
@@ -202,7 +202,7 @@ def test_every_section_by_every_side(desk: Desk) -> None:
     closed = read(desk.open("cora"))
     assert "Whom to assign" not in closed
     # Who may not says why, and his form does nothing.
-    assert "needs the permission work_order.work" in desk.section("mona", "visits")
+    assert "needs the permission “carry out work orders” (work_order.work)" in desk.section("mona", "visits")
     assert desk.send("mona", "arrivals").status_code == 403
     assert "assigned to somebody else" in desk.section("tina", "visits")
     assert desk.send("tina", "arrivals").status_code == 409

@@ -41,7 +41,7 @@ from domain.profile import Direction, MonitorRule
 from domain.reading import RejectionReason
 from domain.report import FirmwareState
 from domain.retention import KeptClass, RetentionGuard
-from domain.roles import Role
+from domain.roles import Permission, Role
 from domain.sentences import SENTENCES
 from domain.sla_clock import ClockState
 from domain.sla_waiver import WaiverGuard
@@ -87,6 +87,7 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("health", HealthState),
     ("health_reason", HealthReason),
     ("role", Role),
+    ("permission", Permission),
     ("trigger", CapaTrigger),
     ("capa_kind", CapaKind),
     ("capa_scope_kind", ScopeKind),
