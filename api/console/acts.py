@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from api.console.page import View
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -37,3 +39,8 @@ class Act:
     refusal: str = ""
     second: tuple[str, str] = ("", "")  # another address for the same form, and what its button says
     open: bool = False
+
+
+def refuse_act(view: View, name: str, why: str) -> Act:
+    """The act by its usual label, which cannot be taken, and why."""
+    return Act(name, view.t(f"act.{name}"), refusal=why)

@@ -124,7 +124,7 @@ def _find_signing_refusal(view: View, record: WaitingRecord) -> str:
     """Why this person is not the second one: the right, or that it is his own."""
     needed, me = WAITING[record.wants][1], view.person.user_id
     if not view.may(needed):
-        return view.t("act.refused_permission", permission=needed.value)
+        return view.say_missing(needed)
     signature = None if me is None else Signature(me, view.person.full_name, "-")
     refusal = find_signing_refusal(signature, actor_id=me, author_ids=record.author_ids, signed_by=record.signed_by)
     if refusal is None:
@@ -179,7 +179,7 @@ def _find_refusal(view: View, request: ApprovalRequest, to: ApprovalState) -> st
     kind, me = ApprovalKind(request.kind), view.person.user_id
     needed = find_permission(kind, to)
     if not view.may(needed):
-        return view.t("act.refused_permission", permission=needed.value)
+        return view.say_missing(needed)
     facts = ApprovalFacts(
         kind, ApprovalState(request.state), request.asked_by_id, request.expires_at, me, me, "-", is_intact(request)
     )

@@ -112,7 +112,7 @@ def _find_acts(
         if of_state is not None:
             continue
         if held is None:
-            acts.append(Act(full, label, refusal=view.t("act.refused_permission", permission=needed[0].value)))
+            acts.append(Act(full, label, refusal=view.say_missing(needed[0])))
             continue
         refusal = find_action_refusal(wish, action, view.person.user_id, held)
         if refusal is not None:
@@ -181,7 +181,7 @@ def find_new_action(view: View, standing: CapaStanding, people: list[tuple[str, 
         return None
     label = view.t("act.action_add")
     if not view.may(Permission.CAPA_WORK):
-        refusal = view.t("act.refused_permission", permission=Permission.CAPA_WORK.value)
+        refusal = view.say_missing(Permission.CAPA_WORK)
         return Act("action_add", label, refusal=refusal)
     said = typed.of("action_add")
     return Act(

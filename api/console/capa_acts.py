@@ -58,7 +58,7 @@ def _find_act(
     needed = find_capa_permissions(CapaState(capa.state), to)
     held = next((permission for permission in needed if view.may(permission)), None)
     if held is None:
-        return Act(name, label, refusal=view.t("act.refused_permission", permission=needed[-1].value))
+        return Act(name, label, refusal=view.say_missing(needed[-1]))
     submit, explain = view.t(f"act.{name}_do"), ""
     is_signed = name in ("capa_approve", "capa_close")
     facts = find_capa_facts(conn, standing, to, view.person.user_id, view.now)

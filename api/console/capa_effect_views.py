@@ -186,7 +186,7 @@ def _find_form(view: View, standing: CapaStanding, plan: EffectivenessPlan | Non
         return None
     label = view.t("act.effectiveness")
     if not view.may(Permission.CAPA_WORK):
-        return Act(ACT, label, refusal=view.t("act.refused_permission", permission=Permission.CAPA_WORK.value))
+        return Act(ACT, label, refusal=view.say_missing(Permission.CAPA_WORK))
     if view.person.user_id is None:
         return Act(ACT, label, refusal=say_guard(view, GUARDS, "person_needed"))
     said = typed.of(ACT)

@@ -10,8 +10,10 @@ from api.console.acts import Act, Field
 from api.console.capa_action_views import find_action_lines, find_new_action
 from api.console.capa_acts import find_capa_acts
 from api.console.capa_cause_views import ACT, find_bones, find_cause_form, find_chains
+from api.console.capa_cohort_views import find_cohort
 from api.console.capa_effect_views import find_effect
-from api.console.capa_views import STAGES, find_cohort, find_line, find_regression, find_scope, find_trigger
+from api.console.capa_regression_views import find_regression
+from api.console.capa_views import STAGES, find_line, find_scope, find_trigger
 from api.console.filters import Filter, find_choice
 from api.console.forms import NOTHING, Refused, Typed
 from api.console.order_rows import find_clock
@@ -85,7 +87,7 @@ def _find_proposal_form(view: View, profiles: dict[str, Profile], typed: Typed) 
     name = "capa_propose"
     label = view.t(f"act.{name}")
     if not view.may(Permission.CAPA_WORK):
-        return Act(name, label, refusal=view.t("act.refused_permission", permission=Permission.CAPA_WORK.value))
+        return Act(name, label, refusal=view.say_missing(Permission.CAPA_WORK))
     values, wrong, t = typed.values, typed.wrong, view.t
     faults = [
         (f"{model}/{group.key}", f"{model} · {getattr(group.label, view.language, group.label.en)}")

@@ -23,9 +23,7 @@ def find_clocks(
     return {
         "clocks": [_find_clock(view, clock, zone, values) for clock in clocks],
         "requests": _load_requests(view, pool, order, zone),
-        "refusal": ""
-        if view.may(Permission.SLA_WAIVE)
-        else view.t("act.refused_permission", permission=Permission.SLA_WAIVE.value),
+        "refusal": "" if view.may(Permission.SLA_WAIVE) else view.say_missing(Permission.SLA_WAIVE),
     }
 
 

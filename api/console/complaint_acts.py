@@ -1,9 +1,8 @@
-"""What can be done with a complaint: steps and vigilance as forms; where a guard refuses, its sentence."""
+"""What can be done with a complaint: its steps and its record as forms; where a guard refuses, its sentence."""
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, refuse_act
 from api.console.field_merge import add_marks
-from api.console.forms import Typed, find_signature_fields, say_guard
-from api.console.instants import name_offset
+from api.console.forms import Typed, find_signature_fields, say_guard, say_zone
 from api.console.page import View
 from domain.audit import Signature
 from domain.complaint import (
@@ -17,22 +16,11 @@ from domain.complaint import (
 )
 from domain.profile import Profile
 from domain.roles import Permission
-from domain.vigilance import (
-    REPORT_PERMISSIONS,
-    Assessment,
-    DecisionRequest,
-    ReportClock,
-    ReportState,
-    VigilanceDecision,
-    find_decision_refusal,
-)
-from domain.vigilance_terms import Harm, Jurisdiction
 from store.complaint_lists import ComplaintRow
 from store.complaint_transitions import find_complaint_facts
 from store.pool import Connection
 
 GUARDS = "complaint_guard vigilance_guard capa_guard"
-VIGILANCE_GUARDS = "vigilance_guard complaint_guard capa_guard"
 _S = ComplaintState
 NAMES = {
     (_S.RECEIVED, _S.INVESTIGATION): "cmp_investigate",
@@ -45,26 +33,7 @@ NAMES = {
 PEOPLE_FIELDS = ("reporter_name", "reporter_phone", "reporter_address")
 RECORD_FIELDS = ("device_name", "device_identification", *PEOPLE_FIELDS, "details", "correction", "reply")
 LONG_FIELDS = ("reporter_address", "details", "correction", "reply")
-ENTER_ACT, CHANGE_ACT, ASSESS_ACT, DECIDE_ACT, SUBMIT_ACT = (
-    "cmp_enter",
-    "cmp_change",
-    "vig_assess",
-    "vig_decide",
-    "vig_submit",
-)
-
-
-def _refuse(view: View, name: str, why: str) -> Act:
-    return Act(name, view.t(f"act.{name}"), refusal=why)
-
-
-def _miss(view: View, permission: Permission) -> str:
-    return view.t("act.refused_permission", permission=permission.value)
-
-
-def say_zone(view: View) -> str:
-    """In which zone times are typed."""
-    return view.t("form.zone", zone=name_offset(view.now.astimezone(view.find_zone())))
+ENTER_ACT, CHANGE_ACT = "cmp_enter", "cmp_change"
 
 
 def find_complaint_acts(view: View, conn: Connection, complaint: Complaint, typed: Typed) -> list[Act]:
@@ -76,14 +45,14 @@ def _find_step(view: View, conn: Connection, complaint: Complaint, to: Complaint
     name = NAMES[complaint.state, to]
     needed = COMPLAINT_TRANSITIONS[complaint.state, to]
     if not view.may(needed):
-        return _refuse(view, name, _miss(view, needed))
+        return refuse_act(view, name, view.say_missing(needed))
     me = view.person.user_id
     signature = Signature(me, view.person.full_name, "-") if me is not None else None
     wish = ComplaintRequest(to, "-", "-", signature)
     facts = find_complaint_facts(conn, complaint, me)
     refusal = find_complaint_refusal(wish, facts, needed)
     if refusal is not None:
-        return _refuse(view, name, say_guard(view, GUARDS, refusal.guard))
+        return refuse_act(view, name, say_guard(view, GUARDS, refusal.guard))
     said = typed.of(name)
     fields: tuple[Field, ...] = ()
     if name == "cmp_resolve":
@@ -170,7 +139,7 @@ def find_record_fields(
 def find_enter_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Act:
     """The form that enters a complaint."""
     if not view.may(Permission.COMPLAINT_WRITE):
-        return _refuse(view, ENTER_ACT, _miss(view, Permission.COMPLAINT_WRITE))
+        return refuse_act(view, ENTER_ACT, view.say_missing(Permission.COMPLAINT_WRITE))
     said = typed.of(ENTER_ACT)
     when = Field(
         "received_at",
@@ -195,9 +164,9 @@ def find_enter_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Ac
 def find_change_act(view: View, row: ComplaintRow, profiles: dict[str, Profile], typed: Typed) -> Act:
     """The form that puts the record right."""
     if not view.may(Permission.COMPLAINT_WRITE):
-        return _refuse(view, CHANGE_ACT, _miss(view, Permission.COMPLAINT_WRITE))
+        return refuse_act(view, CHANGE_ACT, view.say_missing(Permission.COMPLAINT_WRITE))
     if row.state == ComplaintState.CLOSED:
-        return _refuse(view, CHANGE_ACT, say_guard(view, GUARDS, "closed"))
+        return refuse_act(view, CHANGE_ACT, say_guard(view, GUARDS, "closed"))
     said = typed.of(CHANGE_ACT)
     reason = Field("reason", view.t("complaint.why_changed"), "text", said.values.get("reason", ""))
     act = Act(
@@ -210,129 +179,3 @@ def find_change_act(view: View, row: ComplaintRow, profiles: dict[str, Profile],
         open=bool(said.act),
     )
     return add_marks(act, find_record(row), said.values, said.disputed)
-
-
-def find_vigilance_acts(
-    view: View, complaint: Complaint, assessments: list[Assessment], clocks: list[ReportClock], typed: Typed
-) -> list[Act]:
-    """Assess, decide (another person, signed), say that a report was submitted."""
-    newest = assessments[-1] if assessments else None
-    running = [
-        c for c in clocks if newest is not None and c.assessment_id == newest.id and c.state is ReportState.RUNNING
-    ]
-    acts = [_find_assess(view, complaint, newest, typed)]
-    if newest is not None and newest.decision is None:
-        acts.append(_find_decide(view, complaint, newest, typed))
-    if newest is not None and newest.decision is VigilanceDecision.REPORTABLE and running:
-        acts.append(_find_submit(view, complaint, running, typed))
-    return acts
-
-
-def _find_assess(view: View, complaint: Complaint, newest: Assessment | None, typed: Typed) -> Act:
-    if not view.may(Permission.VIGILANCE_ASSESS):
-        return _refuse(view, ASSESS_ACT, _miss(view, Permission.VIGILANCE_ASSESS))
-    if complaint.state is ComplaintState.CLOSED:
-        return _refuse(view, ASSESS_ACT, say_guard(view, VIGILANCE_GUARDS, "complaint_closed"))
-    t, said = view.t, typed.of(ASSESS_ACT)
-    zone = view.find_zone()
-    stands = {} if newest is None else {
-        "aware_at": newest.aware_at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S"),
-        "harm": newest.harm.value,
-        "jurisdictions": " ".join(newest.jurisdictions),
-        "also": " ".join(n for n in ("is_unanticipated", "needs_remedial_action") if getattr(newest, n)),
-    }  # fmt: skip
-    values = stands | dict(said.values)
-    harms = tuple((h.value, view.name("harm", h)) for h in Harm)
-    places = tuple((j.value, view.name("jurisdiction", j)) for j in Jurisdiction)
-    also = tuple((n, t(f"complaint.{n}")) for n in ("is_unanticipated", "needs_remedial_action"))
-
-    def moment(name: str, *, required: bool) -> Field:
-        why = say_zone(view) if required else t("complaint.known_later")
-        wrong = said.wrong.get(name, "")
-        label, step = t(f"complaint.{name}"), "1" if required else ""  # seconds, where they are prefilled
-        return Field(name, label, "datetime-local", values.get(name, ""), (), required, why, wrong, step)
-
-    return Act(
-        ASSESS_ACT,
-        t(f"act.{ASSESS_ACT}"),
-        submit=t(f"act.{ASSESS_ACT}_do"),
-        action=f"/complaints/{complaint.code}/assessment",
-        row_version=complaint.row_version,
-        explain=t(f"act.explain_{ASSESS_ACT}"),
-        fields=(
-            moment("aware_at", required=True),
-            Field("harm", t("complaint.harm"), "select", values.get("harm", ""), harms),
-            Field(
-                "jurisdictions",
-                t("complaint.jurisdictions"),
-                "checks",
-                values.get("jurisdictions", ""),
-                places,
-                wrong=said.wrong.get("jurisdictions", ""),
-            ),
-            Field("also", t("complaint.also"), "checks", values.get("also", ""), also, required=False),
-            moment("threat_known_at", required=False),
-            moment("remedial_need_known_at", required=False),
-            Field("reason", t("complaint.rests_on"), "textarea", values.get("reason", "")),
-        ),
-        open=bool(said.act),
-    )
-
-
-def _find_decide(view: View, complaint: Complaint, newest: Assessment, typed: Typed) -> Act:
-    if not view.may(Permission.VIGILANCE_DECIDE):
-        return _refuse(view, DECIDE_ACT, _miss(view, Permission.VIGILANCE_DECIDE))
-    me = view.person.user_id
-    signature = Signature(me, view.person.full_name, "-") if me is not None else None
-    wish = DecisionRequest(VigilanceDecision.NOT_REPORTABLE, "-", (), signature)
-    is_closed = complaint.state is ComplaintState.CLOSED
-    refusal = find_decision_refusal(wish, newest, actor_id=me, by=Permission.VIGILANCE_DECIDE, is_closed=is_closed)
-    if refusal is not None:
-        return _refuse(view, DECIDE_ACT, say_guard(view, VIGILANCE_GUARDS, refusal.guard))
-    t, said = view.t, typed.of(DECIDE_ACT)
-    values = {"reportable_in": " ".join(newest.jurisdictions)} | dict(said.values)
-    decisions = tuple((d.value, view.name("vigilance_decision", d)) for d in VigilanceDecision)
-    places = tuple((j.value, view.name("jurisdiction", j)) for j in newest.jurisdictions)
-    return Act(
-        DECIDE_ACT,
-        t(f"act.{DECIDE_ACT}"),
-        submit=t(f"act.{DECIDE_ACT}_do"),
-        action=f"/complaints/{complaint.code}/decision",
-        row_version=complaint.row_version,
-        explain=t(f"act.explain_{DECIDE_ACT}"),
-        fields=(
-            Field("decision", t("complaint.decision"), "select", values.get("decision", ""), decisions),
-            Field("reportable_in", t("complaint.reportable_in"), "checks", values["reportable_in"], places),
-            Field("justification", t("field.justification"), "textarea", values.get("justification", "")),
-            *find_signature_fields(view, said, t("field.meaning_vig_decide")),
-        ),
-        open=bool(said.act),
-    )
-
-
-def _find_submit(view: View, complaint: Complaint, running: list[ReportClock], typed: Typed) -> Act:
-    if not any(view.may(permission) for permission in REPORT_PERMISSIONS):
-        return _refuse(view, SUBMIT_ACT, _miss(view, REPORT_PERMISSIONS[0]))
-    t, said = view.t, typed.of(SUBMIT_ACT)
-    places = tuple((c.jurisdiction.value, view.name("jurisdiction", c.jurisdiction)) for c in running)
-    at = said.values.get("submitted_at", "")
-    return Act(
-        SUBMIT_ACT,
-        t(f"act.{SUBMIT_ACT}"),
-        submit=t(f"act.{SUBMIT_ACT}_do"),
-        action=f"/complaints/{complaint.code}/submissions",
-        row_version=complaint.row_version,
-        fields=(
-            Field("jurisdiction", t("capa.authority"), "select", said.values.get("jurisdiction", ""), places),
-            Field(
-                "submitted_at",
-                t("complaint.submitted_at"),
-                "datetime-local",
-                at,
-                why=say_zone(view),
-                wrong=said.wrong.get("submitted_at", ""),
-            ),
-            Field("reference", t("complaint.reference"), "text", said.values.get("reference", "")),
-        ),
-        open=bool(said.act),
-    )

@@ -8,18 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Caller, require
 from api.complaint_views import find_complaint_row
 from api.console.acting import find_actor
-from api.console.complaint_acts import (
-    ASSESS_ACT,
-    CHANGE_ACT,
-    DECIDE_ACT,
-    ENTER_ACT,
-    GUARDS,
-    NAMES,
-    RECORD_FIELDS,
-    SUBMIT_ACT,
-    VIGILANCE_GUARDS,
-    find_record,
-)
+from api.console.complaint_acts import CHANGE_ACT, ENTER_ACT, GUARDS, NAMES, RECORD_FIELDS, find_record
 from api.console.complaint_pages import render_complaint, render_complaints
 from api.console.field_merge import SEEN, merge_fields
 from api.console.forms import (
@@ -37,6 +26,8 @@ from api.console.forms import (
     sign,
 )
 from api.console.page import find_view
+from api.console.vigilance_acts import ASSESS_ACT, DECIDE_ACT, SUBMIT_ACT
+from api.console.vigilance_acts import GUARDS as VIGILANCE_GUARDS
 from api.once import change
 from api.problems import ProblemError
 from api.routes.devices import find_device

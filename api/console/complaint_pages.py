@@ -15,7 +15,6 @@ from api.console.complaint_acts import (
     find_change_act,
     find_complaint_acts,
     find_enter_act,
-    find_vigilance_acts,
 )
 from api.console.filters import Filter, find_choice
 from api.console.forms import NOTHING, Refused
@@ -23,6 +22,7 @@ from api.console.order_rows import Clock, find_clock
 from api.console.page import View, find_view
 from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
+from api.console.vigilance_acts import find_vigilance_acts
 from api.state import Database
 from domain.audit_complaint import ENTITY
 from domain.complaint import ComplaintSeverity, ComplaintState, find_missing_fields

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.page import View
 from domain.audit import Signature
@@ -65,15 +65,11 @@ def find_field_action_acts(view: View, conn: Connection, action: FieldAction, ty
     return [*acts, *(act for act in steps if act.name == "fa_cancel")]
 
 
-def _refuse(view: View, name: str, why: str) -> Act:
-    return Act(name, view.t(f"act.{name}"), refusal=why)
-
-
 def _find_missing(view: View, needed: Sequence[Permission]) -> str:
     """Why this person may not, where he has none of these rights."""
     if any(view.may(permission) for permission in needed):
         return ""
-    return view.t("act.refused_permission", permission=needed[0].value)
+    return view.say_missing(needed[0])
 
 
 def _find_step(view: View, conn: Connection, action: FieldAction, to: FieldActionState, typed: Typed) -> Act:
@@ -81,7 +77,7 @@ def _find_step(view: View, conn: Connection, action: FieldAction, to: FieldActio
     needed = find_field_action_permissions(action.state, to)
     missing = _find_missing(view, needed)
     if missing:
-        return _refuse(view, name, missing)
+        return refuse_act(view, name, missing)
     held = next(permission for permission in needed if view.may(permission))
     me = view.person.user_id
     is_signed = is_field_action_step_signed(action.state, to)
@@ -90,7 +86,7 @@ def _find_step(view: View, conn: Connection, action: FieldAction, to: FieldActio
     facts = find_field_action_facts(conn, action, me)
     refusal = find_field_action_refusal(wish, facts, held)
     if refusal is not None:
-        return _refuse(view, name, say_guard(view, GUARDS, refusal.guard))
+        return refuse_act(view, name, say_guard(view, GUARDS, refusal.guard))
     said = typed.of(name)
     submit, explain = view.t(f"act.{name}_do"), ""
     if name == "fa_approve":
@@ -136,7 +132,7 @@ def _find_wave(view: View, action: FieldAction) -> Act:
     name = "fa_wave"
     missing = _find_missing(view, (Permission.FIELD_ACTION_WRITE,))
     if missing or action.is_halted:
-        return _refuse(view, name, missing or say_guard(view, GUARDS, FieldActionGuard.HALTED))
+        return refuse_act(view, name, missing or say_guard(view, GUARDS, FieldActionGuard.HALTED))
     explain = view.t("act.explain_fa_wave", n=action.current_wave + 1)
     return _make(view, action, name, "waves", "", (), Typed(), explain=explain)
 
@@ -144,7 +140,7 @@ def _find_wave(view: View, action: FieldAction) -> Act:
 def _find_halt(view: View, action: FieldAction, typed: Typed) -> Act:
     name, missing = "fa_halt", _find_missing(view, HALTERS)
     if missing:
-        return _refuse(view, name, missing)
+        return refuse_act(view, name, missing)
     said = typed.of(name)
     field = Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", ""))
     return _make(view, action, name, "halt", "", (field,), said, explain=view.t("act.explain_fa_halt"))
@@ -153,14 +149,14 @@ def _find_halt(view: View, action: FieldAction, typed: Typed) -> Act:
 def _find_resumption(view: View, action: FieldAction, typed: Typed) -> Act:
     name, missing = "fa_resume", _find_missing(view, (Permission.FIELD_ACTION_APPROVE,))
     if missing:
-        return _refuse(view, name, missing)
+        return refuse_act(view, name, missing)
     me = view.person.user_id
     signature = Signature(me, view.person.full_name, "-") if me is not None else None
     refusal = find_signing_refusal(signature, actor_id=me, author_ids=action.author_ids)
     if action.firmware_id is not None and action.firmware_state != "RELEASED":
-        return _refuse(view, name, say_guard(view, GUARDS, FieldActionGuard.FIRMWARE_NOT_RELEASED))
+        return refuse_act(view, name, say_guard(view, GUARDS, FieldActionGuard.FIRMWARE_NOT_RELEASED))
     if refusal is not None:
-        return _refuse(view, name, say_guard(view, GUARDS, refusal.guard))
+        return refuse_act(view, name, say_guard(view, GUARDS, refusal.guard))
     said = typed.of(name)
     reason = Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", ""))
     fields = (reason, *find_signature_fields(view, said, view.t("field.meaning_fa_resume")))
@@ -176,12 +172,12 @@ def find_item_acts(view: View, conn: Connection, action: FieldAction, item: Fiel
         needed = tuple(find_item_permissions(item.state, to))
         missing = _find_missing(view, needed)
         if missing:
-            acts.append(_refuse(view, name, missing))
+            acts.append(refuse_act(view, name, missing))
             continue
         held = next(permission for permission in needed if view.may(permission))
         refusal = find_item_refusal(ItemRequest(to, "-", "-", view.now), facts, held)
         if refusal is not None:
-            acts.append(_refuse(view, name, say_guard(view, ITEM_GUARDS, refusal.guard)))
+            acts.append(refuse_act(view, name, say_guard(view, ITEM_GUARDS, refusal.guard)))
             continue
         said = typed.of(name)
         acts.append(
@@ -222,7 +218,7 @@ def find_communication_act(
         return None
     name, missing = "fa_say", _find_missing(view, SPEAKERS)
     if missing:
-        return _refuse(view, name, missing)
+        return refuse_act(view, name, missing)
     said = typed.of(name)
     values, t = said.values, view.t
     whom = [*customers, *([(f"serial:{serial}", t("field_action.device_only", serial=serial))] if serial else [])]

@@ -6,9 +6,8 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from api.console.acts import Act, Field
-from api.console.complaint_acts import say_zone
 from api.console.field_merge import add_marks
-from api.console.forms import Typed, read_moment, read_number, read_text, read_whole
+from api.console.forms import Typed, read_moment, read_number, read_text, read_whole, say_zone
 from api.console.page import View
 from domain.field_action import FieldAction, FieldActionKind
 from domain.field_action_halt import DEFAULT_P
@@ -33,7 +32,7 @@ def find_draft_act(
     t, said = view.t, typed.of(name)
     label = t(f"act.{name}")
     if not view.may(Permission.FIELD_ACTION_WRITE):
-        refusal = t("act.refused_permission", permission=Permission.FIELD_ACTION_WRITE.value)
+        refusal = view.say_missing(Permission.FIELD_ACTION_WRITE)
         return Act(name, label, refusal=refusal)
     stands = find_standing(view, action)
     values = stands | dict(said.values)

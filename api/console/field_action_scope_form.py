@@ -44,7 +44,7 @@ def find_scope_act(view: View, action: FieldAction, typed: Typed) -> Act:
     t, said = view.t, typed.of(SCOPE_ACT)
     label = t(f"act.{SCOPE_ACT}")
     if not view.may(Permission.FIELD_ACTION_WRITE):
-        refusal = t("act.refused_permission", permission=Permission.FIELD_ACTION_WRITE.value)
+        refusal = view.say_missing(Permission.FIELD_ACTION_WRITE)
         return Act(SCOPE_ACT, label, refusal=refusal)
     scope = action.scope
     versions = scope.get("firmware") or {}

@@ -105,7 +105,7 @@ def _find_act(view: View, record: FirmwareRecord, to: _S, signed_by: list[int], 
     name, t = NAMES[to], view.t
     label, needed = t(f"act.{name}"), FIRMWARE_TRANSITIONS[record.state, to]
     if not view.may(needed):
-        return Act(name, label, refusal=t("act.refused_permission", permission=needed.value))
+        return Act(name, label, refusal=view.say_missing(needed))
     me = view.person.user_id
     is_signed = is_firmware_step_signed(record.state, to)
     signature = Signature(me, view.person.full_name, "-") if me is not None and is_signed else None
@@ -140,7 +140,7 @@ def find_register_act(view: View, models: list[str], typed: Typed) -> Act:
     t, said = view.t, typed.of(REGISTER_ACT)
     label = t(f"act.{REGISTER_ACT}")
     if not view.may(Permission.FIRMWARE_WRITE):
-        refusal = t("act.refused_permission", permission=Permission.FIRMWARE_WRITE.value)
+        refusal = view.say_missing(Permission.FIRMWARE_WRITE)
         return Act(REGISTER_ACT, label, refusal=refusal)
     values = {"component": "main"} | dict(said.values)
     records = (("real", t("customers.real")), ("simulated", t("customers.simulated")))
@@ -168,7 +168,7 @@ def find_change_act(view: View, record: FirmwareRecord, typed: Typed) -> Act | N
     t, said = view.t, typed.of(CHANGE_ACT)
     label = t(f"act.{CHANGE_ACT}")
     if not view.may(Permission.FIRMWARE_WRITE):
-        refusal = t("act.refused_permission", permission=Permission.FIRMWARE_WRITE.value)
+        refusal = view.say_missing(Permission.FIRMWARE_WRITE)
         return Act(CHANGE_ACT, label, refusal=refusal)
     size = "" if record.size_bytes is None else str(record.size_bytes)
     stands = {"sha256": record.sha256, "url": record.url, "size_bytes": size, "notes": record.notes}

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from api.console.acts import Field
 from api.console.conflict_words import say_conflict
 from api.console.field_merge import Merged
+from api.console.instants import name_offset
 from api.console.language import load_catalogue
 from api.console.page import View
 from api.console.signing_words import say_unsigned
@@ -99,6 +100,11 @@ def read_moment(view: View, fields: FormData, name: str) -> datetime | None:
         return verify_instant(local.replace(tzinfo=view.find_zone()) if local.tzinfo is None else local).astimezone(UTC)
     except (ValueError, OverflowError):  # the first and the last days of all are in no other zone
         return None
+
+
+def say_zone(view: View) -> str:
+    """In which zone times are typed."""
+    return view.t("form.zone", zone=name_offset(view.now.astimezone(view.find_zone())))
 
 
 def find_typed(act: str, fields: FormData, wrong: Mapping[str, str] | None = None) -> Typed:

@@ -117,7 +117,7 @@ def _render(
         status,
         fields=fields,
         may_ask=view.may(Permission.PROFILE_WRITE),
-        refusal=view.t("act.refused_permission", permission=Permission.PROFILE_WRITE.value),
+        refusal=view.say_missing(Permission.PROFILE_WRITE),
         run=None if run is None else find_run_line(view, run),
         shown=None if run is None or profile is None else _find_shown(view, run, profile, beside),
         runs=runs,

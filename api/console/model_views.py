@@ -111,7 +111,7 @@ def _find_act(view: View, row: ModelRow, step: ModelStep, facts: ModelFacts, typ
     name, t = NAMES[step], view.t
     label = t(f"act.{name}")
     if not view.may(MODEL_PERMISSION):
-        return Act(name, label, refusal=t("act.refused_permission", permission=MODEL_PERMISSION.value))
+        return Act(name, label, refusal=view.say_missing(MODEL_PERMISSION))
     decided = decide_step(step, facts, by=MODEL_PERMISSION, reason="-")
     if isinstance(decided, ModelRefusal):
         return Act(name, label, refusal=say_guard(view, GUARDS, decided.guard))

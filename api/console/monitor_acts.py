@@ -28,7 +28,7 @@ def find_acts(view: View, safety_critical: bool, p: ThresholdProposalShape, type
         label = view.t(f"act.{name}")
         refusal = ""
         if not view.may(permission):
-            refusal = view.t("act.refused_permission", permission=permission.value)
+            refusal = view.say_missing(permission)
         elif to is ProposalState.ACCEPTED and p.endorsed_by == view.person.name:
             refusal = view.name("proposal_guard", "second_person")
         if refusal:
@@ -63,7 +63,7 @@ def find_backtest_act(view: View, monitor: Monitor, model: str, unit: str, typed
         return None
     label = view.t("act.backtest")
     if not view.may(Permission.PROFILE_WRITE):
-        refusal = view.t("act.refused_permission", permission=Permission.PROFILE_WRITE.value)
+        refusal = view.say_missing(Permission.PROFILE_WRITE)
         return Act("backtest", label, refusal=refusal)
     kept = typed.of("backtest").values
     clear_at = monitor.raise_at if monitor.clear_at is None else monitor.clear_at

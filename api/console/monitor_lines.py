@@ -7,7 +7,7 @@ from datetime import timedelta
 from api.console.backtest_views import say_number
 from api.console.instants import Instant, name_duration
 from api.console.monitor_records import MonitorRecords
-from api.console.monitor_words import find_label, find_unit, name_subject, say_value
+from api.console.monitor_words import find_label, find_measure, name_subject, say_threshold
 from api.console.order_rows import find_fault
 from api.console.page import View
 from api.shapes.monitors import DriftShape, MonitorShape, QualityShape
@@ -95,7 +95,7 @@ def find_lines(view: View, profile: Profile, shown: MonitorShape, records: Monit
     monitor = profile.find_monitor(shown.monitor)
     assert monitor is not None
     applied = next((v for v in records.versions if v.model == profile.model and v.is_current), None)
-    unit = find_unit(view, profile, monitor)
+    measure = find_measure(view, profile, monitor)
     modes = [("LIVE", view.t("monitors.version", version=profile.version))]
     modes += [
         (d.state, d.code)
@@ -126,7 +126,7 @@ def find_lines(view: View, profile: Profile, shown: MonitorShape, records: Monit
                 model=profile.model,
                 fault=find_fault(view, {profile.model: profile}, profile.model, monitor.fault_group),
                 modes=modes,
-                threshold=say_value(monitor.raise_at, unit),
+                threshold=say_threshold(monitor.raise_at, measure),
                 quality=None if quality is None else find_quality(view, quality, lead),
                 drift=worst.state if worst else "",
                 drift_of="" if worst is None else name_subject(view, profile, worst),

@@ -1,7 +1,10 @@
 """Monitors in words: what one watches and how, what its threshold is counted in, and what of it drifts."""
 
+from dataclasses import dataclass
+
 from api.console.page import View
 from api.shapes.monitors import DriftShape
+from domain.figures import say_limit
 from domain.profile import Monitor, MonitorRule, Profile
 from domain.sentences import find_unit_sign
 
@@ -11,6 +14,17 @@ SCORES = {
     MonitorRule.MULTIVARIATE: "monitors.in_warmups",
     MonitorRule.NOVELTY: "monitors.in_surprise",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a threshold is counted in, and with how many decimals it is said at least."""
+
+    unit: str
+    decimals: int
+
+
+COUNT = Measure("", 0)
 
 
 def find_label(view: View, profile: Profile, monitor: Monitor) -> str:
@@ -27,18 +41,20 @@ def find_label(view: View, profile: Profile, monitor: Monitor) -> str:
     return view.t("monitors.label", sensors=view.t("list.comma").join(names), rule=rule)
 
 
-def find_unit(view: View, profile: Profile, monitor: Monitor) -> str:
-    """What its threshold is counted in."""
+def find_measure(view: View, profile: Profile, monitor: Monitor) -> Measure:
+    """What its threshold is counted in: a score, or the sensor's unit with the sensor's decimals."""
     if monitor.rule in SCORES:
-        return view.t(SCORES[monitor.rule])
+        return Measure(view.t(SCORES[monitor.rule]), 0)
     sensor = profile.find_sensor(monitor.sensors[0]) if monitor.sensors else None
-    sign = find_unit_sign(sensor.unit) if sensor else ""
-    return f"{sign or '1'}/s" if monitor.rule is MonitorRule.RATE_OF_CHANGE else sign
+    if sensor is None:
+        return COUNT
+    sign = find_unit_sign(sensor.unit)
+    return Measure(f"{sign or '1'}/s" if monitor.rule is MonitorRule.RATE_OF_CHANGE else sign, sensor.decimals)
 
 
-def say_value(value: float | None, unit: str) -> str:
-    """A threshold with what it is counted in."""
-    return "–" if value is None else f"{value:.6g} {unit}".strip()
+def say_threshold(value: float | None, measure: Measure) -> str:
+    """A threshold with what it is counted in, never rounded."""
+    return "–" if value is None else f"{say_limit(value, measure.decimals)} {measure.unit}".strip()
 
 
 def name_subject(view: View, profile: Profile, day: DriftShape) -> str:

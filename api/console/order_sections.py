@@ -108,7 +108,7 @@ def find_files(view: View, order: WorkOrder, files: list[Any], zone: str | None)
     hidden = view.t("fact.hidden")
     refusal = ""
     if not view.may(Permission.WORK_ORDER_ATTACH):
-        refusal = view.t("act.refused_permission", permission=Permission.WORK_ORDER_ATTACH.value)
+        refusal = view.say_missing(Permission.WORK_ORDER_ATTACH)
     elif not order.state.is_open:
         refusal = view.name("record_guard", "order_over")
     return {

@@ -129,6 +129,10 @@ class View:
         """Whether who looks has this right."""
         return self.caller is not None and self.caller.may(permission)
 
+    def say_missing(self, permission: Permission) -> str:
+        """Why who has not this right may not."""
+        return self.t("act.refused_permission", permission=permission.value)
+
     def link(self, path: str, **query: str | int | None) -> str:
         """An address with the parts of the query that are there, behind those that `path` has already."""
         kept = {key: value for key, value in query.items() if value not in (None, "")}

@@ -67,7 +67,7 @@ def find_parts(
 def find_asking_refusal(view: View, order: WorkOrder) -> str:
     """Why this person cannot ask for a part for the order, or nothing."""
     if not (view.may(Permission.WORK_ORDER_ASSIGN) or view.may(Permission.WORK_ORDER_WORK)):
-        return view.t("act.refused_permission", permission=Permission.WORK_ORDER_ASSIGN.value)
+        return view.say_missing(Permission.WORK_ORDER_ASSIGN)
     if order.state not in AT_WORK:
         return view.name("record_guard", "order_not_at_work")
     if not view.may(Permission.WORK_ORDER_ASSIGN) and order.assignee_id != view.person.user_id:
@@ -78,7 +78,7 @@ def find_asking_refusal(view: View, order: WorkOrder) -> str:
 def find_using_refusal(view: View, order: WorkOrder) -> str:
     """Why this person cannot sign for a part of the order, or nothing."""
     if not view.may(Permission.WORK_ORDER_WORK):
-        return view.t("act.refused_permission", permission=Permission.WORK_ORDER_WORK.value)
+        return view.say_missing(Permission.WORK_ORDER_WORK)
     if order.state is not WorkOrderState.IN_PROGRESS:
         return view.t("part.start_first")
     if order.assignee_id != view.person.user_id:

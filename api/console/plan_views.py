@@ -90,15 +90,11 @@ def say_rhythm(view: View, plan: MaintenancePlan) -> str:
     return view.t("plans.on_breach", fault=plan.fault_group or "", days=plan.lead_days)
 
 
-def _miss(view: View, permission: Permission) -> str:
-    return view.t("act.refused_permission", permission=permission.value)
-
-
 def find_skip_act(view: View, one: PlanOccurrence, asked: str, typed: Typed) -> Act:
     """The question whether this occurrence may be left out; two people answer it."""
     label = view.t(f"act.{SKIP_ACT}")
     if not view.may(Permission.PLAN_SKIP) or view.person.customer_id is not None:
-        return Act(SKIP_ACT, label, refusal=_miss(view, Permission.PLAN_SKIP))
+        return Act(SKIP_ACT, label, refusal=view.say_missing(Permission.PLAN_SKIP))
     if asked:
         return Act(SKIP_ACT, label, refusal=view.t("plans.asked", code=asked))
     if one.state not in ("UPCOMING", "DUE", "OVERDUE"):
@@ -123,7 +119,7 @@ def find_end_act(view: View, plan: MaintenancePlan, typed: Typed) -> Act:
     """The form that ends a plan."""
     label = view.t(f"act.{END_ACT}")
     if not view.may(Permission.PLAN_WRITE):
-        return Act(END_ACT, label, refusal=_miss(view, Permission.PLAN_WRITE))
+        return Act(END_ACT, label, refusal=view.say_missing(Permission.PLAN_WRITE))
     if plan.ended_at is not None:
         return Act(END_ACT, label, refusal=say_guard(view, "plan_guard", "ended_already"))
     said = typed.of(END_ACT)
@@ -145,7 +141,7 @@ def find_make_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Act
     t = view.t
     label = t(f"act.{MAKE_ACT}")
     if not view.may(Permission.PLAN_WRITE):
-        return Act(MAKE_ACT, label, refusal=_miss(view, Permission.PLAN_WRITE))
+        return Act(MAKE_ACT, label, refusal=view.say_missing(Permission.PLAN_WRITE))
     said = typed.of(MAKE_ACT)
     values = {"every_count": "1", "every_unit": "YEAR", "lead_days": "14", "priority": "P3"} | dict(said.values)
     none = ("", "–")

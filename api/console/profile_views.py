@@ -111,7 +111,7 @@ def find_return_act(view: View, model: str, version: int, typed: Typed, *, is_sa
     """Proposing that version again; what this person may not do, or what would change nothing, says why."""
     label = view.t("profiles.return_to", n=version)
     if not view.may(Permission.PROFILE_WRITE):
-        refusal = view.t("act.refused_permission", permission=Permission.PROFILE_WRITE.value)
+        refusal = view.say_missing(Permission.PROFILE_WRITE)
         return Act(RETURN_ACT, label, refusal=refusal)
     if is_same:
         return Act(RETURN_ACT, label, refusal=view.t("profiles.same"))

@@ -107,7 +107,7 @@ def find_ask_act(view: View, lines: Sequence[KeptLine], typed: Typed, *, chosen:
     """Asking for other days: at first to be shown what it does, then to be signed."""
     label = view.t("retention.ask")
     if not view.may(Permission.RETENTION_WRITE):
-        refusal = view.t("act.refused_permission", permission=Permission.RETENTION_WRITE.value)
+        refusal = view.say_missing(Permission.RETENTION_WRITE)
         return Act(ASK_ACT, label, refusal=refusal)
     if view.person.customer_id is not None:
         return Act(ASK_ACT, label, refusal=view.t("retention.not_yours"))

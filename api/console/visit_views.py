@@ -51,7 +51,7 @@ def find_visits(
 def find_visit_refusal(view: View, order: WorkOrder) -> str:
     """Why this person cannot arrive for the order, or nothing."""
     if not view.may(Permission.WORK_ORDER_WORK):
-        return view.t("act.refused_permission", permission=Permission.WORK_ORDER_WORK.value)
+        return view.say_missing(Permission.WORK_ORDER_WORK)
     if order.state not in AT_WORK:
         return view.name("record_guard", "order_not_at_work")
     if order.assignee_id != view.person.user_id:

@@ -99,7 +99,7 @@ def find_make_act(view: View, typed: Typed) -> Act:
     """The form that makes an endpoint."""
     label = view.t(f"act.{MAKE_ACT}")
     if not view.may(Permission.WEBHOOK_MANAGE):
-        return Act(MAKE_ACT, label, refusal=_miss(view, Permission.WEBHOOK_MANAGE))
+        return Act(MAKE_ACT, label, refusal=view.say_missing(Permission.WEBHOOK_MANAGE))
     said = typed.of(MAKE_ACT)
     return Act(
         MAKE_ACT,
@@ -237,16 +237,12 @@ def _find_fields(view: View, said: Typed, now: dict[str, str]) -> tuple[Field, .
 def _guard(view: View, act: Act, needed: Permission, endpoint: Endpoint, *, needs_on: bool = False) -> Act:
     refusal = ""
     if not view.may(needed):
-        refusal = _miss(view, needed)
+        refusal = view.say_missing(needed)
     elif endpoint.state is EndpointState.RETIRED:
         refusal = view.name("webhook_guard", WebhookGuard.RETIRED)
     elif needs_on and endpoint.state is not EndpointState.ENABLED:
         refusal = view.name("webhook_guard", WebhookGuard.NOT_ENABLED)
     return Act(act.name, act.label, refusal=refusal) if refusal else act
-
-
-def _miss(view: View, permission: Permission) -> str:
-    return view.t("act.refused_permission", permission=permission.value)
 
 
 def _say_failure(view: View, error: str, status: int | None) -> str:

@@ -106,7 +106,7 @@ def _find_refusal(view: View, order: WorkOrder, cards: OrderCards, to: WorkOrder
     held = [permission for permission in needed if view.may(permission)]
     me = view.person.user_id
     if not held:
-        return view.t("act.refused_permission", permission=needed[0].value)
+        return view.say_missing(needed[0])
     if held == [Permission.WORK_ORDER_WORK] and order.assignee_id != me:
         return view.t("act.refused_not_assignee", name=cards.assignee_name or view.t("inbox.nobody"))
     done_by = (order.close_out or {}).get("done_by_id")

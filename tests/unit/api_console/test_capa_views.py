@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from api.console.capa_views import RIGHT, find_cohort, find_regression
+from api.console.capa_cohort_views import RIGHT, find_cohort
+from api.console.capa_regression_views import find_regression
 from api.console.page import View
 from store.capas import Capa
 from tests.support.releases import PROFILE
