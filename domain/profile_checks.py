@@ -149,7 +149,7 @@ def _check_sensor(sensor: Sensor, reader: FieldReader) -> None:
     if not 0 <= sensor.decimals <= 9:
         reader.note(f"{path}.decimals", "must be 0 to 9")
     if sensor.physical_min >= sensor.physical_max:
-        reader.note(f"{path}.physical_max", f"must be above physical_min ({sensor.physical_min:g})")
+        reader.note(f"{path}.physical_max", f"must be above physical_min ({sensor.physical_min:.15g})")
     # Beyond these the sums of a day, or the time of silence, are none that can be stored. NaN is beyond.
     if sensor.interval_s is not None and not SHORTEST_INTERVAL_S <= sensor.interval_s <= LONGEST_INTERVAL_S:
         reader.note(f"{path}.interval_s", f"must be {SHORTEST_INTERVAL_S:g} to {LONGEST_INTERVAL_S:,} seconds")
@@ -243,16 +243,17 @@ def _find_threshold_problems(monitor: Monitor, sensors: Mapping[str, Sensor]) ->
     worse: Callable[[float, float], bool] = (lambda a, b: a < b) if downwards else (lambda a, b: a > b)
     side = "below" if downwards else "above"
     if raise_at is not None and clear_at is not None and not worse(raise_at, clear_at):
-        yield "raise_at", f"must be {side} clear_at ({clear_at:g}), or the breach would raise and clear at once"
+        yield "raise_at", f"must be {side} clear_at ({clear_at:.15g}), or the breach would raise and clear at once"
     if raise_at is not None and critical_at is not None and not worse(critical_at, raise_at):
-        yield "critical_at", f"must be {side} raise_at ({raise_at:g})"
+        yield "critical_at", f"must be {side} raise_at ({raise_at:.15g})"
     sensor = sensors.get(monitor.sensors[0]) if monitor.sensors else None
     if monitor.rule in LIMIT_RULES and sensor is not None:
         for field in ("raise_at", "clear_at", "critical_at"):
             value = getattr(monitor, field)
             if value is not None and not sensor.physical_min <= value <= sensor.physical_max:
-                span = f"{sensor.physical_min:g} to {sensor.physical_max:g} {sensor.unit}"
-                yield field, f"{value:g} is outside the physical range of {sensor.key}, {span}: it could never be read"
+                span = f"{sensor.physical_min:.15g} to {sensor.physical_max:.15g} {sensor.unit}"
+                where = f"the physical range of {sensor.key}, {span}"
+                yield field, f"{value:.15g} is outside {where}: it could never be read"
 
 
 def _find_ticket_problems(tickets: TicketPolicy) -> Iterator[tuple[str, str]]:

@@ -65,4 +65,4 @@ def describe_undone(undone: Iterable[UndoneDecision]) -> list[dict[str, Any]]:
 
 
 def _say(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)

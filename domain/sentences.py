@@ -1,7 +1,9 @@
 """Whole sentences from reason codes and parameters, in English and Chinese; what is stored is the code, not the text.
 
 A sentence is one template per language with named parameters. Parameters that are quantities carry their own unit and
-decimals, names carry both languages, so that a sentence can be rendered long after the profile moved on.
+decimals, names carry both languages, so that a sentence can be rendered long after the profile moved on. How many
+decimals are shown is decided here, see `domain.sentence_figures`: those of the signal, and more where a limit has more
+or a value would be said as if it were at its limit.
 """
 
 import re
@@ -9,6 +11,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from string import Formatter
 from typing import Any
+
+from domain.figures import say_figure
+from domain.sentence_figures import align_figures, is_at_limit
 
 LANGUAGES = ("en", "zh")
 
@@ -167,6 +172,26 @@ SENTENCES: dict[str, dict[str, str]] = {
     },
 }
 
+# Of a breach that stands exactly at its limit.
+AT_LIMIT: dict[str, dict[str, str]] = {
+    "limit_high": {
+        "en": "{label} of {serial} rose to its limit of {limit}, for {duration}.",
+        "zh": "{serial} 的{label}升至上限 {limit}，持续 {duration}。",
+    },
+    "limit_low": {
+        "en": "{label} of {serial} fell to its limit of {limit}, for {duration}.",
+        "zh": "{serial} 的{label}降至下限 {limit}，持续 {duration}。",
+    },
+    "flat_line_beyond": {
+        "en": "{label} of {serial} has not moved from its limit of {limit} for {duration}; the sensor may be stuck.",
+        "zh": "{serial} 的{label}在 {duration} 内一直停留在限值 {limit}；传感器可能卡滞。",
+    },
+    "critical_reached": {
+        "en": "{label} of {serial} reached its critical limit of {limit}.",
+        "zh": "{serial} 的{label}达到临界限值 {limit}。",
+    },
+}
+
 
 def describe_forecast(hours: float, low: float, high: float | None) -> dict[str, Any]:
     """The parameters of a time to a limit: `left` and `interval` for the sentence, hours for programs."""
@@ -200,17 +225,17 @@ def render(reason_code: str, params: Mapping[str, Any], lang: str) -> str:
     templates = SENTENCES.get(reason_code)
     if templates is None:
         return f"{reason_code}: {params.get('serial', '')}".rstrip(": ")
+    if reason_code in AT_LIMIT and is_at_limit(params):
+        templates = AT_LIMIT[reason_code]
     return fill(templates[language], params, language)
 
 
 def fill(template: str, params: Mapping[str, Any], lang: str, zone: tzinfo = UTC) -> str:
     """The template with its parameters said in `lang`, instants in `zone`; one that is missing becomes "?"."""
     language = lang if lang in LANGUAGES else "en"
-    named = {
-        field: _say(params[field], language, zone) if field in params else "?"
-        for _, field, _, _ in Formatter().parse(template)
-        if field
-    }
+    fields = [field for _, field, _, _ in Formatter().parse(template) if field]
+    known = align_figures({field: params[field] for field in fields if field in params})
+    named = {field: _say(known[field], language, zone) if field in known else "?" for field in fields}
     return template.format_map(named)
 
 
@@ -260,7 +285,7 @@ def _say_known(param: Any, language: str, zone: tzinfo) -> str:
             return _say_quantity(float(param["value"]), str(param["unit"]), int(param["decimals"]))
         return str(param.get(language, param.get("en", "?")))
     if isinstance(param, float):
-        return f"{param:.1f}"
+        return say_figure(param, 1)
     return str(param)
 
 
@@ -282,12 +307,7 @@ def _say_interval(low_s: float, high_s: float | None, language: str) -> str:
 
 
 def _say_quantity(value: float, unit: str, decimals: int) -> str:
-    text = f"{value:.{max(decimals, 0)}f}"
-    if decimals > 1:
-        text = text.rstrip("0").rstrip(".")  # a limit of 0.55 A is not set to four digits
-    if float(text) == 0.0:
-        text = text.removeprefix("-")
-    sign = find_unit_sign(unit)
+    text, sign = say_figure(value, decimals), find_unit_sign(unit)
     if sign == "%":
         return f"{text}%"
     return f"{text} {sign}" if sign else text

@@ -210,11 +210,16 @@ def judge_value(value: Any, sensor: SensorEntry, conversion: Conversion | None =
     if conversion is not None:
         number = conversion.convert(number)
     if not sensor.physical_min <= number <= sensor.physical_max:
-        detail = (
-            f"{number:g} {sensor.unit} is outside the physical range {sensor.physical_min:g} to {sensor.physical_max:g}"
-        )
-        return Problem(RejectionReason.OUT_OF_PHYSICAL_RANGE, None, detail)
+        return Problem(RejectionReason.OUT_OF_PHYSICAL_RANGE, None, _name_range(number, sensor))
     return number
+
+
+def _name_range(number: float, sensor: SensorEntry) -> str:
+    """With six digits, and with all of them where a value beyond the range would read like one at its end."""
+    said = [f"{value:g}" for value in (number, sensor.physical_min, sensor.physical_max)]
+    if said[0] in said[1:]:
+        said = [f"{value:.15g}" for value in (number, sensor.physical_min, sensor.physical_max)]
+    return f"{said[0]} {sensor.unit} is outside the physical range {said[1]} to {said[2]}"
 
 
 def _name_no_number(value: Any, sensor: SensorEntry) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.console.monitor_words import find_label, find_unit, say_value
+from api.console.monitor_words import COUNT, Measure, find_label, find_measure, say_threshold
 from api.console.page import View
 from domain.approval_request import ApprovalKind, ApprovalRequest
 from domain.masking import mask_json
@@ -71,12 +71,12 @@ def find_record_changes(
         return [Change(t("approvals.report"), t("approvals.undecided"), t("approvals.report_or_not", places=places))]
     profile = profiles.get(details["model"])
     if record.wants == "threshold":
-        unit = _find_unit(view, profile, details["monitor"])
+        measure = _find_measure(view, profile, details["monitor"])
         return [
             Change(
                 t(f"monitor_field.{name}"),
-                say_value(details[name], unit),
-                say_value(details[f"proposed_{name}"], unit),
+                say_threshold(details[name], measure),
+                say_threshold(details[f"proposed_{name}"], measure),
             )
             for name in THRESHOLD
         ]
@@ -101,27 +101,27 @@ def find_profile_changes(view: View, row: ModelRow, current: Profile) -> list[Ch
     version = row.profile_version
     lines = [Change(view.t("approvals.profile", model=row.model), str(version), str(version + 1))]
     for decision in find_decided(row.code, current, profile_from_json(row.description["profile"])):
-        held, unit = current.find_monitor(decision.monitor), _find_unit(view, current, decision.monitor)
+        held, measure = current.find_monitor(decision.monitor), _find_measure(view, current, decision.monitor)
         named = decision.monitor if held is None else find_label(view, current, held)
         for name, value in decision.values.items():
             label = view.t("approvals.of_monitor", monitor=named, field=view.name("monitor_field", name))
             before = None if held is None else getattr(held, name)
-            lines.append(Change(label, _say(before, name, unit), _say(value, name, unit)))
+            lines.append(Change(label, _say(before, name, measure), _say(value, name, measure)))
     left = len(lines) - MOST_LINES
     more = [Change(view.t("approvals.more_changes", count=left), "", "")] if left > 0 else []
     return lines[:MOST_LINES] + more
 
 
-def _find_unit(view: View, profile: Profile | None, monitor: str) -> str:
+def _find_measure(view: View, profile: Profile | None, monitor: str) -> Measure:
     known = None if profile is None else profile.find_monitor(monitor)
-    return "" if profile is None or known is None else find_unit(view, profile, known)
+    return COUNT if profile is None or known is None else find_measure(view, profile, known)
 
 
 def _name(view: View, name: str, before: Any, after: Any) -> Change:
     return Change(view.name("approval_field", name), _say(before), _say(after))
 
 
-def _say(value: Any, name: str = "", unit: str = "") -> str:
+def _say(value: Any, name: str = "", measure: Measure = COUNT) -> str:
     if isinstance(value, float | int) and name in THRESHOLD:
-        return say_value(float(value), unit)
-    return "–" if value in (None, "", ()) else f"{value:g}" if isinstance(value, float) else str(value)
+        return say_threshold(float(value), measure)
+    return "–" if value in (None, "", ()) else f"{value:.15g}" if isinstance(value, float) else str(value)

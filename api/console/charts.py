@@ -9,6 +9,7 @@ from typing import Any
 
 from api.console.instants import name_offset
 from domain.clock import from_micros, to_micros
+from domain.figures import say_beside
 from domain.firmware import MAIN, FirmwareChange
 
 MAX_POINTS = 2_000
@@ -142,19 +143,26 @@ def find_table(
     decimals: int,
     zone: tzinfo,
     *,
+    limits: Sequence[Limit] = (),
     spread: tuple[Sequence[float | None], Sequence[float | None]] | None = None,
     rows: int = TABLE_ROWS,
 ) -> list[dict[str, Any]]:
     """At most `rows` rows, newest first; every point beyond the limit is among the first to be kept.
 
-    `spread` has the lowest and the highest reading that each value is the mean of.
+    `spread` has the lowest and the highest reading that each value is the mean of. What is not at one of `limits` is
+    never said as if it were.
     """
+    at_limits = [limit.value for limit in limits]
 
     def say_spread(place: int) -> str:
         if spread is None:
             return ""
         low, high = spread[0][place], spread[1][place]
-        return "" if low is None or high is None else f"{low:.{decimals}f} – {high:.{decimals}f}"
+        return (
+            ""
+            if low is None or high is None
+            else " – ".join(say_beside(end, at_limits, decimals) for end in (low, high))
+        )
 
     chosen = [place for place, value in enumerate(y) if value is not None]
     if len(chosen) > rows:
@@ -163,11 +171,12 @@ def find_table(
     return [
         {
             "at": name_second(x[place], zone),
-            "value": f"{y[place]:.{decimals}f}",
+            "value": say_beside(value, at_limits, decimals),
             "spread": say_spread(place),
             "breach": beyond[place],
         }
         for place in reversed(chosen)
+        if (value := y[place]) is not None
     ]
 
 

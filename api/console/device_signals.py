@@ -19,6 +19,7 @@ from api.console.charts import (
 from api.console.instants import name_duration
 from api.console.page import View
 from domain.clock import to_micros
+from domain.figures import say_beside, say_limit
 from domain.profile import Direction, Monitor, MonitorRule, Profile, Sensor
 from domain.sentences import find_unit_sign
 from store.devices import Device, LatestValue, load_latest
@@ -83,10 +84,11 @@ def _find_chart(
     unit, digits = find_unit_sign(sensor.unit), sensor.decimals + SPARE_DECIMALS
     usual = readings.width.total_seconds() if readings.width else None
     first, last = (to_micros(at) / 1e6 for at in extent)
-    x = [round(to_micros(bucket.at) / 1e6, 3) for bucket in readings.buckets]
-    line = find_line(x, [_round(bucket.mean, digits) for bucket in readings.buckets], usual)
-    gaps = [*line.gaps, *find_outer_gaps(x, (first, last), usual)]
     limits = find_limits(view, profile, sensor)
+    at_limits = [limit.value for limit in limits]
+    x = [round(to_micros(bucket.at) / 1e6, 3) for bucket in readings.buckets]
+    line = find_line(x, [round_beside(bucket.mean, at_limits, digits) for bucket in readings.buckets], usual)
+    gaps = [*line.gaps, *find_outer_gaps(x, (first, last), usual)]
     rules = _find_rules(profile, sensor)
     breach: list[float | None] = [None] * len(line.x)
     low: list[float | None] = [None] * len(line.x)
@@ -94,9 +96,10 @@ def _find_chart(
     is_bucketed = readings.width is not None
     for place, bucket in zip(line.places, readings.buckets, strict=True):
         if is_bucketed or not bucket.flags & BAD:
-            breach[place] = _round(find_worst(bucket, rules), digits)
+            breach[place] = round_beside(find_worst(bucket, rules), at_limits, digits)
         if is_bucketed:
-            low[place], high[place] = _round(bucket.minimum, digits), _round(bucket.maximum, digits)
+            low[place] = round_beside(bucket.minimum, at_limits, digits)
+            high[place] = round_beside(bucket.maximum, at_limits, digits)
     beyond = [value is not None for value in breach]
     values = [*line.y, *low, *high]
     # The newest reading itself: the mean of the last bucket is no reading.
@@ -115,7 +118,7 @@ def _find_chart(
         "decimals": sensor.decimals,
         "unit": unit,
         "bucketed": is_bucketed,
-        "latest": "" if latest is None else f"{latest:.{sensor.decimals}f} {unit}".strip(),
+        "latest": "" if latest is None else f"{say_beside(latest, at_limits, sensor.decimals)} {unit}".strip(),
     }
     if is_bucketed:
         data |= {"low": low, "high": high}
@@ -124,7 +127,7 @@ def _find_chart(
         label=sensor.label.zh if view.language == "zh" else sensor.label.en,
         unit=unit,
         data=data,
-        table=find_table(line.x, line.y, beyond, sensor.decimals, zone, spread=spread, rows=TABLE_ROWS),
+        table=find_table(line.x, line.y, beyond, sensor.decimals, zone, limits=limits, spread=spread, rows=TABLE_ROWS),
         limits=limits,
         has_breach=any(beyond),
         has_band=False,
@@ -151,7 +154,7 @@ def find_limits(view: View, profile: Profile, sensor: Sensor) -> list[Limit]:
     for monitor in _find_rules(profile, sensor):
         for kind, value in (("raise", monitor.raise_at), ("clear", monitor.clear_at)):
             if value is not None and (value != monitor.raise_at or kind == "raise"):
-                said = f"{value:g} {find_unit_sign(sensor.unit)}".strip()
+                said = f"{say_limit(value, sensor.decimals)} {find_unit_sign(sensor.unit)}".strip()
                 limits.setdefault((kind, value), Limit(kind, value, view.t(f"chart.{kind}", value=said)))
     return list(limits.values())
 
@@ -175,5 +178,14 @@ def find_worst(bucket: Bucket, rules: Sequence[Monitor]) -> float | None:
     return None
 
 
-def _round(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
+def round_beside(value: float | None, limits: Sequence[float], digits: int) -> float | None:
+    """Rounded to so many digits; as it is where it would come to stand elsewhere beside one of the limits."""
+    if value is None:
+        return None
+    rounded = round(value, digits)
+    is_same = all(_compare(rounded, limit) == _compare(value, limit) for limit in limits)
+    return rounded if is_same else value
+
+
+def _compare(value: float, limit: float) -> int:
+    return (value > limit) - (value < limit)

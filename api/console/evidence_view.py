@@ -20,6 +20,7 @@ from api.console.instants import Instant, name_duration
 from api.console.page import View
 from api.console.panels import Panels, find_words, may_export, say_window, to_seconds
 from domain.clock import from_micros
+from domain.figures import find_telling_decimals, say_figure, say_limit
 from domain.firmware import FirmwareChange
 from domain.profile import Profile
 from domain.sentences import find_unit_sign
@@ -132,7 +133,7 @@ def _find_chart(view: View, body: Mapping[str, Any], series: Mapping[str, Any], 
     unit, decimals = find_unit_sign(series["unit"]), int(series["decimals"])
     monitor = body.get("monitor") or {}
     line = find_line([us / 1e6 for us, _ in series["points"]], [value for _, value in series["points"]])
-    limits = _find_limits(view, body, monitor, unit)
+    limits = _find_limits(view, body, monitor, unit, decimals)
     band = (body.get("expected") or None) if monitor.get("rule") in BAND_RULES else None
     window = body.get("window") or {}
     trigger = _find_trigger(window, line.x)
@@ -162,7 +163,7 @@ def _find_chart(view: View, body: Mapping[str, Any], series: Mapping[str, Any], 
         label=str(label.get(view.language) or label.get("en") or series["sensor"]),
         unit=unit,
         data=data,
-        table=find_table(line.x, line.y, beyond, decimals, zone),
+        table=find_table(line.x, line.y, beyond, decimals, zone, limits=limits),
         limits=limits,
         has_breach=any(beyond),
         has_band=bool(band),
@@ -180,7 +181,9 @@ def _read_changes(body: Mapping[str, Any]) -> list[FirmwareChange]:
     ]
 
 
-def _find_limits(view: View, body: Mapping[str, Any], monitor: Mapping[str, Any], unit: str) -> list[Limit]:
+def _find_limits(
+    view: View, body: Mapping[str, Any], monitor: Mapping[str, Any], unit: str, decimals: int
+) -> list[Limit]:
     """Only a limit rule's limits are in the signal's unit and may be drawn over it."""
     if monitor.get("rule") not in LIMIT_RULES:
         return []
@@ -189,7 +192,8 @@ def _find_limits(view: View, body: Mapping[str, Any], monitor: Mapping[str, Any]
     for kind in ("raise", "clear", "critical"):
         value = values.get(kind)
         if value is not None:
-            found.append(Limit(kind, value, view.t(f"chart.{kind}", value=f"{value:g} {unit}".strip())))
+            said = f"{say_limit(value, decimals)} {unit}".strip()
+            found.append(Limit(kind, value, view.t(f"chart.{kind}", value=said)))
     return found
 
 
@@ -239,13 +243,15 @@ def find_contributions(view: View, given: list[Mapping[str, Any]], profile: Prof
         name = (sensor.label.zh if view.language == "zh" else sensor.label.en) if sensor else str(one.get("sensor"))
         value, expected = _read_number(one.get("value")), _read_number(one.get("expected"))
         share = float(one.get("share", 0.0))
+        if value is not None and expected is not None:
+            decimals = find_telling_decimals(value, [expected], decimals)
         is_down = value is not None and expected is not None and value < expected
         width = abs(share) / most * 96
         shown.append(
             Contribution(
                 label=name,
-                value="–" if value is None else f"{value:.{decimals}f} {unit}".strip(),
-                expected="–" if expected is None else f"{expected:.{decimals}f} {unit}".strip(),
+                value="–" if value is None else f"{say_figure(value, decimals)} {unit}".strip(),
+                expected="–" if expected is None else f"{say_figure(expected, decimals)} {unit}".strip(),
                 share=f"{'−' if is_down else '+'}{abs(share) * 100:.0f}%",
                 x=round(-width if is_down else 0.0, 1),
                 width=round(width, 1),

@@ -6,6 +6,7 @@ from typing import Any
 
 from api.console.charts import Chart, Limit, find_breaches, find_line, find_range, find_table
 from api.console.page import View
+from domain.figures import say_limit
 from domain.profile import Direction, Monitor, MonitorRule, Profile
 from domain.sentences import find_unit_sign
 
@@ -29,7 +30,9 @@ def _find_chart(view: View, example: Mapping[str, Any], signal: Mapping[str, Any
         low[place], high[place] = least, most
     watching = [m for m in profile.monitors if m.rule is MonitorRule.LIMIT and signal["sensor"] in m.sensors]
     limits = [
-        Limit("raise", m.raise_at, view.t("chart.raise", value=f"{m.raise_at:g} {unit}".strip()))
+        Limit(
+            "raise", m.raise_at, view.t("chart.raise", value=f"{say_limit(m.raise_at, sensor.decimals)} {unit}".strip())
+        )
         for m in watching
         if m.raise_at is not None
     ]
@@ -57,7 +60,9 @@ def _find_chart(view: View, example: Mapping[str, Any], signal: Mapping[str, Any
         label=sensor.label.zh if view.language == "zh" else sensor.label.en,
         unit=unit,
         data=data,
-        table=find_table(line.x, line.y, beyond, sensor.decimals, UTC, spread=(low, high), rows=TABLE_ROWS),
+        table=find_table(
+            line.x, line.y, beyond, sensor.decimals, UTC, limits=limits, spread=(low, high), rows=TABLE_ROWS
+        ),
         limits=[limit for limit in limits if reach[0] <= limit.value <= reach[1]],
         has_breach=any(beyond),
         gaps=bool(line.gaps),

@@ -2,8 +2,10 @@
 
 from api.console.acts import Act, Field
 from api.console.forms import Typed
+from api.console.monitor_words import Measure
 from api.console.page import View
 from api.shapes.monitors import ThresholdProposalShape
+from domain.figures import say_limit
 from domain.profile import Monitor, MonitorRule
 from domain.roles import Permission
 from domain.threshold_proposal import SIGNED, TRANSITIONS, ProposalState, find_next_states
@@ -57,7 +59,7 @@ def find_acts(view: View, safety_critical: bool, p: ThresholdProposalShape, type
     return acts
 
 
-def find_backtest_act(view: View, monitor: Monitor, model: str, unit: str, typed: Typed) -> Act | None:
+def find_backtest_act(view: View, monitor: Monitor, model: str, measure: Measure, typed: Typed) -> Act | None:
     """None where a threshold is none of readings."""
     if monitor.raise_at is None or monitor.rule in UNJUDGED:
         return None
@@ -67,10 +69,11 @@ def find_backtest_act(view: View, monitor: Monitor, model: str, unit: str, typed
         return Act("backtest", label, refusal=refusal)
     kept = typed.of("backtest").values
     clear_at = monitor.raise_at if monitor.clear_at is None else monitor.clear_at
+    raise_said, clear_said = (say_limit(value, measure.decimals) for value in (monitor.raise_at, clear_at))
     options = tuple((days, view.t("monitors.days", days=days)) for days in BACKTEST_DAYS)
 
     def label_of(name: str) -> str:
-        return view.t("monitors.field_in", field=view.t(f"monitor_field.{name}"), unit=unit or "1")
+        return view.t("monitors.field_in", field=view.t(f"monitor_field.{name}"), unit=measure.unit or "1")
 
     return Act(
         "backtest",
@@ -80,8 +83,8 @@ def find_backtest_act(view: View, monitor: Monitor, model: str, unit: str, typed
         action=f"/monitors/{model}/{monitor.key}/backtest",
         explain=view.t("act.explain_backtest"),
         fields=(
-            Field("raise_at", label_of("raise_at"), "text", kept.get("raise_at", f"{monitor.raise_at:g}")),
-            Field("clear_at", label_of("clear_at"), "text", kept.get("clear_at", f"{clear_at:g}")),
+            Field("raise_at", label_of("raise_at"), "text", kept.get("raise_at", raise_said)),
+            Field("clear_at", label_of("clear_at"), "text", kept.get("clear_at", clear_said)),
             Field("days", view.t("monitors.over"), "select", kept.get("days", "90"), options),
         ),
         open=bool(kept),

@@ -13,7 +13,7 @@ from api.console.monitor_drift_views import find_drift
 from api.console.monitor_lines import find_lines
 from api.console.monitor_proposal_views import find_proposal
 from api.console.monitor_records import load_monitor_records
-from api.console.monitor_words import find_label, find_unit, say_value
+from api.console.monitor_words import Measure, find_label, find_measure, say_threshold
 from api.console.page import View, find_view
 from api.routes.device_models import find_profile
 from api.routes.monitors import read_monitor
@@ -55,7 +55,7 @@ def render_monitor(
     monitor = profile.find_monitor(key)
     assert monitor is not None
     lines = find_lines(view, profile, shown, records)
-    unit = find_unit(view, profile, monitor)
+    measure = find_measure(view, profile, monitor)
     proposals = [find_proposal(view, profile, monitor, p) for p in shown.proposals]
     current = next((p for p in shown.proposals if p.code == next((q.code for q in proposals if q.is_open), "")), None)
     is_asked = "hx-request" in view.request.headers
@@ -64,7 +64,7 @@ def render_monitor(
         status,
         monitor={"key": key, "model": model, "label": find_label(view, profile, monitor)},
         lines=lines,
-        facts=_find_facts(view, monitor, shown, unit),
+        facts=_find_facts(view, monitor, shown, measure),
         flag_at=view.when(shown.flag.flagged_at) if shown.flag else None,
         flag=shown.flag,
         open_proposal=next((p for p in proposals if p.is_open), None),
@@ -72,8 +72,8 @@ def render_monitor(
         past_proposals=[p for p in proposals if not p.is_open],
         safety_critical=profile.safety_critical,
         drift=find_drift(view, profile, shown.drift_days),
-        backtest_act=find_backtest_act(view, monitor, model, unit, typed),
-        jobs=[_find_job(view, job, unit) for job in jobs],
+        backtest_act=find_backtest_act(view, monitor, model, measure, typed),
+        jobs=[_find_job(view, job, measure) for job in jobs],
         is_running=any(job.state in ("QUEUED", "RUNNING") for job in jobs),
         is_asked_again=is_asked,
         problem=problem,
@@ -81,12 +81,12 @@ def render_monitor(
     )
 
 
-def _find_facts(view: View, monitor: Monitor, shown: MonitorDetail, unit: str) -> list[tuple[str, str]]:
+def _find_facts(view: View, monitor: Monitor, shown: MonitorDetail, measure: Measure) -> list[tuple[str, str]]:
     t = view.t
     facts = [
-        (t("monitor_field.raise_at"), say_value(monitor.raise_at, unit)),
-        (t("monitor_field.clear_at"), say_value(monitor.clear_at, unit)),
-        (t("monitors.critical_at"), say_value(monitor.critical_at, unit)),
+        (t("monitor_field.raise_at"), say_threshold(monitor.raise_at, measure)),
+        (t("monitor_field.clear_at"), say_threshold(monitor.clear_at, measure)),
+        (t("monitors.critical_at"), say_threshold(monitor.critical_at, measure)),
         (t("monitors.n_of_m"), t("monitors.n_of_m_value", n=monitor.n, m=monitor.m) if monitor.m > 1 else "–"),
         (t("monitors.duration"), f"{monitor.duration_s:g} s" if monitor.duration_s else "–"),
         (t("monitors.window"), f"{monitor.window_s:g} s" if monitor.window_s else "–"),
@@ -95,11 +95,11 @@ def _find_facts(view: View, monitor: Monitor, shown: MonitorDetail, unit: str) -
     return [(label, value) for label, value in facts if value != "–"]
 
 
-def _find_job(view: View, job: ModelJob, unit: str) -> dict[str, Any]:
+def _find_job(view: View, job: ModelJob, measure: Measure) -> dict[str, Any]:
     changes = job.request.get("changes", {})
     left = view.t("monitors.seconds_left", seconds=round(job.seconds_left)) if job.seconds_left is not None else ""
     said = [
-        view.t("monitors.field_value", field=view.name("monitor_field", name), value=say_value(value, unit))
+        view.t("monitors.field_value", field=view.name("monitor_field", name), value=say_threshold(value, measure))
         for name, value in changes.items()
         if name in ("raise_at", "clear_at")
     ]

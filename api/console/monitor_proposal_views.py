@@ -6,10 +6,12 @@ from datetime import datetime
 
 from api.console.backtest_views import Backtest, find_backtest
 from api.console.instants import Instant
-from api.console.monitor_words import find_unit, say_value
+from api.console.monitor_words import Measure, find_measure, say_threshold
 from api.console.page import View
 from api.shapes.monitors import ThresholdProposalShape
+from domain.figures import say_beside
 from domain.profile import Monitor, Profile
+from domain.sentence_figures import SCORE_DECIMALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class ProposalView:
 
 def find_proposal(view: View, profile: Profile, monitor: Monitor, p: ThresholdProposalShape) -> ProposalView:
     """A proposed threshold with its grounds and its backtest."""
-    unit = find_unit(view, profile, monitor)
+    measure = find_measure(view, profile, monitor)
+    limits = (p.raise_at, p.proposed_raise_at)
     basis = p.basis
     figures = [
         (view.t("monitors.basis_vain"), str(basis.get("in_vain", "–"))),
@@ -42,16 +45,16 @@ def find_proposal(view: View, profile: Profile, monitor: Monitor, p: ThresholdPr
         (view.t("monitors.basis_confirmed"), str(basis.get("confirmed", "–"))),
         (view.t("monitors.basis_precision"), _say_share(basis.get("precision"))),
         (view.t("monitors.basis_expected"), _say_share(basis.get("expected_precision"))),
-        (view.t("monitors.basis_vain_peaks"), _say_peaks(view, basis.get("vain_peaks"), unit)),
-        (view.t("monitors.basis_confirmed_peaks"), _say_peaks(view, basis.get("confirmed_peaks"), unit)),
+        (view.t("monitors.basis_vain_peaks"), _say_peaks(view, basis.get("vain_peaks"), limits, measure)),
+        (view.t("monitors.basis_confirmed_peaks"), _say_peaks(view, basis.get("confirmed_peaks"), limits, measure)),
     ]
     return ProposalView(
         code=p.code,
         state=p.state,
         is_open=p.state in ("PROPOSED", "BACKTESTED", "ENDORSED"),
         row_version=p.row_version,
-        now=_say_pair(view, p.raise_at, p.clear_at, unit),
-        proposed=_say_pair(view, p.proposed_raise_at, p.proposed_clear_at, unit),
+        now=_say_pair(view, p.raise_at, p.clear_at, measure),
+        proposed=_say_pair(view, p.proposed_raise_at, p.proposed_clear_at, measure),
         basis=view.t("monitors.basis_sim" if basis.get("is_simulated") else "monitors.basis_real"),
         figures=figures,
         backtest=find_backtest(view, p.backtest),
@@ -77,8 +80,9 @@ def _say_decision(view: View, p: ThresholdProposalShape) -> str:
     return view.t("monitors.rejected_by", who=p.decided_by, at=instant.at, reason=p.reason)
 
 
-def _say_pair(view: View, raise_at: float, clear_at: float, unit: str) -> str:
-    return view.t("monitors.pair", raise_at=say_value(raise_at, unit), clear_at=say_value(clear_at, unit))
+def _say_pair(view: View, raise_at: float, clear_at: float, measure: Measure) -> str:
+    said = {"raise_at": say_threshold(raise_at, measure), "clear_at": say_threshold(clear_at, measure)}
+    return view.t("monitors.pair", **said)
 
 
 def _say_share(values: Sequence[float] | None) -> str:
@@ -88,7 +92,10 @@ def _say_share(values: Sequence[float] | None) -> str:
     return f"{mean:.0f}% ({low:.0f}–{high:.0f}%)"
 
 
-def _say_peaks(view: View, peaks: Sequence[float] | None, unit: str) -> str:
+def _say_peaks(view: View, peaks: Sequence[float] | None, limits: Sequence[float], measure: Measure) -> str:
+    """Beyond which limit each of them was can be seen, however little it was."""
     if not peaks:
         return "–"
-    return f"{view.t('list.comma').join(f'{peak:.4g}' for peak in peaks)} {unit}".strip()
+    decimals = SCORE_DECIMALS if measure.is_score else measure.decimals
+    said = view.t("list.comma").join(say_beside(peak, limits, decimals) for peak in peaks)
+    return f"{said} {measure.unit}".strip()

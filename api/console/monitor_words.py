@@ -22,6 +22,7 @@ class Measure:
 
     unit: str
     decimals: int
+    is_score: bool = False
 
 
 COUNT = Measure("", 0)
@@ -44,7 +45,7 @@ def find_label(view: View, profile: Profile, monitor: Monitor) -> str:
 def find_measure(view: View, profile: Profile, monitor: Monitor) -> Measure:
     """What its threshold is counted in: a score, or the sensor's unit with the sensor's decimals."""
     if monitor.rule in SCORES:
-        return Measure(view.t(SCORES[monitor.rule]), 0)
+        return Measure(view.t(SCORES[monitor.rule]), 0, is_score=True)
     sensor = profile.find_sensor(monitor.sensors[0]) if monitor.sensors else None
     if sensor is None:
         return COUNT

@@ -39,7 +39,9 @@ def test_from_inbox_to_signature(chromium: Browser, service: Service) -> None:
         page.select_option("#act-done-outcome", "CONFIRMED")
         page.get_by_role("button", name="Report work done").click()
         expect(page.locator(".state").first).to_have_text("Work done")
-        expect(page.locator("#why-verify")).to_have_text("needs the permission “verify work orders” (work_order.verify)")
+        expect(page.locator("#why-verify")).to_have_text(
+            "needs the permission “verify work orders” (work_order.verify)"
+        )
         assert watched.errors == []
     with open_page(chromium, service.url) as (page, watched):
         sign_in(page, "mara", PASSWORD)
@@ -68,7 +70,7 @@ def test_page_says_why_it_opened_and_draws_what_shows_it(chromium: Browser, serv
         # What is wrong, how sure, since when, which part, and what comes of doing nothing: one sentence.
         sentence = expect(page.locator(".sentence").first)
         sentence.to_contain_text(
-            "Motor current of INF-74821 rose to 0.6655 A, above its limit of 0.55 A, for 90 seconds; measured, not"
+            "Motor current of INF-74821 rose to 0.6655 A, above its limit of 0.5500 A, for 90 seconds; measured, not"
         )
         sentence.to_contain_text(
             "suspected part: Pump motor and gear (PN 200-3110), or its firmware; if nothing is done:"

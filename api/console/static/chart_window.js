@@ -3,7 +3,7 @@
 const ROWS = 200, MOST_POINTS = 2000, SETTLE_MS = 80, KEPT = 24;
 
 export function begin(charts) {
-  const { drawn, panelsOf, words, sayMoment, text } = charts;
+  const { drawn, panelsOf, words, sayMoment, sayValue, text } = charts;
   const hostsOf = (panels) => [...drawn.values()].filter(({ host }) => panels.contains(host));
   const fill = (key, values) => Object.entries(values).reduce((said, [name, value]) => said.replace(`{${name}}`, value), words[key] || "");
 
@@ -125,7 +125,7 @@ export function begin(charts) {
     if (!body || !details.open) return;
     const places = spec.x.flatMap((at, place) => (spec.y[place] != null && at >= from && at <= to ? [place] : [])).reverse();
     body.replaceChildren(...places.slice(0, ROWS).map((place) => {
-      const row = document.createElement("tr"), number = (value) => value.toFixed(spec.decimals);
+      const row = document.createElement("tr"), number = (value) => sayValue(spec, value);
       const low = spec.bucketed ? spec.low?.[place] : null;
       row.append(text("td", "nowrap", sayMoment(spec.zone, spec.x[place], { offset: true })), text("td", "number", number(spec.y[place])),
         text("td", "number", low == null ? "" : `${number(low)} – ${number(spec.high[place])}`),

@@ -119,10 +119,17 @@
   }
   const readColours = () => ({ text: css("--text"), muted: css("--muted"), control: css("--control"), rule: css("--rule"), surface: css("--surface"),
     series: css("--series"), band: css("--band"), breach: css("--breach"), selected: css("--selected") });
+  // The decimals of the signal, or as many more as tell a value apart from a limit that it is not at.
+  function sayValue(spec, value) {
+    let digits = spec.decimals;
+    const isUnclear = ({ value: limit }) => (limit === value ? Number(value.toFixed(digits)) !== limit : limit.toFixed(digits) === value.toFixed(digits));
+    while (digits < 15 && spec.limits?.some(isUnclear)) digits += 1;
+    return value.toFixed(digits);
+  }
   function sayPoint(holder, u) {
     const place = u.cursor.idx, { spec } = holder, value = place == null ? null : u.data[3][place];
     if (value == null) return "\u00a0";
-    const [low, high] = [u.data[2][place], u.data[1][place]], number = (v) => v.toFixed(spec.decimals);
+    const [low, high] = [u.data[2][place], u.data[1][place]], number = (v) => sayValue(spec, v);
     const spread = spec.bucketed && low != null ? ` (${number(low)} – ${number(high)})` : "";
     return `${number(value)} ${spec.unit}${spread} · ${sayMoment(spec.zone, u.data[0][place])}`;
   }
@@ -287,7 +294,7 @@
 
   // Zoom, pan, tables of what is shown and pictures are loaded when somebody reaches for them.
   let tools = null;
-  const charts = { drawn, panelsOf, words, renew, drawLane, takeLane, placeLane, readColours, sayMoment, text, followAgain: () => follow(true) };
+  const charts = { drawn, panelsOf, words, renew, drawLane, takeLane, placeLane, readColours, sayMoment, sayValue, text, followAgain: () => follow(true) };
   const reach = (panels) => (tools ??= import(panels.dataset.tools).then((found) => found.begin(charts))).then((found) => { found.take(panels); return found; });
   function offer(panels) {
     if (panelsOf.has(panels)) return;

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.console.charts import TABLE_ROWS, find_breaches, find_line, find_marks, find_range, find_table
+from api.console.charts import TABLE_ROWS, Limit, find_breaches, find_line, find_marks, find_range, find_table
 from domain.firmware import FirmwareChange
 
 
@@ -85,3 +85,11 @@ def test_every_change_of_firmware_is_marked_but_not_a_first_report() -> None:
         {"at": at.timestamp(), "label": "2.0"},
         {"at": at.timestamp(), "label": "pump 7.1"},
     ]
+
+
+def test_a_table_never_says_a_value_as_if_it_stood_at_a_limit_where_it_does_not() -> None:
+    limits = [Limit("raise", 0.55, "raise 0.55"), Limit("clear", 0.4955, "clear 0.4955")]
+    y = [0.55, 0.5504, 0.496, 0.4955, 0.3]
+    table = find_table([0.0, 1.0, 2.0, 3.0, 4.0], y, [False] * 5, 2, UTC, limits=limits, spread=(y, [1.0] * 5))
+    assert [row["value"] for row in reversed(table)] == ["0.55", "0.5504", "0.496", "0.4955", "0.30"]
+    assert table[-2]["spread"] == "0.5504 – 1.00"

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from api.console.charts import Chart, find_gaps, find_outer_gaps, find_table
-from api.console.device_signals import find_worst
+from api.console.device_signals import find_worst, round_beside
 from api.console.language import load_catalogue
 from api.console.panels import CSV_POINTS, WORDS, Panels, say_window
 from domain.lane import LaneKind, find_shown_kinds
@@ -91,3 +91,11 @@ def test_the_csv_is_of_the_same_sensor_and_time() -> None:
         "/api/v1/devices/T%3A1/readings?sensor=flow&from=2026-11-22T11%3A59%3A00%2B00%3A00"
         f"&to=2026-11-22T12%3A00%3A00%2B00%3A00&points={CSV_POINTS}&format=csv"
     )
+
+
+def test_what_is_drawn_stays_on_its_side_of_a_limit() -> None:
+    assert round_beside(12.345678, [55.0], 4) == 12.3457
+    assert round_beside(55.00001, [55.0], 4) == 55.00001
+    assert round_beside(54.99999, [55.0], 4) == 54.99999
+    assert round_beside(55.0, [55.0], 4) == 55.0
+    assert round_beside(None, [55.0], 4) is None

@@ -83,11 +83,13 @@ def test_a_consequence_goes_on_without_its_capital() -> None:
     assert render_ticket("limit_high", peep, "zh").endswith("；若不处理：PEEP 不足。")
 
 
-def test_a_limit_is_said_with_the_digits_it_has() -> None:
+def test_a_value_and_its_limit_have_the_decimals_of_their_signal() -> None:
     params = PARAMS | {"peak": quantity(0.5952, "A", 4), "limit": quantity(0.55, "A", 4)}
-    assert "rose to 0.5952 A, above its limit of 0.55 A, for" in render_ticket("limit_high", params, "en")
-    params = PARAMS | {"peak": quantity(-0.00004, "%", 3), "limit": quantity(10.0, "%", 2)}
-    assert "rose to 0%, above its limit of 10%, for" in render_ticket("limit_high", params, "en")
+    assert "rose to 0.5952 A, above its limit of 0.5500 A, for" in render_ticket("limit_high", params, "en")
+    params = PARAMS | {"peak": quantity(-0.00004, "%", 3), "limit": quantity(10.0, "%", 3)}
+    assert "fell to 0.000%, below its limit of 10.000%, for" in render_ticket("limit_low", params, "en")
+    forecast = describe_forecast(70.0, 50.0, 120.0) | {"limit": quantity(0.555, "A", 2)}
+    assert "it reaches 0.555 A in" in render_ticket("limit_high", PARAMS | {"forecast": forecast}, "en")
 
 
 @pytest.mark.parametrize("code", sorted(CLAUSES))
