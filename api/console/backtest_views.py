@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.console.language import load_catalogue
+from api.console.monitor_names import name_monitor, name_monitors
 from api.console.page import View
+from domain.profile import Profile
 from domain.work_order import Outcome
 
 # In the result, of tickets that no order was ever about, and of orders that are not closed.
@@ -55,7 +57,7 @@ class Backtest:
     assumptions: list[Remark]
 
 
-def find_backtest(view: View, result: Mapping[str, Any] | None) -> Backtest | None:
+def find_backtest(view: View, result: Mapping[str, Any] | None, profile: Profile | None) -> Backtest | None:
     """The result of a backtest for this reader; None where nothing was compared."""
     if not result or "now" not in result or "proposed" not in result:
         return None
@@ -76,7 +78,7 @@ def find_backtest(view: View, result: Mapping[str, Any] | None) -> Backtest | No
             {"serial": d["serial"], "now": str(d["now"]), "proposed": str(d["proposed"])}
             for d in result.get("top_devices", [])
         ],
-        remarks=_find_remarks(view, result),
+        remarks=_find_remarks(view, result, profile),
         assumptions=[_find_assumption(view, text) for text in result.get("assumptions", [])],
     )
 
@@ -155,23 +157,23 @@ def _name_outcome(view: View, outcome: str) -> str:
     return view.name("backtest_outcome" if outcome in ("UNDECIDED", "NO_ORDER") else "outcome", outcome)
 
 
-def _find_remarks(view: View, result: Mapping[str, Any]) -> list[Remark]:
+def _find_remarks(view: View, result: Mapping[str, Any], profile: Profile | None) -> list[Remark]:
     remarks = []
     if not result.get("device_days"):
         remarks.append(Remark(view.t("backtest.no_days")))
     for left in result.get("uncovered", []):
-        remarks.append(Remark(view.t("backtest.uncovered", monitor=left["monitor"])))
+        remarks.append(Remark(view.t("backtest.uncovered", monitor=name_monitor(view, profile, left["monitor"]))))
         remarks.append(Remark(left["reason"], is_english=True))
     uncovered = {left["monitor"] for left in result.get("uncovered", [])}
     left_out = sorted({left["monitor"] for left in result.get("left_out", [])} - uncovered)
     if left_out:
-        remarks.append(Remark(view.t("backtest.left_out", monitors=view.t("list.comma").join(left_out))))
+        remarks.append(Remark(view.t("backtest.left_out", monitors=name_monitors(view, profile, left_out))))
     if result.get("approximate"):
-        names = view.t("list.comma").join(result["approximate"])
+        names = name_monitors(view, profile, result["approximate"])
         remarks.append(Remark(view.t("backtest.approximate", monitors=names)))
     failed = sorted({key for side in ("now", "proposed") for key in result[side].get("unscored", {})})
     if failed:
-        remarks.append(Remark(view.t("backtest.unscored", monitors=view.t("list.comma").join(failed))))
+        remarks.append(Remark(view.t("backtest.unscored", monitors=name_monitors(view, profile, failed))))
     return remarks
 
 

@@ -5,7 +5,9 @@ from datetime import date
 
 from api.console.evidence_view import EvidenceView
 from api.console.instants import name_duration
+from api.console.monitor_names import name_monitor
 from api.console.page import View
+from domain.profile import Profile
 from domain.roles import Permission
 from store.work_order_pages import LinkedBreach, OrderCards
 
@@ -83,12 +85,15 @@ def find_customer_facts(view: View, cards: OrderCards, region: str) -> list[Fact
     ]
 
 
-def find_trust_facts(view: View, breach: LinkedBreach, evidence: EvidenceView | None, zone: str | None) -> list[Fact]:
+def find_trust_facts(
+    view: View, breach: LinkedBreach, evidence: EvidenceView | None, profile: Profile | None
+) -> list[Fact]:
     """How far a finding may be trusted: which rule, on what data, and what proves that it was not touched."""
     t = view.t
     unknown = t("trust.not_known")
+    monitor = view.t("code.beside", name=name_monitor(view, profile, breach.monitor), code=breach.monitor)
     facts = [
-        Fact(t("trust.rule"), t("trust.rule_value", monitor=breach.monitor, version=breach.profile_version)),
+        Fact(t("trust.rule"), t("trust.rule_value", monitor=monitor, version=breach.profile_version)),
         Fact(t("trust.firmware"), breach.firmware or unknown),
         Fact(t("trust.score"), f"{breach.score:.1f}"),
         Fact(t("trust.completeness"), unknown if breach.completeness is None else say_share(breach.completeness)),

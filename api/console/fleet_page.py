@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
+from api.console.actor_profiles import load_profiles_of
 from api.console.filters import Filter, find_choice
 from api.console.fleet_rates import find_rows
 from api.console.fleet_views import find_alarm_cards, find_fleet_lines
@@ -81,7 +82,7 @@ def show_fleet(
             Filter("by", view.t("fleet.rows"), by, named, view.t("fleet.by_fault")),
         ],
         filtered=any(chosen.values()),
-        **find_alarm_cards(view, figures),
+        **find_alarm_cards(view, figures, load_profiles_of(pool, figures)),
     )
 
 

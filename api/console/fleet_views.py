@@ -85,11 +85,13 @@ def _say_ends(change: Estimate | None) -> str:
     return f"≥ {change.low:,.2f}" if change.high is None else f"{change.low:,.2f} – {change.high:,.2f}"
 
 
-def find_alarm_cards(view: View, found: Sequence[tuple[Kpi, Sequence[KpiFigure]]]) -> dict[str, Any]:
-    """The figures of alarms with what ISA-18.2 wants of each, and who alarms most."""
+def find_alarm_cards(
+    view: View, found: Sequence[tuple[Kpi, Sequence[KpiFigure]]], profiles: Mapping[str, Profile]
+) -> dict[str, Any]:
+    """The figures of alarms with what ISA-18.2 wants of each, and who alarms most; `profiles` are by serial."""
     cards = [
         {"figure": find_figure_line(view, kpi, figures[0]), "wanted": view.t(f"fleet.wanted_{kpi.key}")}
         for kpi, figures in found
     ]
     top = next((figures[0] for kpi, figures in found if kpi.key == "alarm_top_ten"), None)
-    return {"cards": cards, "actors": find_actors(view, top.detail, top.denominator) if top is not None else []}
+    return {"cards": cards, "actors": find_actors(view, top.detail, top.denominator, profiles) if top else []}

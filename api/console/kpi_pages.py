@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
+from api.console.actor_profiles import load_profiles_of
 from api.console.filters import Filter, find_choice
 from api.console.kpi_look import find_look
 from api.console.kpi_period_view import Asked, find_period_fields, find_record_filters, read_asked
@@ -158,7 +159,7 @@ def show_kpi(
         "groups": find_group_lines(view, kpi, groups, dimension)[:MOST_GROUPS],
         "group_total": len(groups),
         "months": find_month_lines(view, kpi, months, at=look.at),
-        "actors": find_actors(view, total.detail, total.denominator),
+        "actors": find_actors(view, total.detail, total.denominator, load_profiles_of(pool, [(kpi, [total])])),
     }
     return view.render("kpi.html", **form, **_describe(view, kpi), **shown, dimension=dimension, unit=period.value)
 

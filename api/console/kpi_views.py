@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from api.console.facts import say_share
+from api.console.monitor_names import name_monitor
 from api.console.page import View
 from domain.kpi import Better, Kpi, KpiFigure
-from domain.profile import Text
+from domain.profile import Profile, Text
 
 # The drawing of a trend: bars over months, each `STEP` apart.
 HEIGHT, STEP, WIDTH = 24.0, 9.0, 6.0
@@ -146,12 +147,15 @@ def find_month_lines(view: View, kpi: Kpi, figures: Sequence[KpiFigure], *, at: 
     return lines
 
 
-def find_actors(view: View, detail: Sequence[Mapping[str, Any]], total: float) -> list[dict[str, str]]:
-    """The origins that alarm most, each with its share of all alarms."""
+def find_actors(
+    view: View, detail: Sequence[Mapping[str, Any]], total: float, profiles: Mapping[str, Profile]
+) -> list[dict[str, str]]:
+    """The origins that alarm most, each with its share of all alarms; `profiles` has that of each serial."""
     return [
         {
             "serial": str(actor["serial"]),
-            "monitor": str(actor["monitor"]),
+            "monitor": name_monitor(view, profiles.get(str(actor["serial"])), str(actor["monitor"])),
+            "key": str(actor["monitor"]),
             "alarms": f"{actor['alarms']:,}",
             "share": say_share(actor["alarms"] / total if total else None),
         }

@@ -31,7 +31,7 @@ from domain.errors import GuardRefusedError
 from domain.profile import Profile
 from domain.roles import Permission
 from store.heartbeats import load_heartbeats
-from store.lab_runs import load_judged_profile, load_run, load_runs
+from store.lab_runs import LAB_RUNS, load_judged_profile, load_run
 from store.pool import Pool
 from store.profiles import load_profiles
 
@@ -74,6 +74,9 @@ def ask(request: Request, pool: Database, caller: Writer, fields: Sent) -> Respo
             return RedirectResponse(view.link(f"/lab/{code}", done="lab_asked"), 303)
         except LabRefusedError as refused:
             wrong = name_refusals(view, refused.refusals)
+        except GuardRefusedError as full:
+            problem = view.name("queue_guard", full.guard)
+            return _render(view, pool, problem=problem, typed=Typed(ACT, sent), status=409)
     problem = view.t("lab.refused")
     return _render(view, pool, problem=problem, typed=Typed(ACT, sent, wrong), status=422)
 
@@ -104,7 +107,7 @@ def _render(
         run = read_run(conn, code) if code else None
         profile = load_judged_profile(conn, code) if run is not None else None
         beside = read_run(conn, other) if other and load_run(conn, other) is not None else None
-        rows = load_runs(conn, limit=RUNS + 1)
+        rows = LAB_RUNS.load_page(conn, limit=RUNS + 1)
         works = any(beat.program == "lab" and beat.age_s <= ALIVE_S for beat in load_heartbeats(conn))
         if run is not None and typed is NOTHING:
             typed = Typed(ACT, describe_request(run.request, run.proposal))
@@ -153,12 +156,12 @@ def _find_shown(view: View, run: LabRunDetail, profile: Profile, beside: LabRunD
         "names": _find_names(view, grows=result["grows"]),
         "bins": find_bins(view, result),
         "monitors": find_monitor_rows(view, result, profile),
-        "faults": find_fault_rows(view, result),
+        "faults": find_fault_rows(view, result, profile),
         "fault_count": result["figures"]["planted"],
         "examples": [
             _find_example(view, kind, example, result, profile) for kind, example in result["examples"].items()
         ],
-        "left_out": find_left_out(view, result),
+        "left_out": find_left_out(view, result, profile),
         "device_days": f"{result['device_days']:,.0f}",
         "readings": f"{result['readings']:,}",
         "settle_days": f"{result['settle_days']:g}",

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.console.facts import say_share
 from api.console.instants import Instant, name_duration
-from api.console.monitor_words import find_label
+from api.console.monitor_names import name_monitor, name_monitors
 from api.console.page import View
 from api.shapes.lab import LabRunShape
 from domain.lab import OPEN_STATES, Verdict
@@ -209,10 +209,9 @@ def find_monitor_rows(view: View, result: Mapping[str, Any], profile: Profile) -
     """The monitors that did anything, by their names."""
     rows = []
     for row in result["monitors"]:
-        monitor = profile.find_monitor(row["monitor"])
         rows.append(
             MonitorRow(
-                label=row["monitor"] if monitor is None else find_label(view, profile, monitor),
+                label=name_monitor(view, profile, row["monitor"]),
                 key=row["monitor"],
                 href=f"/monitors/{profile.model}/{row['monitor']}",
                 caught_first=row["caught_first"],
@@ -225,7 +224,7 @@ def find_monitor_rows(view: View, result: Mapping[str, Any], profile: Profile) -
     return rows
 
 
-def find_fault_rows(view: View, result: Mapping[str, Any]) -> list[FaultRow]:
+def find_fault_rows(view: View, result: Mapping[str, Any], profile: Profile) -> list[FaultRow]:
     """The faults one by one, what was missed first."""
     return [
         FaultRow(
@@ -237,16 +236,20 @@ def find_fault_rows(view: View, result: Mapping[str, Any]) -> list[FaultRow]:
             failure=say_moment(row["failure"]),
             ticket=say_moment(row["ticket"]),
             warning="–" if row["warning_s"] is None else _say_span(view, row["warning_s"]),
-            monitors=view.t("list.comma").join(row["raised"]) or view.t("lab.no_breach"),
+            monitors=name_monitors(view, profile, row["raised"]) or view.t("lab.no_breach"),
         )
         for row in result["faults"][:FAULTS_LISTED]
     ]
 
 
-def find_left_out(view: View, result: Mapping[str, Any]) -> list[str]:
+def find_left_out(view: View, result: Mapping[str, Any], profile: Profile) -> list[str]:
     """Why some monitors were not judged."""
     return [
-        view.t(f"lab.left_out_{left['reason']}", monitor=left["monitor"], sensor=left["sensor"])
+        view.t(
+            f"lab.left_out_{left['reason']}",
+            monitor=_name_monitor(view, profile, left["monitor"]),
+            sensor=_name_sensor(view, profile, left["sensor"]),
+        )
         for left in result["left_out"]
     ]
 
@@ -265,8 +268,14 @@ def find_verdict(view: View, example: Mapping[str, Any], profile: Profile, *, gr
 
 
 def _name_monitor(view: View, profile: Profile, key: str) -> str:
-    monitor = profile.find_monitor(key)
-    return key if monitor is None else view.t("lab.quoted", name=find_label(view, profile, monitor))
+    return view.t("lab.quoted", name=name_monitor(view, profile, key))
+
+
+def _name_sensor(view: View, profile: Profile, key: str) -> str:
+    sensor = profile.find_sensor(key)
+    if sensor is None:
+        return key
+    return view.t("lab.quoted", name=sensor.label.zh if view.language == "zh" else sensor.label.en)
 
 
 def say_moment(text: str | None) -> str:

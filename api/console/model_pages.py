@@ -84,7 +84,8 @@ def render_model(view: View, pool: Pool, code: str, refused: Refused | None = No
         counts = load_shadow_counts(conn, row.id)
         signatures = load_signatures(conn, ENTITY, row.id, {"code": row.code, "sha256": row.sha256})
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code))
-        current = load_profile(conn, row.model) if row.kind == ModelKind.PROFILE else None
+        current = load_profile(conn, row.model)
+    is_profile = row.kind == ModelKind.PROFILE
     is_waiting = row.state in (ModelState.DRAFT, ModelState.SHADOW)
     return view.render(
         "model.html",
@@ -95,10 +96,10 @@ def render_model(view: View, pool: Pool, code: str, refused: Refused | None = No
         safety_critical=row.safety_critical,
         stage_list=find_model_stages(row),
         acts=find_model_acts(view, row, facts, refused.typed if refused else NOTHING),
-        changing=find_profile_changes(view, row, current) if current is not None and is_waiting else [],
+        changing=find_profile_changes(view, row, current) if current and is_profile and is_waiting else [],
         job=None if job is None else {"state": job.state, "error": job.error or "", "at": view.when(job.requested_at)},
-        backtest=None if job is None else find_backtest(view, job.result),
-        shadow=find_shadow_lines(counts),
+        backtest=None if job is None else find_backtest(view, job.result, current),
+        shadow=find_shadow_lines(view, counts, current),
         facts=find_model_facts(view, row),
         signatures=find_signature_lines(view, signatures),
         timeline=find_audit_lines(view, events),

@@ -7,6 +7,7 @@ from api.console.acts import Act, Field
 from api.console.facts import Fact
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.instants import Instant
+from api.console.monitor_names import name_monitor
 from api.console.page import View
 from domain.model_record import (
     MODEL_PERMISSION,
@@ -18,6 +19,7 @@ from domain.model_record import (
     find_model_steps,
     is_signed,
 )
+from domain.profile import Profile
 from store.models import ModelRow
 from store.shadows import ShadowCount
 
@@ -51,6 +53,7 @@ class ShadowLine:
     """What one monitor raised over all days in shadow, beside what was delivered."""
 
     monitor: str
+    key: str
     days: int
     raised: int
     delivered: int
@@ -136,12 +139,13 @@ def _find_act(view: View, row: ModelRow, step: ModelStep, facts: ModelFacts, typ
     )
 
 
-def find_shadow_lines(counts: Sequence[ShadowCount]) -> list[ShadowLine]:
+def find_shadow_lines(view: View, counts: Sequence[ShadowCount], profile: Profile | None) -> list[ShadowLine]:
     """One line a monitor, those that differ most first."""
     lines = []
     for monitor in dict.fromkeys(c.monitor for c in counts):
         own = [c for c in counts if c.monitor == monitor]
         raised = sum(c.raised for c in own if c.side == NEW)
         delivered = sum(c.raised for c in own if c.side == LIVE)
-        lines.append(ShadowLine(monitor, len({c.day for c in own}), raised, delivered))
-    return sorted(lines, key=lambda line: (-abs(line.raised - line.delivered), line.monitor))
+        name = name_monitor(view, profile, monitor)
+        lines.append(ShadowLine(name, monitor, len({c.day for c in own}), raised, delivered))
+    return sorted(lines, key=lambda line: (-abs(line.raised - line.delivered), line.key))

@@ -19,7 +19,7 @@ from api.routes.device_models import find_profile
 from api.routes.monitors import read_monitor
 from api.shapes.monitors import MonitorDetail
 from api.state import Database
-from domain.profile import Monitor
+from domain.profile import Monitor, Profile
 from domain.roles import Permission
 from store.model_jobs import ModelJob, load_monitor_backtests
 from store.pool import Pool
@@ -73,7 +73,7 @@ def render_monitor(
         safety_critical=profile.safety_critical,
         drift=find_drift(view, profile, shown.drift_days),
         backtest_act=find_backtest_act(view, monitor, model, measure, typed),
-        jobs=[_find_job(view, job, measure) for job in jobs],
+        jobs=[_find_job(view, job, profile, measure) for job in jobs],
         is_running=any(job.state in ("QUEUED", "RUNNING") for job in jobs),
         is_asked_again=is_asked,
         problem=problem,
@@ -95,7 +95,7 @@ def _find_facts(view: View, monitor: Monitor, shown: MonitorDetail, measure: Mea
     return [(label, value) for label, value in facts if value != "–"]
 
 
-def _find_job(view: View, job: ModelJob, measure: Measure) -> dict[str, Any]:
+def _find_job(view: View, job: ModelJob, profile: Profile, measure: Measure) -> dict[str, Any]:
     changes = job.request.get("changes", {})
     left = view.t("monitors.seconds_left", seconds=round(job.seconds_left)) if job.seconds_left is not None else ""
     said = [
@@ -104,7 +104,7 @@ def _find_job(view: View, job: ModelJob, measure: Measure) -> dict[str, Any]:
         if name in ("raise_at", "clear_at")
     ]
     others = [name for name in changes if name not in ("raise_at", "clear_at")]
-    said += [f"{name} {changes[name]}" for name in others]
+    said += [f"{view.name('monitor_field', name)} {changes[name]}" for name in others]
     return {
         "id": job.id,
         "state": job.state,
@@ -114,5 +114,5 @@ def _find_job(view: View, job: ModelJob, measure: Measure) -> dict[str, Any]:
         "percent": round(100 * job.progress),
         "left": left,
         "error": job.error or "",
-        "backtest": find_backtest(view, job.result),
+        "backtest": find_backtest(view, job.result, profile),
     }

@@ -57,7 +57,7 @@ def find_proposal(view: View, profile: Profile, monitor: Monitor, p: ThresholdPr
         proposed=_say_pair(view, p.proposed_raise_at, p.proposed_clear_at, measure),
         basis=view.t("monitors.basis_sim" if basis.get("is_simulated") else "monitors.basis_real"),
         figures=figures,
-        backtest=find_backtest(view, p.backtest),
+        backtest=find_backtest(view, p.backtest, profile),
         backtest_state=p.backtest_job_state or "",
         backtest_error=p.backtest_error or "",
         endorsed=_say_who(view, "monitors.endorsed_by", p.endorsed_by, p.endorsed_at),

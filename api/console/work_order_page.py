@@ -180,7 +180,7 @@ def render_order(
             limit.label for chart in (evidence.charts if evidence else []) for limit in chart.limits
         ),
         contributions=evidence.contributions if evidence else [],
-        trust=find_trust_facts(view, shown, evidence, zone) if shown else [],
+        trust=find_trust_facts(view, shown, evidence, profile) if shown else [],
         similar=_find_similar(view, similar),
         device={
             "serial": cards.serial,

@@ -127,7 +127,7 @@ def test_a_finished_run_answers_in_a_sentence_and_beside_another_one(api: Api) -
         "raised a breach, but no ticket of the right fault group came of it.",
         "LAB-0003 (seed 1): “Motor current: ",
         'data-chart="caught-1-data"',
-        "temperature_high: the simulated device has no sensor warmth.",
+        "”: the simulated device has no sensor warmth.",
     ):
         assert said in page
     beside = api.client.get(f"/lab/{first}?other={second}", headers=eva.reading).text

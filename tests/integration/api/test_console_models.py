@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from domain.roles import Role
-from store.model_jobs import finish_job, open_job
+from store.model_jobs import MODEL_JOBS, open_job
 from store.models import load_model
 from store.pool import open_connection
 from store.profiles import load_profile, record_profile
@@ -53,7 +53,7 @@ def backtest(api: Api, code: str, monitor: str) -> None:
         assert row is not None
         job = open_job(conn, "backtest", {"model": MODEL}, "eva", row.id)
         conn.execute("UPDATE model_job SET state = 'RUNNING', started_at = requested_at WHERE id = %s", (job,))
-        finish_job(conn, job, result=find_comparison(ORDERS, SERIALS, datetime.now(UTC)))
+        MODEL_JOBS.finish(conn, job, result=find_comparison(ORDERS, SERIALS, datetime.now(UTC)))
         days = [
             ShadowCount(datetime.now(UTC).date(), monitor, side, n, 0, 0) for side, n in (("live", 9), ("shadow", 4))
         ]
@@ -86,10 +86,8 @@ def test_a_proposed_profile_waits_for_the_second_engineer_where_approvals_show_i
     backtest(api, code, monitor)
     page = read(api, eva, f"/models/{code}")
     assert "120 devices, 10,800 device-days" in page
-    assert (
-        f'<th scope="row">{monitor}</th><td class="number">1</td><td class="number">9</td><td class="number">4</td>'
-        in page
-    )
+    figures = '<td class="number">1</td><td class="number">9</td><td class="number">4</td>'
+    assert f': limit, high <span class="under code small muted" translate="no">{monitor}</span></th>{figures}' in page
 
     wrong = step(api, eva, code, "activate", 422, reason="fewer in vain", password="guess", meaning="x")
     assert "That is not your password. Nothing was signed." in wrong
