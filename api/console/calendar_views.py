@@ -8,7 +8,7 @@ from typing import Any
 from api.console.acts import Field
 from api.console.instants import Instant
 from api.console.page import View
-from api.console.sla_views import ChangeLine, VersionLine, say_maker
+from api.console.version_views import ChangeLine, say_maker
 from domain.coming_days import ComingDay, DayChange
 from domain.differences import Difference, find_differences
 from domain.service_calendar import WEEKDAYS, SpecialDay, format_spans, parse_spans
@@ -44,16 +44,6 @@ class DayLine:
     name: str
     hours: str
     kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class MovedDay:
-    """A day before and after a change."""
-
-    day: str
-    weekday: str
-    before: str
-    after: str
 
 
 def find_calendar_line(view: View, row: CalendarRow, usage: CalendarUsage) -> CalendarLine:
@@ -114,10 +104,10 @@ def find_day_lines(view: View, days: Sequence[ComingDay]) -> list[DayLine]:
     ]
 
 
-def find_moved_days(view: View, changes: Sequence[DayChange]) -> list[MovedDay]:
+def find_moved_days(view: View, changes: Sequence[DayChange]) -> list[ChangeLine]:
     """What a new version would do to days ahead."""
     return [
-        MovedDay(c.day.isoformat(), _say_weekday(view, c.day), _say_day(view, c.before), _say_day(view, c.after))
+        ChangeLine(f"{c.day} {_say_weekday(view, c.day)}", _say_day(view, c.before), _say_day(view, c.after))
         for c in changes
     ]
 
@@ -155,24 +145,14 @@ def _say_own(view: View, value: Any) -> str:
     return say_hours(view, value) if isinstance(value, list) else str(value) or "–"
 
 
-def find_calendar_versions(view: View, rows: Sequence[CalendarRow], *, shows_reason: bool) -> list[VersionLine]:
-    """Every version, the newest first, with what it changed; one that the machine made says so."""
-    lines = []
-    for place, row in enumerate(rows):
-        before = rows[place + 1] if place + 1 < len(rows) else None
-        changes = [] if before is None else [say_change(view, d) for d in _find_changes(before, row)]
-        if before is not None and before.holidays_release != row.holidays_release:
-            changes.append(ChangeLine(view.t("calendar.release"), before.holidays_release, row.holidays_release))
-        if before is not None and before.last_year != row.last_year:
-            changes.append(ChangeLine(view.t("calendar.last_year"), str(before.last_year), str(row.last_year)))
-        reason = row.reason if shows_reason else ""
-        made_by = say_maker(view, "service_calendar", row.made_by)
-        lines.append(VersionLine(row.version, place == 0, view.when(row.made_at), made_by, reason, changes))
-    return lines
-
-
-def _find_changes(before: CalendarRow, after: CalendarRow) -> list[Difference]:
-    return find_differences(_describe(before), _describe(after))
+def find_version_changes(view: View, before: CalendarRow, after: CalendarRow) -> list[ChangeLine]:
+    """What the later one of two versions says otherwise; one that the machine made says so."""
+    changes = [say_change(view, one) for one in find_differences(_describe(before), _describe(after))]
+    if before.holidays_release != after.holidays_release:
+        changes.append(ChangeLine(view.t("calendar.release"), before.holidays_release, after.holidays_release))
+    if before.last_year != after.last_year:
+        changes.append(ChangeLine(view.t("calendar.last_year"), str(before.last_year), str(after.last_year)))
+    return changes
 
 
 def _describe(row: CalendarRow) -> dict[str, Any]:

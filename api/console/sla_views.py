@@ -7,8 +7,8 @@ from typing import Any
 from api.console.acts import Field
 from api.console.instants import Instant
 from api.console.page import View
+from api.console.version_views import ChangeLine, say_maker
 from domain.differences import Difference, find_differences
-from domain.masking import is_shown
 from domain.sla_policy import DUE_SOON_SHARE, ClockKind
 from domain.tickets import Priority
 from domain.work_order import HoldReason
@@ -30,15 +30,6 @@ class TermsLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeLine:
-    """One field before and after."""
-
-    label: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
 class PolicyLine:
     """One policy of the list."""
 
@@ -53,26 +44,9 @@ class PolicyLine:
     made_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class VersionLine:
-    """One version, and what it changed of the one before."""
-
-    version: int
-    is_current: bool
-    made: Instant | None
-    made_by: str
-    reason: str
-    changes: list[ChangeLine]
-
-
 def say_hours(view: View, hours: float) -> str:
     """Hours without needless zeros."""
     return view.t("duration.h", h=f"{hours:g}")
-
-
-def say_maker(view: View, record: str, name: str) -> str:
-    """Who made a version, where the reader sees the maker's people."""
-    return name if is_shown(record, "made_by", view.person.permissions) else view.t("fact.hidden")
 
 
 def find_policy_line(view: View, row: PolicyRow, usage: PolicyUsage) -> PolicyLine:
@@ -119,23 +93,9 @@ def find_pauses(view: View, body: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(view.t(f"clock.{kind.lower()}"), _say_holds(view, body["pauses"][kind])) for kind in ClockKind]
 
 
-def find_versions(view: View, rows: Sequence[PolicyRow], *, shows_reason: bool) -> list[VersionLine]:
-    """Every version, the newest first, with what it changed."""
-    lines = []
-    for place, row in enumerate(rows):
-        before = rows[place + 1] if place + 1 < len(rows) else None
-        differences = [] if before is None else find_differences(_describe(before), _describe(row))
-        lines.append(
-            VersionLine(
-                row.version,
-                place == 0,
-                view.when(row.made_at),
-                say_maker(view, "sla_policy", row.made_by),
-                row.reason if shows_reason else "",
-                [say_change(view, one) for one in differences],
-            )
-        )
-    return lines
+def find_version_changes(view: View, before: PolicyRow, after: PolicyRow) -> list[ChangeLine]:
+    """What the later one of two versions says otherwise."""
+    return [say_change(view, one) for one in find_differences(_describe(before), _describe(after))]
 
 
 def say_change(view: View, difference: Difference) -> ChangeLine:

@@ -59,6 +59,9 @@ def test_a_calendar_is_shown_before_it_is_made_and_a_change_before_it_counts(api
     refused = console.send("mona", "/admin/calendars", "/admin/calendars/new", {**wrong, "own_days": ""}, 422)
     assert "As 08:00-12:00, 13:00-17:00" in refused
     assert 'value="8 to 5"' in refused
+    closed = {**CALENDAR, "monday": "", "tuesday": ""}
+    refused = console.send("mona", "/admin/calendars", "/admin/calendars/new", closed, 422)
+    assert "Four working hours a week at least" in refused
     unknown = {**CALENDAR, "subdivision": "QQ"}
     assert "The country has no such part" in console.send(
         "mona", "/admin/calendars", "/admin/calendars/new", unknown, 422
