@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from typing import Any
 
-from store.model_jobs import is_work_waiting
+from store.job_queue import JobQueue
+from store.model_jobs import MODEL_JOBS
 from store.pool import Connection
 
 log = logging.getLogger(__name__)
@@ -28,13 +29,13 @@ class JobRunner:
         every_s: float,
         *,
         module: str = MODULE,
-        is_waiting: Callable[[Connection], bool] = is_work_waiting,
+        queue: JobQueue[Any] = MODEL_JOBS,
     ) -> None:
-        """`is_waiting` tells whether there is work that no worker is at."""
+        """`module` is the worker of that queue."""
         self._database_url = database_url
         self._every_s = every_s
         self._module = module
-        self._is_waiting = is_waiting
+        self._queue = queue
         self._due = 0.0
         self._worker: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +49,7 @@ class JobRunner:
         if time.monotonic() < self._due or self.is_working:
             return
         self._due = time.monotonic() + self._every_s
-        if not self._is_waiting(conn):
+        if not self._queue.is_waiting(conn):
             return
         log.info("work waits: starting %s", self._module)
         self._worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module

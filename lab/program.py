@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from anomaly.job_runner import JobRunner
 from lab.settings import LabSettings
 from store.heartbeats import record_heartbeat, remove_heartbeat
-from store.lab_runs import is_run_waiting
+from store.lab_runs import LAB_RUNS
 from store.pool import DATABASE_GONE, RETRYABLE, open_connection
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def run(settings: LabSettings, stop: threading.Event) -> None:
 
 
 def _serve(settings: LabSettings, instance: str, started_at: datetime, stop: threading.Event) -> None:
-    runner = JobRunner(settings.database_url, settings.poll_s, module=WORKER, is_waiting=is_run_waiting)
+    runner = JobRunner(settings.database_url, settings.poll_s, module=WORKER, queue=LAB_RUNS)
     due = 0.0
     with open_connection(settings.database_url, application=PROGRAM, autocommit=True) as conn:
         try:

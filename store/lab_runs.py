@@ -1,9 +1,4 @@
-"""Runs of the lab as rows: asked for by people, run one after the other by a worker, kept with their result.
-
-Who runs one holds an advisory lock on it for as long as its session lives. One that is RUNNING and that nobody holds
-was left behind by a worker that died: it is begun again, until MOST_ATTEMPTS died. A worker that is told to stop hands
-its run back. A run that is cancelled while it runs ends at the worker's next word of progress.
-"""
+"""Runs of the lab as rows of the queue `LAB_RUNS`; `store.job_queue` says how they wait, run and end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +13,8 @@ from domain.lab import OPEN_STATES, LabRequest
 from domain.profile import Profile
 from domain.profile_json import find_profile_sha256, profile_from_json, profile_to_json
 from store.audit import record_audit, to_jsonb
+from store.job_queue import JobQueue
 from store.pool import Connection
-
-LAB_LOCKS = 0x464F524C  # "FORL"
-MOST_ATTEMPTS = 3  # that were not handed back
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +42,13 @@ class LabRun:
 
 
 _SELECT = """
-    SELECT id, code, request, profile_version, profile_sha256, proposal, requested_by, requested_at, state, attempts,
-        progress, seconds_left, message, result -> 'figures' AS figures, error, cancelled_by, started_at, finished_at
-    FROM lab_run
+    SELECT j.id, j.code, j.request, j.profile_version, j.profile_sha256, j.proposal, j.requested_by, j.requested_at,
+        j.state, j.attempts, j.progress, j.seconds_left, j.message, j.result -> 'figures' AS figures, j.error,
+        j.cancelled_by, j.started_at, j.finished_at
+    FROM lab_run j
 """
+LAB_RUNS = JobQueue("lab_run", _SELECT, LabRun, locks=0x464F524C, most_attempts=3)  # "FORL"
+
 OPEN_RUN = """
     INSERT INTO lab_run (code, request, profile, profile_version, profile_sha256, proposal, requested_by, requested_at)
     VALUES ('LAB-' || extract(year FROM %(now)s::timestamptz)::text || '-'
@@ -85,22 +81,13 @@ def open_run(
     return str(row[0])
 
 
-LOAD_RUN = f"{_SELECT} WHERE code = %s"
+LOAD_RUN = f"{_SELECT} WHERE j.code = %s"
 
 
 def load_run(conn: Connection, code: str) -> LabRun | None:
     """The run of that code, or None."""
     with conn.cursor(row_factory=class_row(LabRun)) as cursor:
         return cursor.execute(LOAD_RUN, (code,)).fetchone()
-
-
-LOAD_RUNS = f"{_SELECT} WHERE (%(before)s::bigint IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s"
-
-
-def load_runs(conn: Connection, *, before_id: int | None = None, limit: int = 50) -> list[LabRun]:
-    """Runs, the newest first."""
-    with conn.cursor(row_factory=class_row(LabRun)) as cursor:
-        return cursor.execute(LOAD_RUNS, {"before": before_id, "limit": limit}).fetchall()
 
 
 LOAD_RESULT = "SELECT result FROM lab_run WHERE code = %s"
@@ -135,94 +122,3 @@ def cancel_run(conn: Connection, actor: Actor, code: str, now: datetime) -> bool
         return False
     record_audit(conn, actor, lab_run_cancelled(code))
     return True
-
-
-IS_RUN_WAITING = """
-    SELECT EXISTS (SELECT FROM lab_run r WHERE r.state = 'QUEUED' OR r.state = 'RUNNING' AND NOT EXISTS (
-        SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = r.id::integer
-            AND l.objsubid = 2 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())))
-"""
-
-
-def is_run_waiting(conn: Connection) -> bool:
-    """Whether there is a run that nobody is at."""
-    row = conn.execute(IS_RUN_WAITING, (LAB_LOCKS,)).fetchone()
-    return row is not None and bool(row[0])
-
-
-LOAD_CANDIDATES = "SELECT id, code FROM lab_run WHERE state IN ('QUEUED', 'RUNNING') ORDER BY attempts, id"
-TRY_LOCK = "SELECT pg_try_advisory_lock(%s, %s)"
-UNLOCK = "SELECT pg_advisory_unlock(%s, %s)"
-BEGIN_RUN = """
-    UPDATE lab_run SET
-        state = CASE WHEN state = 'RUNNING' AND attempts >= %(most)s THEN 'FAILED' ELSE 'RUNNING' END,
-        error = CASE WHEN state = 'RUNNING' AND attempts >= %(most)s
-            THEN format('%%s workers died while they ran it; ask for it anew.', attempts) END,
-        finished_at = CASE WHEN state = 'RUNNING' AND attempts >= %(most)s THEN now() END,
-        attempts = least(attempts + 1, %(most)s), started_at = now(), progress = 0, seconds_left = NULL, message = ''
-    WHERE id = %(id)s AND state IN ('QUEUED', 'RUNNING') RETURNING state
-"""
-
-
-def begin_run(conn: Connection) -> tuple[LabRun, Profile] | None:
-    """The oldest run that nobody is at, with its profile: this session runs it from now on. None: there is none.
-
-    The connection has to be in autocommit and to be kept until `release_run`.
-    """
-    for run_id, code in conn.execute(LOAD_CANDIDATES).fetchall():
-        locked = conn.execute(TRY_LOCK, (LAB_LOCKS, run_id)).fetchone()
-        if locked is None or not locked[0]:
-            continue
-        begun = conn.execute(BEGIN_RUN, {"id": run_id, "most": MOST_ATTEMPTS}).fetchone()
-        if begun is not None and begun[0] == "RUNNING":
-            run, profile = load_run(conn, code), load_judged_profile(conn, code)
-            assert run is not None
-            assert profile is not None
-            return run, profile
-        conn.execute(UNLOCK, (LAB_LOCKS, run_id))
-    return None
-
-
-NOTE_PROGRESS = """
-    UPDATE lab_run SET progress = %(progress)s, seconds_left = %(left)s, message = %(message)s
-    WHERE id = %(id)s AND state = 'RUNNING' RETURNING id
-"""
-
-
-def note_progress(conn: Connection, run_id: int, progress: float, seconds_left: float | None, message: str) -> bool:
-    """Says how far the run is; False: nobody wants it any more."""
-    values = {"id": run_id, "progress": progress, "left": seconds_left, "message": message}
-    return conn.execute(NOTE_PROGRESS, values).fetchone() is not None
-
-
-FINISH_RUN = """
-    UPDATE lab_run SET state = %(state)s, result = %(result)s, error = %(error)s, seconds_left = NULL, message = '',
-        progress = CASE WHEN %(state)s = 'DONE' THEN 1 ELSE progress END, finished_at = now()
-    WHERE id = %(id)s AND state = 'RUNNING'
-"""
-
-
-def finish_run(
-    conn: Connection, run_id: int, *, result: Mapping[str, Any] | None = None, error: str | None = None
-) -> None:
-    """The run is done with its result, or has failed with its error; one that was cancelled meanwhile stays so."""
-    state = "DONE" if error is None else "FAILED"
-    conn.execute(FINISH_RUN, {"id": run_id, "state": state, "result": to_jsonb(result), "error": error})
-
-
-def release_run(conn: Connection, run_id: int) -> None:
-    """This session holds the run no more."""
-    conn.execute(UNLOCK, (LAB_LOCKS, run_id))
-
-
-HAND_BACK_RUN = """
-    UPDATE lab_run SET state = 'QUEUED', attempts = attempts - 1, started_at = NULL, progress = 0, seconds_left = NULL,
-        message = ''
-    WHERE id = %(id)s AND state = 'RUNNING' AND attempts = %(attempts)s
-"""
-
-
-def hand_back_run(conn: Connection, run: LabRun) -> None:
-    """The run that `begin_run` gave waits again as if it had never been begun, unless it is over or somebody else has
-    begun it since."""
-    conn.execute(HAND_BACK_RUN, {"id": run.id, "attempts": run.attempts})

@@ -7,18 +7,19 @@ from typing import Any
 
 from anomaly.backtest.run import BacktestRequest, run_backtest
 from anomaly.isolation import DetectorFailedError
+from anomaly.job_worker import CalledOffError, run_claimed
 from anomaly.training.live import find_priors
-from anomaly.training.progress import Progress, Step, Tell
+from anomaly.training.progress import Progress, Step, Tell, tell_nobody
 from anomaly.training.record import encode_prior, find_content_sha256
 from anomaly.training.train import TrainRequest, train
 from domain.audit import Actor
-from domain.errors import ForewarnError, NotFoundError
+from domain.errors import NotFoundError
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState
 from domain.profile_json import profile_from_json, profile_to_json
 from store.history import HistoryLevel
-from store.model_jobs import ModelJob, finish_job, note_progress, release_job
+from store.model_jobs import MODEL_JOBS, ModelJob, note_made
 from store.models import NewModel, load_scoring_models, record_model
-from store.pool import DATABASE_GONE, Connection, transaction
+from store.pool import Connection, transaction
 
 log = logging.getLogger(__name__)
 
@@ -44,45 +45,30 @@ def backtest_request_to_json(request: BacktestRequest, proposed_model_id: int | 
     }
 
 
-def run_job(conn: Connection, job: ModelJob, tell: Tell) -> str | None:
+def run_job(conn: Connection, job: ModelJob, also_tell: Tell = tell_nobody) -> str | None:
     """Runs a job that this session has begun, and records what came of it: None, or the error in words. A model that it
-    made and its end are one transaction: however often it is begun, one draft comes of it.
-
-    A database that goes away is not caught: the job stays RUNNING and is begun again by whoever comes next.
-    """
-    error, message = None, ""
+    made and its end are one transaction: however often it is begun, one draft comes of it."""
     actor = Actor(job.requested_by, "engineer", MODEL_PERMISSION.value)
-    try:
-        result, new = _run(conn, job, _tell_store_too(conn, job.id, tell))
+
+    def work(tell: Tell) -> None:
+        def tell_both(step: Step) -> None:
+            tell(step)
+            also_tell(step)
+
+        result, new = _run(conn, job, tell_both)
+        message = ""
         with transaction(conn):
-            if new is None:
-                finish_job(conn, job.id, result=result)
-            else:
+            if new is not None:
                 made = record_model(conn, actor, new, datetime.now(UTC))
                 message = f"registered as {made.code}"
-                done = {"code": made.code} | result
-                finish_job(conn, job.id, result=done, model_id=made.id, message=message)
-    except ForewarnError as refused:
-        error = str(refused)
-    except DATABASE_GONE:
-        raise
-    except Exception as failure:
-        log.exception("job %d failed", job.id)
-        error = f"{type(failure).__name__}: {failure}"
-    if error is not None:
-        finish_job(conn, job.id, error=error)
-    elif message:
-        tell(Step(1.0, 0.0, message))
-    release_job(conn, job.id)
-    return error
+                result = {"code": made.code} | result
+                note_made(conn, job.id, made.id, message)
+            if not MODEL_JOBS.finish(conn, job.id, result=result):
+                raise CalledOffError
+        if message:
+            also_tell(Step(1.0, 0.0, message))
 
-
-def _tell_store_too(conn: Connection, job_id: int, tell: Tell) -> Tell:
-    def both(step: Step) -> None:
-        note_progress(conn, job_id, step.share, step.seconds_left, step.message)
-        tell(step)
-
-    return both
+    return run_claimed(conn, MODEL_JOBS, job, work)
 
 
 def _run(conn: Connection, job: ModelJob, tell: Tell) -> tuple[dict[str, Any], NewModel | None]:

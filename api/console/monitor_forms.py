@@ -126,6 +126,9 @@ def take_backtest(
             problem = view.t("monitors.no_threshold")
             english = " ".join(f"{error.field.rpartition('.')[2]}: {error.detail}" for error in refused.errors)
         return render_monitor(view, pool, model, monitor, problem=problem, english=english, typed=typed, status=422)
+    except GuardRefusedError as full:
+        problem = view.name("queue_guard", full.guard)
+        return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=409)
     return RedirectResponse(view.link(f"/monitors/{model}/{monitor}", done="backtest"), 303)
 
 

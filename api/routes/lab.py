@@ -22,7 +22,7 @@ from domain.monitor_quality import move_threshold
 from domain.profile import Profile
 from domain.profile_json import profile_from_json
 from domain.roles import Permission
-from store.lab_runs import LabRun, cancel_run, load_result, load_run, load_runs, open_run
+from store.lab_runs import LAB_RUNS, LabRun, cancel_run, load_result, load_run, open_run
 from store.models import load_model
 from store.pool import Connection, Pool
 from store.profiles import load_profile
@@ -58,7 +58,7 @@ class LabRefusedError(ProblemError):
     summary="Plant a fault",
     status_code=202,
     response_model=LabRunDetail,
-    responses=declare(422) | ACCEPTED,
+    responses=declare(409, 422) | ACCEPTED,
 )
 def open_lab_run(
     caller: Writer, pool: Database, request: Request, body: NewLabRun, idempotency_key: IdempotencyKey = None
@@ -77,7 +77,7 @@ def list_lab_runs(caller: Reader, pool: Database, limit: Limit = 50, cursor: Cur
     """Runs, newest first, with their figures."""
     keys = read_cursor(cursor, [int])
     with pool.connection() as conn:
-        found = load_runs(conn, before_id=int(keys[0]) if keys else None, limit=limit + 1)
+        found = LAB_RUNS.load_page(conn, before_id=int(keys[0]) if keys else None, limit=limit + 1)
     page = found[:limit]
     return Page(
         items=[LabRunShape.model_validate(_find_fields(run, LabRunShape)) for run in page],
@@ -125,6 +125,8 @@ def ask_run(conn: Connection, caller: Caller, body: NewLabRun) -> str:
     ------
     LabRefusedError
         A field cannot be used.
+    GuardRefusedError
+        Too many wait already; `guard` is a value of `domain.long_jobs.QueueGuard`.
     """
     request = body.to_request()
     if refusals := find_refusals(request):
@@ -135,6 +137,7 @@ def ask_run(conn: Connection, caller: Caller, body: NewLabRun) -> str:
     judged = profile if body.proposal is None else _find_proposed(conn, profile, body.proposal)
     if judged is None:
         raise LabRefusedError([LabRefusal("proposal", LabRefusalCode.NOT_A_PROPOSAL, {"model": request.model})])
+    LAB_RUNS.verify_room(conn, caller.name)
     return open_run(conn, caller.actor, request, judged, body.proposal, now())
 
 

@@ -21,7 +21,7 @@ from domain.profile import Profile
 from domain.profile_json import profile_from_json, profile_to_json
 from domain.roles import Permission
 from store.audit import record_audit
-from store.model_jobs import ModelJob, load_job, load_jobs, load_newest_backtest, open_job
+from store.model_jobs import MODEL_JOBS, ModelJob, load_newest_backtest, open_job
 from store.pool import Connection
 
 router = make_router(tag="models")
@@ -36,7 +36,7 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"description": "Queued; `Loca
     summary="Train a model",
     status_code=202,
     response_model=ModelJobDetail,
-    responses=declare(404, 422) | ACCEPTED,
+    responses=declare(404, 409, 422) | ACCEPTED,
 )
 def train_model(
     caller: Writer, pool: Database, request: Request, body: NewTraining, idempotency_key: IdempotencyKey = None
@@ -67,7 +67,7 @@ def read_model_backtest(code: str, caller: Reader, pool: Database) -> ModelJobDe
     summary="Backtest a model",
     status_code=202,
     response_model=ModelJobDetail,
-    responses=declare(404, 422) | ACCEPTED,
+    responses=declare(404, 409, 422) | ACCEPTED,
 )
 def backtest_model(
     code: str,
@@ -94,7 +94,7 @@ def list_model_jobs(caller: Reader, pool: Database, limit: Limit = 50, cursor: C
     """Trainings and backtests, newest first, with how far they are."""
     keys = read_cursor(cursor, [int])
     with pool.connection() as conn:
-        found = load_jobs(conn, before_id=int(keys[0]) if keys else None, limit=limit + 1)
+        found = MODEL_JOBS.load_page(conn, before_id=int(keys[0]) if keys else None, limit=limit + 1)
     page = found[:limit]
     shapes = [ModelJobShape.model_validate({n: getattr(job, n) for n in ModelJobShape.model_fields}) for job in page]
     return Page(items=shapes, next_cursor=make_cursor([page[-1].id]) if len(found) > limit else None)
@@ -104,7 +104,7 @@ def list_model_jobs(caller: Reader, pool: Database, limit: Limit = 50, cursor: C
 def read_model_job(job_id: int, caller: Reader, pool: Database) -> ModelJobDetail:
     """How far it is and how long it will take, then its result."""
     with pool.connection() as conn:
-        job = load_job(conn, job_id)
+        job = MODEL_JOBS.load(conn, job_id)
     if job is None:
         raise not_found("job", str(job_id), "job_id")
     return shape_job(job)
@@ -113,11 +113,18 @@ def read_model_job(job_id: int, caller: Reader, pool: Database) -> ModelJobDetai
 def open_asked(
     conn: Connection, caller: Caller, kind: str, asked: dict[str, Any], model_id: int | None
 ) -> tuple[ModelJobDetail, dict[str, str]]:
-    """Queues the work, audited: what is answered, and where to follow it."""
+    """Queues the work, audited: what is answered, and where to follow it.
+
+    Raises
+    ------
+    GuardRefusedError
+        Too many wait already; `guard` is a value of `domain.long_jobs.QueueGuard`.
+    """
+    MODEL_JOBS.verify_room(conn, caller.name)
     job_id = open_job(conn, kind, asked, caller.name, model_id)
     entry = {"model": asked["model"], "firmware": asked["firmware"], "since": asked["since"], "until": asked["until"]}
     record_audit(conn, caller.actor, model_job_asked(kind, job_id, entry))
-    job = load_job(conn, job_id)
+    job = MODEL_JOBS.load(conn, job_id)
     assert job is not None
     return shape_job(job), {"Location": f"/api/v1/model-jobs/{job_id}"}
 

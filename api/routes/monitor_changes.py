@@ -40,7 +40,7 @@ Writer = Annotated[Caller, require(Permission.PROFILE_WRITE)]
     summary="Backtest other thresholds",
     status_code=202,
     response_model=ModelJobDetail,
-    responses=declare(404, 422) | ACCEPTED,
+    responses=declare(404, 409, 422) | ACCEPTED,
 )
 def backtest_monitor(
     model: str,
@@ -103,6 +103,8 @@ def ask_monitor_backtest(
     ------
     ProblemError
         404: there is no such monitor. 422: the changes, or the window, cannot be used.
+    GuardRefusedError
+        Too many wait already.
     """
     proposed = _propose(find_profile(conn, model), monitor, body.changes)
     about = {"monitor": monitor, "changes": body.changes.model_dump(exclude_none=True)}

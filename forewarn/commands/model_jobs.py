@@ -12,7 +12,7 @@ from anomaly.training.progress import Step, Tell
 from forewarn.connections import find_database_url
 from forewarn.settings import load_settings
 from forewarn.terminal import ExitCode, err, say
-from store.model_jobs import ModelJob, begin_job, finish_job, load_job, open_job
+from store.model_jobs import MODEL_JOBS, ModelJob, open_job
 from store.pool import Connection, open_connection
 
 
@@ -25,7 +25,7 @@ def run_here(kind: str, request: dict[str, Any], model_id: int | None) -> ModelJ
     """The finished job; it ran in this process, with its progress on standard error."""
     with connect() as conn:
         job_id = open_job(conn, kind, request, "cli", model_id)
-        job = begin_job(conn, job_id)
+        job = MODEL_JOBS.begin(conn, job_id)
         if job is None:
             say(f"Job {job_id} is run by the worker of this installation; follow it at /api/v1/model-jobs/{job_id}.")
             raise typer.Exit(ExitCode.FAILED)
@@ -35,12 +35,12 @@ def run_here(kind: str, request: dict[str, Any], model_id: int | None) -> ModelJ
         except KeyboardInterrupt:
             # Who calls it off here does not want the worker of the installation to begin it again.
             with connect() as other:
-                finish_job(other, job_id, error="It was called off at the command line.")
+                MODEL_JOBS.finish(other, job_id, error="It was called off at the command line.")
             raise
         if error is not None:
             say(f"forewarn: {error}")
             raise typer.Exit(ExitCode.FAILED)
-        done = load_job(conn, job_id)
+        done = MODEL_JOBS.load(conn, job_id)
     assert done is not None
     return done
 

@@ -13,7 +13,7 @@ from domain.profile_json import profile_to_json
 from domain.roles import Permission
 from store.field_action_drafts import FieldActionDraft, record_draft
 from store.firmware_records import register_firmware
-from store.model_jobs import finish_job, open_job
+from store.model_jobs import MODEL_JOBS, open_job
 from store.model_steps import StepRequest, record_step
 from store.models import NewModel, record_model
 from store.profiles import load_profile
@@ -77,7 +77,7 @@ def make_model(desk: Desk, now: datetime) -> str:
     job = open_job(conn, "backtest", {"model": MODEL}, "rosa", row.id)
     conn.execute("UPDATE model_job SET state = 'RUNNING', started_at = requested_at WHERE id = %s", (job,))
     orders = ("WO-2026-000001", "WO-2026-000002")
-    finish_job(conn, job, result=find_comparison(orders, SERIALS[:2], now))
+    MODEL_JOBS.finish(conn, job, result=find_comparison(orders, SERIALS[:2], now))
     days = [(now - timedelta(days=back)).date() for back in range(7)]
     counts = [ShadowCount(day, watched.key, side, n, 0, n) for day in days for side, n in (("live", 3), ("shadow", 1))]
     record_shadow_counts(conn, row.id, counts)

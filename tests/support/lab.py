@@ -9,7 +9,7 @@ from domain.profile import Profile
 from lab.figures import choose_examples, describe_finding, describe_monitors, find_figures, list_findings
 from lab.findings import Finding, TicketCounts
 from lab.plan import DAY, HOUR, START_US
-from store.lab_runs import begin_run, finish_run, open_run, release_run
+from store.lab_runs import LAB_RUNS, open_run
 from store.pool import Connection
 
 ONSET_US = START_US + 5 * DAY
@@ -19,10 +19,10 @@ FAILURE_US = ONSET_US + 12 * DAY
 def make_lab_run(conn: Connection, request: LabRequest, profile: Profile, now: datetime) -> str:
     """The code of a run that is done, with the result of `make_result`."""
     code = open_run(conn, Actor("eva", "engineer", "profile.write"), request, profile, None, now)
-    begun = begin_run(conn)
+    begun = LAB_RUNS.begin(conn)
     assert begun is not None
-    finish_run(conn, begun[0].id, result=make_result(request))
-    release_run(conn, begun[0].id)
+    LAB_RUNS.finish(conn, begun.id, result=make_result(request))
+    LAB_RUNS.release(conn, begun.id)
     return code
 
 

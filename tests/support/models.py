@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anomaly.backtest.run import BacktestRequest
+from anomaly.job_worker import work
 from anomaly.training.jobs import backtest_request_to_json, run_job, train_request_to_json
 from anomaly.training.progress import Step
 from anomaly.training.train import TrainRequest
 from domain.audit import Actor, Signature
 from domain.model_record import MODEL_PERMISSION, ModelStep
-from store.model_jobs import ModelJob, begin_job, load_job, open_job
+from store.model_jobs import MODEL_JOBS, ModelJob, open_job
 from store.model_steps import StepRequest, record_step
 from store.models import ModelRow, load_model
 from store.pool import Connection, open_connection, transaction
@@ -32,13 +33,18 @@ def take_step(conn: Connection, actor: Actor, code: str, step: ModelStep, reason
         return record_step(conn, actor, code, StepRequest(step, reason, signature), datetime.now(UTC))
 
 
+def work_jobs(url: str) -> int:
+    """How many jobs waited: a worker ran them here."""
+    return work(url, MODEL_JOBS, run_job)
+
+
 def run_queued(url: str, job_id: int, steps: list[Step] | None = None) -> ModelJob:
     """The job after a worker ran it here."""
     with open_connection(url, application="test", autocommit=True) as conn:
-        job = begin_job(conn, job_id)
+        job = MODEL_JOBS.begin(conn, job_id)
         assert job is not None
         run_job(conn, job, (steps if steps is not None else []).append)
-        done = load_job(conn, job_id)
+        done = MODEL_JOBS.load(conn, job_id)
     assert done is not None
     return done
 

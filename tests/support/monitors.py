@@ -9,7 +9,7 @@ from domain.audit import Actor
 from domain.monitor_quality import Threshold
 from domain.profile import Monitor, Profile
 from store.drift import DriftDay, record_drift
-from store.model_jobs import finish_job, open_job
+from store.model_jobs import MODEL_JOBS, open_job
 from store.monitor_quality import MonitorQuality, record_quality
 from store.pool import Connection
 from store.threshold_proposals import propose_threshold, record_backtest
@@ -151,5 +151,5 @@ def make_monitors(
     }
     job = open_job(conn, "backtest", asked, "eva")
     conn.execute("UPDATE model_job SET state = 'RUNNING', started_at = requested_at WHERE id = %s", (job,))
-    finish_job(conn, job, result=comparison)
+    MODEL_JOBS.finish(conn, job, result=comparison)
     return code

@@ -11,11 +11,12 @@ import psycopg
 import pytest
 
 from anomaly.job_runner import MODULE, URL_VARIABLE
-from anomaly.training.worker import work
-from store.model_jobs import begin_job, hand_back_job, is_work_waiting, load_job, open_job
+from store.job_queue import JobQueue
+from store.model_jobs import MODEL_JOBS, open_job
 from store.pool import open_connection
 from tests.support.databases import Database
 from tests.support.fleet import MODEL, PROFILE, make_devices, register
+from tests.support.models import work_jobs
 from tests.support.scoring import Sample, select, write_blocks
 from tests.support.waiting import wait_until
 
@@ -25,9 +26,9 @@ READING = "LOCK TABLE reading IN ACCESS EXCLUSIVE MODE"
 REGISTERING = "LOCK TABLE audit_event IN EXCLUSIVE MODE"
 IS_BLOCKED = """
     SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-        AND application_name LIKE '%%model jobs%%'
+        AND application_name LIKE '%%model_job%%'
 """
-IS_GONE = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%%model jobs%%'"
+IS_GONE = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%%model_job%%'"
 
 
 @pytest.fixture
@@ -59,18 +60,18 @@ def test_stopped_twice_and_killed_while_it_registers_a_training_makes_one_draft(
             with blocked_worker(database, READING) as worker:
                 worker.send_signal(signal.SIGTERM)
                 assert worker.wait(30) == 0
-                handed_back = load_job(conn, job_id)
+                handed_back = MODEL_JOBS.load(conn, job_id)
                 assert handed_back is not None
                 assert (handed_back.state, handed_back.attempts) == ("QUEUED", 0)
         with blocked_worker(database, REGISTERING):
             pass
         wait_until(lambda: not select(url, IS_GONE), what="the session of the killed worker to end")
-        left = load_job(conn, job_id)
+        left = MODEL_JOBS.load(conn, job_id)
         assert left is not None
         assert (left.state, left.attempts) == ("RUNNING", 1)
-        assert is_work_waiting(conn)
-        assert work(url) == 1
-        done = load_job(conn, job_id)
+        assert MODEL_JOBS.is_waiting(conn)
+        assert work_jobs(url) == 1
+        done = MODEL_JOBS.load(conn, job_id)
         assert done is not None
         assert (done.state, done.attempts, done.error) == ("DONE", 2, None)
     drafts = select(url, "SELECT code FROM model_record")
@@ -84,14 +85,14 @@ def test_what_somebody_else_began_since_is_not_handed_back(url: str) -> None:
     with open_connection(url, application="test", autocommit=True) as conn:
         job_id = open_job(conn, "train", REQUEST, "eva")
         with open_connection(url, application="worker", autocommit=True) as worker:
-            mine = begin_job(worker)
+            mine = MODEL_JOBS.begin(worker)
         assert mine is not None
-        wait_until(lambda: is_work_waiting(conn), what="the lock of the first session to go")
+        wait_until(lambda: MODEL_JOBS.is_waiting(conn), what="the lock of the first session to go")
         with open_connection(url, application="worker", autocommit=True) as worker:
-            theirs = begin_job(worker)
+            theirs = MODEL_JOBS.begin(worker)
             assert theirs is not None
-            hand_back_job(conn, mine)
-            now = load_job(conn, job_id)
+            MODEL_JOBS.hand_back(conn, mine)
+            now = MODEL_JOBS.load(conn, job_id)
             assert now is not None
             assert (now.state, now.attempts) == ("RUNNING", 2)
 
@@ -105,12 +106,12 @@ def test_nothing_is_registered_by_a_worker_that_dies_before_its_job_is_finished(
     with open_connection(url, application="test", autocommit=True) as conn:
         job_id = open_job(conn, "train", REQUEST, "eva")
         with monkeypatch.context() as patch:
-            patch.setattr("anomaly.training.jobs.finish_job", die)
+            patch.setattr(JobQueue, "finish", die)
             with pytest.raises(KeyboardInterrupt):
-                work(url)
+                work_jobs(url)
         assert select(url, "SELECT 1 FROM model_record") == []
-        assert work(url) == 1
-        done = load_job(conn, job_id)
+        assert work_jobs(url) == 1
+        done = MODEL_JOBS.load(conn, job_id)
     assert done is not None
     assert (done.state, done.message) == ("DONE", f"registered as {done.model_code}")
 
@@ -119,8 +120,8 @@ def test_a_worker_whose_program_was_killed_ends_the_job_it_is_at_and_begins_no_o
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parents = iter([7, 7, 1])
-    monkeypatch.setattr("anomaly.training.worker.os.getppid", lambda: next(parents))
+    monkeypatch.setattr("anomaly.job_worker.os.getppid", lambda: next(parents))
     with open_connection(url, application="test", autocommit=True) as conn:
         jobs = [open_job(conn, "train", REQUEST, "eva") for _ in range(2)]
-        assert work(url) == 1
-        assert [job.state for i in jobs if (job := load_job(conn, i)) is not None] == ["DONE", "QUEUED"]
+        assert work_jobs(url) == 1
+        assert [job.state for i in jobs if (job := MODEL_JOBS.load(conn, i)) is not None] == ["DONE", "QUEUED"]

@@ -7,11 +7,12 @@ import pytest
 
 from domain.audit import Actor
 from domain.lab import LabRequest, find_refusals
+from domain.long_jobs import MOST_OPEN_EACH
 from domain.monitor_quality import Threshold
 from domain.profile_json import find_profile_sha256
 from domain.roles import Role
 from lab.judged_profile import load_bundled
-from store.lab_runs import load_judged_profile
+from store.lab_runs import load_judged_profile, open_run
 from store.pool import open_connection
 from store.profiles import record_profile
 from store.threshold_proposals import propose_threshold
@@ -179,3 +180,26 @@ def test_what_is_proposed_is_judged_instead_of_what_is_live(api: Api) -> None:
     assert changed is not None
     assert (changed.raise_at, changed.clear_at) == (0.61, 0.5)
     assert find_profile_sha256(judged) == api.get(f"/lab/runs/{page[5:]}", headers=eva.reading).json()["profile_sha256"]
+
+
+def test_no_more_runs_wait_than_may(api: Api) -> None:
+    eva, rosa = enter(api, "eva", Role.ENGINEER), enter(api, "rosa", Role.ENGINEER)
+    with open_connection(api.settings.database_url, application="test", autocommit=True) as conn:
+        for _ in range(MOST_OPEN_EACH):
+            request = LabRequest("INF-200", "occlusion", 4, 5, 7)
+            open_run(
+                conn,
+                Actor("eva", "engineer", "profile.write"),
+                request,
+                load_bundled("INF-200"),
+                None,
+                datetime.now(UTC),
+            )
+    refused = api.post("/lab/runs", headers=eva.writing, json=ASKED)
+    assert (refused.status_code, refused.json()["guard"]) == (409, "too_many_jobs_of_yours")
+    assert f"asked for {MOST_OPEN_EACH} that have not ended" in refused.json()["detail"]
+    page = post(api, eva, "/lab")
+    assert page.status_code == 409
+    assert "Too many that you asked for have not ended yet." in page.text
+    assert 'value="30"' in page.text  # what was typed is kept
+    assert api.post("/lab/runs", headers=rosa.writing, json=ASKED).status_code == 202

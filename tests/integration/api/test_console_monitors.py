@@ -9,7 +9,7 @@ import pytest
 from anomaly.backtest.run import ASSUMPTIONS
 from api.console.language import load_catalogue
 from domain.roles import Role
-from store.model_jobs import load_jobs
+from store.model_jobs import MODEL_JOBS
 from store.pool import open_connection
 from store.profiles import load_profile, record_profile
 from store.threshold_proposals import load_threshold_proposal
@@ -157,7 +157,7 @@ def test_another_threshold_is_backtested_on_request(api: Api, code: str) -> None
         return answer.status_code, answer.text
 
     with open_connection(api.settings.database_url, application="test") as conn:
-        before = len(load_jobs(conn))
+        before = len(MODEL_JOBS.load_page(conn))
         profile = load_profile(conn, "TEST-100")
     assert profile is not None
     watched = find_watched(profile)
@@ -171,7 +171,7 @@ def test_another_threshold_is_backtested_on_request(api: Api, code: str) -> None
     assert watched.raise_at is not None
     assert ask(raise_at=str(watched.raise_at + 1), days="30")[0] == 303
     with open_connection(api.settings.database_url, application="test") as conn:
-        jobs = load_jobs(conn)
+        jobs = MODEL_JOBS.load_page(conn)
     assert len(jobs) == before + 1
     assert jobs[0].request["changes"] == {"raise_at": watched.raise_at + 1}
     assert jobs[0].requested_by == "eva"

@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from anomaly.training.worker import work
 from domain.breach import Severity
+from domain.long_jobs import MOST_OPEN_EACH
 from domain.roles import Role
-from store.model_jobs import MOST_ATTEMPTS
+from store.model_jobs import MODEL_JOBS, open_job
 from store.pool import open_connection
 from store.profiles import load_profile, record_profile
 from tests.support.fleet import MODEL, PROFILE
 from tests.support.http_api import PASSWORD, Api, Session
+from tests.support.models import work_jobs
 from tests.support.scoring import Sample, scoring, select, write_blocks
 from tests.support.waiting import wait_until
 
@@ -47,7 +48,7 @@ def _train(api: Api, session: Session) -> str:
     asked = api.post("/models", json=TRAINING, headers=session.writing)
     assert asked.status_code == 202, asked.text
     assert asked.json()["state"] == "QUEUED"
-    assert work(api.settings.database_url) == 1
+    assert work_jobs(api.settings.database_url) == 1
     job = api.get(asked.headers["location"], headers=session.reading).json()
     assert (job["state"], job["progress"], job["error"]) == ("DONE", 1.0, None)
     return str(job["result"]["code"])
@@ -72,7 +73,7 @@ def test_a_model_is_trained_backtested_and_made_live_by_two_engineers(fleet: Api
     assert fleet.get(f"/models/{code}/backtest", headers=one.reading).status_code == 404
     asked = fleet.post(f"/models/{code}/backtest", json={"settle_days": 0}, headers=one.writing)
     assert asked.status_code == 202
-    assert work(fleet.settings.database_url) == 1
+    assert work_jobs(fleet.settings.database_url) == 1
     job = fleet.get(f"/models/{code}/backtest", headers=one.reading).json()
     assert (job["state"], job["result"]["device_days"]) == ("DONE", 6)
 
@@ -91,7 +92,7 @@ def test_a_model_is_trained_backtested_and_made_live_by_two_engineers(fleet: Api
     newer = _train(fleet, one)
     _step(fleet, one, newer, "shadow")
     fleet.post(f"/models/{newer}/backtest", json={}, headers=one.writing)
-    work(fleet.settings.database_url)
+    work_jobs(fleet.settings.database_url)
     _step(fleet, two, newer, "activate", password=PASSWORD)
     assert _step(fleet, one, newer, "activate", password=PASSWORD)[1]["replaced_code"] == code
     status, problem = _step(fleet, one, newer, "roll_back", password=PASSWORD)
@@ -105,7 +106,7 @@ def test_thresholds_are_tried_on_stored_readings_before_anybody_changes_them(fle
     path = f"/monitors/{MODEL}/level_high/backtest"
     asked = fleet.post(path, json={"changes": {"raise_at": 45.0, "clear_at": 40.0}}, headers=one.writing)
     assert asked.status_code == 202, asked.text
-    work(fleet.settings.database_url)
+    work_jobs(fleet.settings.database_url)
     job = fleet.get(asked.headers["location"], headers=one.reading).json()
     assert job["result"]["now"]["tickets"] == 0
     assert job["result"]["proposed"]["tickets"] == 6
@@ -140,13 +141,13 @@ def test_a_backtest_that_counted_nothing_is_none_and_a_roll_back_undoes_nothing_
     code = fleet.post(path, json={"changes": {"raise_at": 85.0}}, headers=one.writing).json()["code"]
     _step(fleet, one, code, "shadow")
     fleet.post(f"/models/{code}/backtest", json={"settle_days": 365}, headers=one.writing)
-    work(url)
+    work_jobs(url)
     job = fleet.get(f"/models/{code}/backtest", headers=one.reading).json()
     assert (job["state"], job["result"]["device_days"]) == ("DONE", 0)
     status, problem = _step(fleet, one, code, "activate", password=PASSWORD)
     assert (status, problem["guard"]) == (409, "backtest_missing")
     fleet.post(f"/models/{code}/backtest", json={}, headers=one.writing)
-    work(url)
+    work_jobs(url)
     _step(fleet, one, code, "activate", password=PASSWORD)
     assert _step(fleet, two, code, "activate", password=PASSWORD, reason="fewer false alarms")[0] == 200
     (applied, *_) = fleet.get(
@@ -173,7 +174,7 @@ def test_other_thresholds_go_the_way_of_a_model_and_are_rolled_back(fleet: Api) 
     assert _step(fleet, one, code, "shadow")[0] == 200
     assert fleet.get(f"/models/{code}/shadow", headers=one.reading).json() == {"items": []}
     fleet.post(f"/models/{code}/backtest", json={}, headers=one.writing)
-    work(fleet.settings.database_url)
+    work_jobs(fleet.settings.database_url)
     result = fleet.get(f"/models/{code}/backtest", headers=one.reading).json()["result"]
     assert result["profile_now"]["sha256"] != result["profile_proposed"]["sha256"]
     _step(fleet, one, code, "activate", password=PASSWORD)
@@ -195,7 +196,7 @@ def test_a_request_with_a_key_queues_one_job_and_a_stale_version_changes_nothing
     first, again = (fleet.post("/models", json=TRAINING, headers=headers) for _ in range(2))
     assert first.json()["id"] == again.json()["id"]
     assert fleet.post("/models", json={"model": "NONE-1"}, headers=one.writing).status_code == 404
-    work(fleet.settings.database_url)
+    work_jobs(fleet.settings.database_url)
     code = fleet.get("/models", headers=one.reading).json()["items"][0]["code"]
     assert _step(fleet, one, code, "shadow")[0] == 200
     path = f"/models/{code}/transitions"
@@ -223,11 +224,29 @@ def test_work_that_a_dead_worker_left_is_begun_again_until_too_many_died(fleet: 
     url = fleet.settings.database_url
     job = fleet.post("/models", json=TRAINING, headers=one.writing).json()["id"]
     select(url, "UPDATE model_job SET state = 'RUNNING', attempts = 1 WHERE id = %s RETURNING id", job)
-    assert work(url) == 1
+    assert work_jobs(url) == 1
     assert fleet.get(f"/model-jobs/{job}", headers=one.reading).json()["state"] == "DONE"
     job = fleet.post("/models", json=TRAINING, headers=one.writing).json()["id"]
     left = "UPDATE model_job SET state = 'RUNNING', attempts = %s WHERE id = %s RETURNING id"
-    select(url, left, MOST_ATTEMPTS, job)
-    assert work(url) == 0
+    select(url, left, MODEL_JOBS.most_attempts, job)
+    assert work_jobs(url) == 0
     failed = fleet.get(f"/model-jobs/{job}", headers=one.reading).json()
     assert (failed["state"], "workers died while they ran it" in failed["error"]) == ("FAILED", True)
+
+
+def test_no_more_trainings_and_backtests_wait_than_may_of_one_person(fleet: Api) -> None:
+    one, two = _engineer(fleet, "one"), _engineer(fleet, "two")
+    with open_connection(fleet.settings.database_url, application="test", autocommit=True) as conn:
+        for _ in range(MOST_OPEN_EACH):
+            open_job(conn, "train", TRAINING, "one")
+    path, changes = f"/monitors/{MODEL}/level_high/backtest", {"changes": {"raise_at": 81.0}}
+    for asked in (
+        fleet.post("/models", json=TRAINING, headers=one.writing),
+        fleet.post(path, json=changes, headers=one.writing),
+    ):
+        assert (asked.status_code, asked.json()["guard"]) == (409, "too_many_jobs_of_yours"), asked.text
+    form = {"raise_at": "81", "clear_at": "", "days": "30"}
+    page = fleet.client.post(path, headers=one.writing, data=form)
+    assert page.status_code == 409
+    assert "Too many that you asked for have not ended yet." in page.text
+    assert fleet.post(path, json=changes, headers=two.writing).status_code == 202

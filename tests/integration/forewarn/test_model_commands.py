@@ -13,7 +13,7 @@ import pytest
 from api.passwords import hash_password
 from forewarn.cli import main
 from store.audit import AuditFilter, load_audit_events
-from store.model_jobs import is_work_waiting, load_jobs
+from store.model_jobs import MODEL_JOBS
 from store.pool import open_connection
 from store.users import load_user, record_user
 from tests.support.command_line import Answer, Run
@@ -117,9 +117,9 @@ def test_what_is_called_off_at_the_command_line_is_begun_again_by_nobody(
     monkeypatch.setattr("forewarn.commands.model_jobs.run_job", press_ctrl_c)
     assert forewarn("models", "train", "--model", MODEL).code == 130
     with open_connection(os.environ["FOREWARN_DATABASE_URL"], application="test") as conn:
-        (job,) = load_jobs(conn)
+        (job,) = MODEL_JOBS.load_page(conn)
         assert (job.state, job.error) == ("FAILED", "It was called off at the command line.")
-        assert not is_work_waiting(conn)
+        assert not MODEL_JOBS.is_waiting(conn)
 
 
 def test_wrong_passwords_lock_the_account_as_at_the_console(forewarn: Run) -> None:

@@ -13,19 +13,7 @@ from lab.program import run as run_program
 from lab.run import run_lab
 from lab.settings import LabSettings
 from store.heartbeats import load_heartbeats
-from store.lab_runs import (
-    MOST_ATTEMPTS,
-    LabRun,
-    begin_run,
-    cancel_run,
-    finish_run,
-    hand_back_run,
-    is_run_waiting,
-    load_result,
-    load_run,
-    note_progress,
-    open_run,
-)
+from store.lab_runs import LAB_RUNS, LabRun, cancel_run, load_result, load_run, open_run
 from store.pool import open_connection
 from tests.support.databases import Database
 from tests.support.scoring import select
@@ -86,29 +74,29 @@ def test_the_program_takes_a_run_and_its_result_is_that_of_the_same_request_in_m
 
 
 def test_what_a_dead_worker_left_is_begun_again_and_fails_in_the_end(database: Database, code: str) -> None:
-    for attempt in range(1, MOST_ATTEMPTS + 1):
+    for attempt in range(1, LAB_RUNS.most_attempts + 1):
         with open_connection(database.url, application="worker", autocommit=True) as worker:
-            begun = begin_run(worker)
+            begun = LAB_RUNS.begin(worker)
             assert begun is not None
-            assert (begun[0].state, begun[0].attempts) == ("RUNNING", attempt)
+            assert (begun.state, begun.attempts) == ("RUNNING", attempt)
             with open_connection(database.url, application="test", autocommit=True) as conn:
-                assert not is_run_waiting(conn)
-                assert begin_run(conn) is None  # one run has one worker
+                assert not LAB_RUNS.is_waiting(conn)
+                assert LAB_RUNS.begin(conn) is None  # one run has one worker
         with open_connection(database.url, application="test", autocommit=True) as conn:
-            wait_until(lambda: is_run_waiting(conn), what="the lock of the dead worker to go")
+            wait_until(lambda: LAB_RUNS.is_waiting(conn), what="the lock of the dead worker to go")
     with open_connection(database.url, application="worker", autocommit=True) as worker:
-        assert begin_run(worker) is None
+        assert LAB_RUNS.begin(worker) is None
     run = find(database, code)
     assert run.state == "FAILED"
     assert run.error is not None
-    assert f"{MOST_ATTEMPTS} workers died" in run.error
+    assert f"{LAB_RUNS.most_attempts} workers died" in run.error
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_run_back(database: Database, code: str) -> None:
     with open_connection(database.url, application="worker", autocommit=True) as worker:
-        begun = begin_run(worker)
+        begun = LAB_RUNS.begin(worker)
         assert begun is not None
-        hand_back_run(worker, begun[0])
+        LAB_RUNS.hand_back(worker, begun)
     assert (find(database, code).state, find(database, code).attempts) == ("QUEUED", 0)
 
 
@@ -118,12 +106,12 @@ def test_a_run_that_is_cancelled_ends_at_the_next_word_of_progress(database: Dat
         open_connection(database.url, application="worker", autocommit=True) as worker,
         open_connection(database.url, application="test", autocommit=True) as conn,
     ):
-        begun = begin_run(worker)
+        begun = LAB_RUNS.begin(worker)
         assert begun is not None
-        assert note_progress(worker, begun[0].id, 0.5, 3.0, "seed 4")
+        assert LAB_RUNS.note_progress(worker, begun.id, 0.5, 3.0, "seed 4")
         assert cancel_run(conn, EVA, code, now)
-        assert not note_progress(worker, begun[0].id, 0.6, 2.0, "seed 4")
-        finish_run(worker, begun[0].id, result={"figures": {}})
+        assert not LAB_RUNS.note_progress(worker, begun.id, 0.6, 2.0, "seed 4")
+        LAB_RUNS.finish(worker, begun.id, result={"figures": {}})
         assert not cancel_run(conn, EVA, code, now)
     run = find(database, code)
     assert (run.state, run.cancelled_by, run.figures) == ("CANCELLED", "eva", None)

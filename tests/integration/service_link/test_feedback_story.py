@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from anomaly.training.worker import work
 from domain.clock import to_micros
 from domain.profile import TicketPolicy
 from domain.report import FirmwareReport, FirmwareState
@@ -24,6 +23,7 @@ from store.rollup_refresh import refresh_rollups
 from tests.support.databases import Database
 from tests.support.fleet import LEVEL_HIGH, MODEL, PROFILE, make_devices, register
 from tests.support.http_api import PASSWORD, running_api
+from tests.support.models import work_jobs
 from tests.support.scoring import START, Sample, scoring, select, wait_until_scored, write_blocks
 from tests.support.service_world import World
 
@@ -95,7 +95,7 @@ def test_orders_in_vain_move_the_threshold_that_people_accept_and_scoring_judges
         (code,) = watch_monitors(world.conn, world.now)
         before = find_quality(world)
         assert (before.no_fault_found, before.confirmed) == (6, 1)
-        assert work(url) == 1
+        assert work_jobs(url) == 1
         watch_monitors(world.conn, world.now)
         with running_api(url) as api:
             api.add_user("eva", Role.ENGINEER)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from anomaly.training.worker import work
 from domain.audit import Actor, Signature
 from domain.breach import BreachKind, Severity
 from domain.errors import GuardRefusedError, RowVersionConflictError
@@ -32,6 +31,7 @@ from store.threshold_proposals import (
     record_backtest,
 )
 from tests.support.databases import Database
+from tests.support.models import work_jobs
 from tests.support.service_world import World, actor, make_profile, open_world
 from tests.support.waiting import wait_until
 
@@ -321,7 +321,7 @@ def test_the_backtest_is_run_by_the_worker_of_models_and_attached(world: World, 
     proposal = make_proposal(world, "L")
     assert proposal.backtest_job_state == "QUEUED"
     # Without readings there is nothing to evaluate: the reason is shown, and nobody can accept.
-    assert work(database.url) == 1
+    assert work_jobs(database.url) == 1
     watch_monitors(world.conn, world.now)
     (failed,) = load_threshold_proposals(world.conn)
     assert (failed.state, failed.backtest_job_state) == ("PROPOSED", "FAILED")
@@ -329,12 +329,12 @@ def test_the_backtest_is_run_by_the_worker_of_models_and_attached(world: World, 
     # With two days of readings that reach 1.2 A now and then it says what the threshold would have saved.
     world.conn.execute("INSERT INTO series (device_id, sensor) SELECT id, 'current' FROM device ON CONFLICT DO NOTHING")
     store_current(world)
-    assert work(database.url) == 0, "nobody asks again at once"
+    assert work_jobs(database.url) == 0, "nobody asks again at once"
     # What happened a day ago was too little: it is asked for again, once.
     world.now += timedelta(days=1)
     watch_monitors(world.conn, world.now)
     watch_monitors(world.conn, world.now)
-    assert work(database.url) == 1
+    assert work_jobs(database.url) == 1
     watch_monitors(world.conn, world.now)
     (ready,) = load_threshold_proposals(world.conn)
     assert ready.state == "BACKTESTED", ready.backtest_error

@@ -5,19 +5,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from anomaly.training.worker import work
-from store.model_jobs import (
-    MOST_ATTEMPTS,
-    begin_job,
-    finish_job,
-    hand_back_job,
-    is_work_waiting,
-    load_job,
-    open_job,
-    release_job,
-)
+from store.model_jobs import MODEL_JOBS, open_job
 from store.pool import Connection, open_connection
 from tests.support.databases import Database
+from tests.support.models import work_jobs
 from tests.support.waiting import wait_until
 
 REQUEST = {"model": "M", "firmware": "", "since": None, "until": None}
@@ -36,12 +27,16 @@ def open_worker(database: Database) -> Connection:
 def test_two_workers_at_once_run_no_job_twice(conn: Connection, any_database: Database) -> None:
     first, second = (open_job(conn, "train", REQUEST, "eva") for _ in range(2))
     with open_worker(any_database) as one, open_worker(any_database) as other, open_worker(any_database) as late:
-        begun = [begin_job(worker) for worker in (one, other, late)]
+        begun = [MODEL_JOBS.begin(worker) for worker in (one, other, late)]
         assert [None if job is None else job.id for job in begun] == [first, second, None]
-        assert not is_work_waiting(conn)
-        finish_job(one, first, result={})
-        finish_job(other, second, error="no readings")
-    assert [(job.state, job.error) for job in (load_job(conn, first), load_job(conn, second)) if job is not None] == [
+        assert not MODEL_JOBS.is_waiting(conn)
+        MODEL_JOBS.finish(one, first, result={})
+        MODEL_JOBS.finish(other, second, error="no readings")
+    assert [
+        (job.state, job.error)
+        for job in (MODEL_JOBS.load(conn, first), MODEL_JOBS.load(conn, second))
+        if job is not None
+    ] == [
         ("DONE", None),
         ("FAILED", "no readings"),
     ]
@@ -49,32 +44,32 @@ def test_two_workers_at_once_run_no_job_twice(conn: Connection, any_database: Da
 
 def test_a_job_is_begun_again_after_every_stop_and_after_some_deaths(conn: Connection, any_database: Database) -> None:
     job_id = open_job(conn, "train", REQUEST, "eva")
-    for attempt in range(1, MOST_ATTEMPTS + 1):
+    for attempt in range(1, MODEL_JOBS.most_attempts + 1):
         with open_worker(any_database) as worker:
-            stopped = begin_job(worker)
+            stopped = MODEL_JOBS.begin(worker)
             assert stopped is not None
-            hand_back_job(worker, stopped)
-            release_job(worker, job_id)
-            begun = begin_job(worker)
+            MODEL_JOBS.hand_back(worker, stopped)
+            MODEL_JOBS.release(worker, job_id)
+            begun = MODEL_JOBS.begin(worker)
             assert begun is not None
             assert (begun.id, begun.attempts) == (job_id, attempt)
-            assert not is_work_waiting(conn)
-        wait_until(lambda: is_work_waiting(conn), what="the lock of the dead worker to go")
+            assert not MODEL_JOBS.is_waiting(conn)
+        wait_until(lambda: MODEL_JOBS.is_waiting(conn), what="the lock of the dead worker to go")
     with open_worker(any_database) as worker:
-        assert begin_job(worker) is None
-    left = load_job(conn, job_id)
+        assert MODEL_JOBS.begin(worker) is None
+    left = MODEL_JOBS.load(conn, job_id)
     assert left is not None
-    assert (left.state, left.attempts) == ("FAILED", MOST_ATTEMPTS)
-    assert left.error == f"{MOST_ATTEMPTS} workers died while they ran it; ask for it anew."
-    assert not is_work_waiting(conn)
+    assert (left.state, left.attempts) == ("FAILED", MODEL_JOBS.most_attempts)
+    assert left.error == f"{MODEL_JOBS.most_attempts} workers died while they ran it; ask for it anew."
+    assert not MODEL_JOBS.is_waiting(conn)
 
 
 def test_a_job_that_a_worker_died_of_waits_behind_the_others(conn: Connection, any_database: Database) -> None:
     deadly, harmless = (open_job(conn, "train", REQUEST, "eva") for _ in range(2))
     with open_worker(any_database) as worker:
-        assert begin_job(worker, deadly) is not None
+        assert MODEL_JOBS.begin(worker, deadly) is not None
     with open_worker(any_database) as worker:
-        begun = begin_job(worker)
+        begun = MODEL_JOBS.begin(worker)
         assert begun is not None
         assert begun.id == harmless
 
@@ -89,8 +84,8 @@ def test_a_job_that_fails_in_any_way_says_so_and_the_next_one_is_run(
     monkeypatch.setattr("anomaly.training.jobs.train", fail)
     with open_worker(database) as conn:
         jobs = [open_job(conn, "train", REQUEST, "eva") for _ in range(2)]
-        assert work(database.url) == 2
+        assert work_jobs(database.url) == 2
         for job_id in jobs:
-            job = load_job(conn, job_id)
+            job = MODEL_JOBS.load(conn, job_id)
             assert job is not None
             assert (job.state, job.error) == ("FAILED", f"{type(error).__name__}: {error}")

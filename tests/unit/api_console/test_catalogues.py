@@ -34,6 +34,7 @@ from domain.health import HealthReason, HealthState
 from domain.kpi import NoValue
 from domain.lab import LabRefusalCode, RunState
 from domain.lab import Verdict as LabVerdict
+from domain.long_jobs import QueueGuard
 from domain.maintenance_plan import OccurrenceState, PlanAnchor, PlanGuard, PlanKind, PlanState, PlanUnit
 from domain.model_record import ModelGuard, ModelKind, ModelState
 from domain.part_usage import PartGuard, PartState
@@ -124,6 +125,7 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("plan_unit", PlanUnit),
     ("plan_state", PlanState),
     ("plan_guard", PlanGuard),
+    ("queue_guard", QueueGuard),
     ("kept", KeptClass),
     ("kept_what", KeptClass),
     ("retention_guard", RetentionGuard),
