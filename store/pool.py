@@ -27,7 +27,10 @@ def _connection_arguments(application: str) -> dict[str, object]:
         "application_name": f"forewarn {application}",
         "options": "-c timezone=UTC -c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000"
         # Late readings may go into compressed chunks, however many a batch has. Without TimescaleDB it means nothing.
-        " -c timescaledb.max_tuples_decompressed_per_dml_transaction=0",
+        " -c timescaledb.max_tuples_decompressed_per_dml_transaction=0"
+        # What a machine that vanished had locked (shards, jobs) is free again within half a minute, and not after two
+        # hours: the server looks as well.
+        " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
         "connect_timeout": 5,
         # A peer that vanished without a word is noticed within half a minute, not after two hours.
         "keepalives_idle": 10,
