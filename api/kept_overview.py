@@ -80,6 +80,7 @@ def _find_amount(kept: KeptClass, amounts: KeptAmounts, sensor: SensorAmount | N
         KeptClass.ROLLUPS_HOUR: (amounts.hour_bytes, amounts.hours_from),
         KeptClass.RECORDS: (amounts.record_bytes, amounts.records_from),
         KeptClass.SIMULATED_EVENTS: (amounts.outbox_bytes, amounts.simulated_from),
+        KeptClass.RUNS: (amounts.run_bytes, amounts.runs_from),
     }[kept]
 
 

@@ -22,6 +22,7 @@ class KeptClass(StrEnum):
     ROLLUPS_HOUR = "rollups_hour"
     RECORDS = "records"  # devices' own alarms, the ledger
     SIMULATED_EVENTS = "simulated_events"  # which never leave the system
+    RUNS = "runs"  # runs of the lab, trainings and backtests that ended and that no decision rests on
 
 
 # Of sensors, the ones that are kept shorter first.
@@ -36,6 +37,7 @@ FEWEST_DAYS: Mapping[KeptClass, int] = {
     KeptClass.ROLLUPS_HOUR: 400,
     KeptClass.RECORDS: 730,
     KeptClass.SIMULATED_EVENTS: 1,
+    KeptClass.RUNS: 7,
 }
 
 

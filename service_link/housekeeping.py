@@ -20,6 +20,7 @@ from store.retention import (
     find_retention_plan,
     load_retention_classes,
     remove_old_rows,
+    remove_old_runs,
     remove_readings_of,
     remove_what_came_too_late,
     try_lock_housekeeping,
@@ -136,6 +137,9 @@ def apply_retention(
             ended = remove_old_deliveries(conn, now - timedelta(days=settings.delivery_days), ROWS_AT_ONCE)
         if ended < ROWS_AT_ONCE:
             break
+    if kept[KeptClass.RUNS] > 0:
+        with conn.transaction():
+            remove_old_runs(conn, now - timedelta(days=kept[KeptClass.RUNS]), ROWS_AT_ONCE)
     reading_days = kept[KeptClass.READINGS_STANDARD]
     if reading_days > 0:
         with conn.transaction():
@@ -153,6 +157,7 @@ def find_kept_days(settings: ServiceLinkSettings) -> dict[KeptClass, int]:
         KeptClass.ROLLUPS_HOUR: settings.hour_days,
         KeptClass.RECORDS: settings.record_days,
         KeptClass.SIMULATED_EVENTS: settings.simulated_days,
+        KeptClass.RUNS: settings.run_days,
     }
 
 

@@ -25,6 +25,7 @@ class ServiceLinkSettings:
     hour_days: int = 3660  # roll-ups by hour; those by day stay for ever
     record_days: int = 3650  # devices' own alarms, the ledger; 0: for ever
     simulated_days: int = 30  # events of simulated devices, which never leave the system
+    run_days: int = 400  # runs of the lab, trainings and backtests that no decision rests on; 0: for ever
     refresh_s: float = 30.0  # roll-ups where they are tables
     retention_s: float = 600.0
     housekeeping_s: float = 3600.0

@@ -58,11 +58,13 @@ class KeptAmounts:
     score_bytes: int  # scores, rejections, online and offline reports, data quality by device
     record_bytes: int  # devices' own alarms, the ledger
     outbox_bytes: int
+    run_bytes: int  # runs of the lab, trainings and backtests
     readings_from: date | None
     minutes_from: date | None  # roll-ups of before were removed
     hours_from: date | None
     records_from: date | None
     simulated_from: date | None
+    runs_from: date | None  # of those that may go
 
 
 LOAD_AMOUNTS = """
@@ -73,13 +75,15 @@ LOAD_AMOUNTS = """
         (SELECT sum(find_table_size(name))::bigint FROM unnest(ARRAY['device_event', 'ingest_ledger']) AS name)
             AS record_bytes,
         find_table_size('outbox') AS outbox_bytes,
+        find_table_size('lab_run') + find_table_size('model_job') AS run_bytes,
         (find_readings_after('1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date AS readings_from,
         nullif((r.minutes_from AT TIME ZONE 'UTC')::date, '1970-01-01') AS minutes_from,
         nullif((r.hours_from AT TIME ZONE 'UTC')::date, '1970-01-01') AS hours_from,
         least((SELECT min(day) FROM ingest_ledger),
             (SELECT (received_at AT TIME ZONE 'UTC')::date FROM device_event ORDER BY id LIMIT 1)) AS records_from,
         (SELECT (created_at AT TIME ZONE 'UTC')::date FROM outbox WHERE is_simulated ORDER BY id LIMIT 1)
-            AS simulated_from
+            AS simulated_from,
+        (SELECT (min(finished_at) AT TIME ZONE 'UTC')::date FROM ended_run) AS runs_from
     FROM rollup_state r
 """
 

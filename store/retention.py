@@ -168,3 +168,13 @@ def remove_old_rejections(conn: Connection, first_kept: datetime, most: int) -> 
     """How many rejections, all received before `first_kept` and the oldest first, were removed: at most `most`."""
     row = conn.execute(REMOVE_REJECTIONS, (first_kept, most)).fetchone()
     return 0 if row is None else int(row[0])
+
+
+REMOVE_RUNS = "SELECT remove_runs_before(%s, %s)"
+
+
+def remove_old_runs(conn: Connection, first_kept: datetime, most: int) -> int:
+    """How many runs of the lab, trainings and backtests that ended before `first_kept` and that no decision rests on
+    were removed, the oldest first: at most `most`."""
+    row = conn.execute(REMOVE_RUNS, (first_kept, most)).fetchone()
+    return 0 if row is None else int(row[0])

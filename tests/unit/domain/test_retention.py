@@ -23,6 +23,7 @@ IN_FORCE: dict[KeptClass, int | None] = {
     KeptClass.ROLLUPS_HOUR: 3660,
     KeptClass.RECORDS: 3650,
     KeptClass.SIMULATED_EVENTS: None,
+    KeptClass.RUNS: 400,
 }
 
 
