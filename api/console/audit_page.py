@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
+from api.console.field_names import name_field
 from api.console.page import View, find_view
 from api.console.timeline import find_who
 from api.routes.audit import verify_all_customers
@@ -66,13 +67,16 @@ def _find_row(view: View, event: AuditEvent) -> dict[str, object]:
         "entity": event.entity,
         "entity_id": event.entity_id,
         "href": f"{page}{event.entity_id}" if page and event.entity_id != "*" else None,
-        "changes": find_changes(event.before, event.after),
+        "changes": [
+            {**change, "label": name_field(view, str(change["field"]))}
+            for change in find_changes(event.before, event.after)
+        ],
         "reason": view.name("reason", event.reason),
     }
 
 
 def find_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[dict[str, str | None]]:
-    """What differs, field by field, short enough for a line."""
+    """What differs, field by field, short enough for a line; values as they are recorded."""
     names = sorted({*(before or {}), *(after or {})})
     changed = [name for name in names if (before or {}).get(name) != (after or {}).get(name)]
     return [
