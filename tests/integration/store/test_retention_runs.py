@@ -103,10 +103,10 @@ def test_the_programs_remove_no_run_themselves_and_nobody_removes_what_stays(
     open_run(conn, EVA, REQUEST, load_bundled("VEN-500"), None, NOW)
     for table in ("lab_run", "model_job"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            conn.execute(f"DELETE FROM {table}")  # type: ignore[arg-type]
+            conn.execute(f"DELETE FROM {table}")
     with open_connection(any_database.owner_url, application="test", autocommit=True) as owner:
         for condition in (f"code = '{judged}'", "state = 'QUEUED'"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="written once"):
-                owner.execute(f"DELETE FROM lab_run WHERE {condition}")  # type: ignore[arg-type]
+                owner.execute(f"DELETE FROM lab_run WHERE {condition}")
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="written once"):
             owner.execute("UPDATE lab_run SET requested_by = 'nobody'")
