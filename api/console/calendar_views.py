@@ -6,10 +6,11 @@ from datetime import date
 from typing import Any
 
 from api.console.acts import Field
+from api.console.holiday_names import DayName, name_day
 from api.console.instants import Instant
 from api.console.page import View
 from api.console.version_views import ChangeLine, say_maker
-from domain.coming_days import ComingDay, DayChange
+from domain.coming_days import ComingDay, DayChange, DayKind
 from domain.differences import Difference, find_differences
 from domain.service_calendar import WEEKDAYS, SpecialDay, format_spans, parse_spans
 from store.service_calendars import CalendarRow
@@ -41,7 +42,7 @@ class DayLine:
 
     day: str
     weekday: str
-    name: str
+    name: DayName
     hours: str
     kind: str
 
@@ -96,7 +97,7 @@ def find_day_lines(view: View, days: Sequence[ComingDay]) -> list[DayLine]:
         DayLine(
             d.day.isoformat(),
             _say_weekday(view, d.day),
-            d.name,
+            name_day(view, d.name, is_own=d.kind is DayKind.OWN),
             say_hours(view, format_spans(d.spans)),
             view.name("day_kind", d.kind),
         )
@@ -120,7 +121,8 @@ def _say_day(view: View, day: ComingDay | None) -> str:
     if day is None:
         return view.t("calendar.as_weekday")
     hours = say_hours(view, format_spans(day.spans))
-    return f"{hours} · {day.name}" if day.name else hours
+    name = name_day(view, day.name, is_own=day.kind is DayKind.OWN).text
+    return f"{hours} · {name}" if name else hours
 
 
 def say_change(view: View, difference: Difference) -> ChangeLine:

@@ -7,7 +7,7 @@ from api.console.page import View
 
 def name_field(view: View, field: str) -> str:
     """The field in the reader's language; one that this version has no name for as it is written."""
-    return view.name("record_field", field)
+    return view.name("field_name", field)
 
 
 def name_columns(view: View, columns: Iterable[str]) -> str:
