@@ -16,10 +16,11 @@ from service_link.webhooks import Courier, Crew, DeliveryStatus
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection, open_connection
 from store.webhook_deliveries import claim_deliveries, load_due_endpoints, plan_deliveries
+from store.webhook_lists import Attempt, Delivery, DeliveryFilter, load_attempts, load_deliveries
 from store.webhook_secrets import seal_secret
 from store.webhooks import Endpoint, EndpointDraft, record_endpoint, reserve_code
 from tests.support.waiting import wait_until
-from tests.support.webhook_receiver import NETWORKS
+from tests.support.webhook_receiver import NETWORKS, Receiver
 
 ADMIN = Actor("root", "admin", "webhook.manage", request_id="test")
 QUICK_S = 2.0
@@ -52,6 +53,12 @@ class Hooks:
         draft = EndpointDraft(code, url, types, found[0] if found else None, delay_s)
         return record_endpoint(self.conn, ADMIN, code, draft, sealed, now=now)
 
+    def add_receiver(self, receiver: Receiver, path: str = "/hook", *types: str, **more: Any) -> str:
+        """The code of an endpoint of that receiver, which knows its secret."""
+        endpoint = self.add(receiver.url(path), *types, **more)
+        receiver.secrets[path] = self.secrets[endpoint.code]
+        return endpoint.code
+
     def tell(self, entity_id: str, *types: str, serial: str = "", simulated: bool = False, **data: Any) -> None:
         """Events of one record, each in a transaction of its own."""
         for kind in types or ("breach.opened",):
@@ -64,6 +71,15 @@ class Hooks:
         """Record, state, tries of this round and attempts in all of every delivery, in order."""
         query = "SELECT entity_id, state, tries, attempts FROM webhook_delivery ORDER BY id"
         return [(str(r[0]), str(r[1]), int(r[2]), int(r[3])) for r in self.conn.execute(query).fetchall()]
+
+    def find_delivery(self) -> Delivery:
+        """The only one that there is."""
+        (delivery,) = load_deliveries(self.conn, DeliveryFilter(None), limit=2)
+        return delivery
+
+    def find_attempts(self) -> list[Attempt]:
+        """Those of the only delivery, the newest first."""
+        return load_attempts(self.conn, self.find_delivery().id)
 
     def claim(self, now: datetime, room: int = 10, lease: timedelta = timedelta(minutes=1)) -> list[Any]:
         """What a process that asks now would send."""

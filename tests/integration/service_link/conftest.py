@@ -1,6 +1,7 @@
-"""What several tests of orders start from."""
+"""What several tests of orders and of webhooks start from."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from tests.support.databases import Database
 from tests.support.service_world import World, open_world
 from tests.support.sla_desk import Desk, open_desk
 from tests.support.staff import Staff, open_staff
+from tests.support.webhook_receiver import Receiver, open_receiver
+from tests.support.webhooks import Hooks, open_hooks
 
 
 @pytest.fixture
@@ -32,3 +35,18 @@ def desk(database: Database) -> Iterator[Desk]:
     """A hospital in Munich with office hours, a contract and one pump; a Friday afternoon."""
     with open_desk(database.url) as made:
         yield made
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of webhooks; what came to it was right."""
+    with open_receiver() as found:
+        yield found
+        assert found.wrong == []
+
+
+@pytest.fixture
+def hooks(database: Database, tmp_path: Path) -> Iterator[Hooks]:
+    """A database with no endpoint yet, which may be on this machine."""
+    with open_hooks(database.url, tmp_path) as found:
+        yield found
