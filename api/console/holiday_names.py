@@ -33,6 +33,7 @@ def name_day(view: View, name: str, *, is_own: bool = False) -> DayName:
 
 
 def _find_name(view: View, name: str) -> str | None:
+    name = name.replace(" (observed, estimated)", " (observed) (estimated)")
     for end, form in _ENDS.items():
         if name.endswith(end):
             return _fill(view, form, name.removesuffix(end))
