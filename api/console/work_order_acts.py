@@ -44,6 +44,7 @@ NAMES: dict[tuple[WorkOrderState, WorkOrderState], tuple[str, str]] = {
 # Steps that rest on who has the order and where it stands, and on nothing that a machine may add meanwhile. Whoever
 # signs, judges or ends an order looks at it again when it moved.
 PLAIN = frozenset({_S.TRIAGED, _S.ASSIGNED, _S.IN_PROGRESS, _S.ON_HOLD, _S.WORK_DONE})
+STEP = "step"  # the field of a form that names its step
 # What people write into a step, with their own words.
 WRITTEN = ("reason", "test_evidence", "work_performed", "test_data")
 
@@ -62,10 +63,20 @@ def rests_on_the_same(seen: str, order: WorkOrder, to: WorkOrderState) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What somebody sent that could not be done: the step, and every field as it was typed."""
+    """What somebody sent that could not be done: where to, every field as it was typed, and by which step's form.
+
+    Two steps may lead to one state (to accept a new order, to decline an assigned one): only its own form opens again.
+    """
 
     to: str
     values: Mapping[str, str]
+    step: str = ""  # empty: a form that names none
+
+
+def is_offered(source: WorkOrderState, to: WorkOrderState, step: str) -> bool:
+    """Whether an order in that state offers the step whose form was sent."""
+    named = NAMES.get((source, to))
+    return to in find_next_states(source) and (not step or (named is not None and named[0] == step))
 
 
 def find_acts(
@@ -82,7 +93,8 @@ def find_acts(
         if refusal:
             acts.append(Act(name, label, refusal=refusal))
             continue
-        values = typed.values if typed is not None and typed.to == to else {}
+        is_typed = typed is not None and typed.to == to and typed.step in ("", name)
+        values = typed.values if typed is not None and is_typed else {}
         acts.append(
             Act(
                 name,
@@ -92,10 +104,10 @@ def find_acts(
                 action=f"/work-orders/{order.code}/transitions",
                 to=to.value,
                 row_version=order.row_version,
-                hidden=((SEEN, mark_order(order)),),
+                hidden=((SEEN, mark_order(order)), (STEP, name)),
                 explain=_find_explanation(view, order, name),
                 fields=_find_fields(view, order, cards, suggestions, name, values),
-                open=typed is not None and typed.to == to,
+                open=is_typed,
             )
         )
     return acts

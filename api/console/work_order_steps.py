@@ -13,7 +13,7 @@ from api.console.acting import find_actor
 from api.console.conflict_words import say_conflict
 from api.console.page import View, find_view
 from api.console.signing_words import say_unsigned
-from api.console.work_order_acts import WRITTEN, Typed, rests_on_the_same
+from api.console.work_order_acts import WRITTEN, Typed, is_offered, rests_on_the_same
 from api.console.work_order_page import load_own_order, render_order
 from api.once import change
 from api.sign_in import check_password
@@ -30,7 +30,6 @@ from domain.work_order import (
 )
 from domain.work_order_steps import (
     TransitionRequest,
-    find_next_states,
     find_permissions_for,
 )
 from store.pool import Connection, Pool
@@ -49,6 +48,7 @@ class StepForm:
     row_version: int
     values: Mapping[str, str]
     seen: str = ""  # marks of what the sender saw of the order
+    step: str = ""  # the name of the step that the form is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ def read_step_form(
     to: Annotated[WorkOrderState, Form()],
     row_version: Annotated[int, Form(ge=0)],
     seen: Annotated[str, Form(max_length=2000)] = "",
+    step: Annotated[str, Form(max_length=20)] = "",
     assignee: Annotated[str, Form(max_length=64)] = "",
     hold_reason: Annotated[str, Form(max_length=20)] = "",
     reason: Annotated[str, Form(max_length=10_000)] = "",
@@ -88,7 +89,7 @@ def read_step_form(
         "work_performed": work_performed, "test_data": test_data, "outcome": outcome, "failure_code": failure_code,
     }  # fmt: skip
     typed = {name: value.strip() for name, value in values.items()} | {"password": password}
-    return StepForm(to, row_version, typed, seen)
+    return StepForm(to, row_version, typed, seen, step)
 
 
 Step = Annotated[StepForm, Depends(read_step_form)]
@@ -129,7 +130,7 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
     """
     caller, values = view.person, form.values
     order = load_own_order(pool, caller, code)
-    typed = Typed(form.to.value, {name: value for name, value in values.items() if name != "password"})
+    typed = Typed(form.to.value, {name: value for name, value in values.items() if name != "password"}, form.step)
     close_out = CloseOut(
         values["device_name"], values["device_identification"], _read_day(values["serviced_on"]),
         values["serviced_by"], values["work_performed"], values["test_data"],
@@ -181,7 +182,7 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
         if fresh.row_version != form.row_version and rests_on_the_same(form.seen, fresh, form.to):
             return take_step(view, pool, code, replace(form, row_version=fresh.row_version))
         said = say_conflict(view, pool, ENTITY, code)
-        if form.to in find_next_states(fresh.state):
+        if is_offered(fresh.state, form.to, form.step):
             return StepRefused(f"{said} {view.t('conflict.look')}", typed, 412)
         note = "\n".join(f"{view.t(f'field.{name}')}: {values[name]}" for name in WRITTEN if values[name])
         return StepRefused(f"{said} {view.t('conflict.note')}" if note else said, typed, 412, note)

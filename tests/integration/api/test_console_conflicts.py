@@ -169,7 +169,7 @@ def test_a_step_that_is_over_gives_its_text_to_the_note_and_a_judgement_is_made_
     console: Console, code: str
 ) -> None:
     page, action = f"/work-orders/{code}", f"/work-orders/{code}/transitions"
-    cancel = open_form(console, "mona", page, action) | {"to": "CANCELLED"}
+    cancel = open_form(console, "mona", page, action) | {"to": "CANCELLED", "step": "cancel"}
     step(console, "tom", code, {"to": "IN_PROGRESS"})
     _, text = send(console, "mona", action, cancel, 412, reason="The ward bent the line")
     assert "tom set In progress at" in text
@@ -186,6 +186,20 @@ def test_a_step_that_is_over_gives_its_text_to_the_note_and_a_judgement_is_made_
     assert "tom set Work done, Confirmed" in text or "tom set Work done" in text
     assert "Look at what changed, then save again." in text
     assert ">Own test</textarea>" in text
+
+
+def test_a_form_that_opens_again_is_that_of_the_step_that_was_sent(console: Console, code: str) -> None:
+    """To accept a new order and to decline an assigned one both lead to TRIAGED."""
+    page, action = f"/work-orders/{code}", f"/work-orders/{code}/transitions"
+    sent = open_form(console, "dirk", page, action)
+    assert (sent["to"], sent["step"]) == ("TRIAGED", "decline")
+    late = sent | {"step": "accept", "row_version": "1", "seen": "", "reason": "Mine to look at"}
+    _, text = send(console, "dirk", action, late, 412)
+    assert '<details id="act-decline" >' in text
+    assert "Mine to look at" in read_form(text, f"/work-orders/{code}/notes")["body"]
+    _, text = send(console, "dirk", action, late | {"step": "decline"}, 412)
+    assert '<details id="act-decline" open>' in text
+    assert ">Mine to look at</textarea>" in text
 
 
 def test_parts_say_that_there_is_no_password(console: Console, code: str) -> None:
