@@ -1,14 +1,16 @@
 """Outgoing webhooks: who is told of which events."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.auth import Caller, require
 from api.cursors import Cursor, Limit, make_cursor, read_cursor
-from api.once import IdempotencyKey, change_once
+from api.once import IdempotencyKey, Present, change_once
 from api.preconditions import IfMatch, make_etag
 from api.problems import declare
 from api.shapes.pages import Page
@@ -25,7 +27,7 @@ from api.shapes.webhooks import (
     WebhookTransition,
 )
 from api.state import Database, State, now
-from api.steps import naming_conflict, take_step_once
+from api.steps import naming_conflict
 from api.versioned_router import make_router
 from api.webhook_changes import (
     change_webhook,
@@ -41,8 +43,8 @@ from api.webhook_changes import (
 )
 from domain.audit_webhook import ENTITY
 from domain.roles import Permission
-from store.pool import Connection
-from store.webhooks import load_endpoints
+from store.pool import Connection, Pool
+from store.webhooks import Endpoint, load_endpoints
 
 router = make_router("/webhooks", tag="webhooks")
 Reader = Annotated[Caller, require(Permission.WEBHOOK_READ)]
@@ -92,15 +94,7 @@ def make_one(
         headers = {"Location": f"/api/v1/webhooks/{endpoint.code}", "ETag": make_etag(endpoint.row_version)}
         return describe_webhook(endpoint, caller), headers
 
-    return change_once(
-        state.pool,
-        caller,
-        request,
-        idempotency_key,
-        body,
-        work,
-        present=lambda shape, replayed: {"webhook": shape, "secret": "" if replayed else secret},
-    )
+    return change_once(state.pool, caller, request, idempotency_key, body, work, present=_show_once(secret))
 
 
 @router.put("/{code}", summary="Change a webhook", response_model=WebhookShape, responses=declare(404, 409, 412, 428))
@@ -110,21 +104,10 @@ def change_one(
     """Changes name, address, types, customer or delay. What waits already is delivered to the new address; where the
     customer is another one it is withdrawn: nobody is told of another's devices."""
 
-    def work(conn: Connection) -> tuple[WebhookShape, dict[str, str]]:
-        endpoint = change_webhook(conn, caller, state.settings, code, body, expected=version, at=now())
-        return describe_webhook(endpoint, caller), {"ETag": make_etag(endpoint.row_version)}
+    def work(conn: Connection) -> Endpoint:
+        return change_webhook(conn, caller, state.settings, code, body, expected=version, at=now())
 
-    return take_step_once(
-        state.pool,
-        caller,
-        request,
-        None,
-        body,
-        work,
-        entity=ENTITY,
-        code=code,
-        find_row_version=lambda conn: find_webhook(conn, caller, code).row_version,
-    )
+    return _take_step(state.pool, caller, request, None, body, code, work)
 
 
 @router.post(
@@ -145,21 +128,10 @@ def move_one(
     """While it is disabled, what waits goes on waiting, and what happens is not planned: `replays` brings it. Retired,
     it is told nothing any more, and its secret is gone. 409 names the guard."""
 
-    def work(conn: Connection) -> tuple[WebhookShape, dict[str, str]]:
-        endpoint = move_webhook(conn, caller, code, body, expected=version, at=now())
-        return describe_webhook(endpoint, caller), {"ETag": make_etag(endpoint.row_version)}
+    def work(conn: Connection) -> Endpoint:
+        return move_webhook(conn, caller, code, body, expected=version, at=now())
 
-    return take_step_once(
-        pool,
-        caller,
-        request,
-        idempotency_key,
-        body,
-        work,
-        entity=ENTITY,
-        code=code,
-        find_row_version=lambda conn: find_webhook(conn, caller, code).row_version,
-    )
+    return _take_step(pool, caller, request, idempotency_key, body, code, work)
 
 
 @router.post(
@@ -182,22 +154,11 @@ def rotate_one(
     secret = make_secret()
     overlap = timedelta(hours=body.overlap_h)
 
-    def work(conn: Connection) -> tuple[WebhookShape, dict[str, str]]:
-        endpoint = give_new_secret(
-            conn, caller, state.settings, code, secret, overlap=overlap, expected=version, at=now()
-        )
-        return describe_webhook(endpoint, caller), {"ETag": make_etag(endpoint.row_version)}
+    def work(conn: Connection) -> Endpoint:
+        return give_new_secret(conn, caller, state.settings, code, secret, overlap=overlap, expected=version, at=now())
 
-    with naming_conflict(state.pool, ENTITY, code, lambda conn: find_webhook(conn, caller, code).row_version):
-        return change_once(
-            state.pool,
-            caller,
-            request,
-            idempotency_key,
-            body,
-            work,
-            present=lambda shape, replayed: {"webhook": shape, "secret": "" if replayed else secret},
-        )
+    present = _show_once(secret)
+    return _take_step(state.pool, caller, request, idempotency_key, body, code, work, present=present, status=201)
 
 
 @router.post(
@@ -242,3 +203,33 @@ def replay_one(
         return ReplayBegun(count=replay_webhook(conn, caller, code, body, at=now())), {}
 
     return change_once(pool, caller, request, idempotency_key, body, work, status=202)
+
+
+def _take_step(
+    pool: Pool,
+    caller: Caller,
+    request: Request,
+    key: str | None,
+    body: BaseModel,
+    code: str,
+    work: Callable[[Connection], Endpoint],
+    *,
+    present: Present | None = None,
+    status: int = 200,
+) -> Response:
+    """The endpoint as `work` leaves it; 412 where it has moved since the caller saw it."""
+
+    def step(conn: Connection) -> tuple[WebhookShape, dict[str, str]]:
+        endpoint = work(conn)
+        return describe_webhook(endpoint, caller), {"ETag": make_etag(endpoint.row_version)}
+
+    def find_row_version(conn: Connection) -> int:
+        return find_webhook(conn, caller, code).row_version
+
+    with naming_conflict(pool, ENTITY, code, find_row_version):
+        return change_once(pool, caller, request, key, body, step, present=present, status=status)
+
+
+def _show_once(secret: str) -> Present:
+    """The secret beside the endpoint, unless the answer is given again."""
+    return lambda shape, replayed: {"webhook": shape, "secret": "" if replayed else secret}
