@@ -21,21 +21,22 @@ _CONDITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class _ListSource:
-    """A list with the query behind it: every filter names its column, so none is offered that limits nothing."""
+    """A list with the query behind it: every column stands beside what it is made of, so none has the value of another,
+    and every filter names its column, so none is offered that limits nothing."""
 
     name: str
     record: str
     permission: Permission
-    columns: tuple[str, ...]
+    columns: Mapping[str, str]  # each with what it is in the query
     filters: Mapping[str, tuple[FilterKind, str]]
-    select: str
+    tables: str  # the query from FROM on
     owner: str  # whose rows they are, for an account of one customer; empty: it has none of them
     order: str
 
     def find_list(self) -> ExportList:
         """What can be asked for."""
         kinds = {name: kind for name, (kind, _) in self.filters.items()}
-        return ExportList(self.name, self.record, self.permission, self.columns, kinds)
+        return ExportList(self.name, self.record, self.permission, tuple(self.columns), kinds)
 
     def make_query(self) -> str:
         """The rows that are wanted, in order; parameters are the filters and `customer_id`."""
@@ -44,15 +45,11 @@ class _ListSource:
         for name, (kind, column) in self.filters.items():
             sign = "<" if name.rpartition("_")[2] == "to" else ">="  # an end is not included
             parts.append(_CONDITIONS[kind].format(name=name, column=column, sign=sign))
-        return f"{self.select} WHERE {' AND '.join(parts)} ORDER BY {self.order}"
+        columns = ", ".join(self.columns.values())
+        return f"SELECT {columns} {self.tables} WHERE {' AND '.join(parts)} ORDER BY {self.order}"
 
 
-LOAD_WORK_ORDERS = """
-    SELECT w.code, w.type, w.source, w.priority, w.state, w.hold_reason, w.fault_group, w.title_code, d.serial,
-        m.key, g.name, s.code, c.code, c.name, w.region, w.breach_count, w.outcome, w.failure_code, w.version,
-        w.reopen_count, w.response_due_at, w.resolution_due_at, w.responded_at, w.resolved_at, w.response_breached,
-        w.resolution_breached, w.created_at, w.updated_at, w.closed_at, w.is_simulated, a.name, a.full_name,
-        w.created_by, w.close_out ->> 'serviced_by', w.close_out ->> 'done_by'
+FROM_WORK_ORDERS = """
     FROM work_order w
     LEFT JOIN device d ON d.id = w.device_id
     LEFT JOIN device_model m ON m.id = d.device_model_id
@@ -65,28 +62,31 @@ WORK_ORDERS = _ListSource(
     name="work_orders",
     record="work_order",
     permission=Permission.WORK_ORDER_READ,
-    columns=(
-        "code", "type", "source", "priority", "state", "hold_reason", "fault_group", "title_code", "serial", "model",
-        "gateway", "site", "customer", "customer_name", "region", "breach_count", "outcome", "failure_code", "version",
-        "reopen_count", "response_due_at", "resolution_due_at", "responded_at", "resolved_at", "response_breached",
-        "resolution_breached", "created_at", "updated_at", "closed_at", "is_simulated", "assignee", "assignee_name",
-        "created_by", "serviced_by", "done_by",
-    ),
+    columns={
+        "code": "w.code", "type": "w.type", "source": "w.source", "priority": "w.priority", "state": "w.state",
+        "hold_reason": "w.hold_reason", "fault_group": "w.fault_group", "title_code": "w.title_code",
+        "serial": "d.serial", "model": "m.key", "gateway": "g.name", "site": "s.code", "customer": "c.code",
+        "customer_name": "c.name", "region": "w.region", "breach_count": "w.breach_count", "outcome": "w.outcome",
+        "failure_code": "w.failure_code", "version": "w.version", "reopen_count": "w.reopen_count",
+        "response_due_at": "w.response_due_at", "resolution_due_at": "w.resolution_due_at",
+        "responded_at": "w.responded_at", "resolved_at": "w.resolved_at", "response_breached": "w.response_breached",
+        "resolution_breached": "w.resolution_breached", "created_at": "w.created_at", "updated_at": "w.updated_at",
+        "closed_at": "w.closed_at", "is_simulated": "w.is_simulated", "assignee": "a.name",
+        "assignee_name": "a.full_name", "created_by": "w.created_by", "serviced_by": "w.close_out ->> 'serviced_by'",
+        "done_by": "w.close_out ->> 'done_by'",
+    },
     filters={
         "state": (_TEXTS, "w.state"), "priority": (_TEXTS, "w.priority"), "type": (_TEXTS, "w.type"),
         "model": (_TEXTS, "m.key"), "customer": (_TEXTS, "c.code"), "serial": (_TEXT, "d.serial"),
         "region": (_TEXT, "w.region"), "open": (_FLAG, "w.state NOT IN ('CLOSED', 'CANCELLED')"),
         "created_from": (_INSTANT, "w.created_at"), "created_to": (_INSTANT, "w.created_at"),
     },
-    select=LOAD_WORK_ORDERS,
+    tables=FROM_WORK_ORDERS,
     owner="w.customer_id",
     order="w.id",
 )  # fmt: skip
 
-LOAD_DEVICES = """
-    SELECT d.serial, m.key, d.lot, d.udi, d.firmware, d.lifecycle, d.connectivity, d.last_seen_at, g.name, s.code,
-        s.name, s.department, c.code, c.name, d.region, d.made_on, d.expires_on, d.purchased_on, d.installed_on,
-        d.warranty_end, d.calibration_due, d.is_simulated
+FROM_DEVICES = """
     FROM device d
     JOIN device_model m ON m.id = d.device_model_id
     LEFT JOIN gateway g ON g.id = d.gateway_id
@@ -97,90 +97,90 @@ DEVICES = _ListSource(
     name="devices",
     record="device",
     permission=Permission.DEVICE_READ,
-    columns=(
-        "serial", "model", "lot", "udi", "firmware", "lifecycle", "connectivity", "last_seen_at", "gateway", "site",
-        "site_name", "department", "customer", "customer_name", "region", "made_on", "expires_on", "purchased_on",
-        "installed_on", "warranty_end", "calibration_due", "is_simulated",
-    ),
+    columns={
+        "serial": "d.serial", "model": "m.key", "lot": "d.lot", "udi": "d.udi", "firmware": "d.firmware",
+        "lifecycle": "d.lifecycle", "connectivity": "d.connectivity", "last_seen_at": "d.last_seen_at",
+        "gateway": "g.name", "site": "s.code", "site_name": "s.name", "department": "s.department",
+        "customer": "c.code", "customer_name": "c.name", "region": "d.region", "made_on": "d.made_on",
+        "expires_on": "d.expires_on", "purchased_on": "d.purchased_on", "installed_on": "d.installed_on",
+        "warranty_end": "d.warranty_end", "calibration_due": "d.calibration_due", "is_simulated": "d.is_simulated",
+    },
     filters={
         "model": (_TEXTS, "m.key"), "firmware": (_TEXTS, "d.firmware"), "customer": (_TEXTS, "c.code"),
         "lifecycle": (_TEXTS, "d.lifecycle"), "connectivity": (_TEXTS, "d.connectivity"),
         "region": (_TEXT, "d.region"),
     },
-    select=LOAD_DEVICES,
+    tables=FROM_DEVICES,
     owner="s.customer_id",
     order="d.serial",
 )  # fmt: skip
 
-LOAD_CUSTOMERS = """
-    SELECT c.code, c.name, c.type, c.channel, c.status, c.region, c.updated_at, c.is_simulated, c.contacts
-    FROM customer c
-"""
 CUSTOMERS = _ListSource(
     name="customers",
     record="customer",
     permission=Permission.CUSTOMER_READ,
-    columns=("code", "name", "type", "channel", "status", "region", "updated_at", "is_simulated", "contacts"),
+    columns={
+        "code": "c.code", "name": "c.name", "type": "c.type", "channel": "c.channel", "status": "c.status",
+        "region": "c.region", "updated_at": "c.updated_at", "is_simulated": "c.is_simulated", "contacts": "c.contacts",
+    },
     filters={
         "type": (_TEXTS, "c.type"), "status": (_TEXTS, "c.status"), "region": (_TEXT, "c.region"),
     },
-    select=LOAD_CUSTOMERS,
+    tables="FROM customer c",
     owner="c.id",
     order="c.code",
 )  # fmt: skip
 
-LOAD_SITES = """
-    SELECT s.code, c.code, c.name, s.name, s.department, s.address, s.time_zone, s.region, k.code, s.external_refs,
-        s.updated_at, s.is_simulated
+FROM_SITES = """
     FROM site s JOIN customer c ON c.id = s.customer_id LEFT JOIN service_calendar k ON k.id = s.service_calendar_id
 """
 SITES = _ListSource(
     name="sites",
     record="site",
     permission=Permission.DEVICE_READ,
-    columns=(
-        "code", "customer", "customer_name", "name", "department", "address", "time_zone", "region", "service_calendar",
-        "external_refs", "updated_at", "is_simulated",
-    ),
+    columns={
+        "code": "s.code", "customer": "c.code", "customer_name": "c.name", "name": "s.name",
+        "department": "s.department", "address": "s.address", "time_zone": "s.time_zone", "region": "s.region",
+        "service_calendar": "k.code", "external_refs": "s.external_refs", "updated_at": "s.updated_at",
+        "is_simulated": "s.is_simulated",
+    },
     filters={
         "customer": (_TEXTS, "c.code"), "region": (_TEXT, "s.region"),
     },
-    select=LOAD_SITES,
+    tables=FROM_SITES,
     owner="s.customer_id",
     order="s.code",
 )  # fmt: skip
 
-LOAD_CONTRACTS = """
-    SELECT k.code, c.code, c.name, k.coverage, k.starts_on, k.ends_on, k.status, k.status_since, k.remind_days,
-        p.code, k.covers_all,
-        CASE WHEN k.covers_all THEN '*' ELSE coalesce((SELECT string_agg(d.serial, ' ' ORDER BY d.serial)
-            FROM service_contract_device x JOIN device d ON d.id = x.device_id WHERE x.contract_id = k.id), '') END,
-        k.region, k.external_refs, k.updated_at, k.is_simulated
+_COVERED = """
+    CASE WHEN k.covers_all THEN '*' ELSE coalesce((SELECT string_agg(d.serial, ' ' ORDER BY d.serial)
+        FROM service_contract_device x JOIN device d ON d.id = x.device_id WHERE x.contract_id = k.id), '') END
+"""
+FROM_CONTRACTS = """
     FROM service_contract k JOIN customer c ON c.id = k.customer_id LEFT JOIN sla_policy p ON p.id = k.sla_policy_id
 """
 CONTRACTS = _ListSource(
     name="contracts",
     record="contract",
     permission=Permission.DEVICE_READ,
-    columns=(
-        "code", "customer", "customer_name", "coverage", "starts_on", "ends_on", "status", "status_since",
-        "remind_days", "sla_policy", "covers_all", "devices", "region", "external_refs", "updated_at",
-        "is_simulated",
-    ),
+    columns={
+        "code": "k.code", "customer": "c.code", "customer_name": "c.name", "coverage": "k.coverage",
+        "starts_on": "k.starts_on", "ends_on": "k.ends_on", "status": "k.status", "status_since": "k.status_since",
+        "remind_days": "k.remind_days", "sla_policy": "p.code", "covers_all": "k.covers_all",
+        "devices": _COVERED,
+        "region": "k.region", "external_refs": "k.external_refs", "updated_at": "k.updated_at",
+        "is_simulated": "k.is_simulated",
+    },
     filters={
         "customer": (_TEXTS, "c.code"), "status": (_TEXTS, "k.status"), "region": (_TEXT, "k.region"),
     },
-    select=LOAD_CONTRACTS,
+    tables=FROM_CONTRACTS,
     owner="k.customer_id",
     order="k.code",
 )  # fmt: skip
 
 # What people wrote (details, correction, reply, reasons) is in no file, nor what the machine only counts.
-LOAD_COMPLAINTS = """
-    SELECT q.code, q.state, q.version, q.received_at, q.severity, q.device_name, q.device_identification, d.serial,
-        m.key, c.code, c.name, q.fault_group, w.code, q.joined_as, q.investigated, a.harm, a.decision, a.reportable_in,
-        t.due_at, coalesce(t.is_overdue, false), q.closed_at, q.external_refs, q.region, q.created_at, q.updated_at,
-        q.is_simulated, q.reporter_name, q.reporter_address, q.reporter_phone, q.investigation_decided_by, q.created_by
+FROM_COMPLAINTS = """
     FROM complaint q
     LEFT JOIN device d ON d.id = q.device_id
     LEFT JOIN device_model m ON m.id = d.device_model_id
@@ -199,43 +199,46 @@ COMPLAINTS = _ListSource(
     name="complaints",
     record="complaint",
     permission=Permission.COMPLAINT_READ,
-    columns=(
-        "code", "state", "version", "received_at", "severity", "device_name", "device_identification", "serial",
-        "model", "customer", "customer_name", "fault_group", "work_order", "joined_as", "investigated", "harm",
-        "decision", "reportable_in", "next_report_due_at", "is_report_overdue", "closed_at", "external_refs", "region",
-        "created_at", "updated_at", "is_simulated", "reporter_name", "reporter_address", "reporter_phone",
-        "investigation_decided_by", "created_by",
-    ),
+    columns={
+        "code": "q.code", "state": "q.state", "version": "q.version", "received_at": "q.received_at",
+        "severity": "q.severity", "device_name": "q.device_name", "device_identification": "q.device_identification",
+        "serial": "d.serial", "model": "m.key", "customer": "c.code", "customer_name": "c.name",
+        "fault_group": "q.fault_group", "work_order": "w.code", "joined_as": "q.joined_as",
+        "investigated": "q.investigated", "harm": "a.harm", "decision": "a.decision",
+        "reportable_in": "a.reportable_in", "next_report_due_at": "t.due_at",
+        "is_report_overdue": "coalesce(t.is_overdue, false)", "closed_at": "q.closed_at",
+        "external_refs": "q.external_refs", "region": "q.region", "created_at": "q.created_at",
+        "updated_at": "q.updated_at", "is_simulated": "q.is_simulated", "reporter_name": "q.reporter_name",
+        "reporter_address": "q.reporter_address", "reporter_phone": "q.reporter_phone",
+        "investigation_decided_by": "q.investigation_decided_by", "created_by": "q.created_by",
+    },
     filters={
         "state": (_TEXTS, "q.state"), "severity": (_TEXTS, "q.severity"), "customer": (_TEXTS, "c.code"),
         "model": (_TEXTS, "m.key"), "serial": (_TEXT, "d.serial"), "region": (_TEXT, "q.region"),
         "decision": (_TEXTS, "coalesce(a.decision, 'UNDECIDED')"), "received_from": (_INSTANT, "q.received_at"),
         "received_to": (_INSTANT, "q.received_at"),
     },
-    select=LOAD_COMPLAINTS,
+    tables=FROM_COMPLAINTS,
     owner="q.customer_id",
     order="q.id",
 )  # fmt: skip
 
-LOAD_AUDIT = """
-    SELECT e.seq, e.at, e.role, e.permission, e.action, e.entity, e.entity_id, e.before, e.after, e.reason,
-        e.request_id, e.prev_hash, e.hash, e.actor
-    FROM audit_event e
-"""
 # Who acted is a column of its own; an account is also what some events are about.
 AUDIT = _ListSource(
     name="audit",
     record="audit",
     permission=Permission.AUDIT_READ,
-    columns=(
-        "seq", "at", "role", "permission", "action", "entity", "entity_id", "before", "after", "reason", "request_id",
-        "prev_hash", "hash", "actor",
-    ),
+    columns={
+        "seq": "e.seq", "at": "e.at", "role": "e.role", "permission": "e.permission", "action": "e.action",
+        "entity": "e.entity", "entity_id": "e.entity_id", "before": "e.before", "after": "e.after",
+        "reason": "e.reason", "request_id": "e.request_id", "prev_hash": "e.prev_hash", "hash": "e.hash",
+        "actor": "e.actor",
+    },
     filters={
         "entity": (_TEXT, "e.entity"), "entity_id": (_TEXT, "e.entity_id"), "action": (_TEXT, "e.action"),
         "from": (_INSTANT, "e.at"), "to": (_INSTANT, "e.at"),
     },
-    select=LOAD_AUDIT,
+    tables="FROM audit_event e",
     owner="",
     order="e.seq",
 )  # fmt: skip
