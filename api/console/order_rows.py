@@ -9,6 +9,7 @@ from api.console.instants import Instant, name_duration
 from api.console.language import load_catalogue
 from api.console.page import View
 from domain.profile import Profile
+from domain.roles import Permission
 from domain.sentences import SENTENCES, fill, render
 from domain.sla_policy import DUE_SOON_SHARE
 from domain.ticket_sentence import render_ticket
@@ -150,7 +151,7 @@ def find_flags(view: View, row: WorkOrderRow) -> list[str]:
     shown = {
         row.inbox_reason or "": row.inbox_reason not in (None, "NEW"),
         "RECURRENCE": row.reopen_count > 0 and row.inbox_reason != "REOPENED",
-        "CAPA": bool(row.capa_codes),
+        "CAPA": bool(row.capa_codes) and view.may(Permission.CAPA_READ),
         "NEW_FIRMWARE": changed is not None and view.now - changed < NEW_FIRMWARE_FOR,
         "DATA_GAP": row.connectivity in ("STALE", "OFFLINE", "UNKNOWN"),
         "READY": row.ready_to_verify_at is not None and row.state == "WORK_DONE",

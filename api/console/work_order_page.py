@@ -253,7 +253,7 @@ def find_head(
     flags = {
         order.inbox_reason or "": order.inbox_reason not in (None, "NEW"),
         "RECURRENCE": cards.recurrence_of_code is not None or order.reopen_count > 0,
-        "CAPA": bool(cards.capa_codes),
+        "CAPA": bool(cards.capa_codes) and view.may(Permission.CAPA_READ),
         "DATA_GAP": cards.connectivity in ("STALE", "OFFLINE", "UNKNOWN"),
         "SIM": order.is_simulated,
     }

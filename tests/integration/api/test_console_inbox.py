@@ -181,6 +181,25 @@ def test_three_proposals_stand_above_the_orders_and_the_rest_in_their_list(api: 
     assert "CAPA-2026" not in api.client.get("/inbox", headers=api.sign_in("tina").reading).text
 
 
+def test_an_order_is_flagged_as_in_a_capa_for_those_alone_who_read_capas(api: Api, mona: Session) -> None:
+    code = report(api, mona)
+    with psycopg.connect(api.settings.database_url) as conn:
+        conn.execute(
+            "WITH made AS (INSERT INTO capa (code, kind, state, device_model_id, scope_kind, scope_value, fault_group,"
+            " trigger, statistics, created_at, updated_at) SELECT 'CAPA-2026-9001', 'CORRECTIVE', 'INVESTIGATION',"
+            " m.id, 'LOT', 'L1', 'tank', 'COHORT', '{}', now(), now() FROM device_model m WHERE m.key = 'TEST-100'"
+            " RETURNING id) INSERT INTO capa_member (capa_id, work_order_id, added_at) SELECT made.id, w.id, now()"
+            " FROM made, work_order w WHERE w.code = %s",
+            (code,),
+        )
+    api.add_user("clara", Role.CUSTOMER, customer="T-C0")
+    clara = api.sign_in("clara")
+    for page in ("/inbox", f"/work-orders/{code}"):
+        assert "in a CAPA" in api.client.get(page, headers=mona.reading).text
+        shown = api.client.get(page, headers=clara.reading)
+        assert (shown.status_code, code in shown.text, "in a CAPA" in shown.text) == (200, True, False)
+
+
 def test_an_order_in_another_one_comes_back_when_that_is_closed(api: Api, mona: Session) -> None:
     parent, child = report(api, mona), report(api, mona, serial="T-0001")
 
