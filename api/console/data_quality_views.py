@@ -6,6 +6,7 @@ from typing import Any
 from api.console.facts import Fact, say_share, say_skew
 from api.console.instants import Instant, name_duration
 from api.console.page import View
+from api.console.rejection_words import tell_detail
 from domain.data_quality import AlertKind
 from store.data_quality_queries import QualityDay
 from store.ledger_queries import LedgerDay
@@ -107,7 +108,7 @@ def find_group_line(view: View, group: RejectionGroup, place: int) -> dict[str, 
         "reason": group.reason,
         "pattern": group.field_pattern,
         "advice": view.name("rejection_advice", group.reason),
-        "detail": group.example_detail,
+        "detail": tell_detail(view.language, group.example_detail or ""),
         "example_id": group.example_id,
         "count": f"{group.count:,}",
         "open": group.open,
@@ -130,7 +131,7 @@ def find_rejection_line(view: View, one: StoredRejection) -> dict[str, Any]:
         "serial": one.serial or "–",
         "reason": one.reason,
         "field": one.field,
-        "detail": one.detail,
+        "detail": tell_detail(view.language, one.detail),
         "topic": one.topic,
         "size": one.size,
         "is_whole": one.is_whole,
