@@ -56,6 +56,7 @@ PATHS = {
     MasterKind.DEVICE_MODEL: "device-models",
     MasterKind.DEVICE: "devices",
 }
+_BY_REF = "/by-ref/{system}/{record_id:path}"
 _UPSERT = {200: {"model": UpsertAnswer, "description": "It was known: changed, or as it was."}}
 _RESPONSES = _UPSERT | declare(404, 409, 412)
 
@@ -93,73 +94,73 @@ Asked = Annotated[UpsertRequest, Depends()]
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
 
-def _putting(records: str, summary: str) -> Callable[[Handler], Handler]:
+def _putting(kind: MasterKind, summary: str) -> Callable[[Handler], Handler]:
     """The route that makes or changes one of these records."""
-    path = f"/{records}/by-ref/{{system}}/{{record_id:path}}"
+    path = f"/{PATHS[kind]}{_BY_REF}"
     return router.put(path, summary=summary, status_code=201, response_model=UpsertAnswer, responses=_RESPONSES)
 
 
-def _finding(records: str, summary: str) -> Callable[[Handler], Handler]:
+def _finding(kind: MasterKind, summary: str) -> Callable[[Handler], Handler]:
     """The route that says which of these records is meant."""
-    return router.get(f"/{records}/by-ref/{{system}}/{{record_id:path}}", summary=summary, responses=declare(404))
+    return router.get(f"/{PATHS[kind]}{_BY_REF}", summary=summary, responses=declare(404))
 
 
-@_putting("customers", "Make or change a customer")
+@_putting(MasterKind.CUSTOMER, "Make or change a customer")
 def put_customer(caller: Writer, asked: Asked, body: CustomerUpsert) -> Response:
     """Makes the customer, or changes what is said otherwise; the same again changes nothing."""
     return _put(MasterKind.CUSTOMER, asked, caller, body)
 
 
-@_putting("sites", "Make or change a site")
+@_putting(MasterKind.SITE, "Make or change a site")
 def put_site(caller: Writer, asked: Asked, body: SiteUpsert) -> Response:
     """Makes the site, or changes what is said otherwise. One with devices stays its customer's: 409 names the guard."""
     return _put(MasterKind.SITE, asked, caller, body)
 
 
-@_putting("contracts", "Make or change a contract")
+@_putting(MasterKind.CONTRACT, "Make or change a contract")
 def put_contract(caller: Writer, asked: Asked, body: ContractUpsert) -> Response:
     """Makes the contract, or changes what may be changed in its state: 409 names the guard."""
     return _put(MasterKind.CONTRACT, asked, caller, body)
 
 
-@_putting("devices", "Make or change a device")
+@_putting(MasterKind.DEVICE, "Make or change a device")
 def put_device(caller: Writer, asked: Asked, body: DeviceUpsert) -> Response:
     """Registers the device, or changes what is said otherwise. Another serial, UDI or owner of a known device is a 409
     with the guard `key_field`, and nothing is changed: two people change those, by an approval request."""
     return _put(MasterKind.DEVICE, asked, caller, body)
 
 
-@_putting("device-models", "Name a device model")
+@_putting(MasterKind.DEVICE_MODEL, "Name a device model")
 def put_model(caller: Writer, asked: Asked, body: ModelName) -> Response:
     """Says what another system calls a device model. All else of a model comes from its profile file."""
     return _put(MasterKind.DEVICE_MODEL, asked, caller, body)
 
 
-@_finding("customers", "Which customer is meant")
+@_finding(MasterKind.CUSTOMER, "Which customer is meant")
 def find_customer(named: Named, caller: CustomerReader, pool: Database) -> RecordName:
     """The customer that a system calls so."""
     return _find(MasterKind.CUSTOMER, named, caller, pool)
 
 
-@_finding("sites", "Which site is meant")
+@_finding(MasterKind.SITE, "Which site is meant")
 def find_site(named: Named, caller: Reader, pool: Database) -> RecordName:
     """The site that a system calls so."""
     return _find(MasterKind.SITE, named, caller, pool)
 
 
-@_finding("contracts", "Which contract is meant")
+@_finding(MasterKind.CONTRACT, "Which contract is meant")
 def find_contract(named: Named, caller: Reader, pool: Database) -> RecordName:
     """The contract that a system calls so."""
     return _find(MasterKind.CONTRACT, named, caller, pool)
 
 
-@_finding("devices", "Which device is meant")
+@_finding(MasterKind.DEVICE, "Which device is meant")
 def find_device(named: Named, caller: Reader, pool: Database) -> RecordName:
     """The device that a system calls so."""
     return _find(MasterKind.DEVICE, named, caller, pool)
 
 
-@_finding("device-models", "Which model is meant")
+@_finding(MasterKind.DEVICE_MODEL, "Which model is meant")
 def find_model(named: Named, caller: Reader, pool: Database) -> RecordName:
     """The device model that a system calls so."""
     return _find(MasterKind.DEVICE_MODEL, named, caller, pool)

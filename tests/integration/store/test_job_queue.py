@@ -146,6 +146,16 @@ def test_a_worker_that_lost_its_session_writes_nothing_more(database: Database, 
     assert find(conn, queue, job_id) == ("RUNNING", 2, None)
 
 
+def test_the_server_itself_notices_that_a_worker_vanished(conn: Connection) -> None:
+    row = conn.execute(
+        "SELECT inet_server_addr() IS NULL, current_setting('tcp_keepalives_idle')::integer"
+        " + current_setting('tcp_keepalives_interval')::integer * current_setting('tcp_keepalives_count')::integer"
+    ).fetchone()
+    assert row is not None
+    is_local, seconds = row
+    assert seconds == (0 if is_local else 25)  # a socket of this machine ends with its process
+
+
 def test_what_is_over_ends_at_the_next_word_of_progress(conn: Connection, queue: Queue) -> None:
     job_id = ask(conn, queue)
     job = queue.begin(conn)
