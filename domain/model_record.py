@@ -105,6 +105,11 @@ def describe_profile(profile_json: Mapping[str, Any], base_version: int) -> dict
     return {"format": 1, "base_version": base_version, "profile": dict(profile_json)}
 
 
+def find_primed_monitors(description: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of the monitors that a fleet prior has a part for, each once; a part is told by "monitor:sensors"."""
+    return tuple(dict.fromkeys(str(part["key"]).partition(":")[0] for part in description.get("parts", ())))
+
+
 def find_model_steps(state: ModelState) -> tuple[ModelStep, ...]:
     """The steps that are possible, whoever asks."""
     return tuple(step for source, step in STEPS if source is state)

@@ -17,6 +17,7 @@ from api.problems import ProblemError
 from api.shapes.accounts import NewToken
 from api.state import Database, State
 from domain.roles import Permission, Role
+from store.place_names import load_place_names
 from store.tokens import load_tokens
 
 router = APIRouter(prefix="/admin", include_in_schema=False)
@@ -105,11 +106,13 @@ def _render_tokens(
 ) -> Response:
     with pool.connection() as conn:
         tokens = load_tokens(conn)
+        codes = [token.customer_code for token in tokens]
+        places = load_place_names(conn, customers=codes, customer_id=view.person.customer_id)
     return view.render(
         "admin_tokens.html",
         status,
         problem=problem,
-        rows=[build_token(view, token) for token in tokens],
+        rows=[build_token(view, token, places) for token in tokens],
         typed=typed or {"name": "", "role": Role.INTEGRATOR.value, "customer": "", "expires_on": ""},
         roles=[(role.value, view.name("role", role)) for role in Role],
     )

@@ -29,6 +29,7 @@ from api.shapes.accounts import NewUser, Reason, UserChange
 from api.sign_in import find_idle
 from api.state import Database, State
 from domain.roles import Permission
+from store.place_names import load_place_names
 from store.pool import Connection
 from store.provider_identities import load_identity
 from store.sessions import load_sessions_of
@@ -222,13 +223,15 @@ def _render_password(view: View, name: str, password: str) -> Response:
 def _render_users(view: View, pool: Database, q: str, after: str, typed: Typed | None = None) -> Response:
     with pool.connection() as conn:
         users = load_users(conn, after=after, q=q, limit=ROWS + 1)
+        codes = [user.customer_code for user in users]
+        places = load_place_names(conn, customers=codes, customer_id=view.person.customer_id)
     values = typed.values if typed else {"name": "", "full_name": "", "roles": [], "customer": None}
     older = view.link("/admin/users", q=q, after=users[ROWS - 1].name) if len(users) > ROWS else None
     return view.render(
         "admin_users.html",
         typed.status if typed else 200,
         problem=typed.problem if typed else None,
-        rows=[build_user(view, user) for user in users[:ROWS]],
+        rows=[build_user(view, user, places) for user in users[:ROWS]],
         q=q,
         older=older,
         typed=values,
@@ -242,6 +245,7 @@ def _render_user(view: View, state: State, name: str, typed: Typed | None = None
         user = find_user(conn, name)
         sessions = load_sessions_of(conn, user.id, at=view.now, idle=find_idle(state.settings))
         identity = load_identity(conn, user.id)
+        places = load_place_names(conn, customers=[user.customer_code], customer_id=view.person.customer_id)
     shown = {"full_name": user.full_name, "roles": user.roles, "customer": user.customer_code, "status": user.status}
     form = typed.form if typed else ""
     values = {**shown, "reason": "", **(typed.values if typed and form == "change" else {})}
@@ -273,7 +277,7 @@ def _render_user(view: View, state: State, name: str, typed: Typed | None = None
         "admin_user.html",
         typed.status if typed else 200,
         problem=typed.problem if typed else None,
-        user=build_user(view, user),
+        user=build_user(view, user, places),
         made=view.when(user.created_at),
         locked=view.when(user.locked_until),
         row_version=user.row_version,

@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from api.console.page import View
+from api.console.place_words import tell_code
 from api.settings import ApiSettings
 from domain.roles import ROLE_PERMISSIONS, Permission, Role
+from store.place_names import PlaceNames
 from store.tokens import Token
 from store.users import User
 
@@ -90,14 +92,14 @@ def list_roles(view: View, chosen: list[str]) -> list[dict[str, object]]:
     return [{"code": role.value, "label": view.name("role", role), "on": role.value in chosen} for role in Role]
 
 
-def build_user(view: View, user: User) -> dict[str, object]:
+def build_user(view: View, user: User, places: PlaceNames) -> dict[str, object]:
     """One line of the list of accounts."""
     locked = user.locked_until is not None and user.locked_until > view.now
     return {
         "name": user.name,
         "full_name": user.full_name,
         "roles": view.t("list.comma").join(view.name("role", role) for role in user.roles),
-        "customer": user.customer_code,
+        "customer": tell_code(view, user.customer_code, places.customers),
         "status": view.name("account_status", user.status),
         "is_active": user.status == "ACTIVE",
         "is_locked": locked,
@@ -107,7 +109,7 @@ def build_user(view: View, user: User) -> dict[str, object]:
     }
 
 
-def build_token(view: View, token: Token) -> dict[str, object]:
+def build_token(view: View, token: Token, places: PlaceNames) -> dict[str, object]:
     """One line of the list of tokens."""
     if token.revoked_at is not None:
         state = "REVOKED"
@@ -119,7 +121,7 @@ def build_token(view: View, token: Token) -> dict[str, object]:
         "id": token.id,
         "name": token.name,
         "role": view.name("role", token.role),
-        "customer": token.customer_code,
+        "customer": tell_code(view, token.customer_code, places.customers),
         "made": view.when(token.created_at),
         "used": view.when(token.last_used_at),
         "expires": view.when(token.expires_at),

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from api.console.field_names import name_columns
 from api.console.monitor_words import COUNT, Measure, find_label, find_measure, say_threshold
 from api.console.page import View
+from api.console.place_words import tell_field
 from domain.approval_request import ApprovalKind, ApprovalRequest
 from domain.masking import mask_json
 from domain.model_record import ModelKind
@@ -13,6 +15,7 @@ from domain.profile import Profile
 from domain.profile_decision import find_decided
 from domain.profile_json import profile_from_json
 from store.models import ModelRow
+from store.place_names import PlaceNames
 from store.second_signatures import WaitingRecord
 
 THRESHOLD = ("raise_at", "clear_at")
@@ -35,7 +38,7 @@ class Change:
     after: str
 
 
-def find_request_changes(view: View, request: ApprovalRequest) -> list[Change]:
+def find_request_changes(view: View, request: ApprovalRequest, places: PlaceNames) -> list[Change]:
     """What is asked, beside the record as it was then; people are masked whom the reader does not see."""
     t, allowed = view.t, view.person.permissions
     payload, subject = mask_json(request.payload, allowed), mask_json(request.subject, allowed)
@@ -49,12 +52,12 @@ def find_request_changes(view: View, request: ApprovalRequest) -> list[Change]:
         return [Change(label, t("approvals.counts"), t("approvals.counts_not"))]
     if kind is ApprovalKind.IDENTIFIABLE_EXPORT:
         columns = subject.get("personal_columns") or ()
-        said = t("list.comma").join(str(column) for column in columns)
+        said = name_columns(view, (str(column) for column in columns))
         return [Change(t("approvals.people"), t("approvals.masked"), t("approvals.in_file", columns=said))]
-    changes = [_name(view, name, subject.get(name), value) for name, value in payload.items()]
+    fields = [(name, subject.get(name), value) for name, value in payload.items()]
     if kind is ApprovalKind.KEY_FIELD_CHANGE and "site" in payload:
-        changes.append(_name(view, "customer", subject.get("customer"), subject.get("new_customer")))
-    return changes
+        fields.append(("customer", subject.get("customer"), subject.get("new_customer")))
+    return [_name(view, name, before, after, places) for name, before, after in fields]
 
 
 def find_record_changes(
@@ -117,8 +120,9 @@ def _find_measure(view: View, profile: Profile | None, monitor: str) -> Measure:
     return COUNT if profile is None or known is None else find_measure(view, profile, known)
 
 
-def _name(view: View, name: str, before: Any, after: Any) -> Change:
-    return Change(view.name("approval_field", name), _say(before), _say(after))
+def _name(view: View, name: str, before: Any, after: Any, places: PlaceNames) -> Change:
+    said = [tell_field(view, name, _say(value), places) for value in (before, after)]
+    return Change(view.name("approval_field", name), said[0], said[1])
 
 
 def _say(value: Any, name: str = "", measure: Measure = COUNT) -> str:

@@ -20,6 +20,7 @@ from api.console.approval_views import (
 )
 from api.console.forms import NOTHING, Fields, Refused, find_typed, find_unsigned, read_text, say_guard, sign, take_step
 from api.console.page import View, find_view
+from api.console.place_words import load_places_of
 from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
 from api.problems import not_found
@@ -63,7 +64,8 @@ def show_approvals(
         profiles = load_profiles(conn) if records else {}
         models = {one.code: load_model(conn, one.code) for one in records if one.wants == "model"}
         decided = load_approval_requests(conn, kinds=kinds, states=past, limit=1) if not found else []
-    lines = [find_line(view, one) for one in found[:ROWS]]
+        places = load_places_of(view, conn, [record for one in found for record in (one.payload, one.subject)])
+    lines = [find_line(view, one, places) for one in found[:ROWS]]
     rows = {code: row for code, row in models.items() if row is not None}
     waiting = [find_waiting_line(view, record, profiles, rows) for record in records]
     last = view.when(decided[0].updated_at) if decided else None
@@ -137,8 +139,9 @@ def _render(view: View, pool: Pool, code: str, refused: Refused | None = None) -
         found = _find_request(conn, view, code)
         signatures = load_request_signatures(conn, found)
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code))
-    payload, subject = find_change_facts(view, found)
-    line = find_line(view, found)
+        places = load_places_of(view, conn, (found.payload, found.subject))
+    payload, subject = find_change_facts(view, found, places)
+    line = find_line(view, found, places)
     return view.render(
         "approval.html",
         refused.status if refused else 200,

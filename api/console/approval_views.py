@@ -8,10 +8,12 @@ from urllib.parse import quote
 from api.console.acts import Act, Field
 from api.console.approval_changes import Change, find_record_changes, find_request_changes
 from api.console.facts import Fact
+from api.console.field_names import name_columns, name_export_list, name_field
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.instants import Instant
 from api.console.order_rows import Clock, find_clock
 from api.console.page import View
+from api.console.place_words import NO_PLACES, tell_field
 from domain.approval_request import (
     DECISIONS,
     RULES,
@@ -29,9 +31,11 @@ from domain.profile import Profile
 from domain.roles import Permission
 from domain.two_signatures import SigningGuard, find_signing_refusal
 from store.models import ModelRow
+from store.place_names import PlaceNames
 from store.second_signatures import WaitingRecord
 
 GUARDS = "approval_guard record_guard"
+COLUMNS = ("columns", "personal_columns")
 PLACES = {"work_order": "/work-orders/", "device": "/devices/", "retention": "/admin/retention?kept="}
 # What a record of its own waits for, the right that its second person needs, and where it is signed.
 WAITING = {
@@ -82,19 +86,19 @@ class WaitingLine:
     flags: list[str]
 
 
-def find_line(view: View, request: ApprovalRequest) -> ApprovalLine:
+def find_line(view: View, request: ApprovalRequest, places: PlaceNames) -> ApprovalLine:
     """The request as a line of the list."""
     is_open = request.state == ApprovalState.ASKED
     return ApprovalLine(
         code=request.code,
         what=view.name("approval_kind", request.kind),
-        record=request.entity_id,
+        record=find_record(view, request),
         reason=request.reason,
         asked_by=request.asked_by,
         asked=view.when(request.asked_at),
         state=request.state,
         clock=find_clock(view, "approval", request.expires_at, started=request.asked_at) if is_open else None,
-        changes=find_request_changes(view, request),
+        changes=find_request_changes(view, request, places),
         refusal=_find_refusal(view, request, ApprovalState.GRANTED) if is_open else "",
         flags=["SIM"] if request.is_simulated else [],
     )
@@ -136,27 +140,42 @@ def _find_signing_refusal(view: View, record: WaitingRecord) -> str:
     return say_guard(view, GUARDS, refusal.guard)
 
 
-def find_change_facts(view: View, request: ApprovalRequest) -> tuple[list[Fact], list[Fact]]:
+def find_change_facts(view: View, request: ApprovalRequest, places: PlaceNames) -> tuple[list[Fact], list[Fact]]:
     """(what is asked, the record as it was when it was asked), with people masked whom the reader does not see."""
     allowed = view.person.permissions
-    payload = say_json(view, mask_json(request.payload, allowed))
-    return payload, say_json(view, mask_json(request.subject, allowed))
+    payload = say_json(view, mask_json(request.payload, allowed), places)
+    return payload, say_json(view, mask_json(request.subject, allowed), places)
 
 
-def say_json(view: View, value: Any, prefix: str = "") -> list[Fact]:
+def say_json(view: View, value: Any, places: PlaceNames = NO_PLACES, prefix: str = "") -> list[Fact]:
     """Any JSON as label and value; a field without a name of its own is shown as it is written."""
     if not isinstance(value, Mapping):
         return []
     facts: list[Fact] = []
     for key, part in value.items():
-        label = f"{prefix}{view.name('approval_field', str(key))}"
+        label = f"{prefix}{_name_field(view, str(key))}"
         if isinstance(part, Mapping):
-            facts += say_json(view, part, f"{label} · ")
+            facts += say_json(view, part, places, f"{label} · ")
+        elif isinstance(part, list) and key in COLUMNS:
+            facts.append(Fact(label, name_columns(view, (str(one) for one in part)) or "–"))
         elif isinstance(part, list):
-            facts.append(Fact(label, view.t("list.comma").join(str(one) for one in part) or "–"))
+            said = [tell_field(view, str(key), str(one), places) for one in part]
+            facts.append(Fact(label, view.t("list.comma").join(said) or "–"))
         else:
-            facts.append(Fact(label, "–" if part in (None, "") else str(part)))
+            facts.append(Fact(label, "–" if part in (None, "") else tell_field(view, str(key), str(part), places)))
     return facts
+
+
+def _name_field(view: View, key: str) -> str:
+    named = view.name("approval_field", key)
+    return name_field(view, key) if named == key else named
+
+
+def find_record(view: View, request: ApprovalRequest) -> str:
+    """What the request is about, as people call it: a list or a class of data by name, another record by its code."""
+    if request.kind == ApprovalKind.IDENTIFIABLE_EXPORT:
+        return name_export_list(view, request.entity_id)
+    return view.name("kept", request.entity_id) if request.entity == "retention" else request.entity_id
 
 
 def find_approval_acts(view: View, request: ApprovalRequest, typed: Typed) -> list[Act]:

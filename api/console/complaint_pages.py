@@ -20,6 +20,7 @@ from api.console.filters import Filter, find_choice
 from api.console.forms import NOTHING, Refused
 from api.console.order_rows import Clock, find_clock
 from api.console.page import View, find_view
+from api.console.place_words import name_of
 from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
 from api.console.vigilance_acts import find_vigilance_acts
@@ -33,6 +34,7 @@ from store.audit import AuditFilter, load_audit_events
 from store.complaint_lists import ComplaintFilter, ComplaintRow, load_complaints
 from store.complaint_transitions import load_complaint_signatures
 from store.complaints import load_complaint
+from store.place_names import PlaceNames, load_place_names
 from store.pool import Pool
 from store.profiles import load_profiles
 from store.vigilance import load_assessments, load_decision_signatures, load_report_clocks
@@ -83,6 +85,8 @@ def render_complaints(
     with pool.connection() as conn:
         found = load_complaints(conn, wanted, limit=ROWS + 1, before=_read_cursor(before))
         profiles = load_profiles(conn)
+        codes = [row.customer for row in found]
+        places = load_place_names(conn, customers=codes, customer_id=view.person.customer_id)
         due = ComplaintFilter(report_due_only=True, customer_id=view.person.customer_id)
         due_count = len(load_complaints(conn, due, limit=100))
     last = found[ROWS - 1] if len(found) > ROWS else None
@@ -90,7 +94,7 @@ def render_complaints(
     return view.render(
         "complaints.html",
         refused.status if refused else 200,
-        rows=[_find_line(view, row) for row in found[:ROWS]],
+        rows=[_find_line(view, row, places) for row in found[:ROWS]],
         filters=filters,
         filtered=any(picked.values()),
         older=view.link("/complaints", **picked, before=cursor) if cursor else None,
@@ -108,12 +112,13 @@ def _read_cursor(before: str) -> tuple[datetime, int] | None:
         return None
 
 
-def _find_line(view: View, row: ComplaintRow) -> dict[str, Any]:
+def _find_line(view: View, row: ComplaintRow, places: PlaceNames) -> dict[str, Any]:
+    customer = name_of(row.customer, places.customers)
     is_due = row.next_report_due_at is not None
     return {
         "code": row.code,
         "details": row.details if len(row.details) <= 160 else f"{row.details[:159]}…",
-        "under": " · ".join(part for part in (row.device_name, row.serial, row.customer) if part),
+        "under": " · ".join(part for part in (row.device_name, row.serial, customer) if part),
         "severity": view.name("complaint_severity", row.severity),
         "state": row.state,
         "harm": view.name("harm", row.harm) if row.harm else view.t("complaint.not_assessed"),
@@ -139,6 +144,7 @@ def render_complaint(view: View, pool: Pool, code: str, refused: Refused | None 
         assert complaint is not None
         assessments = load_assessments(conn, complaint.id)
         clocks = load_report_clocks(conn, complaint.id)
+        places = load_place_names(conn, customers=[row.customer], customer_id=view.person.customer_id)
         signed = [
             *load_complaint_signatures(conn, complaint),
             *load_decision_signatures(conn, complaint, assessments),
@@ -164,6 +170,9 @@ def render_complaint(view: View, pool: Pool, code: str, refused: Refused | None 
             "work_order": row.work_order,
             "joined": view.name("joined", row.joined_as) if row.joined_as else "",
             "serial": row.serial,
+            "customer": name_of(row.customer, places.customers),
+            "customer_code": row.customer,
+            "has_customer_page": row.customer is not None and view.may(Permission.CUSTOMER_READ),
             "flags": ["SIM"] if row.is_simulated else [],
             "stage_list": [{"code": s.value, "current": n == at, "past": n < at} for n, s in enumerate(STAGES)],
         },

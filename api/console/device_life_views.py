@@ -17,6 +17,7 @@ from api.console.owed_views import (
     find_planned_lines,
 )
 from api.console.page import View
+from api.console.place_words import tell_field
 from api.shapes.installed_base import HistoryShape
 from api.shapes.overview_lines import BreachLineShape, ForecastLineShape
 from api.shapes.overviews import DeviceOverview, QualityLineShape
@@ -25,12 +26,17 @@ from domain.masking import mask_json
 from domain.profile import Profile
 from domain.roles import Permission
 from domain.sentences import find_unit_sign
+from store.place_names import PlaceNames
 
 _MOST_BREACHES = 20
 
 
 def find_life(
-    view: View, page: DeviceOverview, pending: Sequence[ApprovalRequest] | None, profiles: Mapping[str, Profile]
+    view: View,
+    page: DeviceOverview,
+    pending: Sequence[ApprovalRequest] | None,
+    profiles: Mapping[str, Profile],
+    places: PlaceNames,
 ) -> dict[str, Any]:
     """All sections; `pending` are changes of key fields that wait for a second person, None: hidden by role."""
     zone = page.place.time_zone
@@ -75,8 +81,8 @@ def find_life(
         "past": find_order_lines(view, page.past_work_orders, shows_owner=view.may(Permission.STAFF_READ)),
         "past_total": page.past_work_orders.total,
         "quality": [_find_quality(view, line) for line in page.data_quality],
-        "pending": None if pending is None else [_find_pending(view, request) for request in pending],
-        "history": [_find_entry(view, entry, zone) for entry in page.history],
+        "pending": None if pending is None else [_find_pending(view, request, places) for request in pending],
+        "history": [_find_entry(view, entry, zone, places) for entry in page.history],
     }
 
 
@@ -114,7 +120,7 @@ def _find_quality(view: View, line: QualityLineShape) -> dict[str, Any]:
     }
 
 
-def _find_pending(view: View, request: ApprovalRequest) -> dict[str, Any]:
+def _find_pending(view: View, request: ApprovalRequest, places: PlaceNames) -> dict[str, Any]:
     """A change that is asked for, field by field, without people whom the reader does not see."""
     wanted = mask_json(request.payload, view.person.permissions)
     now = mask_json(request.subject, view.person.permissions)
@@ -127,19 +133,23 @@ def _find_pending(view: View, request: ApprovalRequest) -> dict[str, Any]:
         "until": view.when(request.expires_at),
         "reason": request.reason,
         "changes": [
-            {"field": _name_field(view, field), "before": str(now.get(field) or "–"), "after": str(after)}
+            {
+                "field": _name_field(view, field),
+                "before": tell_field(view, field, str(now.get(field) or "–"), places),
+                "after": tell_field(view, field, str(after), places),
+            }
             for field, after in wanted.items()
         ],
     }
 
 
-def _find_entry(view: View, entry: HistoryShape, zone: str | None) -> dict[str, Any]:
+def _find_entry(view: View, entry: HistoryShape, zone: str | None, places: PlaceNames) -> dict[str, Any]:
     return {
         "at": view.when(entry.at, zone),
         "field": _name_field(view, entry.field),
         "kind": entry.kind,
-        "before": _name_value(view, entry.field, entry.before),
-        "after": _name_value(view, entry.field, entry.after),
+        "before": _name_value(view, entry.field, entry.before, places),
+        "after": _name_value(view, entry.field, entry.after, places),
         "detail": _name_detail(view, entry),
         "source": "" if entry.source == "device" else entry.source,
     }
@@ -158,7 +168,7 @@ def _name_detail(view: View, entry: HistoryShape) -> str:
     return view.name("firmware_report", state) + colon + error if entry.kind == "firmware" else entry.detail
 
 
-def _name_value(view: View, field: str, value: str | None) -> str:
+def _name_value(view: View, field: str, value: str | None, places: PlaceNames) -> str:
     if value is None:
         return ""
-    return view.name("lifecycle", value) if field == "lifecycle" else value
+    return view.name("lifecycle", value) if field == "lifecycle" else tell_field(view, field, value, places)

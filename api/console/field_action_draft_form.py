@@ -7,7 +7,7 @@ from starlette.datastructures import FormData
 
 from api.console.acts import Act, Field
 from api.console.field_merge import add_marks
-from api.console.forms import Typed, read_moment, read_number, read_text, read_whole, say_zone
+from api.console.forms import Typed, read_moment, read_number, read_text, read_whole, say_zone, write_moment
 from api.console.page import View
 from domain.field_action import FieldAction, FieldActionKind
 from domain.field_action_halt import DEFAULT_P
@@ -77,7 +77,7 @@ def find_draft_act(
             make("max_attempts", "number", why="yes"),
             make("install_attempts", "number", why="yes"),
             make("halt_p", "number", why="yes", step="any"),
-            make("not_before", "datetime-local", required=False, why=say_zone(view)),
+            make("not_before", "datetime-local", required=False, why=say_zone(view), step="1"),
             make("capa", required=False),
             make("region", required=False),
             choose("records", records),
@@ -99,7 +99,6 @@ def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
             "halt_p": f"{100 * DEFAULT_P:g}",
         }
     image = f"{action.model}/{action.component}/{action.firmware_version}" if action.firmware_version else ""
-    begins = "" if action.not_before is None else f"{action.not_before.astimezone(view.find_zone()):%Y-%m-%dT%H:%M}"
     return {
         "title": action.title,
         "kind": action.kind.value,
@@ -110,7 +109,7 @@ def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
         "priority": action.priority,
         "visit": "yes" if action.needs_visit else "no",
         "waves": _write_waves([Wave.from_json(wave) for wave in action.waves]),
-        "not_before": begins,
+        "not_before": write_moment(view, action.not_before),
         "max_attempts": str(action.max_attempts),
         "install_attempts": str(action.install_attempts),
         "halt_p": f"{100 * action.halt_p:g}",

@@ -52,6 +52,7 @@ from store.field_actions import (
     ENTITY,
     lock_field_action,
 )
+from store.place_names import load_place_names
 from store.pool import Connection
 
 router = APIRouter(include_in_schema=False)
@@ -141,8 +142,9 @@ def look_at_scope(request: Request, pool: Database, caller: Writer, code: str, f
         component, is_campaign = action.component or "main", action.kind is FieldActionKind.FIRMWARE
         found = load_scope_preview(conn, query, component=component, code=code, is_campaign=is_campaign)
         left = count_left_out(conn, query, component=component)
+        places = load_place_names(conn, customers=found.by_customer, customer_id=None)
     kept = Refused("", 200, find_typed(SCOPE_ACT, fields))
-    return render_field_action(view, pool, code, kept, preview=find_preview(view, query, found, left))
+    return render_field_action(view, pool, code, kept, preview=find_preview(view, query, found, left, places))
 
 
 @router.post("/field-actions/{code}/transitions")

@@ -41,6 +41,7 @@ from store.field_action_scope import load_scope_drift
 from store.field_action_transitions import load_wave_figures
 from store.field_actions import ENTITY, FieldActionFilter, count_field_actions, load_field_actions
 from store.firmware_records import load_firmware_records
+from store.place_names import load_place_names
 from store.pool import Connection, Pool
 from store.profiles import load_profiles
 from store.signatures import load_signatures
@@ -131,6 +132,8 @@ def render_field_action(
         drift = load_scope_drift(conn, action) if is_ours and action.scope_frozen_at else None
         serial = picked.serial if picked else ""
         trail = load_communications(conn, action.id, serial=serial, customer_id=customer_id, limit=TRAIL)
+        told = [one.customer_code for one in trail] + [*(action.scope.get("customers") or ())]
+        places = load_place_names(conn, customers=told, customer_id=customer_id)
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code)) if is_ours else []
         drafting: list[Act] = []
         if action.state is FieldActionState.DRAFT and is_ours:
@@ -167,7 +170,7 @@ def render_field_action(
         drafting=drafting,
         preview=preview,
         halt=find_halt(view, action) if is_ours else None,
-        scope=find_scope_facts(view, action, drift) if is_ours else [],
+        scope=find_scope_facts(view, action, drift, places) if is_ours else [],
         waves=find_waves(view, action, figures) if is_ours else [],
         regions=find_progress(view, by_region, view.t("field_action.nowhere")),
         customers=find_progress(view, by_customer, view.t("field_action.nobody")),
@@ -182,7 +185,7 @@ def render_field_action(
         picked=find_item_line(view, picked) if picked else None,
         item_acts=item_acts,
         say=find_communication_act(view, action, customers, serial, typed),
-        trail=find_trail(view, trail),
+        trail=find_trail(view, trail, places),
         timeline=find_audit_lines(view, events),
     )
 

@@ -9,11 +9,13 @@ from api.console.acts import Act, Field
 from api.console.facts import Fact
 from api.console.forms import Typed, read_many, read_text
 from api.console.page import View
+from api.console.place_words import tell_code
 from domain.field_action import FieldAction
 from domain.field_action_scope import ScopePreview, ScopeQuery
 from domain.firmware_version import VersionRange
 from domain.roles import Permission
 from store.field_action_scope import ScopeLeftOut
+from store.place_names import PlaceNames
 
 SCOPE_ACT = "fa_scope"
 MOST_GROUPS = 15
@@ -100,7 +102,9 @@ def read_scope(fields: FormData, action: FieldAction) -> tuple[ScopeQuery, set[s
     return query, set(versions.find_problems())
 
 
-def find_preview(view: View, query: ScopeQuery, preview: ScopePreview, left: ScopeLeftOut) -> PreviewView:
+def find_preview(
+    view: View, query: ScopeQuery, preview: ScopePreview, left: ScopeLeftOut, places: PlaceNames
+) -> PreviewView:
     """The preview in words. A device that fails in several respects is counted with each of them."""
     t = view.t
     unplaced = sum(preview.unknown_firmware.values())
@@ -123,13 +127,13 @@ def find_preview(view: View, query: ScopeQuery, preview: ScopePreview, left: Sco
     if preview.unknown_serials:
         named = t("list.comma").join(preview.unknown_serials[:10])
         warnings.append(t("field_action.serials_of_none", count=len(preview.unknown_serials), serials=named))
-    nobody = {"": t("field_action.nobody")}
+    customers = {code: tell_code(view, code, places.customers) for code in preview.by_customer if code}
     return PreviewView(
         devices=preview.devices,
         groups=[
             _find_table(t("fact.lot"), preview.by_lot, {"": t("fact.unknown")}),
             _find_table(t("fact.firmware"), preview.by_firmware, {"": t("fact.unknown")}),
-            _find_table(t("column.customer"), preview.by_customer, nobody),
+            _find_table(t("column.customer"), preview.by_customer, {"": t("field_action.nobody"), **customers}),
             _find_table(t("fact.region"), preview.by_region, {"": t("field_action.nowhere")}),
         ],
         left_out=left_out,

@@ -6,8 +6,9 @@ from typing import Any
 
 from api.console.approval_views import say_json
 from api.console.facts import Fact, say_share
-from api.console.instants import Instant
+from api.console.instants import Instant, name_moment
 from api.console.page import View
+from api.console.place_words import name_of
 from domain.field_action import FieldAction, FieldActionState
 from domain.field_action_item import FieldActionItem, ItemState
 from domain.field_action_scope import Wave
@@ -16,6 +17,7 @@ from store.field_action_communications import Communication
 from store.field_action_progress import Progress
 from store.field_action_scope import ScopeDrift
 from store.field_action_transitions import WaveFigures
+from store.place_names import PlaceNames
 
 _S = FieldActionState
 STAGES = (_S.DRAFT, _S.APPROVED, _S.NOTIFYING, _S.EXECUTING, _S.EFFECTIVENESS, _S.CLOSED)
@@ -96,19 +98,19 @@ def find_facts(view: View, action: FieldAction) -> list[Fact]:
         facts.append(Fact(t("field_action.image"), action.firmware_sha256 or "–", code=True))
     if action.capa_code:
         facts.append(Fact("CAPA", action.capa_code))
-    not_before = view.when(action.not_before)
-    if not_before is not None:
-        facts.append(Fact(t("field_action.not_before"), not_before.at))
+    if action.not_before is not None:
+        begins = name_moment(action.not_before, view.now, view.find_zone())
+        facts.append(Fact(t("field_action.not_before"), begins))
     return facts
 
 
-def find_scope_facts(view: View, action: FieldAction, drift: ScopeDrift | None) -> list[Fact]:
+def find_scope_facts(view: View, action: FieldAction, drift: ScopeDrift | None, places: PlaceNames) -> list[Fact]:
     """The query, what it found, the hash that is signed, and what has changed in the field since."""
     t = view.t
     frozen = view.when(action.scope_frozen_at)
     if frozen is None:
         return []
-    facts = [fact for fact in say_scope(view, action.scope) if fact.value not in ("–", "")]
+    facts = [fact for fact in say_scope(view, action.scope, places) if fact.value not in ("–", "")]
     facts.append(Fact(t("field_action.devices"), str(action.item_count)))
     facts.append(Fact(t("field_action.frozen"), f"{frozen.ago} · {frozen.at}"))
     if drift is not None:
@@ -118,12 +120,12 @@ def find_scope_facts(view: View, action: FieldAction, drift: ScopeDrift | None) 
     return facts
 
 
-def say_scope(view: View, scope: Mapping[str, Any]) -> list[Fact]:
+def say_scope(view: View, scope: Mapping[str, Any], places: PlaceNames) -> list[Fact]:
     """The query, field by field; what does not narrow it down is left away."""
     kept = {name: value for name, value in scope.items() if value not in ("", [], None, {}) and name != "is_simulated"}
     if "with_unknown_firmware" in kept:
         kept["with_unknown_firmware"] = view.t("chart.yes" if kept["with_unknown_firmware"] else "field_action.no")
-    return say_json(view, kept)
+    return say_json(view, kept, places)
 
 
 def find_waves(view: View, action: FieldAction, figures: Sequence[WaveFigures]) -> list[dict[str, Any]]:
@@ -203,12 +205,12 @@ def find_item_line(view: View, item: FieldActionItem) -> ItemLine:
     )
 
 
-def find_trail(view: View, said: Sequence[Communication]) -> list[dict[str, Any]]:
+def find_trail(view: View, said: Sequence[Communication], places: PlaceNames) -> list[dict[str, Any]]:
     """What was said, newest first; who was spoken to stands only for those whose work needs it."""
     return [
         {
             "at": view.when(one.at),
-            "to": one.serial or one.customer_code or "",
+            "to": one.serial or name_of(one.customer_code, places.customers),
             "channel": view.name("channel", one.channel),
             "result": view.name("contact_result", one.result),
             "by": one.by,

@@ -102,6 +102,14 @@ def read_moment(view: View, fields: FormData, name: str) -> datetime | None:
         return None
 
 
+def write_moment(view: View, at: datetime | None) -> str:
+    """The moment as it stands in its field, as `read_moment` reads it: with seconds where it has some."""
+    if at is None:
+        return ""
+    local = at.astimezone(view.find_zone()).replace(tzinfo=None)
+    return local.isoformat(timespec="seconds" if at.second else "minutes")
+
+
 def say_zone(view: View) -> str:
     """In which zone times are typed."""
     return view.t("form.zone", zone=name_offset(view.now.astimezone(view.find_zone())))

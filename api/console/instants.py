@@ -65,6 +65,13 @@ def name_age(at: datetime, now: datetime, language: str) -> str:
     return translate(language, "ago.past" if span > timedelta() else "ago.future", span=name_duration(coarse, language))
 
 
+def name_moment(at: datetime, now: datetime, zone: tzinfo) -> str:
+    """The time in that zone with its offset: with seconds where it has some, with the year where it is another one."""
+    local = at.astimezone(zone)
+    day = "%m-%d" if local.year == now.astimezone(zone).year else "%Y-%m-%d"
+    return f"{local.strftime(f'{day} %H:%M:%S' if local.second else f'{day} %H:%M')} {name_offset(local)}"
+
+
 def render_instant(at: datetime, now: datetime, zone: tzinfo, language: str) -> Instant:
     """The time in that zone with its offset; the year stands only where it is not this year."""
     local = at.astimezone(zone)

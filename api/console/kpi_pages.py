@@ -23,6 +23,7 @@ from domain.kpi_of_service import SERVICE_KPIS
 from domain.kpi_period import PeriodUnit
 from domain.roles import Permission
 from store.customers import load_customer
+from store.place_names import load_place_names
 from store.pool import Pool
 from store.profiles import load_profiles
 
@@ -152,11 +153,14 @@ def show_kpi(
     (_, (total,)), (_, groups), (_, months) = look.figures
     form = _find_form(view, asked, models, f"/kpis/{key}")
     form["filters"] += [_find_groups(view, dimension), _find_units(view, period)]
+    codes = [figure.group.customer for figure in groups]
+    with pool.connection() as conn:
+        names = load_place_names(conn, customers=codes, customer_id=view.person.customer_id).customers
     shown |= {
         "counted": look.describe(view),
         "file": asked.make_file_address(view, kpi=key, group_by=dimension),
         "figure": find_figure_line(view, kpi, total),
-        "groups": find_group_lines(view, kpi, groups, dimension)[:MOST_GROUPS],
+        "groups": find_group_lines(view, kpi, groups, dimension, names)[:MOST_GROUPS],
         "group_total": len(groups),
         "months": find_month_lines(view, kpi, months, at=look.at),
         "actors": find_actors(view, total.detail, total.denominator, load_profiles_of(pool, [(kpi, [total])])),

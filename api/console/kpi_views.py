@@ -8,6 +8,7 @@ from typing import Any
 from api.console.facts import say_share
 from api.console.monitor_names import name_monitor
 from api.console.page import View
+from api.console.place_words import tell_code
 from domain.kpi import Better, Kpi, KpiFigure
 from domain.profile import Profile, Text
 
@@ -117,7 +118,9 @@ def find_trend(view: View, kpi: Kpi, figures: Sequence[KpiFigure]) -> Trend:
     return Trend(bars, len(values) * STEP, label)
 
 
-def find_group_lines(view: View, kpi: Kpi, figures: Sequence[KpiFigure], dimension: str) -> list[dict[str, Any]]:
+def find_group_lines(
+    view: View, kpi: Kpi, figures: Sequence[KpiFigure], dimension: str, names: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """The figures of groups, the worst first; those without a value last."""
 
     def place(figure: KpiFigure) -> tuple[bool, float, str]:
@@ -127,7 +130,7 @@ def find_group_lines(view: View, kpi: Kpi, figures: Sequence[KpiFigure], dimensi
     top = max((figure.value for figure in figures if figure.value is not None), default=0.0) or 1.0
     return [
         {
-            "name": _name_group(figure, dimension) or view.t("kpis.group_none"),
+            "name": tell_code(view, _name_group(figure, dimension), names) or view.t("kpis.group_none"),
             "line": find_figure_line(view, kpi, figure),
             "bar": 0.0 if figure.value is None else round(figure.value / top * 100, 1),
         }

@@ -6,12 +6,14 @@ from typing import Any
 
 from api.console.order_rows import find_fault
 from api.console.page import View
+from api.console.place_words import name_of
 from domain.clock import to_micros
 from domain.lane import LaneEvent, LaneKind, find_shown_kinds
 from domain.masking import mask_history, mask_owner
 from domain.profile import Profile
 from store.devices import Device
 from store.lane_events import load_lane_events
+from store.place_names import load_place_names
 from store.pool import Connection
 
 LISTED = 100  # lines of the list; the drawing shows all that were loaded
@@ -32,10 +34,25 @@ def load_lane(
         customer_id=person.customer_id,
     )
     profiles = {} if profile is None else {device.model: profile}
-    events = [_mask_site(view, event, device) if event.kind is LaneKind.SITE else event for event in found.events]
-    items = [_describe(view, event, profiles, device) for event in events if event is not None]
+    shown = [_mask_site(view, event, device) if event.kind is LaneKind.SITE else event for event in found.events]
+    events = [event for event in shown if event is not None]
+    events = _name_sites(conn, events, person.customer_id)
+    items = [_describe(view, event, profiles, device) for event in events]
     unlisted = max(0, len(items) - LISTED) + found.left_out
     return {"items": items, "more": view.t("lane.more", count=unlisted) if unlisted else ""}
+
+
+def _name_sites(conn: Connection, events: list[LaneEvent], customer_id: int | None) -> list[LaneEvent]:
+    """Moves with the names of sites in place of their codes, as far as they are known to who looks."""
+    moves = [event for event in events if event.kind is LaneKind.SITE]
+    codes = [code for event in moves for code in (event.before, event.after)]
+    sites = load_place_names(conn, sites=codes, customer_id=customer_id).sites
+    return [
+        replace(event, before=name_of(event.before, sites), after=name_of(event.after, sites))
+        if event.kind is LaneKind.SITE
+        else event
+        for event in events
+    ]
 
 
 def _mask_site(view: View, event: LaneEvent, device: Device) -> LaneEvent | None:

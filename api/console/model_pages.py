@@ -11,6 +11,7 @@ from api.console.approval_changes import find_profile_changes
 from api.console.backtest_views import find_backtest
 from api.console.filters import Filter, find_choice
 from api.console.forms import NOTHING, Fields, RecordForms, Refused, find_typed, find_unsigned, read_text, sign
+from api.console.model_links import find_monitor_links
 from api.console.model_views import (
     GUARDS,
     NAMES,
@@ -85,6 +86,7 @@ def render_model(view: View, pool: Pool, code: str, refused: Refused | None = No
         signatures = load_signatures(conn, ENTITY, row.id, {"code": row.code, "sha256": row.sha256})
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code))
         current = load_profile(conn, row.model)
+        monitors = find_monitor_links(view, conn, row, current)
     is_profile = row.kind == ModelKind.PROFILE
     is_waiting = row.state in (ModelState.DRAFT, ModelState.SHADOW)
     return view.render(
@@ -100,6 +102,7 @@ def render_model(view: View, pool: Pool, code: str, refused: Refused | None = No
         job=None if job is None else {"state": job.state, "error": job.error or "", "at": view.when(job.requested_at)},
         backtest=None if job is None else find_backtest(view, job.result, current),
         shadow=find_shadow_lines(view, counts, current),
+        monitors=monitors,
         facts=find_model_facts(view, row),
         signatures=find_signature_lines(view, signatures),
         timeline=find_audit_lines(view, events),

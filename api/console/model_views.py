@@ -54,6 +54,7 @@ class ShadowLine:
 
     monitor: str
     key: str
+    href: str  # "": the profile has it no more
     days: int
     raised: int
     delivered: int
@@ -147,5 +148,7 @@ def find_shadow_lines(view: View, counts: Sequence[ShadowCount], profile: Profil
         raised = sum(c.raised for c in own if c.side == NEW)
         delivered = sum(c.raised for c in own if c.side == LIVE)
         name = name_monitor(view, profile, monitor)
-        lines.append(ShadowLine(name, monitor, len({c.day for c in own}), raised, delivered))
+        is_there = profile is not None and profile.find_monitor(monitor) is not None
+        href = f"/monitors/{profile.model}/{monitor}" if profile is not None and is_there else ""
+        lines.append(ShadowLine(name, monitor, href, len({c.day for c in own}), raised, delivered))
     return sorted(lines, key=lambda line: (-abs(line.raised - line.delivered), line.key))

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.console.backtest_views import find_backtest
 from api.console.forms import NOTHING, Typed
+from api.console.model_links import find_model_links
 from api.console.monitor_acts import find_acts, find_backtest_act
 from api.console.monitor_drift_views import find_drift
 from api.console.monitor_lines import find_lines
@@ -51,6 +52,7 @@ def render_monitor(
     with pool.connection() as conn:
         profile = find_profile(conn, model)
         records = load_monitor_records(conn, model)
+        models = find_model_links(view, conn, model, key)
         jobs = load_monitor_backtests(conn, model, key, limit=BACKTESTS)
     monitor = profile.find_monitor(key)
     assert monitor is not None
@@ -64,6 +66,7 @@ def render_monitor(
         status,
         monitor={"key": key, "model": model, "label": find_label(view, profile, monitor)},
         lines=lines,
+        models=models,
         facts=_find_facts(view, monitor, shown, measure),
         flag_at=view.when(shown.flag.flagged_at) if shown.flag else None,
         flag=shown.flag,

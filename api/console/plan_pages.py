@@ -55,6 +55,7 @@ from store.maintenance_plans import (
     load_maintenance_plans,
     record_maintenance_plan,
 )
+from store.place_names import load_place_names
 from store.plan_occurrence_lists import PlanOccurrence, load_plan_occurrences
 from store.pool import Connection, Pool
 from store.profiles import load_profile, load_profiles
@@ -115,6 +116,12 @@ def render_plans(
         picked = next((one for one in found[:ROWS] if one.code == occurrence), None)
         asked = _load_asked(conn, view, picked)
         profiles = load_profiles(conn)
+        places = load_place_names(
+            conn,
+            customers=[one.customer for one in found],
+            sites=[one.site for one in found],
+            customer_id=customer_id,
+        )
     chosen_plan = next((one for one in plans if one.code == plan), None)
     filters = [
         Filter("state", view.t("column.state"), state, states, view.t("plans.open")),
@@ -128,9 +135,9 @@ def render_plans(
         refused.status if refused else 200,
         problem=refused.problem if refused else None,
         row_version=0 if chosen_plan is None else chosen_plan.row_version,
-        rows=[find_occurrence_line(view, one) for one in found[:ROWS]],
+        rows=[find_occurrence_line(view, one, places) for one in found[:ROWS]],
         href=view.link("/plans", **kept),
-        picked=None if picked is None else find_occurrence_line(view, picked),
+        picked=None if picked is None else find_occurrence_line(view, picked, places),
         skip=None if picked is None else find_skip_act(view, picked, asked, typed),
         overdue=len(overdue),
         filters=filters,

@@ -6,11 +6,13 @@ from typing import Any
 from api.console.acts import Act, Field
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.page import View
+from api.console.place_words import code_place, say_place
 from domain.maintenance_plan import PlanAnchor, PlanKind, PlanUnit
 from domain.profile import Profile
 from domain.roles import Permission
 from domain.tickets import Priority
 from store.maintenance_plans import MaintenancePlan
+from store.place_names import PlaceNames
 from store.plan_occurrence_lists import PlanOccurrence
 
 MAKE_ACT, END_ACT, SKIP_ACT = "plan_make", "plan_end", "plan_skip"
@@ -25,7 +27,8 @@ class OccurrenceLine:
     plan_name: str
     order_type: str
     serial: str
-    customer: str
+    place: str
+    place_codes: str
     state: str
     is_overdue: bool
     is_open: bool
@@ -36,7 +39,7 @@ class OccurrenceLine:
     flags: list[str]
 
 
-def find_occurrence_line(view: View, one: PlanOccurrence) -> OccurrenceLine:
+def find_occurrence_line(view: View, one: PlanOccurrence, places: PlaceNames) -> OccurrenceLine:
     """The occurrence as a line; dates are those of its site."""
     usage = ""
     if one.usage_target is not None:
@@ -48,7 +51,8 @@ def find_occurrence_line(view: View, one: PlanOccurrence) -> OccurrenceLine:
         plan_name=one.plan_name,
         order_type=view.name("plan_order_type", one.order_type),
         serial=one.serial,
-        customer=" · ".join(part for part in (one.customer, one.site) if part),
+        place=say_place(one.customer, one.site, places),
+        place_codes=code_place(one.customer, one.site),
         state=one.state,
         is_overdue=one.state == "OVERDUE",
         is_open=one.state in ("UPCOMING", "DUE", "OVERDUE"),

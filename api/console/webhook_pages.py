@@ -57,6 +57,7 @@ from domain.masking import mask_json
 from domain.roles import Permission
 from domain.webhook import DeliveryState, EndpointState, ReplayScope
 from domain.webhook_address import UrlProblem
+from store.place_names import load_place_names
 from store.pool import Connection, Pool
 from store.webhook_lists import DeliveryFilter, count_missed, load_attempts, load_deliveries
 from store.webhook_replays import replay_delivery
@@ -210,13 +211,15 @@ def _take(view: View, pool: Pool, code: str, act: str, fields: FormData, work: A
 def _render_list(view: View, pool: Pool, refused: Refused | None = None) -> Response:
     with pool.connection() as conn:
         found = load_endpoints(conn, customer_id=view.person.customer_id, limit=MOST_ENDPOINTS)
+        codes = [endpoint.customer for endpoint in found]
+        places = load_place_names(conn, customers=codes, customer_id=view.person.customer_id)
     order = list(EndpointState)
     rows = sorted(found, key=lambda endpoint: order.index(endpoint.state))
     return view.render(
         "admin_webhooks.html",
         refused.status if refused else 200,
         problem=refused.problem if refused else None,
-        rows=[build_endpoint(view, endpoint) for endpoint in rows],
+        rows=[build_endpoint(view, endpoint, places) for endpoint in rows],
         dead=sum(endpoint.dead for endpoint in found),
         make=find_make_act(view, refused.typed if refused else NOTHING),
     )
@@ -241,6 +244,7 @@ def _render_one(
         before = after if 0 < after < 2**63 else None
         found = load_deliveries(conn, wanted, before_id=before, limit=ROWS + 1)
         missed = count_missed(conn, endpoint.id)
+        places = load_place_names(conn, customers=[endpoint.customer], customer_id=person.customer_id)
         one = find_delivery(conn, person, picked) if 0 < picked < 2**63 else None
         attempts = [] if one is None else load_attempts(conn, one.id)
     if one is not None and one.webhook != code:
@@ -251,7 +255,7 @@ def _render_one(
         "admin_webhook.html",
         refused.status if refused else 200,
         problem=refused.problem if refused else None,
-        webhook=build_endpoint(view, endpoint),
+        webhook=build_endpoint(view, endpoint, places),
         missed=missed,
         acts=find_acts(view, endpoint, missed, typed),
         picked=None if one is None else build_picked(view, person, one, attempts),

@@ -8,10 +8,12 @@ from api.console.acts import Act, Field
 from api.console.forms import Typed
 from api.console.instants import name_duration
 from api.console.page import View
+from api.console.place_words import tell_code
 from api.webhook_changes import may_read_event
 from domain.roles import Permission
 from domain.webhook import EVENT_TYPES, DeliveryState, EndpointState, ReplayScope, StateCause, WebhookGuard
 from domain.webhook_address import hide_query
+from store.place_names import PlaceNames
 from store.webhook_lists import Attempt, Delivery
 from store.webhooks import Endpoint
 
@@ -25,7 +27,7 @@ MOVES = {
 OVERLAPS = (0, 1, 24, 168)
 
 
-def build_endpoint(view: View, endpoint: Endpoint) -> dict[str, Any]:
+def build_endpoint(view: View, endpoint: Endpoint, places: PlaceNames) -> dict[str, Any]:
     """One line of the list, and the head of its page."""
     is_gone = endpoint.state is EndpointState.DISABLED and endpoint.state_cause is StateCause.GONE
     types = [view.name("event_type", kind) for kind in endpoint.event_types]
@@ -36,7 +38,7 @@ def build_endpoint(view: View, endpoint: Endpoint) -> dict[str, Any]:
         "host": endpoint.url.partition("//")[2].partition("/")[0].partition("?")[0],
         "types": view.t("list.comma").join(types) or view.t("webhooks.all_types"),
         "type_count": view.t("webhooks.type_count", count=len(types)) if types else view.t("webhooks.all_types"),
-        "customer": endpoint.customer,
+        "customer": tell_code(view, endpoint.customer, places.customers),
         "delay": name_duration(timedelta(seconds=endpoint.delay_s), view.language) if endpoint.delay_s else "",
         "state": view.name("webhook_state", endpoint.state),
         "is_enabled": endpoint.state is EndpointState.ENABLED,

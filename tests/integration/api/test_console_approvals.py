@@ -75,13 +75,15 @@ def test_an_asked_change_is_granted_by_another_person_who_signs(api: Api, people
     assert read(api, people["tom"], "/approvals", 403)
 
     page = read(api, people["vera"], f"/approvals/{code}")
-    assert "dora asks: Take a file that names people, once (customers)." in page
+    assert "dora asks: Take a file that names people, once (Customers (customers))." in page
     assert "<dt>Filter · Region</dt><dd >EU</dd>" in page
-    assert "<dt>Columns that name people</dt><dd >contacts</dd>" in page
+    assert "<dt>Columns that name people</dt><dd >Contacts (contacts)</dd>" in page
     own = read(api, people["dora"], f"/approvals/{code}")
     assert "You asked for this; another person decides on it." in own
     assert 'id="act-approval_withdraw"' in own
-    assert "needs the permission “approve exports that name people” (export.approve)" in read(api, people["aya"], f"/approvals/{code}")
+    assert "needs the permission “approve exports that name people” (export.approve)" in read(
+        api, people["aya"], f"/approvals/{code}"
+    )
 
     wrong = decide(api, people["vera"], code, 422, reason="seen", password="wrong", meaning="x")
     assert "That is not your password. Nothing was signed." in wrong

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from domain.roles import Role
+from store.pool import open_connection
 from tests.support.console_pages import Console
 from tests.support.http_api import PASSWORD, Api
 
@@ -101,6 +102,10 @@ def test_who_edits_while_another_saves_keeps_the_text_and_customers_see_their_ow
     assert "The alarm was late" in answer
     assert console.read("tom", "/complaints", 403)
     assert console.send("tom", "/", "/complaints/new", ENTERED) == "/?done=saved"
+    with open_connection(api.settings.database_url, application="test") as conn:
+        conn.execute("UPDATE customer SET name = 'Lakeside Hospital' WHERE code = 'T-C0'")
+    assert "· Lakeside Hospital</span>" in console.read("mona", "/complaints")
+    assert 'href="/customers/T-C0" title="T-C0">Lakeside Hospital</a>' in console.read("mona", path)
     own = Console(api, {"otto": Role.QUALITY_ENGINEER}, customer="T-C1")
     assert own.read("otto", path, 404)
     assert "CMP-" not in own.read("otto", "/complaints")

@@ -136,10 +136,15 @@ def test_a_scope_is_looked_at_before_it_is_frozen(console: Console) -> None:
     page = console.read("quentin", path)
     for kept in ("T-0001; 48; 100", "50%; 24; 90", 'value="2030-01-01T10:00"', 'value="5"', 'value="EU"'):
         assert kept in page, kept
+    console.send("quentin", path, f"{path}/draft", {**draft, "not_before": "2030-01-01T10:00:45"})
+    page = console.read("quentin", path)
+    assert 'value="2030-01-01T10:00:45"' in page
+    assert "2030-01-01 10:00:45 UTC" in page
     fields = {"serials": "T-0001 T-0002 NOBODY-1", "customers": "T-C0"}
     look = f"{path}/scope-preview"
     page = console.send("quentin", path, look, fields, 200)
     assert "Nothing was frozen" in page
+    assert 'value="2030-01-01T10:00:45"' in page
     assert "This scope finds " in page
     assert "1 serial is of no device of the model: NOBODY-1" in page
     assert "T-0001 T-0002 NOBODY-1</textarea>" in page

@@ -91,7 +91,7 @@ def test_months_are_drawn_for_every_figure(made: Api) -> None:
 
 def test_one_figure_by_group_the_worst_first_and_by_month(made: Api) -> None:
     page = show(made, f"/kpis/time_to_restore?{SPRING}&group_by=customer")
-    assert page.index("T-C1 30.0 h") < page.index("T-C0 10.0 h")
+    assert page.index("(T-C1) 30.0 h") < page.index("(T-C0) 10.0 h")
     assert "2024-03 20.0 h" in page
     assert "2024-02 – nothing of the kind in this period" in page
     one = show(made, f"/kpis/time_to_restore?{SPRING}&customer=T-C0")

@@ -6,9 +6,12 @@ from html import unescape
 
 import pytest
 
+from domain.audit import Actor
+from domain.model_record import ModelKind
+from domain.profile import Profile
 from domain.roles import Role
 from store.model_jobs import MODEL_JOBS, open_job
-from store.models import load_model
+from store.models import NewModel, load_model, record_model
 from store.pool import open_connection
 from store.profiles import load_profile, record_profile
 from store.shadows import ShadowCount, record_shadow_counts
@@ -29,6 +32,13 @@ def eva(api: Api) -> Session:
     return enter(api, "eva", Role.ENGINEER)
 
 
+def load_current(api: Api) -> Profile:
+    with open_connection(api.settings.database_url, application="test") as conn:
+        profile = load_profile(conn, MODEL)
+    assert profile is not None
+    return profile
+
+
 def enter(api: Api, name: str, role: Role) -> Session:
     api.add_user(name, role)
     return api.sign_in(name)
@@ -36,10 +46,7 @@ def enter(api: Api, name: str, role: Role) -> Session:
 
 def propose(api: Api, session: Session) -> tuple[str, str, float]:
     """The code of a draft with a higher threshold, the monitor, and the threshold as it is."""
-    with open_connection(api.settings.database_url, application="test") as conn:
-        profile = load_profile(conn, MODEL)
-    assert profile is not None
-    watched = find_watched(profile)
+    watched = find_watched(load_current(api))
     assert watched.raise_at is not None
     body = {"changes": {"raise_at": watched.raise_at + 1.0}}
     made = api.post(f"/monitors/{MODEL}/{watched.key}/proposals", headers=session.writing, json=body)
@@ -81,13 +88,21 @@ def test_a_proposed_profile_waits_for_the_second_engineer_where_approvals_show_i
     page = read(api, eva, f"/models/{code}")
     assert "Nobody asked for a backtest yet" in page
     assert f": limit, high, Raises at: {was:g}" in page
+    assert f'<a href="/monitors/{MODEL}/{monitor}">' in page
+    watched = read(api, eva, f"/monitors/{MODEL}/{monitor}")
+    assert f'<dt>Models that bear on it</dt><dd><a href="/models/{code}">{code}</a>' in watched
+    others = [m.key for m in load_current(api).monitors if m.key != monitor]
+    assert code not in read(api, eva, f"/monitors/{MODEL}/{others[0]}")
     step(api, eva, code, "shadow", 303)
     assert "No backtest has counted a device-day" in read(api, eva, f"/models/{code}")
     backtest(api, code, monitor)
     page = read(api, eva, f"/models/{code}")
     assert "120 devices, 10,800 device-days" in page
+    assert f'<th scope="row"><a href="/monitors/{MODEL}/{monitor}">' in page
     figures = '<td class="number">1</td><td class="number">9</td><td class="number">4</td>'
-    assert f': limit, high <span class="under code small muted" translate="no">{monitor}</span></th>{figures}' in page
+    assert (
+        f': limit, high</a> <span class="under code small muted" translate="no">{monitor}</span></th>{figures}' in page
+    )
 
     wrong = step(api, eva, code, "activate", 422, reason="fewer in vain", password="guess", meaning="x")
     assert "That is not your password. Nothing was signed." in wrong
@@ -124,3 +139,23 @@ def test_the_words_are_there_in_chinese(api: Api, eva: Session) -> None:
     chinese = eva.reading | {"Accept-Language": "zh"}
     assert "影子运行" in api.client.get(f"/models/{code}", headers=chinese).text
     assert "草稿" in api.client.get("/models", headers=chinese).text
+
+
+def test_a_fleet_prior_is_linked_with_the_monitors_that_start_from_it(api: Api, eva: Session) -> None:
+    keys = [monitor.key for monitor in load_current(api).monitors]
+    parts = [
+        {"rule": "adaptive", "key": f"{key}:a,b", "version": 1, "devices": 3} for key in (keys[0], keys[0], "gone")
+    ]
+    with open_connection(api.settings.database_url, application="test") as conn:
+        new = NewModel(ModelKind.FLEET_PRIOR, MODEL, "2.0", {"format": 1, "parts": parts}, b"", "a" * 64, {})
+        code = record_model(
+            conn, Actor(name="eva", role="engineer", permission="profile.write"), new, datetime.now(UTC)
+        ).code
+    page = read(api, eva, f"/models/{code}")
+    assert page.count(f'href="/monitors/{MODEL}/{keys[0]}"') == 1
+    assert "/monitors/TEST-100/gone" not in page
+    assert ">gone</span>" in page
+    assert f'href="/models/{code}">{code}</a> <span class="small muted">' in read(
+        api, eva, f"/monitors/{MODEL}/{keys[0]}"
+    )
+    assert code not in read(api, eva, f"/monitors/{MODEL}/{keys[1]}")

@@ -71,6 +71,13 @@ def test_an_account_of_one_customer_sees_what_is_due_at_its_own_devices(api: Api
     with open_connection(api.settings.database_url, application="test", autocommit=True) as conn:
         conn.execute("UPDATE device SET installed_on = current_date - 20")
         keep_plans(conn, datetime.now(UTC))
+        conn.execute("UPDATE customer SET name = 'Lakeside Hospital' WHERE code = 'T-C1'")
+        conn.execute("UPDATE site SET name = 'Ward 7' FROM device d WHERE d.site_id = site.id AND d.serial = 'T-0001'")
     own = Console(api, {"carl": Role.CUSTOMER}, customer="T-C1")
     page = own.read("carl", "/plans")
     assert ("T-0001" in page, "T-0000" in page) == (True, False)
+    assert ">Lakeside Hospital · Ward 7</td>" in page
+    assert 'title="T-C1 · ' in page
+    ours = console.read("mona", "/plans")
+    assert "Lakeside Hospital · Ward 7" in ours
+    assert ">T-C" not in ours
