@@ -61,6 +61,7 @@ def show_customers(
         hidden=find_hidden_words(view, found.hidden),
         filters=_find_filters(view, found, chosen),
         filtered=any(chosen.values()),
+        simulated=None if records else view.link("/customers", **{**chosen, "records": SIMULATED}),
         older=view.link("/customers", cursor=more, **chosen) if more else None,
     )
 

@@ -75,6 +75,10 @@ def test_a_capa_from_proposal_to_effectiveness_and_closure(chromium: Browser, se
         quinn.locator("#act-capa_plan button").click()
         day = (service.seeded.now + timedelta(days=30)).date().isoformat()
         take(quinn, "action_add", text="Driver of 2.3.0 again", kind="CORRECTIVE", owner="rosa", due_on=day)
+        # Its forms are folded away and take no room.
+        box = quinn.locator("section[aria-labelledby=actions-title]").bounding_box()
+        assert box is not None
+        assert box["height"] < 400
         plan = {"metric": "BREACH_RATE", "limit_kind": "RATE", "limit": "20", "period_days": "60"}
         take(quinn, "effectiveness", **plan)
 
