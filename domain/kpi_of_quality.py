@@ -126,8 +126,8 @@ QUALITY_KPIS: tuple[Kpi, ...] = (
         Text("Share of the ten bad actors", "十大告警源占比"),
         Text(
             "Share of the alarms of the period that came from the ten origins (a monitor on a device) that alarmed "
-            "most; `detail` names them.",
-            "期内告警中来自告警最多的十个来源（设备上的监测规则）的比例；`detail` 列出这些来源。",
+            "most; they are listed with it.",
+            "期内告警中来自告警最多的十个来源（设备上的监测规则）的比例；同时列出这些来源。",
         ),
         Text("alarms of the ten origins", "十个来源的告警数"),
         Text("alarms in the period", "期内告警数"),

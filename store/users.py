@@ -1,5 +1,6 @@
 """People's accounts: who they are, which roles they hold, how often they mistyped."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -166,3 +167,11 @@ RECORD_LANGUAGE = "UPDATE app_user SET language = %s WHERE id = %s"
 def record_language(conn: Connection, user_id: int, language: str) -> None:
     """The language in which this person reads: `en`, `zh`, or empty for the browser's."""
     conn.execute(RECORD_LANGUAGE, (language, user_id))
+
+
+LOAD_FULL_NAMES = "SELECT name, full_name FROM app_user WHERE name = ANY (%s)"
+
+
+def load_full_names(conn: Connection, names: Collection[str]) -> dict[str, str]:
+    """What these accounts' people are called, by account; accounts that are not there are left out."""
+    return dict(conn.execute(LOAD_FULL_NAMES, (list(names),)).fetchall()) if names else {}

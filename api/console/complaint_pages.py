@@ -235,7 +235,7 @@ def _find_assessment(view: View, one: Assessment, clocks: list[ReportClock]) -> 
             {
                 "authority": view.name("jurisdiction", c.jurisdiction),
                 "state": view.name("report_state", c.state),
-                "rule": c.rule,
+                "rule": view.name("report_rule", c.rule),
                 "clock": _find_report_clock(view, c, one)
                 if c.state in (ReportState.RUNNING, ReportState.SUBMITTED)
                 else None,

@@ -18,6 +18,7 @@ from api.console.owed_views import (
 )
 from api.console.page import View
 from api.console.place_words import tell_field
+from api.console.source_words import say_source
 from api.shapes.installed_base import HistoryShape
 from api.shapes.overview_lines import BreachLineShape, ForecastLineShape
 from api.shapes.overviews import DeviceOverview, QualityLineShape
@@ -37,8 +38,10 @@ def find_life(
     pending: Sequence[ApprovalRequest] | None,
     profiles: Mapping[str, Profile],
     places: PlaceNames,
+    names: Mapping[str, str],
 ) -> dict[str, Any]:
-    """All sections; `pending` are changes of key fields that wait for a second person, None: hidden by role."""
+    """All sections; `names` are those of people by account, `pending` are changes of key fields that wait for a second
+    person (None: hidden by role)."""
     zone = page.place.time_zone
     profile = profiles.get(page.model)
     models = {page.serial: page.model}
@@ -82,7 +85,7 @@ def find_life(
         "past_total": page.past_work_orders.total,
         "quality": [_find_quality(view, line) for line in page.data_quality],
         "pending": None if pending is None else [_find_pending(view, request, places) for request in pending],
-        "history": [_find_entry(view, entry, zone, places) for entry in page.history],
+        "history": [_find_entry(view, entry, zone, places, names) for entry in page.history],
     }
 
 
@@ -143,7 +146,9 @@ def _find_pending(view: View, request: ApprovalRequest, places: PlaceNames) -> d
     }
 
 
-def _find_entry(view: View, entry: HistoryShape, zone: str | None, places: PlaceNames) -> dict[str, Any]:
+def _find_entry(
+    view: View, entry: HistoryShape, zone: str | None, places: PlaceNames, names: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "at": view.when(entry.at, zone),
         "field": _name_field(view, entry.field),
@@ -151,7 +156,7 @@ def _find_entry(view: View, entry: HistoryShape, zone: str | None, places: Place
         "before": _name_value(view, entry.field, entry.before, places),
         "after": _name_value(view, entry.field, entry.after, places),
         "detail": _name_detail(view, entry),
-        "source": "" if entry.source == "device" else entry.source,
+        "source": say_source(view, entry.source, names),
     }
 
 
@@ -164,8 +169,11 @@ def _name_field(view: View, field: str) -> str:
 
 def _name_detail(view: View, entry: HistoryShape) -> str:
     """What a report of firmware said of itself; other details are the device's own text."""
-    state, colon, error = entry.detail.partition(":")
-    return view.name("firmware_report", state) + colon + error if entry.kind == "firmware" else entry.detail
+    if entry.kind != "firmware":
+        return entry.detail
+    state, _, error = entry.detail.partition(":")
+    said = view.name("firmware_report", state)
+    return view.t("history_source.of", source=said, name=error.strip()) if error else said
 
 
 def _name_value(view: View, field: str, value: str | None, places: PlaceNames) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from api.console.acts import Field
 from api.console.forms import NOTHING, Typed
+from api.console.monitor_names import name_monitor
 from api.console.page import View
 from api.shapes.lab import NewLabRun
 from domain.lab import LAB_FAULTS, LAB_SENSORS, LabRefusal, LabRefusalCode
@@ -53,7 +54,7 @@ def find_fields(view: View, conn: Connection, profiles: Mapping[str, Profile], t
             t("lab.profile"),
             "select",
             kept["profile"],
-            (("", t("lab.profile_live")), *_find_proposals(view, conn, models)),
+            (("", t("lab.profile_live")), *_find_proposals(view, conn, models, profiles)),
             required=False,
             wrong=wrong.get("profile", ""),
         ),
@@ -76,11 +77,21 @@ def find_fields(view: View, conn: Connection, profiles: Mapping[str, Profile], t
     ]
 
 
-def _find_proposals(view: View, conn: Connection, models: Sequence[str]) -> list[tuple[str, str]]:
+def _find_proposals(
+    view: View, conn: Connection, models: Sequence[str], profiles: Mapping[str, Profile]
+) -> list[tuple[str, str]]:
     """Thresholds and profiles that wait for a decision, by code."""
     states = [state.value for state in OPEN_PROPOSALS]
     found = [
-        (p.code, view.t("lab.profile_of_proposal", code=p.code, model=p.model, monitor=p.monitor))
+        (
+            p.code,
+            view.t(
+                "lab.profile_of_proposal",
+                code=p.code,
+                model=p.model,
+                monitor=name_monitor(view, profiles.get(p.model), p.monitor),
+            ),
+        )
         for p in load_threshold_proposals(conn, states=states, limit=LISTED)
         if p.model in models
     ]

@@ -103,7 +103,7 @@ def render_model(view: View, pool: Pool, code: str, refused: Refused | None = No
         backtest=None if job is None else find_backtest(view, job.result, current),
         shadow=find_shadow_lines(view, counts, current),
         monitors=monitors,
-        facts=find_model_facts(view, row),
+        facts=find_model_facts(view, row, current),
         signatures=find_signature_lines(view, signatures),
         timeline=find_audit_lines(view, events),
     )

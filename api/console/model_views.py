@@ -82,7 +82,7 @@ def find_model_stages(row: ModelRow) -> list[dict[str, object]]:
     return [{"code": s.value, "current": place == at, "past": place < at} for place, s in enumerate(stages)]
 
 
-def find_model_facts(view: View, row: ModelRow) -> list[Fact]:
+def find_model_facts(view: View, row: ModelRow, profile: Profile | None) -> list[Fact]:
     """Where it comes from, what it replaces, and who let it live."""
     t = view.t
     facts = [
@@ -97,7 +97,10 @@ def find_model_facts(view: View, row: ModelRow) -> list[Fact]:
         Fact(t("models.replaced"), row.replaced_code or str(row.replaced_profile_version or "–")),
     ]
     facts += [
-        Fact(view.name("model_provenance", name), str(value))
+        Fact(
+            view.name("model_provenance", name),
+            name_monitor(view, profile, str(value)) if name == "monitor" else str(value),
+        )
         for name, value in sorted(row.provenance.items())
         if isinstance(value, str | int | float)
     ]
