@@ -13,8 +13,12 @@ from starlette.types import Scope
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 STATIC_PATH = "/static"
-# By the name on the wire: the files that it is made of, in the order in which they run.
+# By the name on the wire: the files that it is made of, in the order in which they run, or styles override each other.
 BUNDLES = {
+    "console.css": tuple(
+        f"style/{part}.css"
+        for part in ("tokens", "frame", "controls", "records", "lists", "charts", "phone", "job", "pages")
+    ),
     "base.js": ("vendor/htmx-2.0.11.min.js", "console.js", "leaving.js"),
     "chart.js": ("vendor/uplot-1.6.32.iife.min.js", "charts.js"),
     "job.js": ("outbox.js", "kept_pages.js"),
@@ -25,7 +29,8 @@ BUNDLES = {
 def read_asset(name: str) -> bytes:
     """The bytes of a static file or of a bundle."""
     parts = BUNDLES.get(name, (name,))
-    return b"\n;\n".join((STATIC_FOLDER / part).read_bytes() for part in parts)
+    between = b"\n;\n" if name.endswith(".js") else b"\n"
+    return between.join((STATIC_FOLDER / part).read_bytes() for part in parts)
 
 
 @cache
@@ -44,7 +49,7 @@ class ConsoleStaticFiles(StaticFiles):
         """The file; Cache-Control by whether the address carries the hash."""
         if path in BUNDLES and scope["method"] in ("GET", "HEAD"):
             content = read_asset(path) if scope["method"] == "GET" else b""
-            response = Response(content, media_type="text/javascript")
+            response = Response(content, media_type="text/javascript" if path.endswith(".js") else "text/css")
         else:
             response = await super().get_response(path, scope)
         hashed = scope.get("query_string", b"").startswith(b"v=")
