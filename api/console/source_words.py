@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from api.console.language import load_catalogue
 from api.console.page import View
 from store.pool import Connection
 from store.users import load_full_names
@@ -22,7 +23,7 @@ def say_source(view: View, source: str, names: Mapping[str, str]) -> str:
         return ""
     if kind == _PERSON and name:
         return names.get(name, name)
-    said = view.name("history_source", kind)
-    if said == kind:
+    if f"history_source.{kind}" not in load_catalogue(view.language):
         return source
+    said = view.name("history_source", kind)
     return view.t("history_source.of", source=said, name=name) if name else said
