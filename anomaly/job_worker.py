@@ -24,7 +24,7 @@ RunJob = Callable[[Connection, Job], str | None]
 
 
 class CalledOffError(ForewarnError):
-    """It was called off: nothing of it is to stay."""
+    """It was called off."""
 
 
 def run_claimed(conn: Connection, queue: JobQueue[Job], job: Job, work: Callable[[Tell], None]) -> str | None:

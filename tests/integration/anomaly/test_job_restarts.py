@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from anomaly.job_runner import MODULE, URL_VARIABLE
+from anomaly.training.jobs import run_job
+from anomaly.training.progress import Step
 from store.job_queue import JobQueue
 from store.model_jobs import MODEL_JOBS, open_job
 from store.pool import open_connection
@@ -125,3 +127,23 @@ def test_a_worker_whose_program_was_killed_ends_the_job_it_is_at_and_begins_no_o
         jobs = [open_job(conn, "train", REQUEST, "eva") for _ in range(2)]
         assert work_jobs(url) == 1
         assert [job.state for i in jobs if (job := MODEL_JOBS.load(conn, i)) is not None] == ["DONE", "QUEUED"]
+
+
+def test_nothing_is_registered_by_a_training_that_is_called_off_while_it_runs(url: str) -> None:
+    with (
+        open_connection(url, application="worker", autocommit=True) as conn,
+        open_connection(url, application="test", autocommit=True) as other,
+    ):
+        job_id = open_job(other, "train", REQUEST, "eva")
+        job = MODEL_JOBS.begin(conn)
+        assert job is not None
+
+        def call_off(step: Step) -> None:
+            MODEL_JOBS.finish(other, job_id, error="not wanted any more")
+
+        assert run_job(conn, job, call_off) == "It was called off."
+        left = MODEL_JOBS.load(other, job_id)
+        assert left is not None
+        assert (left.state, left.error) == ("FAILED", "not wanted any more")
+        assert not MODEL_JOBS.is_waiting(other)
+    assert select(url, "SELECT 1 FROM model_record") == []
