@@ -18,7 +18,19 @@ from api.console.approval_views import (
     find_place,
     find_waiting_line,
 )
-from api.console.forms import NOTHING, Fields, Refused, find_typed, find_unsigned, read_text, say_guard, sign, take_step
+from api.console.forms import (
+    NOT_REFUSED,
+    NOTHING,
+    Fields,
+    Refused,
+    Version,
+    find_typed,
+    find_unsigned,
+    read_text,
+    say_guard,
+    sign,
+    take_step,
+)
 from api.console.page import View, find_view
 from api.console.place_words import load_places_of
 from api.console.signature_views import find_signature_lines
@@ -93,7 +105,7 @@ def decide(
     caller: Reader,
     code: str,
     to: Annotated[ApprovalState, Form()],
-    row_version: Annotated[int, Form(ge=0)],
+    row_version: Version,
     fields: Fields,
 ) -> Response:
     """Grants (and carries out), refuses or withdraws; a decision is signed with the password."""
@@ -134,7 +146,7 @@ def _find_request(conn: Connection, view: View, code: str) -> ApprovalRequest:
     return found
 
 
-def _render(view: View, pool: Pool, code: str, refused: Refused | None = None) -> Response:
+def _render(view: View, pool: Pool, code: str, refused: Refused = NOT_REFUSED) -> Response:
     with pool.connection() as conn:
         found = _find_request(conn, view, code)
         signatures = load_request_signatures(conn, found)
@@ -144,8 +156,8 @@ def _render(view: View, pool: Pool, code: str, refused: Refused | None = None) -
     line = find_line(view, found, places)
     return view.render(
         "approval.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         line=line,
         row_version=found.row_version,
         place=find_place(found),
@@ -154,8 +166,8 @@ def _render(view: View, pool: Pool, code: str, refused: Refused | None = None) -
         subject=subject,
         decision=None
         if found.decided_by is None
-        else {"by": found.decided_by, "at": view.when(found.decided_at), "reason": found.decision_reason},
-        acts=find_approval_acts(view, found, refused.typed if refused else NOTHING),
+        else {"by": view.who(found.decided_by), "at": view.when(found.decided_at), "reason": found.decision_reason},
+        acts=find_approval_acts(view, found, refused.typed),
         signatures=find_signature_lines(view, signatures),
         timeline=find_audit_lines(view, events),
     )

@@ -21,6 +21,8 @@ from api.console.forms import (
     Fields,
     RecordForms,
     Refused,
+    Version,
+    find_guarded,
     find_typed,
     find_unsigned,
     find_unusable,
@@ -28,7 +30,6 @@ from api.console.forms import (
     read_number,
     read_text,
     read_whole,
-    say_guard,
     sign,
 )
 from api.console.page import find_view
@@ -54,7 +55,6 @@ from store.pool import Connection
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Worker = Annotated[Caller, require(Permission.CAPA_WORK)]
-Version = Annotated[int, Form(ge=0)]
 FORMS = RecordForms(ENTITY, "/capa/", render_capa)
 
 
@@ -72,9 +72,8 @@ def take_capa_step(
     needed = find_capa_permissions(state, to)
     if not name or not needed:
         # Somebody took it further meanwhile: which step is open now shows on the page.
-        return render_capa(
-            view, pool, code, Refused(say_guard(view, GUARDS, "no_such_transition"), 409, find_typed("", fields))
-        )
+        refused = find_guarded(view, GUARDS, "no_such_transition", find_typed("", fields))
+        return render_capa(view, pool, code, refused)
     actor = find_actor(caller, needed)
     signature = sign(view, pool, fields) if to in TWICE_SIGNED else None
     if isinstance(signature, str):
@@ -236,8 +235,8 @@ def propose(request: Request, pool: Database, caller: Worker, fields: Fields) ->
     try:
         made = change(pool, lambda conn: propose_capa(conn, actor, wanted, now=view.now))
     except GuardRefusedError as refused:
-        sentence = say_guard(view, GUARDS, refused.guard)
-        return render_capas(view, pool, refused=Refused(sentence, 409, find_typed(act, fields)))
+        typed = find_typed(act, fields)
+        return render_capas(view, pool, refused=find_guarded(view, GUARDS, refused.guard, typed))
     except NotFoundError:
         return render_capas(view, pool, refused=find_unusable(view, act, fields, {"work_orders": True}))
     return RedirectResponse(view.link(f"/capa/{made.code}", done="saved"), 303)

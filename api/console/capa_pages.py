@@ -15,7 +15,7 @@ from api.console.capa_effect_views import find_effect
 from api.console.capa_regression_views import find_regression
 from api.console.capa_views import STAGES, find_line, find_scope, find_trigger
 from api.console.filters import Filter, find_choice
-from api.console.forms import NOTHING, Refused, Typed
+from api.console.forms import NOT_REFUSED, Refused, Typed
 from api.console.order_rows import find_clock
 from api.console.page import View, find_view
 from api.console.signature_views import find_signature_lines
@@ -55,7 +55,7 @@ def show_capas(
 
 
 def render_capas(
-    view: View, pool: Pool, *, state: str = "", before: int | None = None, refused: Refused | None = None
+    view: View, pool: Pool, *, state: str = "", before: int | None = None, refused: Refused = NOT_REFUSED
 ) -> Response:
     """The list; with a proposal that was refused, what was typed stands where it was typed."""
     with pool.connection() as conn:
@@ -64,7 +64,7 @@ def render_capas(
         open_orders = count_work_orders(conn, WorkOrderFilter(open_only=True)) if not capas else 0
     return view.render(
         "capas.html",
-        refused.status if refused else 200,
+        refused.status,
         rows=[find_line(view, capa, profiles) for capa in capas[:ROWS]],
         older=view.link("/capa", state=state, before=capas[ROWS - 1].id) if len(capas) > ROWS else None,
         filters=[
@@ -78,8 +78,8 @@ def render_capas(
         ],
         filtered=bool(state),
         proof=view.t("capas.proof", open=open_orders),
-        problem=refused.problem if refused else None,
-        propose=_find_proposal_form(view, profiles, refused.typed if refused else NOTHING),
+        problem=refused.problem,
+        propose=_find_proposal_form(view, profiles, refused.typed),
     )
 
 
@@ -131,9 +131,9 @@ def show_capa(
     return render_capa(find_view(request, caller), pool, code)
 
 
-def render_capa(view: View, pool: Pool, code: str, refused: Refused | None = None) -> Response:
+def render_capa(view: View, pool: Pool, code: str, refused: Refused = NOT_REFUSED) -> Response:
     """The page; with a step that was refused, why, and what was typed where it was typed."""
-    typed = refused.typed if refused else NOTHING
+    typed = refused.typed
     with pool.connection() as conn:
         capa = load_capa(conn, code)
         if capa is None:
@@ -153,8 +153,8 @@ def render_capa(view: View, pool: Pool, code: str, refused: Refused | None = Non
     may_write = capa.state == CapaState.INVESTIGATION and view.may(Permission.CAPA_WORK)
     return view.render(
         "capa.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         capa={
             "code": capa.code,
             "state": capa.state,
@@ -237,7 +237,7 @@ def _find_decision(view: View, capa: Capa) -> str | None:
     if capa.decided_by is None:
         return view.t("capa.ineffective", code=capa.ineffective_of_code) if capa.ineffective_of_code else None
     key = "capa.rejected" if capa.state == CapaState.REJECTED else "capa.opened"
-    return view.t(key, who=capa.decided_by, reason=capa.decision_reason or "")
+    return view.t(key, who=view.who(capa.decided_by), reason=capa.decision_reason or "")
 
 
 def _find_stages(capa: Capa) -> list[dict[str, object]]:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.console.page import View
+from api.console.visit_views import find_work_refusal
 from api.shapes.work_order_records import AnswerShape, AttachmentShape, ChecklistShape, ItemShape
 from domain.checklist import ItemKind
-from domain.roles import Permission
-from domain.visit import AT_WORK
 from domain.work_order import WorkOrder
 
 
@@ -20,7 +19,7 @@ def find_lists(
     values: Mapping[str, str],
 ) -> dict[str, Any]:
     """The lists of the order, those of its present version first; only these are answered."""
-    refusal = find_answer_refusal(view, order)
+    refusal = find_work_refusal(view, order)
     pictures = [
         (str(f.id), f.file_name) for f in reversed(files) if f.media_type.is_image and f.work_order == order.code
     ]
@@ -30,17 +29,6 @@ def find_lists(
         "refusal": refusal,
         "pictures": pictures,
     }
-
-
-def find_answer_refusal(view: View, order: WorkOrder) -> str:
-    """Why this person cannot answer lines of the order, or nothing."""
-    if not view.may(Permission.WORK_ORDER_WORK):
-        return view.say_missing(Permission.WORK_ORDER_WORK)
-    if order.state not in AT_WORK:
-        return view.name("record_guard", "order_not_at_work")
-    if order.assignee_id != view.person.user_id:
-        return view.name("record_guard", "not_assignee")
-    return ""
 
 
 def _find_list(
@@ -96,7 +84,7 @@ def _find_line(
             "says": _say_answer(view, item, answer, names),
             "is_ok": answer.is_ok,
             "remark": answer.remark,
-            "who": answer.answered_by,
+            "who": view.who(answer.answered_by),
             "at": view.when(answer.answered_at, zone),
         },
     }

@@ -15,14 +15,14 @@ from api.console.forms import (
     NOTHING,
     Fields,
     RecordForms,
-    Refused,
+    Version,
+    find_guarded,
     find_typed,
     find_unsigned,
     find_unusable,
     read_many,
     read_moment,
     read_text,
-    say_guard,
     sign,
 )
 from api.console.page import find_view
@@ -56,7 +56,6 @@ Reader = Annotated[Caller, require(Permission.COMPLAINT_READ)]
 Writer = Annotated[Caller, require(Permission.COMPLAINT_WRITE)]
 Assessor = Annotated[Caller, require(Permission.VIGILANCE_ASSESS)]
 Decider = Annotated[Caller, require(Permission.VIGILANCE_DECIDE)]
-Version = Annotated[int, Form(ge=0)]
 FORMS = RecordForms(ENTITY, "/complaints/", render_complaint)
 
 
@@ -84,8 +83,8 @@ def enter(request: Request, pool: Database, caller: Writer, fields: Fields) -> R
     try:
         made, _ = change(pool, lambda conn: record_complaint(conn, actor, draft, view.now))
     except GuardRefusedError as refused:
-        sentence = say_guard(view, GUARDS, refused.guard)
-        return render_complaints(view, pool, refused=Refused(sentence, 409, find_typed(ENTER_ACT, fields)))
+        typed = find_typed(ENTER_ACT, fields)
+        return render_complaints(view, pool, refused=find_guarded(view, GUARDS, refused.guard, typed))
     # Who only writes complaints down (a technician) does not read them.
     place = f"/complaints/{made.code}" if view.may(Permission.COMPLAINT_READ) else "/"
     return RedirectResponse(view.link(place, done="saved"), 303)
@@ -141,8 +140,7 @@ def take_complaint_step(
         state = ComplaintState(find_complaint_row(conn, code, caller).state)
     needed, act = COMPLAINT_TRANSITIONS.get((state, to)), NAMES.get((state, to), "")
     if needed is None:
-        sentence = say_guard(view, GUARDS, "no_such_transition")
-        return render_complaint(view, pool, code, Refused(sentence, 409, NOTHING))
+        return render_complaint(view, pool, code, find_guarded(view, GUARDS, "no_such_transition", NOTHING))
     actor = find_actor(caller, (needed,))
     signature = sign(view, pool, fields) if to is ComplaintState.CLOSED else None
     if isinstance(signature, str):

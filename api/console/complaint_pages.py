@@ -17,7 +17,7 @@ from api.console.complaint_acts import (
     find_enter_act,
 )
 from api.console.filters import Filter, find_choice
-from api.console.forms import NOTHING, Refused
+from api.console.forms import NOT_REFUSED, Refused
 from api.console.order_rows import Clock, find_clock
 from api.console.page import View, find_view
 from api.console.place_words import name_of
@@ -61,7 +61,7 @@ def show_complaints(
 
 
 def render_complaints(
-    view: View, pool: Pool, chosen: dict[str, str] | None = None, *, before: str = "", refused: Refused | None = None
+    view: View, pool: Pool, chosen: dict[str, str] | None = None, *, before: str = "", refused: Refused = NOT_REFUSED
 ) -> Response:
     """The list; with a complaint that was refused, what was typed stands where it was typed."""
     t, values = view.t, chosen or {}
@@ -93,14 +93,14 @@ def render_complaints(
     cursor = "" if last is None else f"{last.received_at.isoformat()}~{last.id}"
     return view.render(
         "complaints.html",
-        refused.status if refused else 200,
+        refused.status,
         rows=[_find_line(view, row, places) for row in found[:ROWS]],
         filters=filters,
         filtered=any(picked.values()),
         older=view.link("/complaints", **picked, before=cursor) if cursor else None,
         proof=t("complaints.proof", count=due_count),
-        problem=refused.problem if refused else None,
-        enter=find_enter_act(view, profiles, refused.typed if refused else NOTHING),
+        problem=refused.problem,
+        enter=find_enter_act(view, profiles, refused.typed),
     )
 
 
@@ -135,9 +135,9 @@ def show_complaint(request: Request, pool: Database, caller: Reader, code: str) 
     return render_complaint(find_view(request, caller), pool, code)
 
 
-def render_complaint(view: View, pool: Pool, code: str, refused: Refused | None = None) -> Response:
+def render_complaint(view: View, pool: Pool, code: str, refused: Refused = NOT_REFUSED) -> Response:
     """The page; with a step that was refused, why, and what was typed where it was typed."""
-    typed = refused.typed if refused else NOTHING
+    typed = refused.typed
     with pool.connection() as conn:
         row = find_complaint_row(conn, code, view.person)
         complaint = load_complaint(conn, code)
@@ -157,8 +157,8 @@ def render_complaint(view: View, pool: Pool, code: str, refused: Refused | None 
     at = STAGES.index(complaint.state)
     return view.render(
         "complaint.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         complaint={
             "code": row.code,
             "state": row.state,
@@ -208,7 +208,7 @@ def _find_record(view: View, row: ComplaintRow, missing: tuple[str, ...]) -> lis
     if row.investigated is False:
         value = view.t("complaint.not_investigated", reason=value)
     if row.investigation_decided_by:
-        value = f"{value} ({row.investigation_decided_by})"
+        value = f"{value} ({view.who(row.investigation_decided_by)})"
     lines.append({"label": view.t("complaint.investigation"), "value": value, "missing": False, "is_long": True})
     return lines
 
@@ -225,10 +225,10 @@ def _find_assessment(view: View, one: Assessment, clocks: list[ReportClock]) -> 
         "also": [view.t(f"complaint.{name}") for name in said],
         "aware": view.when(one.aware_at),
         "reason": one.reason,
-        "by": one.assessed_by,
+        "by": view.who(one.assessed_by),
         "at": view.when(one.assessed_at),
         "decision": view.name("vigilance_decision", one.decision) if one.decision else "",
-        "decided_by": one.decided_by or "",
+        "decided_by": view.who(one.decided_by),
         "decided": view.when(one.decided_at) if one.decided_at else None,
         "justification": one.justification,
         "clocks": [

@@ -17,11 +17,12 @@ from api.console.forms import (
     Fields,
     RecordForms,
     Refused,
+    Version,
+    find_guarded,
     find_typed,
     find_unsigned,
     find_unusable,
     read_text,
-    say_guard,
     sign,
 )
 from api.console.page import find_view
@@ -59,7 +60,6 @@ router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, require(Permission.FIELD_ACTION_READ)]
 Writer = Annotated[Caller, require(Permission.FIELD_ACTION_WRITE)]
 Approver = Annotated[Caller, require(Permission.FIELD_ACTION_APPROVE)]
-Version = Annotated[int, Form(ge=0)]
 FORMS = RecordForms(ENTITY, "/field-actions/", render_field_action)
 
 
@@ -76,8 +76,8 @@ def draft_field_action(request: Request, pool: Database, caller: Writer, fields:
     except NotFoundError as missing:
         return render_field_actions(view, pool, refused=find_unusable(view, DRAFT_ACT, fields, _find_missing(missing)))
     except GuardRefusedError as refused:
-        sentence = say_guard(view, GUARDS, refused.guard)
-        return render_field_actions(view, pool, refused=Refused(sentence, 409, find_typed(DRAFT_ACT, fields)))
+        typed = find_typed(DRAFT_ACT, fields)
+        return render_field_actions(view, pool, refused=find_guarded(view, GUARDS, refused.guard, typed))
     return RedirectResponse(view.link(f"/field-actions/{made.code}", done="saved"), 303)
 
 
@@ -163,8 +163,7 @@ def take_field_action_step(
         state = find_action(conn, code, caller).state
     act, needed = find_name(state, to), find_field_action_permissions(state, to)
     if not needed:
-        sentence = say_guard(view, GUARDS, "no_such_transition")
-        return render_field_action(view, pool, code, Refused(sentence, 409, NOTHING))
+        return render_field_action(view, pool, code, find_guarded(view, GUARDS, "no_such_transition", NOTHING))
     actor = find_actor(caller, needed)
     signature = sign(view, pool, fields) if is_field_action_step_signed(state, to) else None
     if isinstance(signature, str):

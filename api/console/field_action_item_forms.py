@@ -14,6 +14,7 @@ from api.console.forms import (
     NOTHING,
     Fields,
     Refused,
+    Version,
     find_typed,
     find_unusable,
     read_moment,
@@ -36,7 +37,6 @@ from store.pool import Connection
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, require(Permission.FIELD_ACTION_READ)]
-Version = Annotated[int, Form(ge=0)]
 
 
 @router.post("/field-actions/{code}/items")

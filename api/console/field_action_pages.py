@@ -24,7 +24,7 @@ from api.console.field_action_views import (
     find_waves,
 )
 from api.console.filters import Filter, find_choice
-from api.console.forms import NOTHING, Refused
+from api.console.forms import NOT_REFUSED, Refused
 from api.console.page import View, find_view
 from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
@@ -61,7 +61,7 @@ def show_field_actions(
 
 
 def render_field_actions(
-    view: View, pool: Pool, *, state: str = "", before: int | None = None, refused: Refused | None = None
+    view: View, pool: Pool, *, state: str = "", before: int | None = None, refused: Refused = NOT_REFUSED
 ) -> Response:
     """The list; with a draft that was refused, what was typed stands where it was typed."""
     names = [(s.value, view.name("state", s.value)) for s in FieldActionState]
@@ -72,16 +72,16 @@ def render_field_actions(
         count = 0 if found else count_field_actions(conn, FieldActionFilter(customer_id=view.person.customer_id))
         models = sorted(load_profiles(conn))
         firmware = load_firmware_records(conn, states=("DRAFT", "APPROVED", "RELEASED"), limit=200)
-    act = find_draft_act(view, models, firmware, None, refused.typed if refused else NOTHING)
+    act = find_draft_act(view, models, firmware, None, refused.typed)
     return view.render(
         "field_actions.html",
-        refused.status if refused else 200,
+        refused.status,
         rows=[find_line(view, action) for action in found[:ROWS]],
         filters=[Filter("state", view.t("column.state"), chosen, names)],
         older=view.link("/field-actions", state=chosen, before=found[ROWS - 1].id) if len(found) > ROWS else None,
         proof=view.t("field_actions.proof", count=count),
         filtered=bool(chosen),
-        problem=refused.problem if refused else None,
+        problem=refused.problem,
         new=act,
     )
 
@@ -107,7 +107,7 @@ def render_field_action(
     view: View,
     pool: Pool,
     code: str,
-    refused: Refused | None = None,
+    refused: Refused = NOT_REFUSED,
     *,
     item: str = "",
     chosen: dict[str, str] | None = None,
@@ -116,7 +116,7 @@ def render_field_action(
 ) -> Response:
     """The page; with a step that was refused, why, and what was typed where it was typed. What stands of other
     customers' devices is not for an account of one customer."""
-    typed = refused.typed if refused else NOTHING
+    typed = refused.typed
     customer_id = view.person.customer_id
     is_ours = customer_id is None
     with pool.connection() as conn:
@@ -148,8 +148,8 @@ def render_field_action(
     kept = {name: value for name, value in (chosen or {}).items() if value}
     return view.render(
         "field_action.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         action={
             "code": action.code,
             "row_version": action.row_version,
@@ -158,7 +158,7 @@ def render_field_action(
             "state": action.state.value,
             "flags": ["SIM"] if action.is_simulated else [],
             "created": view.when(action.created_at),
-            "created_by": action.created_by if is_ours else "",
+            "created_by": view.who(action.created_by) if is_ours else "",
             "description": action.description,
             "instructions": action.instructions,
             "stage_list": find_stages(action),

@@ -24,10 +24,13 @@ from api.console.firmware_views import (
     find_stages,
 )
 from api.console.forms import (
+    NOT_REFUSED,
     NOTHING,
     Fields,
     Refused,
     Typed,
+    Version,
+    find_guarded,
     find_typed,
     find_unsigned,
     find_unusable,
@@ -86,19 +89,19 @@ def _load_counts(conn: Connection, view: View) -> dict[tuple[str, str], int]:
     return {(count.model, count.version): count.devices for count in found}
 
 
-def _render_list(view: View, pool: Pool, *, before: int | None = None, refused: Refused | None = None) -> Response:
+def _render_list(view: View, pool: Pool, *, before: int | None = None, refused: Refused = NOT_REFUSED) -> Response:
     with pool.connection() as conn:
         found = load_firmware_records(conn, before_id=before, limit=ROWS + 1)
         counts = _load_counts(conn, view)
         models = sorted(load_profiles(conn))
     return view.render(
         "firmware.html",
-        refused.status if refused else 200,
+        refused.status,
         rows=[find_line(view, record, counts) for record in found[:ROWS]],
         older=view.link("/firmware", before=found[ROWS - 1].id) if len(found) > ROWS else None,
         proof=view.t("firmware.proof", devices=sum(counts.values()), count=len(counts)),
-        problem=refused.problem if refused else None,
-        register=find_register_act(view, models, refused.typed if refused else NOTHING),
+        problem=refused.problem,
+        register=find_register_act(view, models, refused.typed),
     )
 
 
@@ -142,18 +145,18 @@ def show_version(
     return _render(find_view(request, caller), pool, (model, component, version))
 
 
-def _render(view: View, pool: Pool, key: tuple[str, str, str], refused: Refused | None = None) -> Response:
+def _render(view: View, pool: Pool, key: tuple[str, str, str], refused: Refused = NOT_REFUSED) -> Response:
     with pool.connection() as conn:
         record = _find(conn, key)
         signed_by = load_signers(conn, record)
         signatures = load_signatures(conn, ENTITY, record.id, find_firmware_content(record))
         counts = _load_counts(conn, view)
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=record.code))
-    line, typed = find_line(view, record, counts), refused.typed if refused else NOTHING
+    line, typed = find_line(view, record, counts), refused.typed
     return view.render(
         "firmware_version.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         line=line,
         record={
             "code": record.code,
@@ -180,7 +183,7 @@ def change_version(
     model: str,
     component: str,
     version: str,
-    row_version: Annotated[int, Form(ge=0)],
+    row_version: Version,
     fields: Fields,
 ) -> Response:
     """Changes hash, address, size or notes of a draft; signatures on it as it was hold no more."""
@@ -210,7 +213,7 @@ def take_version_step(
     component: str,
     version: str,
     to: Annotated[FirmwareRecordState, Form()],
-    row_version: Annotated[int, Form(ge=0)],
+    row_version: Version,
     fields: Fields,
 ) -> Response:
     """Approves, releases or withdraws; all but withdrawing what was never released is signed."""
@@ -219,7 +222,7 @@ def take_version_step(
         record = _find(conn, key)
     needed, act = FIRMWARE_TRANSITIONS.get((record.state, to)), NAMES.get(to, "")
     if needed is None:
-        return _render(view, pool, key, Refused(say_guard(view, GUARDS, "no_such_transition"), 409, NOTHING))
+        return _render(view, pool, key, find_guarded(view, GUARDS, "no_such_transition", NOTHING))
     actor = find_actor(caller, (needed,))
     signature = sign(view, pool, fields) if is_firmware_step_signed(record.state, to) else None
     if isinstance(signature, str):

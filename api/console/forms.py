@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Form, Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
@@ -30,6 +30,7 @@ async def read_fields(request: Request) -> FormData:
 
 
 Fields = Annotated[FormData, Depends(read_fields)]
+Version = Annotated[int, Form(ge=0)]  # that the form goes on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ class Refused:
     problem: str
     status: int
     typed: Typed
+
+
+NOT_REFUSED = Refused("", 200, NOTHING)
 
 
 def read_text(fields: FormData, name: str, limit: int = 10_000) -> str:
@@ -140,6 +144,11 @@ def say_guard(view: View, groups: str, guard: str) -> str:
     return view.name(group, guard)
 
 
+def find_guarded(view: View, groups: str, guard: str, typed: Typed) -> Refused:
+    """The refusal by a guard, as its sentence."""
+    return Refused(say_guard(view, groups, guard), 409, typed)
+
+
 def sign(view: View, pool: Pool, fields: FormData) -> Signature | str | None:
     """The signature behind a form that has a password; why not, as a sentence; None without a password."""
     caller, password = view.person, fields.get("password")
@@ -160,7 +169,7 @@ def take_step(
     try:
         change(pool, work)
     except GuardRefusedError as refused:
-        return Refused(say_guard(view, guards, refused.guard), 409, typed)
+        return find_guarded(view, guards, refused.guard, typed)
     except RowVersionConflictError:
         said = f"{say_conflict(view, pool, entity, code)} {view.t('conflict.look')}"
         return Refused(said, 412, typed)

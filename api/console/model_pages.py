@@ -10,7 +10,17 @@ from api.console.acting import find_actor
 from api.console.approval_changes import find_profile_changes
 from api.console.backtest_views import find_backtest
 from api.console.filters import Filter, find_choice
-from api.console.forms import NOTHING, Fields, RecordForms, Refused, find_typed, find_unsigned, read_text, sign
+from api.console.forms import (
+    NOT_REFUSED,
+    Fields,
+    RecordForms,
+    Refused,
+    Version,
+    find_typed,
+    find_unsigned,
+    read_text,
+    sign,
+)
 from api.console.model_links import find_monitor_links
 from api.console.model_views import (
     GUARDS,
@@ -75,7 +85,7 @@ def show_model(request: Request, pool: Database, caller: Reader, code: str) -> R
     return render_model(find_view(request, caller), pool, code)
 
 
-def render_model(view: View, pool: Pool, code: str, refused: Refused | None = None) -> Response:
+def render_model(view: View, pool: Pool, code: str, refused: Refused = NOT_REFUSED) -> Response:
     """The page; with a step that was refused, why, and what was typed where it was typed."""
     me = view.person.user_id
     with pool.connection() as conn:
@@ -91,13 +101,13 @@ def render_model(view: View, pool: Pool, code: str, refused: Refused | None = No
     is_waiting = row.state in (ModelState.DRAFT, ModelState.SHADOW)
     return view.render(
         "model.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         line=find_model_line(view, row),
         row_version=row.row_version,
         safety_critical=row.safety_critical,
         stage_list=find_model_stages(row),
-        acts=find_model_acts(view, row, facts, refused.typed if refused else NOTHING),
+        acts=find_model_acts(view, row, facts, refused.typed),
         changing=find_profile_changes(view, row, current) if current and is_profile and is_waiting else [],
         job=None if job is None else {"state": job.state, "error": job.error or "", "at": view.when(job.requested_at)},
         backtest=None if job is None else find_backtest(view, job.result, current),
@@ -119,7 +129,7 @@ def take_model_step(
     caller: Writer,
     code: str,
     to: Annotated[ModelStep, Form()],
-    row_version: Annotated[int, Form(ge=0)],
+    row_version: Version,
     fields: Fields,
 ) -> Response:
     """Shadow, activate, roll back or retire; what changes the live of a safety-critical device model is signed, and

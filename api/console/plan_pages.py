@@ -13,9 +13,11 @@ from api.console.acting import find_actor
 from api.console.approval_views import GUARDS as APPROVAL_GUARDS
 from api.console.filters import Filter, find_choice
 from api.console.forms import (
-    NOTHING,
+    NOT_REFUSED,
     Fields,
     Refused,
+    Version,
+    find_guarded,
     find_typed,
     find_unsigned,
     find_unusable,
@@ -23,7 +25,6 @@ from api.console.forms import (
     read_number,
     read_text,
     read_whole,
-    say_guard,
     sign,
     take_step,
 )
@@ -92,10 +93,10 @@ def render_plans(
     *,
     occurrence: str = "",
     after: str = "",
-    refused: Refused | None = None,
+    refused: Refused = NOT_REFUSED,
 ) -> Response:
     """The page; with a step that was refused, what was typed stands where it was typed."""
-    values, typed = chosen or {}, refused.typed if refused else NOTHING
+    values, typed = chosen or {}, refused.typed
     states = [(s.value, view.name("occurrence", s)) for s in OccurrenceState]
     state = find_choice(values.get("state", ""), [value for value, _ in states])
     customer_id = view.person.customer_id
@@ -132,8 +133,8 @@ def render_plans(
     cursor = "" if last is None else f"{(last.due_on or NEVER).isoformat()}~{last.id}"
     return view.render(
         "plans.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         row_version=0 if chosen_plan is None else chosen_plan.row_version,
         rows=[find_occurrence_line(view, one, places) for one in found[:ROWS]],
         href=view.link("/plans", **kept),
@@ -189,8 +190,7 @@ def ask_for_skip(
     try:
         asked = change(pool, lambda conn: ask_approval(conn, actor, wish, HANDLERS, signature, view.now))
     except GuardRefusedError as guard:
-        sentence = say_guard(view, APPROVAL_GUARDS, guard.guard)
-        refused = Refused(sentence, 409, find_typed(SKIP_ACT, fields))
+        refused = find_guarded(view, APPROVAL_GUARDS, guard.guard, find_typed(SKIP_ACT, fields))
         return render_plans(view, pool, occurrence=occurrence, refused=refused)
     return RedirectResponse(view.link(f"/approvals/{asked.code}", done="saved"), 303)
 
@@ -201,7 +201,7 @@ def end_plan(
     pool: Database,
     caller: Writer,
     plan: Annotated[str, Form(max_length=64)],
-    row_version: Annotated[int, Form(ge=0)],
+    row_version: Version,
     fields: Fields,
 ) -> Response:
     """Ends a plan: work orders that are open stay, no others come."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
-from api.console.forms import NOTHING, Fields, Refused, find_typed, read_text, read_whole
+from api.console.forms import NOT_REFUSED, Fields, Refused, find_typed, read_text, read_whole
 from api.console.page import View, find_view
 from api.console.profile_views import (
     RETURN_ACT,
@@ -72,7 +72,7 @@ def _read_version(text: str) -> int | None:
 
 
 def _render(
-    view: View, pool: Pool, model: str, before: int | None, after: int | None, refused: Refused | None = None
+    view: View, pool: Pool, model: str, before: int | None, after: int | None, refused: Refused = NOT_REFUSED
 ) -> Response:
     with pool.connection() as conn:
         history = load_profile_history(conn, model)
@@ -89,15 +89,15 @@ def _render(
         models = {row.model: row for row in load_profile_models(conn, customer_id=view.person.customer_id)}
     return view.render(
         "admin_profile.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         line=find_model_line(view, models[model]),
         versions=[find_version_line(view, row) for row in history],
         known=known,
         before=earlier,
         after=later,
         differences=find_difference_lines(differences),
-        act=find_return_act(view, model, earlier, refused.typed if refused else NOTHING, is_same=is_same),
-        drafts=[{"code": d.code, "state": view.name("model_state", d.state), "by": d.created_by} for d in drafts],
+        act=find_return_act(view, model, earlier, refused.typed, is_same=is_same),
+        drafts=[{"code": d.code, "state": view.name("model_state", d.state), "by": view.who(d.created_by)} for d in drafts],
         sees_drafts=sees,
     )

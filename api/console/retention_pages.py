@@ -8,9 +8,10 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Caller, require
 from api.console.acting import find_actor
 from api.console.forms import (
-    NOTHING,
+    NOT_REFUSED,
     Fields,
     Refused,
+    find_guarded,
     find_typed,
     find_unsigned,
     read_text,
@@ -70,7 +71,7 @@ def ask_for_retention(request: Request, pool: Database, caller: Writer, fields: 
     try:
         asked = change(pool, lambda conn: ask_approval(conn, actor, wish, HANDLERS, signature, view.now))
     except GuardRefusedError as guard:
-        refused = Refused(say_guard(view, GUARDS, guard.guard), 409, find_typed(ASK_ACT, fields))
+        refused = find_guarded(view, GUARDS, guard.guard, find_typed(ASK_ACT, fields))
         return _render(view, pool, refused=refused, shown=(KeptClass(kept), days))
     return RedirectResponse(view.link(f"/approvals/{asked.code}", done="saved"), 303)
 
@@ -80,22 +81,22 @@ def _render(
     pool: Pool,
     *,
     chosen: str = "",
-    refused: Refused | None = None,
+    refused: Refused = NOT_REFUSED,
     shown: tuple[KeptClass, int] | None = None,
 ) -> Response:
     with pool.connection() as conn:
         overview = load_kept_overview(conn, view.now.date())
         kinds, states = (ApprovalKind.RETENTION_CHANGE,), (ApprovalState.ASKED,)
         asked = {one.entity_id: one for one in load_approval_requests(conn, kinds=kinds, states=states)}
-    typed = refused.typed if refused else NOTHING
+    typed = refused.typed
     preview, refusal = None, None
     if shown is not None:
         preview, refusal = _preview(view, overview, *shown)
     applied = [line.row.applied_at for line in overview.lines if line.row.applied_at is not None]
     return view.render(
         "admin_retention.html",
-        refused.status if refused else 200,
-        problem=(refused.problem if refused else None) or refusal,
+        refused.status,
+        problem=refused.problem or refusal,
         lines=find_lines(view, overview.lines, asked),
         readings=say_size(overview.amounts.readings_bytes),
         scores=say_size(overview.amounts.score_bytes),

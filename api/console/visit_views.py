@@ -32,7 +32,7 @@ def find_visits(
         ],
         "own_visit": own.id if own is not None else None,
         "own_since": view.when(own.arrived_at, zone) if own is not None else None,
-        "refusal": find_visit_refusal(view, order),
+        "refusal": find_work_refusal(view, order),
         "arrive_fields": [_find_time(view, "arrived_at", zone, values), _find_note(view, values)],
         "leave_fields": [
             Field(
@@ -48,8 +48,8 @@ def find_visits(
     }
 
 
-def find_visit_refusal(view: View, order: WorkOrder) -> str:
-    """Why this person cannot arrive for the order, or nothing."""
+def find_work_refusal(view: View, order: WorkOrder) -> str:
+    """Why this person cannot arrive for the order or answer lines of its lists, or nothing."""
     if not view.may(Permission.WORK_ORDER_WORK):
         return view.say_missing(Permission.WORK_ORDER_WORK)
     if order.state not in AT_WORK:

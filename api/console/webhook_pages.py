@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Caller, require
 from api.console.filters import Filter, find_choice
 from api.console.forms import (
+    NOT_REFUSED,
     NOTHING,
     Fields,
     Refused,
@@ -208,7 +209,7 @@ def _take(view: View, pool: Pool, code: str, act: str, fields: FormData, work: A
     return RedirectResponse(view.link(f"/admin/webhooks/{code}", done=done), 303)
 
 
-def _render_list(view: View, pool: Pool, refused: Refused | None = None) -> Response:
+def _render_list(view: View, pool: Pool, refused: Refused = NOT_REFUSED) -> Response:
     with pool.connection() as conn:
         found = load_endpoints(conn, customer_id=view.person.customer_id, limit=MOST_ENDPOINTS)
         codes = [endpoint.customer for endpoint in found]
@@ -217,11 +218,11 @@ def _render_list(view: View, pool: Pool, refused: Refused | None = None) -> Resp
     rows = sorted(found, key=lambda endpoint: order.index(endpoint.state))
     return view.render(
         "admin_webhooks.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         rows=[build_endpoint(view, endpoint, places) for endpoint in rows],
         dead=sum(endpoint.dead for endpoint in found),
-        make=find_make_act(view, refused.typed if refused else NOTHING),
+        make=find_make_act(view, refused.typed),
     )
 
 
@@ -233,7 +234,7 @@ def _render_one(
     state: str = "",
     picked: int = 0,
     after: int = 0,
-    refused: Refused | None = None,
+    refused: Refused = NOT_REFUSED,
 ) -> Response:
     person = view.person
     states = [(s.value, view.name("delivery_state", s)) for s in DeliveryState]
@@ -249,12 +250,12 @@ def _render_one(
         attempts = [] if one is None else load_attempts(conn, one.id)
     if one is not None and one.webhook != code:
         one = None
-    typed = refused.typed if refused else NOTHING
+    typed = refused.typed
     place = f"/admin/webhooks/{code}"
     return view.render(
         "admin_webhook.html",
-        refused.status if refused else 200,
-        problem=refused.problem if refused else None,
+        refused.status,
+        problem=refused.problem,
         webhook=build_endpoint(view, endpoint, places),
         missed=missed,
         acts=find_acts(view, endpoint, missed, typed),
