@@ -68,7 +68,7 @@ def make_model(desk: Desk, now: datetime) -> str:
     watched = find_watched(current)
     assert watched.raise_at is not None
     clear_at = watched.raise_at if watched.clear_at is None else watched.clear_at
-    proposed = move_threshold(current, watched.key, watched.raise_at * 1.1, clear_at * 1.1)
+    proposed = move_threshold(current, watched.key, round(watched.raise_at * 1.1, 1), round(clear_at * 1.1, 1))
     description = describe_profile(profile_to_json(proposed), current.version)
     provenance = {"monitor": watched.key}
     new = NewModel(ModelKind.PROFILE, MODEL, "", description, b"", find_content_sha256(description), provenance)
