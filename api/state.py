@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from api.attempts import AttemptLedger
+from api.full_names import FullNames
 from api.metrics import Metrics
 from api.oidc.provider import Provider
 from api.recent_answers import RecentAnswers
@@ -27,6 +28,7 @@ class ApiState:
     started_at: datetime
     provider: Provider | None = None  # where people sign in by OpenID Connect
     recent: RecentAnswers = field(default_factory=RecentAnswers)
+    full_names: FullNames = field(default_factory=FullNames)
 
 
 def find_state(request: Request) -> ApiState:

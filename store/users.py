@@ -1,6 +1,5 @@
 """People's accounts: who they are, which roles they hold, how often they mistyped."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -169,9 +168,25 @@ def record_language(conn: Connection, user_id: int, language: str) -> None:
     conn.execute(RECORD_LANGUAGE, (language, user_id))
 
 
-LOAD_FULL_NAMES = "SELECT name, full_name FROM app_user WHERE name = ANY (%s)"
+# By what is kept, not by a counter: however a name was changed, this is another one.
+_NAMES_VERSION = "count(*) || ' ' || coalesce(sum(hashtextextended(name || ' ' || full_name, 0)), 0)"
+LOAD_NAMES_VERSION = f"SELECT {_NAMES_VERSION} FROM app_user"  # noqa: S608
 
 
-def load_full_names(conn: Connection, names: Collection[str]) -> dict[str, str]:
-    """What these accounts' people are called, by account; accounts that are not there are left out."""
-    return dict(conn.execute(LOAD_FULL_NAMES, (list(names),)).fetchall()) if names else {}
+def load_names_version(conn: Connection) -> str:
+    """What is another text as soon as an account was made or somebody is called otherwise."""
+    row = conn.execute(LOAD_NAMES_VERSION).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+LOAD_FULL_NAMES = f"""
+    SELECT {_NAMES_VERSION}, coalesce(jsonb_object_agg(name, full_name), '{{}}') FROM app_user
+"""  # noqa: S608
+
+
+def load_full_names(conn: Connection) -> tuple[str, dict[str, str]]:
+    """What people are called, by account, disabled ones too, and the version of these names."""
+    row = conn.execute(LOAD_FULL_NAMES).fetchone()
+    assert row is not None
+    return str(row[0]), row[1]

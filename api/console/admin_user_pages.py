@@ -126,7 +126,7 @@ def take_change(
     except ProblemError as refused:
         problem = name_problem(view, refused)
         if refused.kind is ROW_VERSION_CONFLICT:
-            problem = view.t("admin.conflict", name=refused.extra["current"]["changed_by"] or "?")
+            problem = view.t("admin.conflict", name=view.who(refused.extra["current"]["changed_by"]) or "?")
         return _render_user(view, state, name, Typed(values, problem, refused.status, "change"))
     return RedirectResponse(view.link(f"/admin/users/{name}", done="saved"), 303)
 

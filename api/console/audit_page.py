@@ -11,7 +11,6 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.console.field_names import name_field
 from api.console.page import View, find_view
-from api.console.timeline import find_who
 from api.routes.audit import verify_all_customers
 from api.state import Database
 from domain.audit import AuditEvent
@@ -60,7 +59,8 @@ def _find_row(view: View, event: AuditEvent) -> dict[str, object]:
         "seq": event.seq,
         "at": view.when(event.at),
         "utc": None if view.find_zone() is UTC else f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
-        "actor": find_who(view, event.actor),
+        "actor": event.actor,
+        "who": view.who(event.actor),
         "role": event.role,
         "permission": event.permission,
         "action": event.action,

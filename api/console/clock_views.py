@@ -79,7 +79,7 @@ def _load_requests(view: View, pool: Pool, order: WorkOrder, zone: str | None) -
             "code": one.code,
             "state": view.name("waiver_state", one.state),
             "clock": view.t(f"clock.{str(one.payload.get('clock', '')).lower()}"),
-            "who": one.asked_by,
+            "who": view.who(one.asked_by),
             "at": view.when(one.asked_at, zone),
             "reason": one.reason,
         }

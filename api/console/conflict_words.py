@@ -6,7 +6,6 @@ from typing import Any
 
 from api.console.language import load_catalogue
 from api.console.page import View
-from api.console.timeline import find_who
 from domain.audit import AuditEvent
 from store.audit import AuditFilter, load_audit_events
 from store.pool import Pool
@@ -30,7 +29,7 @@ def say_conflict(view: View, pool: Pool, entity: str, code: str) -> str:
     if not events:
         return view.t("conflict.changed", who=view.t("work_order.changed_by"), at=say_time(view, view.now))
     event = events[0]
-    who, at = find_who(view, event.actor), say_time(view, event.at)
+    who, at = view.who(event.actor), say_time(view, event.at)
     values = [view.name(SAID[name], value) for name, value in find_values(event.after)]
     if values:
         return view.t("conflict.set", who=who, at=at, what=view.t("list.comma").join(values))

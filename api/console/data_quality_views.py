@@ -138,7 +138,7 @@ def find_rejection_line(view: View, one: StoredRejection) -> dict[str, Any]:
         "payload": text + ("…" if len(one.payload) > PAYLOAD_SHOWN or not one.is_whole else ""),
         "replay": one.replay,
         "replayed_at": view.when(one.replayed_at),
-        "replay_by": one.replay_requested_by,
+        "replay_by": view.who(one.replay_requested_by),
         "outcome": _say_outcome(view, one.replay, outcome),
     }
 

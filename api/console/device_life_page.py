@@ -10,7 +10,6 @@ from api.auth import Caller, require
 from api.console.device_life_views import find_life
 from api.console.page import find_view
 from api.console.place_words import load_places_of
-from api.console.source_words import load_names_of
 from api.routes.approval_requests import may_read
 from api.routes.device_overview import describe_device_overview
 from api.routes.devices import find_device
@@ -42,10 +41,9 @@ def show_device_life(
                 entity_id=serial,
             )
         profiles = load_profiles(conn)
-        names = load_names_of(conn, (entry.source for entry in overview.history))
         told = [{entry.field: value} for entry in overview.history for value in (entry.before, entry.after)]
         told += [record for request in pending or () for record in (request.payload, request.subject)]
         places = load_places_of(view, conn, told)
     is_part = request.headers.get("hx-request") == "true"
     template = "parts/device_life.html" if is_part else "device_life.html"
-    return view.render(template, **find_life(view, overview, pending, profiles, places, names))
+    return view.render(template, **find_life(view, overview, pending, profiles, places))

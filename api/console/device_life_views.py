@@ -38,10 +38,8 @@ def find_life(
     pending: Sequence[ApprovalRequest] | None,
     profiles: Mapping[str, Profile],
     places: PlaceNames,
-    names: Mapping[str, str],
 ) -> dict[str, Any]:
-    """All sections; `names` are those of people by account, `pending` are changes of key fields that wait for a second
-    person (None: hidden by role)."""
+    """All sections; `pending` are changes of key fields that wait for a second person, None: hidden by role."""
     zone = page.place.time_zone
     profile = profiles.get(page.model)
     models = {page.serial: page.model}
@@ -73,7 +71,7 @@ def find_life(
             {
                 "until": view.when(s.shelved_until, zone),
                 "reason": s.reason,
-                "who": s.shelved_by or view.t("fact.hidden"),
+                "who": view.who(s.shelved_by) or view.t("fact.hidden"),
             }
             for s in page.shelvings
         ],
@@ -85,7 +83,7 @@ def find_life(
         "past_total": page.past_work_orders.total,
         "quality": [_find_quality(view, line) for line in page.data_quality],
         "pending": None if pending is None else [_find_pending(view, request, places) for request in pending],
-        "history": [_find_entry(view, entry, zone, places, names) for entry in page.history],
+        "history": [_find_entry(view, entry, zone, places) for entry in page.history],
     }
 
 
@@ -131,7 +129,7 @@ def _find_pending(view: View, request: ApprovalRequest, places: PlaceNames) -> d
         "code": request.code,
         "href": find_href("/approvals", request.code),
         "is_asked": request.state == ApprovalState.ASKED,
-        "who": request.asked_by if view.may(Permission.STAFF_READ) else view.t("fact.hidden"),
+        "who": view.who(request.asked_by) if view.may(Permission.STAFF_READ) else view.t("fact.hidden"),
         "at": view.when(request.asked_at),
         "until": view.when(request.expires_at),
         "reason": request.reason,
@@ -146,9 +144,7 @@ def _find_pending(view: View, request: ApprovalRequest, places: PlaceNames) -> d
     }
 
 
-def _find_entry(
-    view: View, entry: HistoryShape, zone: str | None, places: PlaceNames, names: Mapping[str, str]
-) -> dict[str, Any]:
+def _find_entry(view: View, entry: HistoryShape, zone: str | None, places: PlaceNames) -> dict[str, Any]:
     return {
         "at": view.when(entry.at, zone),
         "field": _name_field(view, entry.field),
@@ -156,7 +152,7 @@ def _find_entry(
         "before": _name_value(view, entry.field, entry.before, places),
         "after": _name_value(view, entry.field, entry.after, places),
         "detail": _name_detail(view, entry),
-        "source": say_source(view, entry.source, names),
+        "source": say_source(view, entry.source),
     }
 
 

@@ -213,7 +213,7 @@ def find_trail(view: View, said: Sequence[Communication], places: PlaceNames) ->
             "to": one.serial or name_of(one.customer_code, places.customers),
             "channel": view.name("channel", one.channel),
             "result": view.name("contact_result", one.result),
-            "by": one.by,
+            "by": view.who(one.by),
             "contact": one.contact if view.may(Permission.CUSTOMER_READ_CONTACTS) else view.t("fact.hidden"),
             "text": one.text,
         }

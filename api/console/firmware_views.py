@@ -92,7 +92,7 @@ def find_facts(view: View, record: FirmwareRecord, line: FirmwareLine) -> list[F
         Fact(t("firmware.sha256"), record.sha256, code=True),
         Fact(t("firmware.url"), record.url or t("firmware.no_url")),
         Fact(t("firmware.size"), size),
-        Fact(t("firmware.registered_by"), record.created_by),
+        Fact(t("firmware.registered_by"), view.who(record.created_by)),
     ]
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from api.console.acting import find_actor
 from api.console.instants import name_age, name_duration
 from api.console.page import View
-from api.console.timeline import find_who
 from api.once import change
 from api.problems import ProblemError
 from api.routes.work_orders import find_row
@@ -119,7 +118,7 @@ def _find_conflict(view: View, pool: Pool, code: str) -> str:
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code), limit=1)
     if not events:
         return view.t("problem.conflict")
-    who, ago = find_who(view, events[0].actor), name_age(events[0].at, view.now, view.language)
+    who, ago = view.who(events[0].actor), name_age(events[0].at, view.now, view.language)
     return view.t("inbox.conflict", who=who, what=view.name("audit", events[0].action), ago=ago)
 
 

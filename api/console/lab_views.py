@@ -116,9 +116,9 @@ def find_run_line(view: View, run: LabRunShape) -> RunLine:
         caught="–" if figures is None else view.t("lab.of", count=figures["caught"], whole=figures["planted"]),
         false="–" if figures is None else _say_rate(figures["false_per_1000"]["mean"]),
         warning="–" if figures is None else _say_median(view, figures),
-        by=run.requested_by,
+        by=view.who(run.requested_by),
         at=view.when(run.requested_at),
-        cancelled_by=run.cancelled_by or "",
+        cancelled_by=view.who(run.cancelled_by),
         error=run.error or "",
     )
 

@@ -68,10 +68,10 @@ def find_model_line(view: View, row: ModelRow) -> ModelLine:
         kind=view.name("model_kind", row.kind),
         of=f"{row.model} {row.firmware}".strip(),
         state=row.state,
-        made_by=row.created_by,
+        made_by=view.who(row.created_by),
         made=view.when(row.created_at),
         backtested=row.has_backtest,
-        asked_by=row.asked_by if waits and row.asked_by else "",
+        asked_by=view.who(row.asked_by if waits else None),
     )
 
 
@@ -88,12 +88,12 @@ def find_model_facts(view: View, row: ModelRow, profile: Profile | None) -> list
     facts = [
         Fact(t("fact.model"), row.model),
         Fact(t("fact.firmware"), row.firmware or t("models.every_firmware")),
-        Fact(t("models.made_by"), row.created_by),
+        Fact(t("models.made_by"), view.who(row.created_by)),
         Fact(t("models.sha256"), row.sha256, code=True),
         Fact(t("models.size"), t("firmware.bytes", size=f"{row.size:,}")),
         Fact(t("models.backtested"), t("chart.yes") if row.has_backtest else t("field_action.no")),
-        Fact(t("models.asked_by"), row.asked_by or "–"),
-        Fact(t("models.approved_by"), row.approved_by or "–"),
+        Fact(t("models.asked_by"), view.who(row.asked_by) or "–"),
+        Fact(t("models.approved_by"), view.who(row.approved_by) or "–"),
         Fact(t("models.replaced"), row.replaced_code or str(row.replaced_profile_version or "–")),
     ]
     facts += [

@@ -10,6 +10,7 @@ from api.console.monitor_records import MonitorRecords
 from api.console.monitor_words import find_label, find_measure, name_subject, say_threshold
 from api.console.order_rows import find_fault
 from api.console.page import View
+from api.console.profile_views import say_applier
 from api.shapes.monitors import DriftShape, MonitorShape, QualityShape
 from domain.profile import Profile
 from store.monitor_lead_times import MonitorLeadTime
@@ -132,7 +133,7 @@ def find_lines(view: View, profile: Profile, shown: MonitorShape, records: Monit
                 drift_of="" if worst is None else name_subject(view, profile, worst),
                 marks=marks,
                 proposal=proposal,
-                edited_by=applied.applied_by if applied else "",
+                edited_by=say_applier(view, applied.applied_by) if applied else "",
                 edited=view.when(applied.applied_at) if applied else None,
                 needs_a_look=bool(marks or proposal or worst),
             )

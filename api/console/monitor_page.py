@@ -112,7 +112,7 @@ def _find_job(view: View, job: ModelJob, profile: Profile, measure: Measure) -> 
         "id": job.id,
         "state": job.state,
         "changes": view.t("list.comma").join(said),
-        "by": job.requested_by,
+        "by": view.who(job.requested_by),
         "at": view.when(job.requested_at),
         "percent": round(100 * job.progress),
         "left": left,

@@ -68,7 +68,7 @@ def find_proposal(view: View, profile: Profile, monitor: Monitor, p: ThresholdPr
 
 def _say_who(view: View, key: str, who: str | None, at: datetime | None) -> str:
     instant = view.when(at)
-    return "" if who is None or instant is None else view.t(key, who=who, at=instant.at)
+    return "" if who is None or instant is None else view.t(key, who=view.who(who), at=instant.at)
 
 
 def _say_decision(view: View, p: ThresholdProposalShape) -> str:
@@ -76,8 +76,10 @@ def _say_decision(view: View, p: ThresholdProposalShape) -> str:
     if p.decided_by is None or instant is None:
         return ""
     if p.made_version is not None:
-        return view.t("monitors.accepted_by", who=p.decided_by, at=instant.at, version=p.made_version, reason=p.reason)
-    return view.t("monitors.rejected_by", who=p.decided_by, at=instant.at, reason=p.reason)
+        return view.t(
+            "monitors.accepted_by", who=view.who(p.decided_by), at=instant.at, version=p.made_version, reason=p.reason
+        )
+    return view.t("monitors.rejected_by", who=view.who(p.decided_by), at=instant.at, reason=p.reason)
 
 
 def _say_pair(view: View, raise_at: float, clear_at: float, measure: Measure) -> str:

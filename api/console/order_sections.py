@@ -123,7 +123,7 @@ def find_files(view: View, order: WorkOrder, files: list[Any], zone: str | None)
                 "sha256": f.sha256,
                 "is_picture": f.media_type.is_image,
                 "note": f.note or "",
-                "by": f.captured_by or hidden,
+                "by": view.who(f.captured_by) or hidden,
                 "captured": view.when(f.captured_at, zone),
                 "order": f.work_order if f.work_order != order.code else "",
             }

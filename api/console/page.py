@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache, partial
@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from api.auth import Caller
@@ -27,8 +28,9 @@ from api.console.language import (
 )
 from api.console.navigation import build_navigation
 from api.console.static_files import asset_url
+from api.console.who import Who
 from api.csrf_token import mask_csrf_token
-from api.state import now
+from api.state import find_state, now
 from domain.roles import Permission
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
@@ -46,6 +48,8 @@ SCRIPT_WORDS = (
     "live.on", "live.paused", "live.stale", "live.pause", "live.go_on", "live.new", "live.changed", "live.show",
     "live.this_changed", "live.dirty", "list.comma", "inbox.selected", "device.stale", "chart.firmware",
 )  # fmt: skip
+# Programs that act by themselves.
+MACHINES = ("service_link", "anomaly", "ingest")
 KEY_HELP = (
     ("j k", "keys.step"),
     ("x", "keys.pick"),
@@ -75,7 +79,13 @@ def load_templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_url
+    environment.filters["own"] = mark_own
     return environment
+
+
+def mark_own(text: object) -> Markup:
+    """What people or devices wrote, which no language of the console translates; nothing where there is nothing."""
+    return Markup('<span translate="no">{}</span>').format(text) if text not in (None, "") else Markup()
 
 
 def _flatten_words(language: str) -> dict[str, str]:
@@ -128,6 +138,27 @@ class View:
     def may(self, permission: Permission) -> bool:
         """Whether who looks has this right."""
         return self.caller is not None and self.caller.may(permission)
+
+    def who(self, account: str | None) -> Who:
+        """What a page calls whoever acts by that account: a person by the full name, a program by its name in this
+        language, a token as it is called; empty where there is no account to tell."""
+        if not account:
+            return Who("")
+        if account in MACHINES:
+            return Who(self.name("machine", account))
+        name = self._find_full_names().get(account)
+        return Who(name, account) if name else Who(account)
+
+    def _find_full_names(self) -> Mapping[str, str]:
+        """Names by account, asked for once for each page; who does not see the maker's people has none."""
+        if not (self.may(Permission.STAFF_READ) or self.may(Permission.USER_MANAGE)):
+            return {}
+        found: Mapping[str, str] | None = getattr(self.request.state, "full_names", None)
+        if found is None:
+            state = find_state(self.request)
+            with state.pool.connection() as conn:
+                found = self.request.state.full_names = state.full_names.load(conn)
+        return found
 
     def say_missing(self, permission: Permission) -> str:
         """Why who has not this right may not."""

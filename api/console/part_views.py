@@ -42,7 +42,7 @@ def find_parts(
                 "serial_in": part.serial_in,
                 "serial_out": part.serial_out,
                 "reason": part.reason,
-                "who": part.decided_by or part.requested_by or view.t("fact.hidden"),
+                "who": view.who(part.decided_by or part.requested_by) or view.t("fact.hidden"),
                 "at": view.when(part.decided_at or part.requested_at, zone),
                 "signatures": find_signatures(view, part.signatures, zone),
                 "order": part.work_order if part.work_order != order.code else "",

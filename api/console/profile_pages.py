@@ -98,6 +98,8 @@ def _render(
         after=later,
         differences=find_difference_lines(differences),
         act=find_return_act(view, model, earlier, refused.typed, is_same=is_same),
-        drafts=[{"code": d.code, "state": view.name("model_state", d.state), "by": view.who(d.created_by)} for d in drafts],
+        drafts=[
+            {"code": d.code, "state": view.name("model_state", d.state), "by": view.who(d.created_by)} for d in drafts
+        ],
         sees_drafts=sees,
     )

@@ -75,7 +75,9 @@ def say_applier(view: View, name: str) -> str:
     """Who applied it: a person, a program by what it is, or that it is hidden."""
     if name in ("bundled", "cli"):
         return view.name("profile_applier", name)
-    return name if is_shown("profile_version", "applied_by", view.person.permissions) else view.t("fact.hidden")
+    if not is_shown("profile_version", "applied_by", view.person.permissions):
+        return view.t("fact.hidden")
+    return view.who(name)
 
 
 def find_version_line(view: View, row: ProfileVersion) -> VersionLine:

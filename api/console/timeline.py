@@ -6,32 +6,33 @@ from typing import Any
 
 from api.console.instants import Instant
 from api.console.order_rows import find_sentence
-from api.console.page import View
+from api.console.page import MACHINES, View
 from domain.audit import AuditEvent
 from store.work_order_pages import TimelineEntry
-
-MACHINES = ("service_link", "anomaly", "ingest")
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineLine:
-    """One line: when, who, what, and a detail below."""
+    """One line: when, who, what, and a detail below; `is_note`: a person wrote what, `is_typed`: the detail."""
 
     at: Instant | None
     who: str
     what: str
     detail: str
-
-
-def find_who(view: View, actor: str) -> str:
-    """The person, or the machine by its name in the reader's language."""
-    return view.name("machine", actor) if actor in MACHINES else actor
+    is_note: bool = False
+    is_typed: bool = False
 
 
 def find_audit_lines(view: View, events: Iterable[AuditEvent], zone: str | None = None) -> list[TimelineLine]:
     """Audit events as lines."""
     return [
-        TimelineLine(view.when(e.at, zone), find_who(view, e.actor), view.name("audit", e.action), e.reason)
+        TimelineLine(
+            view.when(e.at, zone),
+            view.who(e.actor),
+            view.name("audit", e.action),
+            view.name("reason", e.reason),
+            is_typed=view.name("reason", e.reason) == e.reason,
+        )
         for e in events
     ]
 
@@ -40,11 +41,11 @@ def find_timeline(view: View, entries: Iterable[TimelineEntry], zone: str | None
     """The entries of a work order's timeline as lines; what two tables say of one step is said once."""
     lines: list[TimelineLine] = []
     for entry in entries:
-        at = view.when(entry.at, zone)
+        at, who = view.when(entry.at, zone), view.who(entry.actor)
         if entry.kind == "note":
-            lines.append(TimelineLine(at, entry.actor, entry.text, ""))
+            lines.append(TimelineLine(at, who, entry.text, "", is_note=True))
         elif entry.kind == "signature":
-            lines.append(TimelineLine(at, entry.actor, view.t("timeline.signed"), entry.text))
+            lines.append(TimelineLine(at, who, view.t("timeline.signed"), entry.text, is_typed=True))
         elif entry.kind == "decision":
             sentence = find_sentence(view, entry.details["reason_code"], entry.details["reason_params"])
             what = f"{view.name('decision', entry.details['decision'])} {view.name('reason', entry.code)}"
@@ -53,7 +54,7 @@ def find_timeline(view: View, entries: Iterable[TimelineEntry], zone: str | None
             detail = " · ".join(
                 part for part in (entry.text, _say_changes(view, entry.code, entry.details.get("after"))) if part
             )
-            lines.append(TimelineLine(at, entry.actor, view.name("audit", entry.code), detail))
+            lines.append(TimelineLine(at, who, view.name("audit", entry.code), detail, is_typed=bool(entry.text)))
     return lines
 
 

@@ -53,7 +53,7 @@ class VersionLine:
 
 def say_maker(view: View, record: str, name: str) -> str:
     """Who made a version, where the reader sees the maker's people."""
-    return name if is_shown(record, "made_by", view.person.permissions) else view.t("fact.hidden")
+    return view.who(name) if is_shown(record, "made_by", view.person.permissions) else view.t("fact.hidden")
 
 
 def find_version_lines(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.auth import Caller, missing_permission, require
 from api.console.evidence_strip import load_strip
 from api.console.evidence_view import find_evidence
-from api.console.facts import find_customer_facts, find_device_facts, find_trust_facts
+from api.console.facts import Fact, find_customer_facts, find_device_facts, find_trust_facts
 from api.console.order_rows import find_clock, find_fault, find_sentence, find_summary
 from api.console.order_sections import (
     INSIDERS,
@@ -24,7 +24,7 @@ from api.console.order_sections import (
 from api.console.page import View, find_view
 from api.console.part_views import find_signatures
 from api.console.related_orders import find_related
-from api.console.timeline import find_timeline, find_who
+from api.console.timeline import find_timeline
 from api.console.work_order_acts import Typed, find_acts
 from api.problems import not_found
 from api.shapes.signatures import SignatureShape
@@ -293,7 +293,7 @@ def find_head(
         "sentence": find_summary(view, order.title_code, order.title_params, zone),
         "advice": advice,
         "description": order.description,
-        "created_by": find_who(view, order.created_by) if order.created_by else view.t("fact.hidden"),
+        "created_by": view.who(order.created_by) or view.t("fact.hidden"),
         "created": view.when(order.created_at, zone),
     }
 
@@ -323,10 +323,10 @@ def _find_similar(view: View, similar: list[SimilarOrder]) -> dict[str, Any]:
     }
 
 
-def _find_close_out(view: View, order: WorkOrder) -> list[dict[str, str]]:
+def _find_close_out(view: View, order: WorkOrder) -> list[Fact]:
     record = order.close_out or {}
-    lines = [{"label": view.t(f"field.{name}"), "value": str(record.get(name) or "–")} for name in asdict(CloseOut())]
-    lines.append({"label": view.t("field.outcome"), "value": view.name("outcome", order.outcome)})
+    lines = [Fact(view.t(f"field.{name}"), str(record.get(name) or "–"), own=True) for name in asdict(CloseOut())]
+    lines.append(Fact(view.t("field.outcome"), view.name("outcome", order.outcome)))
     if order.failure_code:
-        lines.append({"label": view.t("field.failure_code"), "value": order.failure_code})
+        lines.append(Fact(view.t("field.failure_code"), order.failure_code, own=True))
     return lines

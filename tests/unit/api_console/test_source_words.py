@@ -1,5 +1,6 @@
 """Who wrote an entry of a device's history: people by their full names, nobody's where names are masked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import pytest
 from api.console.language import find_name, translate
 from api.console.page import View
 from api.console.source_words import say_source
+from api.console.who import Who
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,10 @@ class Reader:
     """As much of a view as sources ask for."""
 
     language: str
+    full_names: Mapping[str, str]
+
+    def who(self, account: str) -> Who:
+        return Who(self.full_names.get(account, account), account)
 
     def t(self, key: str, **params: Any) -> str:
         return translate(self.language, key, **params)
@@ -38,5 +44,5 @@ class Reader:
 )
 def test_a_source_is_told_in_words(source: str, english: str, chinese: str) -> None:
     names = {"mara": "Mara Lindqvist"}
-    assert say_source(cast(View, Reader("en")), source, names) == english
-    assert say_source(cast(View, Reader("zh")), source, names) == chinese
+    assert say_source(cast(View, Reader("en", names)), source) == english
+    assert say_source(cast(View, Reader("zh", names)), source) == chinese
