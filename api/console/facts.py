@@ -14,11 +14,12 @@ from store.work_order_pages import LinkedBreach, OrderCards
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of a card. `code`: a text for machines, set in a fixed-width face."""
+    """One line of a card. `code`: a text for machines, in a fixed-width face; `own`: written by people or devices."""
 
     label: str
     value: str
     code: bool = False
+    own: bool = False
 
 
 def say_day(view: View, day: date | None) -> str:
@@ -77,10 +78,10 @@ def find_customer_facts(view: View, cards: OrderCards, region: str) -> list[Fact
         contacts = t("list.comma").join(person for person in people if person) or t("fact.unknown")
     site = " · ".join(part for part in (cards.site_name, cards.department) if part)
     return [
-        *([Fact(t("fact.site"), site)] if site else []),
+        *([Fact(t("fact.site"), site, own=True)] if site else []),
         Fact(t("fact.contract"), contract),
         *([Fact(t("fact.region"), region)] if region else []),
-        Fact(t("fact.contacts"), contacts),
+        Fact(t("fact.contacts"), contacts, own=contacts not in (t("fact.hidden"), t("fact.unknown"))),
         Fact(t("fact.open_work"), str(cards.open_orders_of_customer)),
     ]
 
