@@ -16,8 +16,8 @@ def name_columns(view: View, columns: Iterable[str]) -> str:
 
 
 def name_export_list(view: View, code: str) -> str:
-    """A list that can be exported, with the name that the API knows it by."""
-    return _set_beside(view, view.name("export_list", code), code)
+    """A list that can be exported."""
+    return view.name("export_list", code)
 
 
 def _set_beside(view: View, name: str, code: str) -> str:

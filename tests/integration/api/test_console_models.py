@@ -101,7 +101,7 @@ def test_a_proposed_profile_waits_for_the_second_engineer_where_approvals_show_i
     assert f'<th scope="row"><a href="/monitors/{MODEL}/{monitor}">' in page
     figures = '<td class="number">1</td><td class="number">9</td><td class="number">4</td>'
     assert (
-        f': limit, high</a> <span class="under code small muted" translate="no">{monitor}</span></th>{figures}' in page
+        f': limit, high</a> <span translate="no" class="under code small muted">{monitor}</span></th>{figures}' in page
     )
 
     wrong = step(api, eva, code, "activate", 422, reason="fewer in vain", password="guess", meaning="x")
