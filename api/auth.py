@@ -26,6 +26,7 @@ from api.sign_in import find_cookie_name, find_idle
 from api.state import ApiState, find_state, now
 from domain.audit import Actor
 from domain.roles import EVERYBODYS, Permission, Role, find_permissions, find_role_for
+from store.pool import without_transaction
 from store.sessions import SessionUser, load_session
 from store.tokens import Token, load_valid_token
 
@@ -190,7 +191,7 @@ def _identify_token(state: ApiState, authorization: str, permission: Permission,
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_PREFIX):
         return None
-    with state.pool.connection() as conn:
+    with without_transaction(state.pool) as conn:
         token = load_valid_token(conn, hash_secret(secret.strip()), at=now())
     if token is None:
         return None
@@ -213,7 +214,7 @@ def _identify_session(state: ApiState, request: Request, permission: Permission,
     cookie = request.cookies.get(find_cookie_name(state.settings))
     if not cookie:
         return None
-    with state.pool.connection() as conn:
+    with without_transaction(state.pool) as conn:
         # A stream that a forgotten page opens again and again is nobody at work.
         touch = not request.url.path.endswith("/events/stream")
         session = load_session(conn, hash_secret(cookie), at=now(), idle=find_idle(state.settings), touch=touch)

@@ -41,8 +41,19 @@ def find_pool(request: Request) -> Pool:
     return find_state(request).pool
 
 
-State = Annotated[ApiState, Depends(find_state)]
-Database = Annotated[Pool, Depends(find_pool)]
+# Given within the loop: what is not `async` would go through a thread, which takes longer than to look it up.
+async def give_state(request: Request) -> ApiState:
+    """`find_state`, for routes."""
+    return find_state(request)
+
+
+async def give_pool(request: Request) -> Pool:
+    """`find_pool`, for routes."""
+    return find_pool(request)
+
+
+State = Annotated[ApiState, Depends(give_state)]
+Database = Annotated[Pool, Depends(give_pool)]
 
 
 def now() -> datetime:

@@ -3,11 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import islice
-from typing import Any
-
-from psycopg.rows import dict_row
 
 from domain.assignment import (
     Candidate,
@@ -19,11 +16,11 @@ from domain.assignment import (
     find_success,
     find_suggestions,
 )
+from store.mended_orders import load_mended
 from store.pool import Connection
 
-LOOK_BACK = timedelta(days=3 * 365)
-MOST_ORDERS = 200  # of one fault group, the newest
 _NEVER = date.min
+_NOT_MET = find_success(0, 0)
 
 LOAD_CANDIDATES = """
     SELECT u.id AS user_id, u.name, u.full_name, coalesce(c.certificates, '{}') AS certificates,
@@ -44,36 +41,6 @@ LOAD_CANDIDATES = """
         FROM work_order w WHERE w.state IN ('ASSIGNED', 'IN_PROGRESS', 'ON_HOLD') GROUP BY w.assignee_id
     ) o ON o.assignee_id = u.id
     WHERE u.status = 'ACTIVE' AND 'technician' = ANY (u.roles) ORDER BY u.name
-"""
-# The newest of each fault group, so that a page with many of them stays quick. Put right is: closed with a fault that
-# was mended, never reopened, and no later order says that it recurred.
-# Each step is done once for all of them: else devices and recurrences are looked through for every fault group anew.
-LOAD_PAST = """
-    WITH asked AS MATERIALIZED (
-        SELECT m.id, k.model, k.fault_group
-        FROM unnest(%(models)s::text[], %(fault_groups)s::text[]) AS k (model, fault_group)
-        JOIN device_model m ON m.key = k.model
-    ), recent AS MATERIALIZED (
-        SELECT o.* FROM (SELECT DISTINCT fault_group FROM asked) AS k
-        CROSS JOIN LATERAL (
-            SELECT o.id, o.device_id, o.fault_group, o.reopen_count, (o.close_out ->> 'done_by_id')::bigint AS user_id
-            FROM work_order o
-            WHERE o.state = 'CLOSED' AND o.fault_group = k.fault_group AND o.closed_at > %(since)s
-                AND o.outcome IN ('CONFIRMED', 'SENSOR_FAULT')
-            ORDER BY o.fault_group, o.closed_at DESC LIMIT %(most)s
-        ) o
-    ), came_back AS MATERIALIZED (
-        SELECT DISTINCT r.recurrence_of AS id FROM work_order r
-        WHERE r.recurrence_of = ANY (ARRAY(SELECT id FROM recent)) AND r.recurrence_of IS NOT NULL
-            AND r.outcome IS DISTINCT FROM 'FALSE_ALARM'
-    )
-    SELECT w.user_id, k.model, w.fault_group,
-        (count(*) FILTER (WHERE w.reopen_count = 0 AND b.id IS NULL))::integer AS fixed, count(*)::integer AS tried
-    FROM recent w JOIN device d ON d.id = w.device_id
-    JOIN asked k ON k.id = d.device_model_id AND k.fault_group = w.fault_group
-    LEFT JOIN came_back b ON b.id = w.id
-    WHERE w.user_id IS NOT NULL
-    GROUP BY 1, 2, 3
 """
 
 
@@ -99,7 +66,8 @@ class AssignmentBook:
     technicians: tuple[TechnicianFacts, ...]
     past: Mapping[tuple[int, str, str], tuple[int, int]]  # user, model, fault group: fixed, tried
     _met: dict[tuple[str, str], dict[int, float]]  # who has met a fault of a model, and how well
-    _ranked: dict[tuple[str, str | None], dict[int, TechnicianFacts]] = field(default_factory=dict)
+    _by_id: dict[int, TechnicianFacts]
+    _ranked: dict[str, list[TechnicianFacts]] = field(default_factory=dict)
 
     def find(self, work: Work) -> list[Suggestion]:
         """Who may do that work, the best fit first."""
@@ -107,36 +75,38 @@ class AssignmentBook:
 
     def find_best(self, work: Work) -> Suggestion | None:
         """The first of `find`, without looking at everybody: a page asks for many. None where nobody may do it."""
-        met = self._met.get((work.model or "", work.fault_group), {})
-        able, nothing = self._rank(work.region, work.model), find_success(0, 0)
-        rivals = [able[user_id] for user_id in met if user_id in able]
+        met = self._find_met(work)
+        rivals = [self._by_id[user_id] for user_id in met if user_id in self._by_id]
         # Of those who have not met the fault only the first can be the best.
-        rivals += islice((t for user_id, t in able.items() if user_id not in met), 1)
-        if not rivals:
+        strangers = (t for t in self._rank(work.region) if t.user_id not in met and self._is_able(t, work))
+        able = [t for t in rivals if self._is_able(t, work)] + list(islice(strangers, 1))
+        if not able:
             return None
-        best = min(
-            rivals,
-            key=lambda t: (
-                -find_score(find_place(work.region, t.regions), met.get(t.user_id, nothing), t.freedom),
-                t.name,
-            ),
-        )
+        best = min(able, key=lambda t: self._find_place_in_list(t, work, met))
         return find_suggestions(work, [self._find_candidate(best, work)], self.day)[0]
 
-    def _rank(self, region: str, model: str | None) -> dict[int, TechnicianFacts]:
-        """Who may work on that model (None: everybody) as ranked for work there that nobody has met, made once."""
-        if (region, model) not in self._ranked:
-            if model is None:
-                nothing = find_success(0, 0)
-                scores = {
-                    t.user_id: find_score(find_place(region, t.regions), nothing, t.freedom) for t in self.technicians
-                }
-                able = sorted(self.technicians, key=lambda t: (-scores[t.user_id], t.name))
-            else:
-                all_ranked = self._rank(region, None).values()
-                able = [t for t in all_ranked if t.certificates.get(model, _NEVER) >= self.day]
-            self._ranked[region, model] = {t.user_id: t for t in able}
-        return self._ranked[region, model]
+    def find_able(self, work: Work) -> list[TechnicianFacts]:
+        """The same people in the same order as `find`, without the reasons."""
+        met = self._find_met(work)
+        able = [t for t in self.technicians if self._is_able(t, work)]
+        return sorted(able, key=lambda t: self._find_place_in_list(t, work, met))
+
+    def _find_met(self, work: Work) -> dict[int, float]:
+        return self._met.get((work.model or "", work.fault_group), {})
+
+    def _is_able(self, technician: TechnicianFacts, work: Work) -> bool:
+        return work.model is None or technician.certificates.get(work.model, _NEVER) >= self.day
+
+    def _find_place_in_list(self, t: TechnicianFacts, work: Work, met: dict[int, float]) -> tuple[float, str]:
+        success = met.get(t.user_id, _NOT_MET)
+        return -find_score(find_place(work.region, t.regions), success, t.freedom), t.name
+
+    def _rank(self, region: str) -> list[TechnicianFacts]:
+        """Everybody as ranked for work there that nobody has met, made once."""
+        if region not in self._ranked:
+            anything = Work(None, region, "")
+            self._ranked[region] = sorted(self.technicians, key=lambda t: self._find_place_in_list(t, anything, {}))
+        return self._ranked[region]
 
     def _find_candidate(self, technician: TechnicianFacts, work: Work) -> Candidate:
         until = technician.certificates.get(work.model or "")
@@ -155,23 +125,13 @@ class AssignmentBook:
 
 
 def load_assignment_book(conn: Connection, works: Collection[Work], now: datetime) -> AssignmentBook:
-    """The facts for these works, by two queries however many there are. `now` in UTC is the day of the certificates,
+    """The facts for these works, by a few queries however many there are. `now` in UTC is the day of the certificates,
     as for the guard that asks for them."""
     keys = sorted({(w.model, w.fault_group) for w in works if w.model is not None})
-    values = {
-        "models": [model for model, _ in keys],
-        "fault_groups": [fault_group for _, fault_group in keys],
-        "since": now - LOOK_BACK,
-        "most": MOST_ORDERS,
-    }
-    with conn.cursor(row_factory=dict_row) as cursor:
-        technicians = tuple(_to_technician(row) for row in cursor.execute(LOAD_CANDIDATES, values))
-    past = {}
-    if technicians and keys:
-        # Planned each time: which tables are read through depends on how much is asked for.
-        for user_id, model, fault_group, fixed, tried in conn.execute(LOAD_PAST, values, prepare=False):
-            past[user_id, model, fault_group] = fixed, tried
-    return make_book(now.date(), technicians, past)
+    with conn.cursor() as cursor:
+        found = cursor.execute(LOAD_CANDIDATES, {"models": sorted({model for model, _ in keys})})
+        technicians = tuple(_to_technician(*row) for row in found)
+    return make_book(now.date(), technicians, load_mended(conn, keys, now) if technicians else {})
 
 
 def make_book(
@@ -181,11 +141,18 @@ def make_book(
     met: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
     for (user_id, model, fault_group), figures in past.items():
         met[model, fault_group][user_id] = find_success(*figures)
-    return AssignmentBook(day, tuple(technicians), past, dict(met))
+    return AssignmentBook(day, tuple(technicians), past, dict(met), {t.user_id: t for t in technicians})
 
 
-def _to_technician(row: Mapping[str, Any]) -> TechnicianFacts:
-    certificates = {model: date.fromisoformat(until) for model, until in row["certificates"].items()}
-    freedom = find_freedom(row["open_orders"], row["urgent_orders"])
-    changed = {"certificates": certificates, "regions": tuple(row["regions"]), "freedom": freedom}
-    return TechnicianFacts(**{**row, **changed})
+def _to_technician(
+    user_id: int,
+    name: str,
+    full_name: str,
+    certificates: Mapping[str, str],
+    regions: Sequence[str],
+    open_orders: int,
+    urgent_orders: int,
+) -> TechnicianFacts:
+    days = {model: date.fromisoformat(until) for model, until in certificates.items()}
+    freedom = find_freedom(open_orders, urgent_orders)
+    return TechnicianFacts(user_id, name, full_name, days, tuple(regions), open_orders, urgent_orders, freedom)

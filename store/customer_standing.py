@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import orjson
 from psycopg.rows import class_row, dict_row
-from psycopg.types.json import set_json_loads
 
 from domain.breach import Severity
 from domain.device_exception import DeviceStanding
@@ -47,7 +45,6 @@ def load_customer_lines(
     """The customers whose records are real, or simulated, those of `ids` in any case; of the caller's own alone."""
     values = {"simulated": is_simulated, "ids": ids, "customer_id": customer_id, "region": region}
     with conn.cursor(row_factory=class_row(CustomerLine)) as cursor:
-        set_json_loads(orjson.loads, cursor)  # there are thousands
         return cursor.execute(LOAD_CUSTOMERS, values, prepare=False).fetchall()
 
 

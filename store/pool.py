@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import TypeAlias
 from weakref import WeakKeyDictionary, WeakSet
 
+import orjson
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
@@ -20,6 +22,8 @@ RETRYABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetecte
 _made: WeakKeyDictionary[Pool, WeakSet[Connection]] = WeakKeyDictionary()
 # A value that no column can hold or be compared with: a NUL character, a lone surrogate, a number out of range.
 UNUSABLE_VALUE = (psycopg.DataError, UnicodeEncodeError)
+
+set_json_loads(orjson.loads)  # lists have thousands of small documents
 
 
 def _connection_arguments(application: str) -> dict[str, object]:
@@ -83,6 +87,18 @@ def abandon_pool(pool: Pool) -> None:
                     shared.shutdown(socket.SHUT_RDWR)
             except (OSError, psycopg.OperationalError):  # it has just been closed
                 continue
+
+
+@contextmanager
+def without_transaction(pool: Pool) -> Iterator[Connection]:
+    """A connection whose statements each stand for themselves: no way to the server to begin and to commit."""
+    with pool.connection() as conn:
+        conn.autocommit = True
+        try:
+            yield conn
+        finally:
+            if not conn.closed:
+                conn.autocommit = False
 
 
 @contextmanager

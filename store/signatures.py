@@ -1,7 +1,7 @@
 """Signatures of people on records: written once, bound to the hash of what was signed, and shown as invalid as soon as
 the record says something else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,16 +80,21 @@ def load_signatures(
     conn: Connection,
     entity: str,
     entity_id: int,
-    current_content: Mapping[str, Any] | None,
+    current_content: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None,
     current_version: int | None = None,
 ) -> list[RecordedSignature]:
     """The record's signatures, oldest first, each with whether it holds for the record as it says now.
 
-    `current_content` is made by the function that made the content at signing; None: the record is gone. Where
-    `current_version` is named, signatures of an earlier version of a reopened record stand for that one alone.
+    `current_content` is made by the function that made the content at signing, or is a function that gives it where
+    there is a signature to judge; None: the record is gone. Where `current_version` is named, signatures of an earlier
+    version of a reopened record stand for that one alone.
     """
     with conn.cursor(row_factory=class_row(_SignatureRow)) as cursor:
         rows = cursor.execute(LOAD_SIGNATURES, (entity, entity_id)).fetchall()
+    if not rows:
+        return []
+    if callable(current_content):
+        current_content = current_content()
     sha256 = None if current_content is None else find_content_sha256(current_content)
     return [_judge(row, current_content, sha256, current_version) for row in rows]
 

@@ -168,20 +168,25 @@ class SimilarOrder:
     closed_at: datetime | None
 
 
-# By the fault and the time first: a model has thousands of devices, each of them with orders of many years.
+# By the fault and the time first: a model has thousands of devices, each of them with orders of many years. That is
+# found in an index alone (migration 0041), and only the orders that are shown are read.
 LOAD_SIMILAR = """
-    WITH alike AS MATERIALIZED (
-        SELECT o.id, w.device_id AS of_device FROM work_order w
-        JOIN work_order o ON o.fault_group = w.fault_group AND o.id <> w.id
-        WHERE w.id = %s AND o.state <> 'CANCELLED' AND o.created_at >= %s::timestamptz - interval '180 days'
+    WITH subject AS MATERIALIZED (
+        SELECT w.id, w.fault_group, w.device_id, d.device_model_id
+        FROM work_order w JOIN device d ON d.id = w.device_id WHERE w.id = %s
+    ), alike AS MATERIALIZED (
+        SELECT o.id FROM subject
+        JOIN work_order o ON o.fault_group = subject.fault_group AND o.id <> subject.id
+        JOIN device d ON d.id = o.device_id AND d.device_model_id = subject.device_model_id
+        WHERE o.state <> 'CANCELLED' AND o.created_at >= %s::timestamptz - interval '180 days'
+        ORDER BY (o.outcome IS NULL), o.created_at DESC LIMIT %s
     )
-    SELECT o.code, o.state, d.serial, o.device_id = alike.of_device AS is_same_device, c.code AS customer_code,
+    SELECT o.code, o.state, d.serial, o.device_id = subject.device_id AS is_same_device, c.code AS customer_code,
         d.firmware, o.outcome, o.failure_code, o.close_out ->> 'work_performed' AS work_performed, o.created_at,
         o.closed_at
-    FROM alike JOIN work_order o ON o.id = alike.id JOIN device wd ON wd.id = alike.of_device
-    JOIN device d ON d.id = o.device_id AND d.device_model_id = wd.device_model_id
+    FROM subject CROSS JOIN alike JOIN work_order o ON o.id = alike.id JOIN device d ON d.id = o.device_id
     LEFT JOIN customer c ON c.id = o.customer_id
-    ORDER BY (o.outcome IS NULL), o.created_at DESC LIMIT %s
+    ORDER BY (o.outcome IS NULL), o.created_at DESC
 """
 
 

@@ -254,8 +254,13 @@ def reopen(order: WorkOrder, response_due_at: datetime | None, resolution_due_at
 
 def load_order_signatures(conn: Connection, order: WorkOrder) -> list[RecordedSignature]:
     """The order's signatures, oldest first, each with whether it still stands for the order as it is now."""
-    content = find_order_content(order, load_signed_records(conn, order.id))
-    return load_signatures(conn, ENTITY, order.id, content, order.version)
+    return load_signatures(
+        conn,
+        ENTITY,
+        order.id,
+        lambda: find_order_content(order, load_signed_records(conn, order.id)),
+        order.version,
+    )
 
 
 def record_acknowledgement(

@@ -77,6 +77,7 @@ def load_templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # else every look asks the disk for the age of each of its templates
     )
     environment.globals["asset"] = asset_url
     environment.filters["own"] = mark_own

@@ -7,7 +7,7 @@ from api.console.data_quality_page import _read_cursor
 from api.console.door_pages import find_local
 from api.console.filters import find_choice
 from api.console.inbox_acts import Picked
-from api.console.inbox_page import _read_picked
+from api.console.inbox_steps import _read_picked
 
 
 @pytest.mark.parametrize("address", ["/devices", "/work-orders/WO-2026-000001?breach=1", "/inbox?sort=seen#row"])
