@@ -22,7 +22,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.brokers import Broker, MosquittoProcess, embedded_broker, mosquitto_broker
-from tests.support.clusters import ORIGINALS_VARIABLE, share_originals, temporary_folder
+from tests.support.clusters import (
+    ORIGINALS_VARIABLE,
+    remove_folders_of_the_dead,
+    share_originals,
+    temporary_folder,
+)
 from tests.support.databases import (
     COMMUNITY_VARIABLE,
     TIMESCALE_VARIABLE,
@@ -119,6 +124,7 @@ gc.disable()
 def pytest_configure(config: pytest.Config) -> None:
     """What every worker begins with is made once for all of them; they inherit the variable that says where."""
     if ORIGINALS_VARIABLE not in os.environ:
+        remove_folders_of_the_dead()
         config.add_cleanup(share_originals())
 
 

@@ -16,6 +16,7 @@ import psutil
 from forewarn.child_process import end
 from forewarn.embedded_postgres import OWNER, STOP_SIGNAL, Cluster, prepare_cluster, start_server
 from store.migrate import migrate
+from tests.support.held_folders import PREFIX, hold, remove_abandoned
 
 # Names the folder of originals that the processes of a run have in common.
 ORIGINALS_VARIABLE = "FOREWARN_TEST_ORIGINALS"
@@ -37,7 +38,11 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=prefix, dir=find_place(), ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o711)
-        yield folder
+        held = hold(folder)
+        try:
+            yield folder
+        finally:
+            os.close(held)
 
 
 def copy_cluster(var: Path) -> Cluster:
@@ -70,8 +75,20 @@ def find_place() -> Path | None:
 def share_originals() -> Callable[[], None]:
     """Makes what this process and those that it starts initialise and migrate a common good; the returned function
     removes it."""
-    os.environ[ORIGINALS_VARIABLE] = str(_make_folder())
-    return lambda: shutil.rmtree(os.environ.pop(ORIGINALS_VARIABLE), ignore_errors=True)
+    folder, held = _make_folder()
+    os.environ[ORIGINALS_VARIABLE] = str(folder)
+
+    def remove() -> None:
+        shutil.rmtree(os.environ.pop(ORIGINALS_VARIABLE), ignore_errors=True)
+        os.close(held)
+
+    return remove
+
+
+def remove_folders_of_the_dead() -> None:
+    """What runs that were killed left behind, gigabytes of it in memory, is gone."""
+    for place in {MEMORY, Path(tempfile.gettempdir())}:
+        remove_abandoned(place)
 
 
 @cache
@@ -79,15 +96,15 @@ def _find_originals() -> Path:
     shared = os.environ.get(ORIGINALS_VARIABLE)
     if shared is not None:
         return Path(shared)
-    folder = _make_folder()
+    folder, _ = _make_folder()  # held to our end
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
-def _make_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="forewarn-originals-", dir=find_place()))
+def _make_folder() -> tuple[Path, int]:
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}originals-", dir=find_place()))
     folder.chmod(0o711)
-    return folder
+    return folder, hold(folder)
 
 
 @cache
