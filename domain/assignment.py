@@ -17,6 +17,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from domain.counting import fill_counts
+
 WEIGHTS: Mapping[str, float] = {"place": 0.35, "success": 0.35, "free": 0.30}
 EXPIRES_SOON_DAYS = 30
 
@@ -170,7 +172,7 @@ SENTENCES: Mapping[AssignmentReason, Mapping[str, str]] = {
         "zh": "未结工单 {open} 个，其中紧急 {urgent} 个",
     },
     AssignmentReason.FIXED_BEFORE: {
-        "en": "put this fault right in {fixed} of {tried} orders",
+        "en": "put this fault right in {fixed} of {tried:order|orders}",
         "zh": "同类故障 {tried} 个工单中已彻底修复 {fixed} 个",
     },
     AssignmentReason.NEVER_DONE: {"en": "has not met this fault yet", "zh": "尚未处理过此类故障"},
@@ -179,7 +181,7 @@ SENTENCES: Mapping[AssignmentReason, Mapping[str, str]] = {
 
 def explain_reason(reason: Reason, language: str) -> str:
     """The reason in words."""
-    return SENTENCES[reason.code][language].format(**reason.params)
+    return fill_counts(SENTENCES[reason.code][language], reason.params)
 
 
 def explain_suggestion(reasons: Sequence[Reason], language: str) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from string import Formatter
 from typing import Any
 
+from domain.counting import fill_counts
 from domain.figures import say_figure
 from domain.sentence_figures import align_figures, is_at_limit
 
@@ -137,11 +138,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "zh": "{serial} 应于 {due_on} 进行“{plan}”。",
     },
     "gateway_offline": {
-        "en": "Gateway {gateway} is silent: {devices} devices behind it went offline.",
+        "en": "Gateway {gateway} is silent: {devices:device|devices} behind it went offline.",
         "zh": "网关 {gateway} 无响应：其下 {devices} 台设备离线。",
     },
     "site_storm": {
-        "en": "{devices} devices at {site} went wrong within minutes; look for a common cause first.",
+        "en": "{devices:device|devices} at {site} went wrong within minutes; look for a common cause first.",
         "zh": "{site} 有 {devices} 台设备在几分钟内相继异常；请先查找共同原因。",
     },
     "baseline_restarted": {
@@ -236,7 +237,7 @@ def fill(template: str, params: Mapping[str, Any], lang: str, zone: tzinfo = UTC
     fields = [field for _, field, _, _ in Formatter().parse(template) if field]
     known = align_figures({field: params[field] for field in fields if field in params})
     named = {field: _say(known[field], language, zone) if field in known else "?" for field in fields}
-    return template.format_map(named)
+    return fill_counts(template, named)
 
 
 def quantity(value: float, unit: str, decimals: int) -> dict[str, Any]:

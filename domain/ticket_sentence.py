@@ -20,27 +20,31 @@ CLAUSES: dict[str, dict[str, str]] = {
         "zh": "几乎不可能是偶然（无趋势的信号呈现如此形态的不到千分之一）",
     },
     "hardly_chance": {
-        "en": "hardly chance (a healthy signal does so about once in {odds} readings)",
+        "en": "hardly chance (a healthy signal does so about once in {odds:reading|readings})",
         "zh": "几乎不可能是偶然（健康信号约每 {odds} 个读数出现一次）",
     },
     "maybe_chance": {
-        "en": "may be chance (a healthy signal does so about once in {odds} readings)",
+        "en": "may be chance (a healthy signal does so about once in {odds:reading|readings})",
         "zh": "可能是偶然（健康信号约每 {odds} 个读数出现一次）",
     },
     "very_likely": {
-        "en": "very likely true ({share}: {useful} of {orders} earlier orders of this monitor found something to mend)",
+        "en": "very likely true ({share}: {useful} of {orders:earlier order|earlier orders} of this monitor found "
+        "something to mend)",
         "zh": "极可能属实（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
     },
     "likely": {
-        "en": "likely true ({share}: {useful} of {orders} earlier orders of this monitor found something to mend)",
+        "en": "likely true ({share}: {useful} of {orders:earlier order|earlier orders} of this monitor found "
+        "something to mend)",
         "zh": "很可能属实（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
     },
     "uncertain": {
-        "en": "uncertain ({share}: {useful} of {orders} earlier orders of this monitor found something to mend)",
+        "en": "uncertain ({share}: {useful} of {orders:earlier order|earlier orders} of this monitor found "
+        "something to mend)",
         "zh": "尚不确定（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
     },
     "doubtful": {
-        "en": "doubtful ({share}: {useful} of {orders} earlier orders of this monitor found something to mend)",
+        "en": "doubtful ({share}: {useful} of {orders:earlier order|earlier orders} of this monitor found "
+        "something to mend)",
         "zh": "存疑（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
     },
     "part": {"en": "suspected part: {part}", "zh": "疑似部件：{part}"},

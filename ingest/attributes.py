@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from domain.counting import say_count
 from domain.reading import RejectionReason
 from domain.report import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_KEY, MAX_ATTRIBUTES, AttributeReport
 from ingest.decode import Problem, clean_text, describe, shorten
@@ -31,7 +32,7 @@ def judge_attributes(
     if not given:
         return None, [Problem(RejectionReason.EMPTY, where, "holds no attribute", serial)]
     if len(given) > MAX_ATTRIBUTES:
-        detail = f"{len(given):,} attributes; a device has at most {MAX_ATTRIBUTES}"
+        detail = f"{say_count(len(given), 'attribute')}; a device has at most {MAX_ATTRIBUTES}"
         return None, [Problem(RejectionReason.TOO_MANY_VALUES, where, detail, serial, len(given))]
     kept: dict[str, Any] = {}
     problems = []
@@ -57,6 +58,6 @@ def _clean_attribute(key: str, value: Any) -> str | tuple[RejectionReason, str]:
     text = _ESCAPES.sub(lambda escape: escape[0] if escape[0] == "\\\\" else "�", text)
     encoded = text.encode("utf-8", "replace")
     if len(encoded) > MAX_ATTRIBUTE_BYTES:
-        detail = f"{len(encoded):,} bytes; an attribute has at most {MAX_ATTRIBUTE_BYTES:,}"
+        detail = f"{say_count(len(encoded), 'byte')}; an attribute has at most {MAX_ATTRIBUTE_BYTES:,}"
         return RejectionReason.TOO_LARGE, detail
     return encoded.decode()

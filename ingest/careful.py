@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from domain.clock import from_micros
+from domain.counting import say_count
 from domain.reading import Rejection, RejectionReason
 from domain.report import Report
 from ingest.attributes import judge_attributes
@@ -134,7 +135,7 @@ def _read(
     found: Found,
 ) -> Problem | None:
     if message.size > max_payload:
-        detail = f"{message.size:,} bytes; a message has at most {max_payload:,}"
+        detail = f"{say_count(message.size, 'byte')}; a message has at most {max_payload:,}"
         return Problem(RejectionReason.TOO_LARGE, None, detail)
     if route.kind is TopicKind.UNKNOWN:
         return Problem(RejectionReason.UNKNOWN_TOPIC, None, "no such topic is part of the contract")
@@ -151,7 +152,7 @@ def _read(
         if count <= max_values:
             parts.append(part)
     if count > max_values:
-        detail = f"{count:,} values; a message has at most {max_values:,}"
+        detail = f"{say_count(count, 'value')}; a message has at most {max_values:,}"
         return Problem(RejectionReason.TOO_MANY_VALUES, None, detail, weight=count)
     for part in parts:
         if isinstance(part, Problem):
@@ -239,7 +240,7 @@ def _to_rejections(problems: list[Problem], message: Message, route: Route, wind
     if len(problems) > MAX_REJECTIONS + 1:
         rest = Counter(problem.reason for problem in problems[MAX_REJECTIONS:])
         counts = ", ".join(f"{n:,} {reason}" for reason, n in rest.most_common())
-        detail = f"and {rest.total():,} problems more: {counts}"
+        detail = f"and {say_count(rest.total(), 'problem')} more: {counts}"
         lost = sum(problem.weight for problem in problems[MAX_REJECTIONS:])
         summary = Problem(rest.most_common(1)[0][0], None, detail, weight=lost)
         problems = [*problems[:MAX_REJECTIONS], summary]

@@ -10,6 +10,7 @@ import orjson
 
 from domain.breach import Severity
 from domain.clock import to_micros
+from domain.counting import say_count
 from domain.reading import RejectionReason
 from domain.report import ConnectionState, EventReport, FirmwareReport, FirmwareState, StatusReport
 
@@ -217,16 +218,17 @@ def parse_status(body: Any, device_id: int, observed_us: int, received_us: int) 
 def describe(value: Any) -> str:
     """A value as a person would name it, short whatever it is."""
     if isinstance(value, Duplicated):
-        return f"{value.count} values under the same key"
+        return f"{say_count(value.count, 'value')} under the same key"
     if isinstance(value, dict | list):
         kind = "an object" if isinstance(value, dict) else "a list"
         return f"{kind} of {len(value)}"
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int) and value.bit_length() > 256:
-        return f"a whole number of {value.bit_length():,} bits"  # Python would refuse to write a longer one down
+        # Python would refuse to write a longer one down.
+        return f"a whole number of {say_count(value.bit_length(), 'bit')}"
     if isinstance(value, bytes):
-        return f"{len(value):,} bytes"
+        return say_count(len(value), "byte")
     if isinstance(value, str | int | float):
         return shorten(repr(value if isinstance(value, int | float) else value[:200]))
     return f"a value of the type {type(value).__name__}"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.clock import MICROS_PER_SECOND, from_micros
+from domain.counting import say_count
 from domain.reading import Rejection, RejectionReason
 from ingest.batch import Batch, find_pairs
 from ingest.careful import EXCERPT, KEPT_OVERSIZED, WHOLE_PAYLOAD, ReceivedReport, Refusal
@@ -209,9 +210,11 @@ def _describe_all(runs: Iterable[_Run]) -> list[Rejection]:
 
 def _describe(run: _Run) -> Rejection:
     device, message = run.device, run.message
+    rate = f"{device.max_messages_s:g}"
     detail = (
-        f"{device.serial} may send {device.max_messages_s:g} messages a second, and {device.burst_messages:,} at once "
-        f"after a quiet time; {run.messages:,} messages with {run.values:,} values went beyond that within "
+        f"{device.serial} may send {say_count(rate, 'message')} a second, and {device.burst_messages:,} at once "
+        f"after a quiet time; {say_count(run.messages, 'message')} with {say_count(run.values, 'value')} "
+        "went beyond that within "
         f"{(run.last_us - run.first_us) / MICROS_PER_SECOND:.1f} s, of which this is the first"
     )
     return Rejection(

@@ -8,6 +8,7 @@ who takes a new name with each message. What goes beyond is counted, value by va
 from dataclasses import dataclass, replace
 
 from domain.clock import MICROS_PER_SECOND, to_micros
+from domain.counting import say_count
 from domain.reading import Rejection, RejectionReason
 from ingest.batch import Batch
 from ingest.decode import MAX_MESSAGE_TEXT, clean_text
@@ -153,15 +154,17 @@ def _refill(bucket: _Bucket, rate: float, burst: int, now_us: int, credit_s: flo
 def _describe(name: str, run: _Run, limits: StrangerLimits) -> Rejection:
     first = run.first
     if name == _EVERYBODY:
+        rate = say_count(f"{limits.rate_of_all:g}", "time")
         limit = (
-            f"all that names no registered device is kept up to {limits.rate_of_all:g} times a second together, "
+            f"all that names no registered device is kept up to {rate} a second together, "
             f"{limits.burst_of_all:,} at once"
         )
     else:
-        limit = f"{name!r} is no registered device; it is kept {limits.rate:g} times a second, {limits.burst:,} at once"
+        rate = say_count(f"{limits.rate:g}", "time")
+        limit = f"{name!r} is no registered device; it is kept {rate} a second, {limits.burst:,} at once"
     lasted_s = max(0, run.last_us - to_micros(first.received_at)) / MICROS_PER_SECOND
     detail = (
-        f"{limit} after a quiet time; {run.rejections:,} with {run.values:,} values went beyond that within "
+        f"{limit} after a quiet time; {run.rejections:,} with {say_count(run.values, 'value')} went beyond that within "
         f"{lasted_s:.1f} s, of which this is the first: {first.detail}"
     )
     return replace(

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from domain.clock import MICROS_PER_DAY, MICROS_PER_SECOND, from_micros
+from domain.counting import say_count
 from domain.reading import ReadingFlag, RejectionReason
 from domain.unit_conversion import Conversion, find_conversion
 from ingest.decode import Problem, TelemetryPart, count_values, describe, parse_time, shorten
@@ -249,5 +250,5 @@ def _name_time(micros: int) -> str:
 
 def _name_span(seconds: float) -> str:
     if seconds >= 2 * 86_400:
-        return f"{seconds / 86_400:,.0f} days"
+        return say_count(round(seconds / 86_400), "day")
     return f"{seconds:,.0f} s" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from domain.counting import fill_counts, is_one, say_number
+
 LANGUAGES = ("en", "zh")
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 # What stands in lang="": screen readers pick the voice by it, browsers the glyphs.
@@ -33,7 +35,8 @@ def load_catalogue(language: str) -> Mapping[str, Message]:
 def translate(language: str, key: str, /, **params: Any) -> str:
     """The message of that key in that language, its parameters filled in; `count` picks the plural form.
 
-    A parameter `permission` is the code of a right and is said by name and code.
+    In English a message may also say each of its numbers with its noun, see `domain.counting`. A parameter
+    `permission` is the code of a right and is said by name and code.
 
     Raises
     ------
@@ -42,10 +45,11 @@ def translate(language: str, key: str, /, **params: Any) -> str:
     """
     message = load_catalogue(language)[key]
     if isinstance(message, dict):
-        message = message["one" if language == "en" and params["count"] == 1 else "other"]
+        message = message["one" if language == "en" and is_one(params["count"]) else "other"]
+        params["count"] = say_number(params["count"])
     if "permission" in params:
         params["permission"] = say_permission(language, params["permission"])
-    return message.format(**params) if params else message
+    return fill_counts(message, params) if params else message
 
 
 def say_permission(language: str, code: str) -> str:

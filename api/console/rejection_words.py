@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from string import Formatter
 
 from api.console.language import load_catalogue, translate
+from domain.counting import find_forms
 
 _DETAIL, _NOUN = "rejection_detail", "rejection_noun"
 _QUOTED = re.compile(" ?(“[^”]*”) ?")  # Chinese quotation marks bring their own space
@@ -61,8 +62,10 @@ def _load_patterns(group: str) -> list[tuple[str, re.Pattern[str]]]:
         if not key.startswith(f"{group}."):
             continue
         pattern, own = "", 0
-        for literal, name, _, _ in Formatter().parse(str(message)):
+        for literal, name, spec, _ in Formatter().parse(str(message)):
             pattern += re.escape(literal) + (f"(?P<{name}>.+?)" if name else "")
+            if forms := find_forms(spec or ""):
+                pattern += f" (?:{'|'.join(map(re.escape, forms))})"
             own += len(literal)
         found.append((own, key, re.compile(pattern, re.DOTALL)))
     return [(key, pattern) for _, key, pattern in sorted(found, key=lambda one: (-one[0], one[1]))]

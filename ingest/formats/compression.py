@@ -4,6 +4,7 @@ import zlib
 
 import zstandard
 
+from domain.counting import say_count
 from domain.reading import RejectionReason
 from ingest.decode import Problem
 
@@ -47,7 +48,7 @@ def _unpack_gzip(payload: bytes, limit: int) -> bytes | Problem:
     if not stream.eof:
         return _refuse("gzip: the stream ends before its end")
     if stream.unused_data:
-        return _refuse(f"gzip: {len(stream.unused_data):,} bytes follow the stream")
+        return _refuse(f"gzip: {say_count(len(stream.unused_data), 'byte follows', 'bytes follow')} the stream")
     return unpacked
 
 
@@ -68,7 +69,7 @@ def _unpack_zstd(payload: bytes, limit: int) -> bytes | Problem:
     if not stream.eof:
         return _refuse("zstd: the frame ends before its end")
     if stream.unused_data:
-        return _refuse(f"zstd: {len(stream.unused_data):,} bytes follow the frame")
+        return _refuse(f"zstd: {say_count(len(stream.unused_data), 'byte follows', 'bytes follow')} the frame")
     return unpacked
 
 
@@ -77,4 +78,6 @@ def _refuse(detail: str) -> Problem:
 
 
 def _refuse_size(limit: int) -> Problem:
-    return Problem(RejectionReason.TOO_LARGE, None, f"unpacked it is larger than the {limit:,} bytes of a message")
+    return Problem(
+        RejectionReason.TOO_LARGE, None, f"unpacked it is larger than the {say_count(limit, 'byte')} of a message"
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 import cbor2
 
+from domain.counting import say_count
 from domain.reading import RejectionReason
 from ingest.decode import QUICK_ERRORS, Problem, decode_document, describe, is_plain, load_quickly, shorten
 
@@ -55,7 +56,7 @@ def load_cbor_pack(payload: bytes) -> list[Any] | Problem:
     except Exception as error:  # noqa: BLE001 whatever a stranger's bytes make the library raise, they are no CBOR
         return Problem(RejectionReason.NOT_CBOR, None, shorten(str(error) or type(error).__name__, 200))
     if stream.tell() < len(payload):
-        detail = f"{len(payload) - stream.tell():,} bytes follow the pack"
+        detail = f"{say_count(len(payload) - stream.tell(), 'byte follows', 'bytes follow')} the pack"
         return Problem(RejectionReason.NOT_CBOR, None, detail)
     checked = _check_pack(pack)
     if isinstance(checked, Problem):

@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from domain.counting import say_count
 from domain.reading import RejectionReason
 from domain.sparkplug import ALGORITHM, COMPRESSED, MESSAGES, QUALITY_PROPERTY, REBIRTH, UNIT_PROPERTY, DataType, Field
 from ingest.decode import Problem, shorten
@@ -136,7 +137,9 @@ def unpack_body(body: bytes, algorithm: str, max_bytes: int) -> bytes | Problem:
         except zlib.error:
             continue
         if len(unpacked) > max_bytes:
-            return Problem(RejectionReason.TOO_LARGE, "body", f"unpacked, it has more than {max_bytes:,} bytes")
+            return Problem(
+                RejectionReason.TOO_LARGE, "body", f"unpacked, it has more than {say_count(max_bytes, 'byte')}"
+            )
         if unpacker.eof:
             return unpacked
     return Problem(RejectionReason.BAD_COMPRESSION, "body", f"it cannot be unpacked as {algorithm.upper()}")
@@ -145,7 +148,7 @@ def unpack_body(body: bytes, algorithm: str, max_bytes: int) -> bytes | Problem:
 def _to_payload(message: Any, max_metrics: int) -> Payload | Problem:
     count = len(message.metrics)
     if count > max_metrics:
-        detail = f"{count:,} metrics; a message has at most {max_metrics:,}"
+        detail = f"{say_count(count, 'metric')}; a message has at most {max_metrics:,}"
         return Problem(RejectionReason.TOO_MANY_VALUES, None, detail, weight=count)
     return Payload(
         timestamp=message.timestamp if message.HasField("timestamp") else None,

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from string import Formatter
 
@@ -23,6 +25,7 @@ from domain.coming_days import DayKind
 from domain.complaint import ComplaintGuard, ComplaintSeverity, ComplaintState
 from domain.connectivity import ConnectivityReason, ConnectivityState
 from domain.contract import ContractState
+from domain.counting import fill_counts, find_forms
 from domain.data_quality import AlertKind
 from domain.device_exception import DeviceException
 from domain.field_action import FieldActionGuard, FieldActionKind, FieldActionState
@@ -175,7 +178,7 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
 ]
 
 
-def find_forms(message: Message) -> list[str]:
+def find_texts(message: Message) -> list[str]:
     return [message] if isinstance(message, str) else list(message.values())
 
 
@@ -191,7 +194,7 @@ def test_both_languages_have_the_same_parameters_and_no_empty_words() -> None:
     """All keys in one test: there are thousands, and a test of its own costs more than the look at it."""
     unlike, empty = [], []
     for key, message in load_catalogue("en").items():
-        forms = [*find_forms(message), *find_forms(load_catalogue("zh")[key])]
+        forms = [*find_texts(message), *find_texts(load_catalogue("zh")[key])]
         if len({frozenset(find_parameters(form)) for form in forms}) != 1:
             unlike.append(key)
         if key != "list.comma" and not all(form.strip() for form in forms):
@@ -241,9 +244,100 @@ def test_every_message_that_is_asked_for_is_there() -> None:
     assert sorted(f"{name}: {key}" for name, key in asked if key not in known) == []
 
 
+def find_english() -> Iterable[tuple[str, str, bool]]:
+    """(key, text, whether its `count` has picked it) of all that is said in English here and in sentences."""
+    for key, message in load_catalogue("en").items():
+        yield from ((key, text, isinstance(message, dict)) for text in find_texts(message))
+    for code, texts in SENTENCES.items():
+        yield code, texts["en"], False
+
+
+# Words with an s behind a placeholder that are no nouns in the plural, and a unit.
+NO_NOUNS = {
+    "as", "asks", "belongs", "deviates", "does", "follows", "has", "is", "moves", "ms", "names", "needs", "opens",
+    "reaches", "reports", "runs", "stays", "waits", "was",
+}  # fmt: skip
+# "2.5 times the rate": a factor is not counted.
+FACTOR = re.compile(r"times (?:the|as)\b")
+
+
+JOINTS = {"at", "by", "for", "from", "if", "in", "of", "on", "that", "the", "to", "with"}
+
+
+def find_bare_counts(text: str, *, is_picked: bool) -> list[str]:
+    """The placeholders that stand bare before a noun in the plural, at most two words between."""
+    found = []
+    for match in re.finditer(r"\{(\w+)(?::[,.\w]*)?\}((?: [a-z-]+){1,3})", text):
+        if (is_picked and match[1] == "count") or FACTOR.match(text, match.start(2) + 1):
+            continue
+        words = match[2].split()
+        looks_plural = words[0].endswith("s") and len(words[0]) > 1 and words[0] not in NO_NOUNS
+        if looks_plural or find_plurals().intersection(takewhile(lambda word: word not in JOINTS, words)):
+            found.append(match.group())
+    return found
+
+
+@cache
+def find_plurals() -> frozenset[str]:
+    """The nouns that anything is counted by: the last word but a verb of each form for many."""
+    plurals = set()
+    for _, text, _ in find_english():
+        for _, name, spec, _ in Formatter().parse(text):
+            if name and (forms := find_forms(spec or "")):
+                one, other = (form.split() for form in forms)
+                plurals |= {
+                    more for less, more in zip(one, other, strict=False) if more in (f"{less}s", f"{less[:-1]}ies")
+                }
+    return frozenset(plurals)
+
+
+def test_no_english_number_stands_bare_before_a_plural() -> None:
+    assert {"device", "devices"} & find_plurals() == {"devices"}
+    assert find_bare_counts("{n} open devices were", is_picked=False) == ["{n} open devices were"]
+    assert find_bare_counts("{n:open device|open devices}", is_picked=False) == []
+    bare = [f"{key}: {text}" for key, text, is_picked in find_english() if find_bare_counts(text, is_picked=is_picked)]
+    assert bare == []
+
+
+def test_every_form_is_said_of_none_one_and_two() -> None:
+    wrong = []
+    for key, text, _ in find_english():
+        parts = [(name, find_forms(spec or "")) for _, name, spec, _ in Formatter().parse(text) if name]
+        for name, forms in [(name, forms) for name, forms in parts if forms is not None]:
+            for count, form in ((0, forms[1]), (1, forms[0]), (2, forms[1]), ("1", forms[0]), ("< 1", forms[0])):
+                said = fill_counts(text, {other: count if other == name else "?" for other, _ in parts})
+                if not form or f"{count} {form}" not in said:
+                    wrong.append(f"{key}: {said}")
+    for key, message in load_catalogue("en").items():
+        if isinstance(message, dict):
+            others = {name: "?" for text in message.values() for name in find_parameters(text)}
+            for count, form in ((0, "other"), (1, "one"), (2, "other"), ("1", "one")):
+                if translate("en", key, **{**others, "count": count}) != fill_counts(
+                    message[form], {**others, "count": count}
+                ):
+                    wrong.append(f"{key}: {count}")
+    assert wrong == []
+
+
+def test_chinese_has_no_plural() -> None:
+    forms = [
+        key
+        for key, message in load_catalogue("zh").items()
+        for text in find_texts(message)
+        if any(find_forms(spec or "") for _, _, spec, _ in Formatter().parse(text))
+    ]
+    assert forms == []
+    assert [
+        key for key, message in load_catalogue("zh").items() if isinstance(message, dict) and "one" in message
+    ] == []
+
+
 def test_plural_follows_the_language() -> None:
     assert translate("en", "devices.count", count=1) == "1 device"
     assert translate("en", "devices.count", count=0) == "0 devices"
+    assert translate("en", "devices.count", count="1") == "1 device"
+    assert translate("en", "devices.count", count=1_204) == "1,204 devices"
+    assert translate("en", "firmware.proof", devices=1, count=2) == "1 device reports 2 versions."
     assert translate("zh", "devices.count", count=1) == "1 台设备"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import ingest
 from api.console.rejection_words import Detail, tell_detail
+from domain.counting import say_count
 from ingest.decode import describe
 
 INGEST = Path(next(iter(ingest.__path__)))
@@ -21,8 +22,16 @@ def find_text(node: ast.expr) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values)
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else fill_place(part) for part in node.values)
     return None
+
+
+def fill_place(part: ast.expr) -> str:
+    """What may stand in the place: a count brings its noun along."""
+    match part:
+        case ast.FormattedValue(value=ast.Call(func=ast.Name(id="say_count"), args=[_, *nouns])):
+            return say_count(7, *(str(noun.value) for noun in nouns if isinstance(noun, ast.Constant)))
+    return "7"
 
 
 def find_details() -> Iterator[tuple[str, str]]:
@@ -62,6 +71,8 @@ def test_every_sentence_of_ingest_is_told_in_chinese() -> None:
             "网关“GW-1”代为上报“INF-1”，但该设备归属：无",
         ),
         ("must be a boolean, not 7", "应为布尔值，实际为 7"),
+        ("gzip: 1 byte follows the stream", "gzip：数据流之后还有 1 字节"),
+        ("gzip: 1 bytes follow the stream", "gzip：数据流之后还有 1 字节"),
         ("7 in int_value has no data type", "int_value 中的 7 没有数据类型"),
         ("7 in int_value is no DOUBLE", "int_value 中的 7 不是 DOUBLE"),
         ("2026-01-01T00:00:00Z is 3 days in the future of its receipt", "2026-01-01T00:00:00Z 比接收时间晚 3 天"),
