@@ -27,10 +27,10 @@ from store.webhook_deliveries import (
     claim_deliveries,
     hold_delivery,
     load_due_endpoints,
-    plan_deliveries,
     record_result,
     release_claims,
 )
+from store.webhook_planning import plan_deliveries
 from store.webhook_secrets import open_secrets
 from store.webhooks import load_secrets, move_endpoint
 

@@ -1,4 +1,4 @@
-"""From the outbox to endpoints: deliveries are planned, claimed under a lease, and end with what came of each attempt.
+"""Deliveries to endpoints: claimed under a lease, they end with what came of each attempt.
 
 At least once: a claim that ends with its process is void when its lease is over, and the event is sent again under the
 same id. In order: an event of a record is claimed only when no earlier one of it waits for the same endpoint.
@@ -18,50 +18,6 @@ from domain.webhook import TEST_TYPE, DeliveryState
 from domain.webhook_schedule import AttemptResult
 from store.audit import record_audit, to_jsonb
 from store.pool import Connection
-
-# Of transactions under way at once one plans: else the later of two events could be planned, and delivered, before
-# the earlier one.
-LOCK_PLANNING = "SELECT pg_try_advisory_xact_lock(hashtextextended('forewarn webhook planning', 0))"
-# What waits behind another event of its record is not looked at before that one is due. That one is locked: whoever
-# ends it now sees what is planned behind it, or is seen to have ended it. So are the endpoints, and before deliveries:
-# whoever retires one, or gives it to another customer, cancels what was planned, or is seen to have done it.
-PLAN_DELIVERIES = """
-    WITH events AS (
-        SELECT o.id, o.type, o.entity, o.entity_id, o.customer_id, o.created_at
-        FROM outbox o WHERE o.planned_at IS NULL AND NOT o.is_simulated ORDER BY o.id LIMIT %(limit)s
-    ), endpoints AS MATERIALIZED (
-        SELECT w.id, w.state_since, w.event_types, w.customer_id, w.delay_s
-        FROM webhook_endpoint w WHERE w.state = 'ENABLED' AND EXISTS (SELECT FROM events) ORDER BY w.id FOR SHARE
-    ), planned AS (
-        UPDATE outbox SET planned_at = %(now)s WHERE id IN (SELECT id FROM events)
-    ), made AS (
-        INSERT INTO webhook_delivery (endpoint_id, outbox_id, entity, entity_id, not_before, due_at, created_at)
-        SELECT w.id, v.id, v.entity, v.entity_id, t.at, greatest(t.at, f.due_at), %(now)s
-        FROM events v JOIN endpoints w ON w.state_since <= v.created_at
-            AND (w.event_types = '{}' OR v.type = ANY (w.event_types))
-            AND (w.customer_id IS NULL OR w.customer_id = v.customer_id)
-        CROSS JOIN LATERAL (SELECT v.created_at + make_interval(secs => w.delay_s) AS at) t
-        LEFT JOIN LATERAL (
-            SELECT d.due_at FROM webhook_delivery d
-            WHERE d.endpoint_id = w.id AND d.state = 'WAITING' AND d.entity = v.entity AND d.entity_id = v.entity_id
-            ORDER BY d.outbox_id LIMIT 1 FOR SHARE
-        ) f ON true
-        ORDER BY v.id, w.id
-    )
-    SELECT count(*) FROM events
-"""
-
-
-def plan_deliveries(conn: Connection, now: datetime, limit: int = 1000) -> int:
-    """How many events of the outbox were looked at, the oldest first: each gets a delivery for every enabled endpoint
-    that wants it and was there when it happened. 0 as well while another process plans."""
-    with conn.transaction():
-        locked = conn.execute(LOCK_PLANNING).fetchone()
-        if locked is None or not locked[0]:
-            return 0
-        # Planned for what the table has grown to by now: it may have been empty a moment ago.
-        row = conn.execute(PLAN_DELIVERIES, {"now": now, "limit": limit}, prepare=False).fetchone()
-        return 0 if row is None else int(row[0])
 
 
 @dataclass(frozen=True, slots=True)

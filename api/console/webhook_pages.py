@@ -37,6 +37,7 @@ from api.console.webhook_views import (
     find_acts,
     find_again_act,
     find_make_act,
+    say_dead,
 )
 from api.once import change
 from api.problems import ProblemError
@@ -221,7 +222,7 @@ def _render_list(view: View, pool: Pool, refused: Refused = NOT_REFUSED) -> Resp
         refused.status,
         problem=refused.problem,
         rows=[build_endpoint(view, endpoint, places) for endpoint in rows],
-        dead=sum(endpoint.dead for endpoint in found),
+        dead=say_dead(view, found),
         make=find_make_act(view, refused.typed),
     )
 

@@ -1,5 +1,6 @@
 """What the pages of webhooks show: endpoints, deliveries with their attempts, and the forms of each."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from domain.webhook import EVENT_TYPES, DeliveryState, EndpointState, ReplayScop
 from domain.webhook_address import hide_query
 from store.place_names import PlaceNames
 from store.webhook_lists import Attempt, Delivery
-from store.webhooks import Endpoint
+from store.webhooks import MOST_COUNTED, Endpoint
 
 MAKE_ACT, CHANGE_ACT, SECRET_ACT, REPLAY_ACT = "make_webhook", "change_webhook", "rotate_secret", "replay_webhook"
 TEST_ACT, AGAIN_ACT = "test_webhook", "replay_delivery"
@@ -49,11 +50,24 @@ def build_endpoint(view: View, endpoint: Endpoint, places: PlaceNames) -> dict[s
         "previous_until": view.when(endpoint.previous_until)
         if endpoint.previous_until is not None and endpoint.previous_until > view.now
         else None,
-        "waiting": endpoint.waiting,
-        "dead": endpoint.dead,
+        "waiting": say_count(endpoint.waiting),
+        "dead": say_count(endpoint.dead) if endpoint.dead else "",
         "oldest": view.when(endpoint.oldest_waiting_at),
         "last": view.when(endpoint.last_delivered_at),
     }
+
+
+def say_count(count: int) -> str:
+    """The count; of more than is counted, that there are more."""
+    return f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}"
+
+
+def say_dead(view: View, endpoints: Sequence[Endpoint]) -> str:
+    """How many events were given up at all of these; "": none."""
+    dead = sum(endpoint.dead for endpoint in endpoints)
+    if any(endpoint.dead > MOST_COUNTED for endpoint in endpoints):
+        return view.t("webhooks.dead_more", count=MOST_COUNTED)
+    return view.t("webhooks.dead_count", count=dead) if dead else ""
 
 
 def build_delivery(view: View, delivery: Delivery) -> dict[str, Any]:

@@ -31,8 +31,8 @@ class WebhookShape(Shape):
     previous_secret_until: datetime | None = Field(
         validation_alias="previous_until", description="Until then the secret before signs as well."
     )
-    waiting: int = Field(description="Deliveries that wait.")
-    dead: int = Field(description="Deliveries that were given up.")
+    waiting: int = Field(description="Deliveries that wait, counted up to 1,001: there are more than 1,000 then.")
+    dead: int = Field(description="Deliveries that were given up, counted in the same way.")
     oldest_waiting_at: datetime | None
     last_delivered_at: datetime | None
     row_version: int

@@ -15,11 +15,11 @@ from store.webhook_deliveries import (
     Claim,
     claim_deliveries,
     load_due_endpoints,
-    plan_deliveries,
     record_result,
     record_test,
 )
 from store.webhook_lists import DeliveryFilter, load_deliveries
+from store.webhook_planning import plan_deliveries
 from store.webhook_secrets import seal_secret
 from store.webhooks import EndpointDraft, move_endpoint, record_endpoint, reserve_code
 from tests.e2e.seeding import SERIALS

@@ -15,8 +15,9 @@ from service_link.webhook_sender import WebhookSender
 from service_link.webhooks import Courier, Crew, DeliveryStatus
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection, open_connection
-from store.webhook_deliveries import claim_deliveries, load_due_endpoints, plan_deliveries
+from store.webhook_deliveries import claim_deliveries, load_due_endpoints
 from store.webhook_lists import Attempt, Delivery, DeliveryFilter, load_attempts, load_deliveries
+from store.webhook_planning import plan_deliveries
 from store.webhook_secrets import seal_secret
 from store.webhooks import Endpoint, EndpointDraft, record_endpoint, reserve_code
 from tests.support.waiting import wait_until

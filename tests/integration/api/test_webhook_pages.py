@@ -222,3 +222,26 @@ def test_in_chinese(api: Api, admin: Session) -> None:
     for path, said in (("", "哪些系统会收到这里的通知"), (f"/{code}", "发送测试事件")):
         page = html.unescape(api.client.get(f"/admin/webhooks{path}", headers=headers).text)
         assert said in page
+
+
+def test_hundreds_of_thousands_are_not_counted_at_every_look(api: Api, admin: Session, hooks: Hooks) -> None:
+    code = find_code(make(api, admin))
+    hooks.conn.execute(
+        "INSERT INTO outbox (type, subject, entity, entity_id, body, is_simulated, planned_at)"
+        " SELECT 'breach.opened', 'S', 'breach', i::text, '{}', false, now() FROM generate_series(1, 1001) i"
+    )
+    hooks.conn.execute(
+        "INSERT INTO webhook_delivery (endpoint_id, outbox_id, entity, entity_id, not_before, due_at, created_at)"
+        " SELECT w.id, o.id, o.entity, o.entity_id, now(), now(), now() - o.id * interval '1 second'"
+        " FROM webhook_endpoint w, outbox o WHERE w.code = %s AND o.type = 'breach.opened'",
+        (code,),
+    )
+    page = get(api, admin, "/admin/webhooks")
+    assert ">1,000+<" in page
+    assert "16 min ago" in page  # 1,001 seconds: the oldest counts, however many there are
+    hooks.conn.execute("UPDATE webhook_delivery SET state = 'DEAD', finished_at = now()")
+    page = get(api, admin, "/admin/webhooks")
+    assert re.search("! More than 1,?000 events were given up", page)
+    hooks.conn.execute("UPDATE webhook_delivery SET state = 'CANCELLED' WHERE entity_id = '1'")
+    page = get(api, admin, "/admin/webhooks")
+    assert re.search("! 1,?000 events were given up", page)

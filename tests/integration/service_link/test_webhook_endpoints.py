@@ -9,8 +9,9 @@ from domain.errors import GuardRefusedError
 from domain.webhook import EndpointState, ReplayScope, StateCause
 from domain.webhook_signature import make_secret
 from store.pool import open_connection
-from store.webhook_deliveries import plan_deliveries, record_test
+from store.webhook_deliveries import record_test
 from store.webhook_lists import DeliveryFilter, load_deliveries, load_delivery
+from store.webhook_planning import plan_deliveries
 from store.webhook_replays import replay_delivery, replay_since
 from store.webhook_secrets import seal_secret
 from store.webhooks import EndpointDraft, change_endpoint, load_endpoint, lock_endpoint, move_endpoint, rotate_secret

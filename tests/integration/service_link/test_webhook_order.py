@@ -12,8 +12,9 @@ from typing import Any
 from domain.webhook_schedule import AttemptResult
 from service_link.webhooks import DeliveryStatus, deliver_webhooks
 from store.pool import open_connection
-from store.webhook_deliveries import plan_deliveries, record_result, remove_old_deliveries
+from store.webhook_deliveries import record_result, remove_old_deliveries
 from store.webhook_lists import DeliveryFilter, load_deliveries
+from store.webhook_planning import plan_deliveries
 from tests.support.databases import Database
 from tests.support.waiting import wait_until
 from tests.support.webhook_receiver import Answer, Receiver
