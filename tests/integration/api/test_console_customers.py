@@ -56,7 +56,7 @@ def test_who_needs_a_call_stands_first_with_reasons_and_a_number_to_call(made: A
     assert str(score) in page
     assert "Devices with a critical breach: 1, first T-0000 ." in page
     assert "Zelda Zq-Lindqvist 1" in page
-    assert "2 customers with 6 devices were looked at." in page
+    assert "Looked at: 2 customers with 6 devices." in page
     chinese = show(made, "/customers", Role.SERVICE_MANAGER, language="zh")
     assert "存在严重异常的设备：1 台，首台 T-0000 。" in chinese
 
@@ -79,7 +79,7 @@ def test_filters_stand_in_the_address(made: Api, query: str, codes: list[str]) -
 def test_an_empty_list_says_how_many_were_looked_at(made: Api) -> None:
     page = show(made, "/customers?q=nobody", Role.SERVICE_MANAGER)
     assert "No customer matches these filters." in page
-    assert "0 customers with 0 devices were looked at." in page
+    assert "Looked at: 0 customers with 0 devices." in page
     # Where real customers are none that match, the simulated ones may be what is looked for.
     assert "Look at simulated records" in page
     assert "Look at simulated" not in show(made, "/customers?q=nobody&records=simulated", Role.SERVICE_MANAGER)

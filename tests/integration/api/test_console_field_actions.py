@@ -125,7 +125,7 @@ def test_a_campaign_from_its_draft_to_a_halt_and_on(console: Console) -> None:
     stale = {"serial": "T-0001", "to": "SCHEDULED", "row_version": "0", "scheduled_for": "2030-01-01T10:00"}
     assert "Your text is kept" in send("dirk", "items", 412, **stale)
     assert "2 field actions" not in console.read("dirk", "/field-actions?state=CLOSED")
-    assert "1 field actions in all." in console.read("dirk", "/field-actions?state=CLOSED")
+    assert "1 field action in all." in console.read("dirk", "/field-actions?state=CLOSED")
     assert "已启动" in console.read("dirk", path, language="zh")
 
 
