@@ -58,7 +58,7 @@ def test_a_capa_from_proposal_to_effectiveness_and_closure(chromium: Browser, se
         expect(figures).to_contain_text("< 0.0001")
         expect(mara.locator("section[aria-labelledby=members-title] tbody tr")).to_have_count(5)
         take(mara, "capa_open", reason="Five of five pumps on 2.4.1")
-        expect(mara.get_by_text("Opened by mara: Five of five pumps on 2.4.1")).to_be_visible()
+        expect(mara.get_by_text("Opened by Mara Lindqvist: Five of five pumps on 2.4.1")).to_be_visible()
 
         sign_in(quinn, "quinn", PASSWORD)
         quinn.goto(f"/capa/{code}")

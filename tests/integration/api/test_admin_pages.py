@@ -47,7 +47,7 @@ def find_secret(page: str) -> str:
 
 def find_version(page: str) -> str:
     found = re.search(
-        r'name="row_version" value="(\d+)">\s*<div class="fields even">\s*<div class="field"><label for="u-full', page
+        r'name="row_version" value="(\d+)">\s*<div class="fields">\s*<div class="field"><label for="u-full', page
     )
     assert found is not None, page
     return found.group(1)

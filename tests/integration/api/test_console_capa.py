@@ -146,7 +146,7 @@ def test_who_edits_while_another_saves_keeps_the_text(api: Api, pages: Pages) ->
     answer = api.client.post(f"/capa/{pages.code}/root-cause", headers=pages.session("rosa").writing, data=stale)
     assert answer.status_code == 412
     text = read_words(answer)
-    assert "quinn set Investigation at" in text
+    assert "Quinn set Investigation at" in text
     assert "Your text is kept" in text
     assert "Tanks leak within a year" in text
     late = pages.step("ada", "OPEN", 409, reason="again")

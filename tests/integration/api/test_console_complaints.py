@@ -71,7 +71,7 @@ def test_a_complaint_from_its_receipt_to_its_closure(console: Console) -> None:
     assert "That is not your password." in bad
     send("vera", "decision", **decided, password=PASSWORD, meaning="Decided on the facts given")
     page = console.read("quinn", path)
-    assert "to be reported, decided by vera" in page
+    assert "to be reported, decided by Vera" in page
     assert "not required" in page  # that of China
     assert "✓ holds" in page
 

@@ -60,7 +60,7 @@ def test_a_complaint_takes_both_and_asks_where_both_changed_one_field(console: C
     for marks in ("", "&".join("a=1" for _ in range(600))):  # nobody can read these: then the version counts
         send(console, "mona", action, stale, 412, details="The alarm was quiet", reason="mine", seen=marks)
     _, text = send(console, "mona", action, stale, 412, details="The alarm was quiet", reason="mine")
-    assert "maria changed" in text
+    assert "Maria changed" in text
     assert "while you edited. Your text is kept. You both changed the same field" in text
     assert 'data-dispute="details"' in text
     assert "The alarm was silent" in text
@@ -93,7 +93,7 @@ def test_a_draft_of_a_field_action_takes_both(console: Console) -> None:
     assert (stale["priority"], stale["title"]) == ("P1", "The valve sticks")
     send(console, "quirin", action, stale, 303, priority="P2")
     _, text = send(console, "quentin", action, stale, 412, priority="P3")
-    assert "quirin set P2" in text or "quirin set High" in text
+    assert "Quirin set P2" in text or "Quirin set High" in text
     asked = read_form(text, action)
     assert asked["priority"] == "P3"
     send(console, "quentin", action, asked | {"take.priority": "mine"}, 303)
@@ -172,7 +172,7 @@ def test_a_step_that_is_over_gives_its_text_to_the_note_and_a_judgement_is_made_
     cancel = open_form(console, "mona", page, action) | {"to": "CANCELLED", "step": "cancel"}
     step(console, "tom", code, {"to": "IN_PROGRESS"})
     _, text = send(console, "mona", action, cancel, 412, reason="The ward bent the line")
-    assert "tom set In progress at" in text
+    assert "Tom set In progress at" in text
     assert "what you wrote stands in the note below" in text
     assert read_form(text, f"/work-orders/{code}/notes")["body"] == "Reason: The ward bent the line"
     # A step that judges the record is not taken on one that moved, though it is open still.
@@ -183,7 +183,7 @@ def test_a_step_that_is_over_gives_its_text_to_the_note_and_a_judgement_is_made_
     step(console, "tom", code, {"to": "WORK_DONE", "outcome": "CONFIRMED", "close_out": close_out})
     stale = {"row_version": "1", "to": "VERIFIED", "test_evidence": "Own test"}
     _, text = send(console, "mona", action, stale, 412)
-    assert "tom set Work done, Confirmed" in text or "tom set Work done" in text
+    assert "Tom set Work done, Confirmed" in text or "Tom set Work done" in text
     assert "Look at what changed, then save again." in text
     assert ">Own test</textarea>" in text
 

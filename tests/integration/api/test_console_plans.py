@@ -55,7 +55,7 @@ def test_a_plan_is_made_an_occurrence_left_out_by_two_and_the_plan_ended(api: Ap
     again = console.send("mona", "/plans", "/plans/skips", ask | {"password": PASSWORD}, 409)
     assert "This was asked for already and waits for a decision." in again
     granted = {"to": "GRANTED", "password": PASSWORD, "meaning": "Reviewed and granted"}
-    assert "dirk asks: Leave out planned maintenance" in console.read("mona", request)
+    assert "Dirk asks: Leave out planned maintenance" in console.read("mona", request)
     console.send("mona", request, f"{request}/decision", granted)
     assert "the ward is closed" in console.read("tom", "/plans?state=SKIPPED")
 
