@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -31,6 +31,34 @@ class Database:
     owner_url: str
 
 
+class Administrator:
+    """The superuser's connection that makes and drops databases: one for all, as to sign in costs a fifth of that."""
+
+    def __init__(self, superuser_url: str) -> None:
+        self._url = superuser_url
+        self._conn: psycopg.Connection | None = None
+
+    def execute(self, statement: sql.Composed) -> None:
+        """Runs a statement outside of any transaction, on a new connection where the server cut the last one."""
+        if self._conn is None or self._conn.closed or not self._is_alive(self._conn):
+            self.close()
+            self._conn = psycopg.connect(self._url, autocommit=True)
+        self._conn.execute(statement)
+
+    def close(self) -> None:
+        """No connection is open on return."""
+        if self._conn is not None:
+            self._conn.close()
+        self._conn = None
+
+    def _is_alive(self, conn: psycopg.Connection) -> bool:
+        try:
+            conn.execute("")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseServer:
     """A running server with the roles of an installation and a migrated template database."""
@@ -40,6 +68,7 @@ class DatabaseServer:
     owner_url: str
     app_url: str
     template: str
+    administrator: Administrator = field(repr=False, compare=False)
 
     @contextmanager
     def fresh_database(self) -> Iterator[Database]:
@@ -49,22 +78,20 @@ class DatabaseServer:
         """
         name = f"test_{os.getpid()}_{next(_numbers)}"
         identifier = sql.Identifier(name)
-        with psycopg.connect(self.superuser_url, autocommit=True) as conn:
-            conn.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY OWNER {}").format(
-                    identifier, sql.Identifier(self.template), sql.Identifier(OWNER)
-                )
+        self.administrator.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY OWNER {}").format(
+                identifier, sql.Identifier(self.template), sql.Identifier(OWNER)
             )
+        )
         try:
             yield Database(self.flavour, name, _at(self.app_url, name), _at(self.owner_url, name))
         finally:
-            with psycopg.connect(self.superuser_url, autocommit=True) as conn:
-                conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+            self.administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 
     def with_template(self, filled: Database) -> "DatabaseServer":
         """The same server with that database, as it is now, for its template; nobody connects to it any more."""
         with psycopg.connect(self.superuser_url, autocommit=True) as conn:
-            _close(conn, filled.name)
+            _close(conn, filled.name, self.superuser_url)
         return replace(self, template=filled.name)
 
 
@@ -74,13 +101,15 @@ def embedded_server(folder: Path) -> Iterator[DatabaseServer]:
     cluster = copy_migrated_cluster(folder)
     superuser_url = cluster.url(SUPERUSER, "postgres")
     process = start_quick_server(cluster, folder / "postgres.log")
+    administrator = Administrator(superuser_url)
     try:
         with psycopg.connect(superuser_url, autocommit=True) as conn:
             for role, password in cluster.passwords.items():
                 _set_quick_password(conn, role, password)
-            _close(conn, DATABASE)
-        yield DatabaseServer("postgresql", superuser_url, cluster.url(OWNER), cluster.url(APP), DATABASE)
+            _close(conn, DATABASE, superuser_url)
+        yield DatabaseServer("postgresql", superuser_url, cluster.url(OWNER), cluster.url(APP), DATABASE, administrator)
     finally:
+        administrator.close()
         end(process, with_signal=STOP_SIGNAL, timeout_s=30)
 
 
@@ -102,6 +131,7 @@ def timescale_server(superuser_url: str, flavour: str = "timescale") -> Iterator
     try:
         yield server
     finally:
+        server.administrator.close()
         with psycopg.connect(superuser_url, autocommit=True) as conn:
             conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(server.template)))
 
@@ -118,12 +148,18 @@ def _with_template(flavour: str, superuser_url: str, owner_url: str, app_url: st
     with psycopg.connect(superuser_url, autocommit=True) as conn:
         conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, sql.Identifier(OWNER)))
         migrate(_at(owner_url, template))
-        _close(conn, template)
-    return DatabaseServer(flavour, superuser_url, owner_url, app_url, template)
+        _close(conn, template, superuser_url)
+    return DatabaseServer(flavour, superuser_url, owner_url, app_url, template, Administrator(superuser_url))
 
 
-def _close(conn: psycopg.Connection, database: str) -> None:
-    """TimescaleDB's background workers would stay connected, and a template must have no connection."""
+def _close(conn: psycopg.Connection, database: str, superuser_url: str) -> None:
+    """TimescaleDB's background workers would stay connected, and a template must have no connection.
+
+    The last one has PostgreSQL keep what it knows of the system catalogues, or the first connection to every copy of
+    the template would find that out anew: as much work as two connections.
+    """
+    with psycopg.connect(_at(superuser_url, database)):
+        pass
     conn.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(database)))
     conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (database,))
 
