@@ -200,6 +200,7 @@ def _find_record(view: View, row: ComplaintRow, missing: tuple[str, ...]) -> lis
             "value": view.t("fact.hidden") if name in hidden else str(getattr(row, name) or ""),
             "missing": name in missing and name not in hidden,
             "is_long": name in LONG_FIELDS,
+            "own": name not in hidden,
         }
         for name in RECORD_FIELDS
     ]
@@ -208,8 +209,10 @@ def _find_record(view: View, row: ComplaintRow, missing: tuple[str, ...]) -> lis
     if row.investigated is False:
         value = view.t("complaint.not_investigated", reason=value)
     if row.investigation_decided_by:
-        value = f"{value} ({view.who(row.investigation_decided_by)})"
-    lines.append({"label": view.t("complaint.investigation"), "value": value, "missing": False, "is_long": True})
+        value = view.t("code.beside", name=value, code=view.who(row.investigation_decided_by))
+    is_own = bool(row.investigated and row.investigation)
+    label = view.t("complaint.investigation")
+    lines.append({"label": label, "value": value, "missing": False, "is_long": True, "own": is_own})
     return lines
 
 
