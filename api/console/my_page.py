@@ -10,13 +10,14 @@ from api.auth import Caller, require
 from api.console.evidence_view import find_evidence
 from api.console.kept_pages import find_kept, mark_kept
 from api.console.my_views import find_ways, group_jobs, name_place
+from api.console.order_head import find_head
 from api.console.order_record_steps import Fields, change_part
 from api.console.order_rows import find_fault
 from api.console.order_sections import Refused, find_script_words, load_section, make_once
 from api.console.page import View, find_view
 from api.console.proofs import load_proof
-from api.console.work_order_acts import Typed, find_acts
-from api.console.work_order_page import find_head, find_shown, load_own_order
+from api.console.work_order_acts import Assignees, Typed, find_acts
+from api.console.work_order_page import find_shown, load_own_order
 from api.console.work_order_steps import Step, take_step
 from api.problems import not_found
 from api.state import Database
@@ -119,7 +120,7 @@ def render_job(
     zone = cards.site_time_zone
     shown = find_shown(breaches, breach)
     evidence = find_evidence(view, shown, profiles.get(cards.model or ""), zone) if shown is not None else None
-    acts = [replace(act, action=f"/my/{code}/transitions") for act in find_acts(view, order, cards, [], typed)]
+    acts = [replace(act, action=f"/my/{code}/transitions") for act in find_acts(view, order, cards, Assignees(), typed)]
     sections: dict[str, Any] = {name: load_section(view, pool, order, cards, name, refused) for name in SECTIONS}
     return view.render(
         "job.html",

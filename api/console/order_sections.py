@@ -5,6 +5,7 @@ Each is read by the very function that answers the API, with its row limits and 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from secrets import token_hex
 from typing import Any
 
@@ -152,9 +153,14 @@ def say_size(size: int) -> str:
 
 def find_script_words(view: View) -> dict[str, Any]:
     """What outbox.js says by itself, and the names of the rules that may refuse what it sends."""
-    catalogue = load_catalogue(view.language)
-    said = {key.removeprefix("outbox."): text for key, text in catalogue.items() if key.startswith("outbox.")}
-    guards = {
-        key.removeprefix("record_guard."): text for key, text in catalogue.items() if key.startswith("record_guard.")
+    return {
+        "say": _find_messages(view.language, "outbox."),
+        "guards": _find_messages(view.language, "record_guard."),
+        "most": find_state(view.request).settings.max_attachment_bytes,
     }
-    return {"say": said, "guards": guards, "most": find_state(view.request).settings.max_attachment_bytes}
+
+
+@cache
+def _find_messages(language: str, prefix: str) -> Mapping[str, Any]:
+    catalogue = load_catalogue(language)
+    return {key.removeprefix(prefix): text for key, text in catalogue.items() if key.startswith(prefix)}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.field_merge import SEEN, make_mark
 from api.console.page import View
 from domain.assignment import Suggestion, explain_suggestion
@@ -44,6 +44,7 @@ NAMES: dict[tuple[WorkOrderState, WorkOrderState], tuple[str, str]] = {
 # Steps that rest on who has the order and where it stands, and on nothing that a machine may add meanwhile. Whoever
 # signs, judges or ends an order looks at it again when it moved.
 PLAIN = frozenset({_S.TRIAGED, _S.ASSIGNED, _S.IN_PROGRESS, _S.ON_HOLD, _S.WORK_DONE})
+_NAMING = ("assign", "accept")  # steps whose form names somebody
 STEP = "step"  # the field of a form that names its step
 # What people write into a step, with their own words.
 WRITTEN = ("reason", "test_evidence", "work_performed", "test_data")
@@ -79,34 +80,42 @@ def is_offered(source: WorkOrderState, to: WorkOrderState, step: str) -> bool:
     return to in find_next_states(source) and (not step or (named is not None and named[0] == step))
 
 
-def find_acts(
-    view: View, order: WorkOrder, cards: OrderCards, suggestions: list[Suggestion], typed: Typed | None
-) -> list[Act]:
+@dataclass(frozen=True, slots=True)
+class Assignees:
+    """Who may be given an order, as (name, full name), the best fit first, and why that one."""
+
+    options: tuple[tuple[str, str], ...] = ()
+    best: Suggestion | None = None
+
+
+def asks_for_assignee(state: WorkOrderState) -> bool:
+    """Whether a step of an order in that state names who is to do it."""
+    return any(source is state and name in _NAMING for (source, _), (name, _) in NAMES.items())
+
+
+def find_acts(view: View, order: WorkOrder, cards: OrderCards, assignees: Assignees, typed: Typed | None) -> list[Act]:
     """The acts in the order of the work; the one that failed stands open with what was typed."""
     possible = find_next_states(order.state)
     acts = []
     for (source, to), (name, key) in NAMES.items():
         if source is not order.state or to not in possible:
             continue
-        label = view.t(f"act.{name}")
         refusal = _find_refusal(view, order, cards, to)
         if refusal:
-            acts.append(Act(name, label, refusal=refusal))
+            acts.append(refuse_act(view, name, refusal))
             continue
         is_typed = typed is not None and typed.to == to and typed.step in ("", name)
         values = typed.values if typed is not None and is_typed else {}
         acts.append(
             Act(
-                name,
-                label,
-                submit=view.t(f"act.{name}_do"),
+                *name_act(view, name),
                 key=key,
                 action=f"/work-orders/{order.code}/transitions",
                 to=to.value,
                 row_version=order.row_version,
                 hidden=((SEEN, mark_order(order)), (STEP, name)),
                 explain=_find_explanation(view, order, name),
-                fields=_find_fields(view, order, cards, suggestions, name, values),
+                fields=_find_fields(view, order, cards, assignees, name, values),
                 open=is_typed,
             )
         )
@@ -151,7 +160,7 @@ def _find_fields(
     view: View,
     order: WorkOrder,
     cards: OrderCards,
-    suggestions: list[Suggestion],
+    assignees: Assignees,
     name: str,
     typed: Mapping[str, str],
 ) -> tuple[Field, ...]:
@@ -162,9 +171,8 @@ def _find_fields(
 
     if name == "accept" and not view.may(Permission.WORK_ORDER_ASSIGN):
         return ()
-    if name in ("assign", "accept"):
-        suggested = next(iter(suggestions), None)
-        options = tuple((one.name, one.full_name) for one in suggestions)
+    if name in _NAMING:
+        suggested, options = assignees.best, assignees.options
         if name == "accept":
             options = (("", t("field.nobody_yet")), *options)
         return (

@@ -1,8 +1,6 @@
 """One work order: why it opened, what shows it, how far to trust that, what to do."""
 
-from collections import Counter
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -10,8 +8,10 @@ from starlette.responses import Response
 from api.auth import Caller, missing_permission, require
 from api.console.evidence_strip import load_strip
 from api.console.evidence_view import find_evidence
-from api.console.facts import Fact, find_customer_facts, find_device_facts, find_trust_facts
-from api.console.order_rows import find_clock, find_fault, find_sentence, find_summary
+from api.console.facts import find_customer_facts, find_device_facts, find_trust_facts
+from api.console.order_head import find_head, find_undo
+from api.console.order_outcomes import find_close_out, find_similar
+from api.console.order_rows import find_fault, find_sentence
 from api.console.order_sections import (
     INSIDERS,
     NAMES,
@@ -25,7 +25,7 @@ from api.console.page import View, find_view
 from api.console.part_views import find_signatures
 from api.console.related_orders import find_related
 from api.console.timeline import find_timeline
-from api.console.work_order_acts import Typed, find_acts
+from api.console.work_order_acts import Assignees, Typed, asks_for_assignee, find_acts
 from api.problems import not_found
 from api.shapes.signatures import SignatureShape
 from api.state import Database
@@ -34,17 +34,13 @@ from domain.masking import Row, mask_row
 from domain.profile import Profile
 from domain.roles import Permission
 from domain.work_order import (
-    CloseOut,
     WorkOrder,
-    WorkOrderState,
 )
 from store.assignments import load_assignment_book
-from store.pool import Pool
+from store.pool import Connection, Pool
 from store.profiles import load_profiles
 from store.work_order_pages import (
     LinkedBreach,
-    OrderCards,
-    SimilarOrder,
     load_linked_breaches,
     load_order_cards,
     load_order_decisions,
@@ -58,7 +54,7 @@ from store.work_orders import load_work_order
 router = APIRouter(include_in_schema=False)
 
 
-def load_own_order(pool: Pool, caller: Caller, code: str) -> WorkOrder:
+def find_own_order(conn: Connection, caller: Caller, code: str) -> WorkOrder:
     """The order of that code.
 
     Raises
@@ -66,11 +62,16 @@ def load_own_order(pool: Pool, caller: Caller, code: str) -> WorkOrder:
     ProblemError
         404: there is none, or it is another customer's.
     """
-    with pool.connection() as conn:
-        order = load_work_order(conn, code)
+    order = load_work_order(conn, code)
     if order is None or (caller.customer_id is not None and order.customer_id != caller.customer_id):
         raise not_found("work order", code, "code")
     return order
+
+
+def load_own_order(pool: Pool, caller: Caller, code: str) -> WorkOrder:
+    """The same on a connection of its own."""
+    with pool.connection() as conn:
+        return find_own_order(conn, caller, code)
 
 
 @router.get("/work-orders/{code}")
@@ -121,23 +122,21 @@ def render_order(
     status: int = 200,
 ) -> Response:
     """The page; with a problem, what was typed stands where it was typed. Of the records one section is open."""
-    order = load_own_order(pool, view.person, code)
-    internal = view.person.customer_id is None and view.may(Permission.STAFF_READ)
+    is_staff = view.may(Permission.STAFF_READ)  # else without names of our people and what happened at other customers
     with pool.connection() as conn:
-        profiles = load_profiles(conn)
+        order = find_own_order(conn, view.person, code)
         cards = load_order_cards(conn, order.id)
+        if cards is None:
+            raise not_found("work order", code, "code")
+        profiles = load_profiles(conn)
         breaches = load_linked_breaches(conn, order.id)
-        decisions = load_order_decisions(conn, order.id)
-        entries = load_timeline(conn, order.id, code)
-        similar = load_similar_orders(conn, order.id, now=view.now)
-        work = Work(cards.model if cards else None, order.region, order.fault_group)
-        suggestions = load_assignment_book(conn, [work], view.now).find(work)
-        counts = load_record_counts(conn, order, internal=internal)
-        signatures = load_order_signatures(conn, order) if view.may(Permission.STAFF_READ) else []
-    if cards is None:
-        raise not_found("work order", code, "code")
-    if not view.may(Permission.STAFF_READ):  # names of our people, and what happened at other customers
-        order, cards, decisions, entries, similar, suggestions = _mask(view, order), _mask(view, cards), [], [], [], []
+        decisions = load_order_decisions(conn, order.id) if is_staff else []
+        entries = load_timeline(conn, order.id, code) if is_staff else []
+        similar = load_similar_orders(conn, order.id, now=view.now) if is_staff else []
+        assignees = _load_assignees(view, conn, order, cards.model) if is_staff else Assignees()
+        counts = load_record_counts(conn, order, internal=is_staff and view.person.customer_id is None)
+        signatures = load_order_signatures(conn, order) if is_staff else []
+    order, cards = _mask(view, order), _mask(view, cards)
     zone = cards.site_time_zone
     sections = find_summaries(view, order, counts)
     wanted = refused.section if refused is not None else opened
@@ -149,13 +148,13 @@ def render_order(
     # A breach without a sensor (the device's own alarm, silence) is named by what its order is about.
     fault = find_fault(view, profiles, cards.model, order.fault_group)
     evidence = find_evidence(view, shown, profile, zone) if shown is not None else None
-    close_out = _find_close_out(view, order) if order.close_out else []
+    close_out = find_close_out(view, order) if order.close_out else []
     return view.render(
         "work_order.html",
         status,
         problem=problem,
         order=find_head(view, order, cards, profiles, zone),
-        acts=find_acts(view, order, cards, suggestions, typed),
+        acts=find_acts(view, order, cards, assignees, typed),
         decisions=[
             {
                 "what": view.name("decision", d.decision),
@@ -181,7 +180,7 @@ def render_order(
         ),
         contributions=evidence.contributions if evidence else [],
         trust=find_trust_facts(view, shown, evidence, profile) if shown else [],
-        similar=_find_similar(view, similar),
+        similar=find_similar(view, similar),
         device={
             "serial": cards.serial,
             "connectivity": cards.connectivity,
@@ -201,22 +200,19 @@ def render_order(
         section=section,
         signatures=find_signatures(view, [SignatureShape.model_validate(s) for s in signatures], zone),
         related=find_related(view, order, cards, refused),
-        undo=_find_undo(view, order),
+        undo=find_undo(view, order),
         outbox=find_script_words(view),
         once=make_once,
     )
 
 
-def _find_undo(view: View, order: WorkOrder) -> dict[str, Any] | None:
-    """The step that takes back what this person has just done, where the life-cycle has one: the assignment."""
-    is_assigned = order.state is WorkOrderState.ASSIGNED and view.request.query_params.get("done") == "assigned"
-    if not is_assigned or not view.may(Permission.WORK_ORDER_ASSIGN):
-        return None
-    return {
-        "to": WorkOrderState.TRIAGED.value,
-        "row_version": order.row_version,
-        "reason": view.t("work_order.undo_reason"),
-    }
+def _load_assignees(view: View, conn: Connection, order: WorkOrder, model: str | None) -> Assignees:
+    """Who may be given the order; nobody where no step asks for it."""
+    if not asks_for_assignee(order.state):
+        return Assignees()
+    work = Work(model, order.region, order.fault_group)
+    book = load_assignment_book(conn, [work], view.now)
+    return Assignees(tuple((one.name, one.full_name) for one in book.find_able(work)), book.find_best(work))
 
 
 def _mask(view: View, row: Row) -> Row:
@@ -231,102 +227,8 @@ def find_shown(breaches: list[LinkedBreach], wanted: str) -> LinkedBreach | None
     return asked or (first[-1] if first else None)
 
 
-def find_head(
-    view: View, order: WorkOrder, cards: OrderCards, profiles: dict[str, Profile], zone: str | None
-) -> dict[str, Any]:
-    """Code, priority, state, owner, clocks, and what is wrong in sentences."""
-    profile = profiles.get(cards.model or "")
-    group = profile.find_fault_group(order.fault_group) if profile else None
-    advice = ""
-    if group is not None:
-        is_zh = view.language == "zh"
-        action = group.action.zh if is_zh else group.action.en
-        consequence = group.consequence.zh if is_zh else group.consequence.en
-        if "part" not in order.title_params:  # as of a manual order, or of an older record
-            part = group.suspected_part.zh if is_zh else group.suspected_part.en
-            advice = view.t("work_order.advice", consequence=consequence, part=part, action=action)
-        elif "forecast" in order.title_params:  # the sentence gives the time to the limit, not what happens there
-            advice = view.t("work_order.advice_after", consequence=consequence, action=action)
-        else:
-            advice = action
-    is_over = order.state in (WorkOrderState.CANCELLED,)
-    flags = {
-        order.inbox_reason or "": order.inbox_reason not in (None, "NEW"),
-        "RECURRENCE": cards.recurrence_of_code is not None or order.reopen_count > 0,
-        "CAPA": bool(cards.capa_codes) and view.may(Permission.CAPA_READ),
-        "DATA_GAP": cards.connectivity in ("STALE", "OFFLINE", "UNKNOWN"),
-        "SIM": order.is_simulated,
-    }
-    fault = find_fault(view, profiles, cards.model, order.fault_group)
-    return {
-        "code": order.code,
-        "row_version": order.row_version,
-        "priority": order.priority,
-        "state": order.state,
-        "hold_reason": order.hold_reason,
-        "owner": cards.assignee_name,
-        "flags": [flag for flag, is_shown in flags.items() if is_shown],
-        "fault": fault,
-        "response": None
-        if is_over
-        else find_clock(
-            view,
-            "response",
-            order.response_due_at,
-            started=order.created_at,
-            met_at=order.responded_at,
-            was_late=order.response_breached,
-            zone=zone,
-        ),
-        "resolution": None
-        if is_over
-        else find_clock(
-            view,
-            "resolution",
-            order.resolution_due_at,
-            started=order.created_at,
-            met_at=order.resolved_at,
-            was_late=order.resolution_breached,
-            held=order.hold_reason,
-            zone=zone,
-        ),
-        "sentence": find_summary(view, order.title_code, order.title_params, zone),
-        "advice": advice,
-        "description": order.description,
-        "created_by": view.who(order.created_by) or view.t("fact.hidden"),
-        "created": view.when(order.created_at, zone),
-    }
-
-
 def _name_sensor(view: View, profile: Profile | None, sensor: str | None) -> str:
     found = profile.find_sensor(sensor) if profile and sensor else None
     if found is None:
         return sensor or ""
     return found.label.zh if view.language == "zh" else found.label.en
-
-
-def _find_similar(view: View, similar: list[SimilarOrder]) -> dict[str, Any]:
-    def name_end(order: SimilarOrder) -> str:
-        return view.name("outcome", order.outcome) if order.outcome else view.t("work_order.still_open")
-
-    counts = Counter(name_end(order) for order in similar)
-    said = view.t("list.comma").join(
-        view.t("work_order.similar_outcome", count=count, outcome=end) for end, count in counts.most_common()
-    )
-    none = view.t("work_order.similar_none")
-    return {
-        "sentence": view.t("work_order.similar_some", count=len(similar), outcomes=said) if similar else none,
-        "orders": [
-            {"code": o.code, "serial": o.serial, "outcome": name_end(o), "fix": o.work_performed or ""}
-            for o in similar[:5]
-        ],
-    }
-
-
-def _find_close_out(view: View, order: WorkOrder) -> list[Fact]:
-    record = order.close_out or {}
-    lines = [Fact(view.t(f"field.{name}"), str(record.get(name) or "–"), own=True) for name in asdict(CloseOut())]
-    lines.append(Fact(view.t("field.outcome"), view.name("outcome", order.outcome)))
-    if order.failure_code:
-        lines.append(Fact(view.t("field.failure_code"), order.failure_code, own=True))
-    return lines
