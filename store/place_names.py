@@ -14,6 +14,18 @@ class PlaceNames:
     sites: Mapping[str, str] = field(default_factory=dict)
 
 
+LOAD_CUSTOMER_NAMES = """
+    SELECT code, name FROM customer WHERE %(customer_id)s::bigint IS NULL OR id = %(customer_id)s
+    ORDER BY code LIMIT %(limit)s
+"""
+
+
+def load_customer_names(conn: Connection, *, most: int, customer_id: int | None) -> list[tuple[str, str]]:
+    """(code, name) of all customers by code; none of them where they are more than `most`."""
+    rows = conn.execute(LOAD_CUSTOMER_NAMES, {"customer_id": customer_id, "limit": most + 1}).fetchall()
+    return [(code, name) for code, name in rows] if len(rows) <= most else []
+
+
 LOAD_NAMES = """
     SELECT true AS is_customer, c.code, c.name FROM customer c
     WHERE c.code = ANY (%(customers)s) AND (%(customer_id)s::bigint IS NULL OR c.id = %(customer_id)s)

@@ -1,5 +1,6 @@
 """What the pages of accounts say: sessions, and why something was refused, in the person's words."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from api.console.instants import name_duration
@@ -58,5 +59,25 @@ def name_problem(view: View, refused: ProblemError) -> str:
     guard = refused.extra.get("guard")
     if isinstance(guard, str):
         return view.name("account_guard", guard)
-    fields = [view.name("account_field", error.field) for error in refused.errors]
-    return " ".join(fields) or refused.detail
+    return " ".join(find_wrong(view, (error.field for error in refused.errors)).values()) or refused.detail
+
+
+def find_wrong(view: View, fields: Iterable[str], customer: str | None = None) -> dict[str, str]:
+    """What to say at each of these fields; of the customer whether one is missing or which one there is not."""
+    wrong = {name: view.name("account_field", name) for name in fields}
+    if "customer" in wrong:
+        wrong["customer"] = (
+            view.t("admin.customer_unknown", code=customer) if customer else view.t("admin.customer_missing")
+        )
+    return wrong
+
+
+def find_refused(view: View, refused: ProblemError, customer: str | None) -> tuple[str, dict[str, str]]:
+    """What to say above a form and at its fields; a guard that is of one field stands there."""
+    names = [error.field for error in refused.errors]
+    guard = refused.extra.get("guard")
+    if not names:
+        return name_problem(view, refused), {}
+    if isinstance(guard, str):
+        return view.t("form.unusable"), dict.fromkeys(names, view.name("account_guard", guard))
+    return view.t("form.unusable"), find_wrong(view, names, customer)

@@ -1,5 +1,7 @@
 """Tokens, roles and settings, for administrators."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from typing import Annotated, Any
 
@@ -8,8 +10,16 @@ from starlette.responses import RedirectResponse, Response
 
 from api.account_changes import make_access_token, revoke_access_token
 from api.auth import Caller, require
-from api.console.account_views import name_problem
-from api.console.admin_views import Refused, build_matrix, build_token, list_settings, list_ways_in, read_form
+from api.console.account_views import find_refused
+from api.console.admin_views import (
+    MOST_CUSTOMERS,
+    Refused,
+    build_matrix,
+    build_token,
+    list_settings,
+    list_ways_in,
+    read_form,
+)
 from api.console.page import View, find_view
 from api.once import change
 from api.passwords import make_api_token
@@ -17,7 +27,7 @@ from api.problems import ProblemError
 from api.shapes.accounts import NewToken
 from api.state import Database, State
 from domain.roles import Permission, Role
-from store.place_names import load_place_names
+from store.place_names import load_customer_names, load_place_names
 from store.tokens import load_tokens
 
 router = APIRouter(prefix="/admin", include_in_schema=False)
@@ -57,12 +67,13 @@ def take_token(
         values["expires_at"] = expires_at.astimezone(UTC)
     body = read_form(view, NewToken, values)
     if isinstance(body, Refused):
-        return _render_tokens(view, pool, typed, body.problem, 422)
+        return _render_tokens(view, pool, typed, view.t("form.unusable"), body.wrong, 422)
     secret = make_api_token()
     try:
         change(pool, lambda conn: make_access_token(conn, caller, body, secret, at=view.now))
     except ProblemError as refused:
-        return _render_tokens(view, pool, typed, name_problem(view, refused), refused.status)
+        problem, wrong = find_refused(view, refused, body.customer)
+        return _render_tokens(view, pool, typed, problem, wrong, refused.status)
     return view.render(
         "secret_once.html",
         title=view.t("admin.token_of", name=body.name),
@@ -102,16 +113,24 @@ def show_settings(
 
 
 def _render_tokens(
-    view: View, pool: Database, typed: dict[str, str] | None = None, problem: str | None = None, status: int = 200
+    view: View,
+    pool: Database,
+    typed: dict[str, str] | None = None,
+    problem: str | None = None,
+    wrong: Mapping[str, str] | None = None,
+    status: int = 200,
 ) -> Response:
     with pool.connection() as conn:
         tokens = load_tokens(conn)
         codes = [token.customer_code for token in tokens]
         places = load_place_names(conn, customers=codes, customer_id=view.person.customer_id)
+        customers = load_customer_names(conn, most=MOST_CUSTOMERS, customer_id=view.person.customer_id)
     return view.render(
         "admin_tokens.html",
         status,
         problem=problem,
+        wrong=defaultdict(str, wrong or {}),
+        customers=customers,
         rows=[build_token(view, token, places) for token in tokens],
         typed=typed or {"name": "", "role": Role.INTEGRATOR.value, "customer": "", "expires_on": ""},
         roles=[(role.value, view.name("role", role)) for role in Role],

@@ -1,7 +1,8 @@
 """Accounts, for administrators: the list, and one account with all that can be done with it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -18,9 +19,9 @@ from api.account_changes import (
     untie_account,
 )
 from api.auth import Caller, require
-from api.console.account_views import build_sessions, name_problem
+from api.console.account_views import build_sessions, find_refused, name_problem
 from api.console.acts import Act, Field
-from api.console.admin_views import Refused, build_user, list_roles, read_form
+from api.console.admin_views import MOST_CUSTOMERS, Refused, build_user, list_roles, read_form
 from api.console.page import View, find_view
 from api.once import change
 from api.passwords import hash_password, make_password
@@ -29,7 +30,7 @@ from api.shapes.accounts import NewUser, Reason, UserChange
 from api.sign_in import find_idle
 from api.state import Database, State
 from domain.roles import Permission
-from store.place_names import load_place_names
+from store.place_names import load_customer_names, load_place_names
 from store.pool import Connection
 from store.provider_identities import load_identity
 from store.sessions import load_sessions_of
@@ -49,6 +50,7 @@ class Typed:
     problem: str
     status: int
     form: str = ""
+    wrong: Mapping[str, str] = field(default_factory=dict)
 
 
 @router.get("")
@@ -78,13 +80,14 @@ def take_user(
     values = {"name": name.strip(), "full_name": full_name, "roles": roles or [], "customer": customer.strip() or None}
     body = read_form(view, NewUser, values)
     if isinstance(body, Refused):
-        return _render_users(view, pool, "", "", Typed(values, body.problem, 422))
+        return _render_users(view, pool, "", "", Typed(values, view.t("form.unusable"), 422, wrong=body.wrong))
     password = make_password()
     password_hash = hash_password(password)
     try:
         change(pool, lambda conn: make_account(conn, caller, body, password_hash))
     except ProblemError as refused:
-        return _render_users(view, pool, "", "", Typed(values, name_problem(view, refused), refused.status))
+        problem, wrong = find_refused(view, refused, body.customer)
+        return _render_users(view, pool, "", "", Typed(values, problem, refused.status, wrong=wrong))
     return _render_password(view, body.name, password)
 
 
@@ -120,14 +123,14 @@ def take_change(
         find_user(conn, name)
     body = read_form(view, UserChange, values)
     if isinstance(body, Refused):
-        return _render_user(view, state, name, Typed(values, body.problem, 422, "change"))
+        return _render_user(view, state, name, Typed(values, view.t("form.unusable"), 422, "change", body.wrong))
     try:
         change(state.pool, lambda conn: change_account(conn, caller, name, body, row_version))
     except ProblemError as refused:
-        problem = name_problem(view, refused)
+        problem, wrong = find_refused(view, refused, customer.strip())
         if refused.kind is ROW_VERSION_CONFLICT:
             problem = view.t("admin.conflict", name=view.who(refused.extra["current"]["changed_by"]) or "?")
-        return _render_user(view, state, name, Typed(values, problem, refused.status, "change"))
+        return _render_user(view, state, name, Typed(values, problem, refused.status, "change", wrong))
     return RedirectResponse(view.link(f"/admin/users/{name}", done="saved"), 303)
 
 
@@ -225,6 +228,7 @@ def _render_users(view: View, pool: Database, q: str, after: str, typed: Typed |
         users = load_users(conn, after=after, q=q, limit=ROWS + 1)
         codes = [user.customer_code for user in users]
         places = load_place_names(conn, customers=codes, customer_id=view.person.customer_id)
+        customers = load_customer_names(conn, most=MOST_CUSTOMERS, customer_id=view.person.customer_id)
     values = typed.values if typed else {"name": "", "full_name": "", "roles": [], "customer": None}
     older = view.link("/admin/users", q=q, after=users[ROWS - 1].name) if len(users) > ROWS else None
     return view.render(
@@ -235,6 +239,8 @@ def _render_users(view: View, pool: Database, q: str, after: str, typed: Typed |
         q=q,
         older=older,
         typed=values,
+        wrong=defaultdict(str, typed.wrong if typed else {}),
+        customers=customers,
         roles=list_roles(view, values["roles"]),
         opened=typed is not None,
     )
@@ -246,6 +252,7 @@ def _render_user(view: View, state: State, name: str, typed: Typed | None = None
         sessions = load_sessions_of(conn, user.id, at=view.now, idle=find_idle(state.settings))
         identity = load_identity(conn, user.id)
         places = load_place_names(conn, customers=[user.customer_code], customer_id=view.person.customer_id)
+        customers = load_customer_names(conn, most=MOST_CUSTOMERS, customer_id=view.person.customer_id)
     shown = {"full_name": user.full_name, "roles": user.roles, "customer": user.customer_code, "status": user.status}
     form = typed.form if typed else ""
     values = {**shown, "reason": "", **(typed.values if typed and form == "change" else {})}
@@ -282,6 +289,8 @@ def _render_user(view: View, state: State, name: str, typed: Typed | None = None
         locked=view.when(user.locked_until),
         row_version=user.row_version,
         typed=values,
+        wrong=defaultdict(str, typed.wrong if typed else {}),
+        customers=customers,
         roles=list_roles(view, list(values["roles"])),
         statuses=[(code, view.name("account_status", code)) for code in ("ACTIVE", "DISABLED")],
         acts=acts,

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from api.console.account_views import find_wrong
 from api.console.page import View
 from api.console.place_words import tell_code
 from api.settings import ApiSettings
@@ -13,6 +14,7 @@ from store.place_names import PlaceNames
 from store.tokens import Token
 from store.users import User
 
+MOST_CUSTOMERS = 200  # that a form offers by their codes
 Body = TypeVar("Body", bound=BaseModel)
 # Set for the whole installation, under another name than the program's own.
 HOUSE = {
@@ -132,9 +134,14 @@ def build_token(view: View, token: Token, places: PlaceNames) -> dict[str, objec
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A form that cannot be used: why, as sentences."""
+    """A form that cannot be used: why, as a sentence for each field."""
 
-    problem: str
+    wrong: dict[str, str]
+
+    @property
+    def problem(self) -> str:
+        """The same for a form of one field."""
+        return " ".join(self.wrong.values())
 
 
 def read_form(view: View, shape: type[Body], values: dict[str, Any]) -> Body | Refused:
@@ -143,4 +150,4 @@ def read_form(view: View, shape: type[Body], values: dict[str, Any]) -> Body | R
         return shape.model_validate(values)
     except ValidationError as wrong:
         names = dict.fromkeys(str(error["loc"][0]) for error in wrong.errors())
-        return Refused(" ".join(view.name("account_field", name) for name in names))
+        return Refused(find_wrong(view, names, values.get("customer")))

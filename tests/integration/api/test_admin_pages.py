@@ -12,9 +12,10 @@ import pytest
 from api.sign_in import SignedIn, sign_in
 from api.state import now
 from domain.roles import Role
+from store.pool import open_connection
 from tests.support.databases import Database
 from tests.support.fleet import PROFILE, make_devices, register
-from tests.support.http_api import PASSWORD, Api, Session, running_api
+from tests.support.http_api import PASSWORD, Api, Session, find_errors, running_api
 
 
 @pytest.fixture
@@ -68,13 +69,15 @@ def test_an_account_is_made_and_its_password_is_shown_once(api: Api, admin: Sess
         ({"name": "Mei Lin"}, "Small letters"),
         ({"name": "mei"}, "Small letters"),
         ({"name": "new", "roles": ["customer", "auditor"]}, "goes with no other"),
-        ({"name": "new", "customer": "NOBODY"}, "The customer is not known"),
+        ({"name": "new", "customer": "NOBODY"}, "There is no customer with the code NOBODY."),
+        ({"name": "new", "roles": ["customer"]}, "sees the records of one customer alone: say of which."),
         ({"name": "new", "roles": ["emperor"]}, "Choose at least one role"),
     )
     for wrong, said in wrongs:
         refused = post(api, admin, "/admin/users/new", {**form, **wrong})
         assert refused.status_code in (409, 422), wrong
-        assert said in html.unescape(refused.text) or "There is one of that name" in refused.text, wrong
+        at_field = re.findall(r'<span class="wrong"[^>]*>([^<]*)</span>', html.unescape(refused.text))
+        assert any(said in one or "There is one of that name" in one for one in at_field), wrong
         assert 'value="林美 &lt;b&gt;"' in refused.text  # what was typed is kept
 
 
@@ -241,3 +244,46 @@ def test_without_a_provider_its_addresses_are_not_there(api: Api, admin: Session
     assert post(api, admin, "/password/provider", {}).status_code == 404
     assert post(api, admin, "/account/identity", {"password": PASSWORD}).status_code == 404
     assert "OpenID" not in get(api, admin, "/account")
+
+
+@pytest.mark.parametrize(
+    ("page", "form"),
+    [
+        ("/admin/users", {"name": "new", "full_name": "N", "roles": ["customer"]}),
+        ("/admin/tokens", {"name": "new", "role": "customer"}),
+    ],
+)
+def test_a_customer_is_offered_and_what_is_wrong_with_it_is_said_where_it_is_typed(
+    api: Api, admin: Session, page: str, form: dict[str, str | list[str]]
+) -> None:
+    register(api.settings.database_url, PROFILE, make_devices(2, customers=2))
+    shown = get(api, admin, page)
+    assert re.search(r'<input id="(.)-customer" [^>]*list="\1-customer-known"', shown)
+    assert re.findall(r'<option translate="no" value="(T-C\d)">', shown) == ["T-C0", "T-C1"]
+    for customer, said in (("T-C9", "There is no customer with the code T-C9."), ("", "say of which.")):
+        answer = post(api, admin, f"{page}/new", {**form, "customer": customer})
+        assert answer.status_code == 422
+        at_field = re.search(
+            r'name="customer" [^>]*value="([^"]*)"[^>]*-customer-wrong [^>]*aria-invalid="true">.*?'
+            r'<span class="wrong" id=".-customer-wrong">([^<]*)</span>',
+            answer.text,
+        )
+        assert at_field is not None, answer.text
+        assert at_field.group(1) == customer
+        assert at_field.group(2).endswith(said)
+    token = api.token(Role.ADMIN)
+    place = page.removeprefix("/admin")
+    assert find_errors(api.post(place, headers=token, json={**form, "customer": "T-C9"})) == {
+        "customer": "there is no customer 'T-C9'"
+    }
+    assert find_errors(api.post(place, headers=token, json=form)) == {"customer": "the role customer needs one"}
+
+
+def test_where_customers_are_many_none_is_offered(api: Api, admin: Session) -> None:
+    with open_connection(api.settings.database_url, application="test") as conn:
+        conn.execute(
+            "INSERT INTO customer (code, name, type) SELECT 'M-' || n, 'Many', 'CLINIC' FROM generate_series(1, 201) n"
+        )
+    shown = get(api, admin, "/admin/tokens")
+    assert "<datalist" not in shown
+    assert 'name="customer"' in shown
