@@ -169,11 +169,11 @@ SENTENCES: Mapping[AssignmentReason, Mapping[str, str]] = {
     AssignmentReason.FREE: {"en": "has no open order", "zh": "当前无未结工单"},
     AssignmentReason.OPEN_ORDERS: {
         "en": "open orders: {open}, of these urgent: {urgent}",
-        "zh": "未结工单 {open} 个，其中紧急 {urgent} 个",
+        "zh": "未结工单 {open} 张，其中紧急 {urgent} 张",
     },
     AssignmentReason.FIXED_BEFORE: {
         "en": "put this fault right in {fixed} of {tried:order|orders}",
-        "zh": "同类故障 {tried} 个工单中已彻底修复 {fixed} 个",
+        "zh": "同类故障 {tried} 张工单中已彻底修复 {fixed} 张",
     },
     AssignmentReason.NEVER_DONE: {"en": "has not met this fault yet", "zh": "尚未处理过此类故障"},
 }

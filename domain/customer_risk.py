@@ -25,7 +25,7 @@ CUSTOMER_RULES: dict[Trouble, RiskRule] = {
         15,
         150,
         "Orders still to be done whose promised time is over: {count}, first {example}.",
-        "已超出承诺时限且未完成的工单：{count} 个，首个 {example}。",
+        "已超出承诺时限且未完成的工单：{count} 张，首张 {example}。",
     ),
     _T.RECALL_UNREACHABLE: RiskRule(
         60,
@@ -46,7 +46,7 @@ CUSTOMER_RULES: dict[Trouble, RiskRule] = {
         10,
         100,
         "P1 orders still to be done: {count}, first {example}.",
-        "未完成的 P1 工单：{count} 个，首个 {example}。",
+        "未完成的 P1 工单：{count} 张，首张 {example}。",
     ),
     _T.SAFETY_CRITICAL_FAULT: RiskRule(
         30,
@@ -74,7 +74,7 @@ CUSTOMER_RULES: dict[Trouble, RiskRule] = {
         5,
         60,
         "Orders with little or none of their promised time left: {count}, first {example}.",
-        "承诺时限所剩不多或已超出的工单：{count} 个，首个 {example}。",
+        "承诺时限所剩不多或已超出的工单：{count} 张，首张 {example}。",
     ),
     _T.CALIBRATION_OVERDUE: RiskRule(
         25,
@@ -102,7 +102,7 @@ CUSTOMER_RULES: dict[Trouble, RiskRule] = {
         5,
         60,
         "Orders of trouble that came back: {count}, first {example}.",
-        "故障重现的工单：{count} 个，首个 {example}。",
+        "故障重现的工单：{count} 张，首张 {example}。",
     ),
     _T.FIRMWARE_WITHDRAWN: RiskRule(
         20,
@@ -123,14 +123,14 @@ CUSTOMER_RULES: dict[Trouble, RiskRule] = {
         5,
         45,
         "Orders on hold for the customer or for access: {count}, first {example}.",
-        "等待客户或进场许可的工单：{count} 个，首个 {example}。",
+        "等待客户或进场许可的工单：{count} 张，首张 {example}。",
     ),
     _T.HIGH_ORDER: RiskRule(
         15,
         3,
         45,
         "P1 and P2 orders still to be done: {count}, first {example}.",
-        "未完成的 P1 和 P2 工单：{count} 个，首个 {example}。",
+        "未完成的 P1 和 P2 工单：{count} 张，首张 {example}。",
     ),
     _T.MAINTENANCE_OVERDUE: RiskRule(
         15, 3, 45, "Overdue maintenance: {count}, first {example}.", "逾期的计划维护：{count} 项，首项 {example}。"
@@ -174,7 +174,7 @@ CUSTOMER_RULES: dict[Trouble, RiskRule] = {
         2,
         30,
         "Promised times missed in the last 90 days: {count}, first {example}.",
-        "近 90 天内未达到承诺时限：{count} 次，首个工单 {example}。",
+        "近 90 天内未达到承诺时限：{count} 次，首张工单 {example}。",
     ),
     _T.OPEN_BREACH: RiskRule(
         3,
@@ -195,7 +195,7 @@ CUSTOMER_RULES: dict[Trouble, RiskRule] = {
         1,
         15,
         "Repairs still to be done: {count}, first {example}.",
-        "未完成的维修工单：{count} 个，首个 {example}。",
+        "未完成的维修工单：{count} 张，首张 {example}。",
     ),
     _T.CALIBRATION_DUE: RiskRule(
         2,

@@ -20,7 +20,7 @@ DEVICE_RULES: dict[Trouble, RiskRule] = {
         15,
         90,
         "Orders still to be done whose promised time is over: {count}, first {example}.",
-        "已超出承诺时限且未完成的工单：{count} 个，首个 {example}。",
+        "已超出承诺时限且未完成的工单：{count} 张，首张 {example}。",
     ),
     _T.RECALL_UNREACHABLE: RiskRule(
         60,
@@ -37,7 +37,7 @@ DEVICE_RULES: dict[Trouble, RiskRule] = {
         10,
         60,
         "P1 orders still to be done: {count}, first {example}.",
-        "未完成的 P1 工单：{count} 个，首个 {example}。",
+        "未完成的 P1 工单：{count} 张，首张 {example}。",
     ),
     _T.SAFETY_CRITICAL_FAULT: RiskRule(
         30,
@@ -59,7 +59,7 @@ DEVICE_RULES: dict[Trouble, RiskRule] = {
         5,
         40,
         "Orders with little or none of their promised time left: {count}, first {example}.",
-        "承诺时限所剩不多或已超出的工单：{count} 个，首个 {example}。",
+        "承诺时限所剩不多或已超出的工单：{count} 张，首张 {example}。",
     ),
     _T.CALIBRATION_OVERDUE: RiskRule(25, 0, 25, "Its calibration is overdue.", "校准已逾期。"),
     _T.FAILURE_FORECAST: RiskRule(20, 0, 20, "Is on its way to a limit.", "正趋向限值。"),
@@ -68,7 +68,7 @@ DEVICE_RULES: dict[Trouble, RiskRule] = {
         5,
         40,
         "Orders of trouble that came back: {count}, first {example}.",
-        "故障重现的工单：{count} 个，首个 {example}。",
+        "故障重现的工单：{count} 张，首张 {example}。",
     ),
     _T.FIRMWARE_WITHDRAWN: RiskRule(20, 0, 20, "Runs withdrawn firmware.", "运行已撤回的固件。"),
     _T.WAITS_FOR_CUSTOMER: RiskRule(
@@ -76,14 +76,14 @@ DEVICE_RULES: dict[Trouble, RiskRule] = {
         5,
         30,
         "Orders on hold for the customer or for access: {count}, first {example}.",
-        "等待客户或进场许可的工单：{count} 个，首个 {example}。",
+        "等待客户或进场许可的工单：{count} 张，首张 {example}。",
     ),
     _T.HIGH_ORDER: RiskRule(
         15,
         3,
         30,
         "P1 and P2 orders still to be done: {count}, first {example}.",
-        "未完成的 P1 和 P2 工单：{count} 个，首个 {example}。",
+        "未完成的 P1 和 P2 工单：{count} 张，首张 {example}。",
     ),
     _T.MAINTENANCE_OVERDUE: RiskRule(
         15, 3, 30, "Overdue maintenance: {count}, first {example}.", "逾期的计划维护：{count} 项，首项 {example}。"
@@ -108,12 +108,12 @@ DEVICE_RULES: dict[Trouble, RiskRule] = {
         2,
         15,
         "Promised times missed in the last 90 days: {count}, first {example}.",
-        "近 90 天内未达到承诺时限：{count} 次，首个工单 {example}。",
+        "近 90 天内未达到承诺时限：{count} 次，首张工单 {example}。",
     ),
     _T.OPEN_BREACH: RiskRule(3, 0, 3, "Has an open breach.", "存在未结束的异常。"),
     _T.WARRANTY_ENDING: RiskRule(3, 0, 3, "Its warranty ends within 60 days.", "保修将在 60 天内到期。"),
     _T.OPEN_REPAIR: RiskRule(
-        2, 1, 5, "Repairs still to be done: {count}, first {example}.", "未完成的维修工单：{count} 个，首个 {example}。"
+        2, 1, 5, "Repairs still to be done: {count}, first {example}.", "未完成的维修工单：{count} 张，首张 {example}。"
     ),
     _T.CALIBRATION_DUE: RiskRule(
         2, 0, 2, "Its calibration is due within 30 days or overdue.", "校准将在 30 天内到期或已逾期。"

@@ -30,22 +30,22 @@ CLAUSES: dict[str, dict[str, str]] = {
     "very_likely": {
         "en": "very likely true ({share}: {useful} of {orders:earlier order|earlier orders} of this monitor found "
         "something to mend)",
-        "zh": "极可能属实（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
+        "zh": "极可能属实（{share}：该监测规则以往 {orders} 张工单中有 {useful} 张确有需维修之处）",
     },
     "likely": {
         "en": "likely true ({share}: {useful} of {orders:earlier order|earlier orders} of this monitor found "
         "something to mend)",
-        "zh": "很可能属实（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
+        "zh": "很可能属实（{share}：该监测规则以往 {orders} 张工单中有 {useful} 张确有需维修之处）",
     },
     "uncertain": {
         "en": "uncertain ({share}: {useful} of {orders:earlier order|earlier orders} of this monitor found "
         "something to mend)",
-        "zh": "尚不确定（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
+        "zh": "尚不确定（{share}：该监测规则以往 {orders} 张工单中有 {useful} 张确有需维修之处）",
     },
     "doubtful": {
         "en": "doubtful ({share}: {useful} of {orders:earlier order|earlier orders} of this monitor found "
         "something to mend)",
-        "zh": "存疑（{share}：该监测规则以往 {orders} 个工单中有 {useful} 个确有需维修之处）",
+        "zh": "存疑（{share}：该监测规则以往 {orders} 张工单中有 {useful} 张确有需维修之处）",
     },
     "part": {"en": "suspected part: {part}", "zh": "疑似部件：{part}"},
     "forecast": {

@@ -127,7 +127,7 @@ def test_the_ranked_list_names_who_needs_a_call_and_why(made: Api) -> None:
     assert first["reasons"][0]["params"] == {"count": 1, "example": "T-0000"}
     assert first["reasons"][1]["sentence"] == {
         "en": "P1 orders still to be done: 1, first WO-1.",
-        "zh": "未完成的 P1 工单：1 个，首个 WO-1。",
+        "zh": "未完成的 P1 工单：1 张，首张 WO-1。",
     }
     assert first["more_reasons"] == 12
     assert second["score"] == (25 + 2) + (5 + 2) + (1 + 2)  # no contract, nothing reported, no date of calibration

@@ -231,10 +231,10 @@ def test_a_hold_over_a_weekend_moves_the_due_time_by_working_time_alone() -> Non
     chinese = explain_clock(clock, "zh")
     assert len(chinese) == len(english)
     assert chinese[2:] == [
-        "2026-03-27 16:00+0100至2026-03-30 09:00+0200：暂停（备件），不计时。",
-        "还剩7 小时 00 分：2026-03-30 17:00+0200到期。",
+        "2026-03-27 16:00+0100 至 2026-03-30 09:00+0200：暂停（备件），不计时。",
+        "还剩 7 小时 00 分：2026-03-30 17:00+0200 到期。",
     ]
-    assert explain_clock(paused, "zh")[-1] == "自2026-03-27 16:00+0100起暂停（备件）；恢复后还剩7 小时 00 分。"
+    assert explain_clock(paused, "zh")[-1] == "自 2026-03-27 16:00+0100 起暂停（备件）；恢复后还剩 7 小时 00 分。"
 
 
 def test_met_at_the_last_moment_is_met_and_a_moment_later_is_breached() -> None:
