@@ -81,3 +81,12 @@ def test_every_file_is_in_the_bundle_and_whole(path: Path) -> None:
     text = path.read_text("utf-8")
     assert text.count("{") == text.count("}")
     assert len(text.splitlines()) < 300
+
+
+def test_a_language_changes_distances_and_breaks_alone() -> None:
+    """The tests of all pages look at contrasts in one language."""
+    text = re.sub(r"/\*.*?\*/", "", read_all(STATIC_FOLDER, "style/*.css"), flags=re.DOTALL)
+    bodies = re.findall(r":lang\([^{}]*\{([^{}]*)\}", text)
+    assert len(bodies) >= 4
+    changed = {declaration.partition(":")[0].strip() for body in bodies for declaration in body.split(";")} - {""}
+    assert changed <= {"--leading", "line-height", "min-width", "word-break"}
