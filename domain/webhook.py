@@ -69,6 +69,7 @@ class DeliveryError(StrEnum):
     ADDRESS_REFUSED = "address_refused"  # the name leads into a network that is not allowed
     CONNECTION = "connection"  # refused, cut, or no HTTP
     TLS = "tls"  # the certificate does not hold
+    PROXY = "proxy"  # the proxy does not let it through
     SECRET = "secret"  # noqa: S105 - what is wrong: the key that opens the secret is not there
 
 

@@ -68,13 +68,19 @@ def find_carried(address: Address) -> Address:
     return address
 
 
+def is_named(address: Address, allowed: Sequence[Network]) -> bool:
+    """Whether it lies in one of these networks."""
+    carried = find_carried(address)
+    return any(carried.version == network.version and carried in network for network in allowed)
+
+
 def is_allowed(address: Address, allowed: Sequence[Network]) -> bool:
     """Whether something may be sent there: it is of the public internet, or in an allowed network.
 
     Loopback, private, link-local (cloud metadata among them), shared, multicast and reserved addresses are not public.
     """
     carried = find_carried(address)
-    if any(carried.version == network.version and carried in network for network in allowed):
+    if is_named(address, allowed):
         return True
     if carried.version == 6 and (carried not in _GIVEN_OUT or carried in _EXAMPLES):
         return False

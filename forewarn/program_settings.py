@@ -64,6 +64,7 @@ PROGRAMS = {
             "mqtt_url": find_service_url(s),
             "webhook_key_file": s.webhook_key_file or s.var / FOLDER / WEBHOOK_KEY,
             "webhook_networks": s.webhook_networks,
+            "webhook_proxy": s.webhook_proxy,
         },
     ),
     "lab": Program("lab", "LabSettings", lambda s: {"database_url": find_database_url(s)}),
@@ -94,6 +95,7 @@ WIRED = {
     ("sign_in_key_file",),
     ("webhook_key_file",),
     ("webhook_networks",),
+    ("webhook_proxy",),
 }
 
 

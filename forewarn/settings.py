@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     webhook_networks: str = Field(
         "", description="Networks that webhooks may be sent to beside the public internet, by commas, as 10.1.0.0/16"
     )
+    webhook_proxy: str = Field(
+        "",
+        repr=False,
+        description="Proxy through which webhooks reach the public internet, as http://name:password@proxy.example:3128",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much the programs log")
 
     @classmethod

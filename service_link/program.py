@@ -11,6 +11,7 @@ from time import monotonic
 from domain.broker_address import parse_broker_address
 from domain.tickets import DecisionKind
 from domain.webhook_address import read_networks
+from domain.webhook_proxy import read_proxy
 from service_link.device_notices import NoticeStatus, publish_notices
 from service_link.effectiveness import measure_effectiveness
 from service_link.field_actions import follow_field_actions
@@ -56,6 +57,7 @@ def run(settings: ServiceLinkSettings, stop: threading.Event) -> None:
     if settings.mqtt_url:
         parse_broker_address(settings.mqtt_url)  # a wrong one is said at the start
     read_networks(settings.webhook_networks)
+    read_proxy(settings.webhook_proxy)
     beside = [
         threading.Thread(target=keep_readings, args=(settings, ended), name="housekeeping"),
         threading.Thread(target=watch_models, args=(settings, ended), name="model-watch"),

@@ -36,6 +36,7 @@ class ServiceLinkSettings:
     notice_s: float = 2.0  # notices announce themselves; this is how often they are looked for anyway
     notice_batch: int = 200  # notices published before their acknowledgements are waited for
     webhook_networks: str = ""  # networks, by commas, that webhooks may be sent to beside the public internet
+    webhook_proxy: str = field(default="", repr=False)  # the public internet is reached through it; empty: directly
     webhook_key_file: Path = Path("var/secrets/webhooks.key")  # opens the secrets that sign webhooks
     webhook_poll_s: float = 1.0  # how often it is looked for events to deliver
     webhook_timeout_s: float = 15.0  # an attempt takes no longer

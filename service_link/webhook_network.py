@@ -16,12 +16,16 @@ from httpcore2 import (
     ConnectTimeout,
     NetworkBackend,
     NetworkStream,
+    ReadError,
     ReadTimeout,
     SyncBackend,
+    WriteError,
     WriteTimeout,
 )
 
-from domain.webhook_address import Address, Network, is_allowed, is_plain_allowed
+from domain.webhook_address import Address, Network, is_allowed, is_named, is_plain_allowed
+from domain.webhook_proxy import Proxy
+from service_link.webhook_tunnel import ProxyRefusedError, open_tunnel
 
 Resolve = Callable[[str, int], list[str]]
 Clock = Callable[[], float]
@@ -70,16 +74,28 @@ def find_addresses(host: str, found: Iterable[str], allowed: Sequence[Network], 
 
 
 class CheckedBackend(NetworkBackend):
-    """Connects for one attempt, which is over when the clock says `deadline`."""
+    """Connects for one attempt, which is over when the clock says `deadline`.
+
+    Through the `proxy`, if there is one, to the same checked address; networks that are allowed by name lie on this
+    side of it, and are connected to directly.
+    """
 
     def __init__(
-        self, allowed: Sequence[Network], resolve: Resolve, clock: Clock, deadline: float, *, is_plain: bool
+        self,
+        allowed: Sequence[Network],
+        resolve: Resolve,
+        clock: Clock,
+        deadline: float,
+        *,
+        is_plain: bool,
+        proxy: Proxy | None = None,
     ) -> None:
         self._allowed = allowed
         self._resolve = resolve
         self._clock = clock
         self._deadline = deadline
         self._is_plain = is_plain
+        self._proxy = proxy
         self._backend = SyncBackend()
         self.address = ""  # the one that was connected to
 
@@ -99,19 +115,42 @@ class CheckedBackend(NetworkBackend):
             As `find_addresses` and `resolve`.
         ConnectError, ConnectTimeout
             None of them takes it.
+        ProxyRefusedError
+            The proxy lets it through to none of them.
         """
         found = find_addresses(host, self._resolve(host, port), self._allowed, is_plain=self._is_plain)
-        failure: ConnectError | ConnectTimeout | None = None
+        failure: ConnectError | ConnectTimeout | ProxyRefusedError | None = None
         for address in found:
-            left = self._find_left(ConnectTimeout, timeout)
             try:
-                stream = self._backend.connect_tcp(str(address), port, left, local_address, socket_options)
-            except (ConnectError, ConnectTimeout) as problem:
+                if self._proxy is None or is_named(address, self._allowed):
+                    left = self._find_left(ConnectTimeout, timeout)
+                    plain = self._backend.connect_tcp(str(address), port, left, local_address, socket_options)
+                    stream = _TimedStream(plain, self._find_left)
+                else:
+                    stream = self._pass_through(self._proxy, address, port)
+            except (ConnectError, ConnectTimeout, ProxyRefusedError) as problem:
                 failure = problem
                 continue
             self.address = str(address)
-            return _TimedStream(stream, self._find_left)
+            return stream
         raise failure or ConnectError(host)
+
+    def _pass_through(self, proxy: Proxy, address: Address, port: int) -> "_TimedStream":
+        left = self._find_left(ConnectTimeout, None)
+        try:
+            plain = self._backend.connect_tcp(proxy.host, proxy.port, left)
+        except ConnectError as problem:
+            raise ProxyRefusedError(f"the proxy {proxy} cannot be reached: {problem}") from problem
+        stream = _TimedStream(plain, self._find_left)
+        try:
+            open_tunnel(stream, proxy, address, port)
+        except (ReadError, WriteError) as problem:
+            stream.close()
+            raise ProxyRefusedError(f"the proxy {proxy} broke off: {problem}") from problem
+        except BaseException:
+            stream.close()
+            raise
+        return stream
 
     def _find_left(self, error: type[Exception], timeout: float | None) -> float:
         left = self._deadline - self._clock()

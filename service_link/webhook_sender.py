@@ -22,9 +22,11 @@ from httpcore2 import (
 
 from domain.webhook import DeliveryError
 from domain.webhook_address import Network
+from domain.webhook_proxy import Proxy
 from domain.webhook_schedule import GONE, AttemptResult, read_retry_after
 from domain.webhook_signature import make_headers
 from service_link.webhook_network import AddressRefusedError, CheckedBackend, NameUnknownError, Resolve, resolve
+from service_link.webhook_tunnel import ProxyRefusedError
 
 MEDIA_TYPE = "application/cloudevents+json; charset=utf-8"
 KEPT_CHARACTERS = 1000  # of what was answered
@@ -49,18 +51,20 @@ def make_body(event: dict[str, Any], outbox_id: int) -> bytes:
 
 
 class WebhookSender:
-    """Sends; one for all threads. `networks` may be sent to beside the public internet."""
+    """Sends; one for all threads. `networks` may be sent to beside the public internet, which lies behind `proxy`."""
 
     def __init__(
         self,
         networks: Sequence[Network],
         timeout_s: float,
         *,
+        proxy: Proxy | None = None,
         resolve: Resolve = resolve,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._networks = networks
         self._timeout_s = timeout_s
+        self._proxy = proxy
         self._resolve = resolve
         self._tls = tls or default_ssl_context()
 
@@ -74,6 +78,7 @@ class WebhookSender:
             monotonic,
             started + self._timeout_s,
             is_plain=urlsplit(message.url).scheme != "https",
+            proxy=self._proxy,
         )
         try:
             found = self._post(message, backend, at)
@@ -81,6 +86,8 @@ class WebhookSender:
             found = _Outcome(DeliveryError.ADDRESS_REFUSED, str(problem))
         except NameUnknownError as problem:
             found = _Outcome(DeliveryError.NO_ADDRESS, str(problem))
+        except ProxyRefusedError as problem:
+            found = _Outcome(DeliveryError.PROXY, str(problem))
         except TimeoutException:
             found = _Outcome(DeliveryError.TIMEOUT, f"no answer within {self._timeout_s:g} s")
         except (NetworkError, ProtocolError, UnsupportedProtocol, OSError) as problem:

@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from domain.errors import ConfigurationError, GuardRefusedError
 from domain.webhook import DeliveryError, EndpointState, StateCause
 from domain.webhook_address import read_networks
+from domain.webhook_proxy import read_proxy
 from domain.webhook_schedule import AttemptResult, find_next_attempt
 from service_link.batch_plan import MACHINE
 from service_link.settings import ServiceLinkSettings
@@ -62,9 +63,10 @@ def deliver_webhooks(settings: ServiceLinkSettings, status: DeliveryStatus, stop
     Raises
     ------
     ConfigurationError
-        The allowed networks cannot be read.
+        The allowed networks or the proxy cannot be read.
     """
-    sender = WebhookSender(read_networks(settings.webhook_networks), settings.webhook_timeout_s)
+    networks, proxy = read_networks(settings.webhook_networks), read_proxy(settings.webhook_proxy)
+    sender = WebhookSender(networks, settings.webhook_timeout_s, proxy=proxy)
     crew = Crew(sender.send, settings.webhook_workers)
     backoff = 0.2
     while not stop.is_set():

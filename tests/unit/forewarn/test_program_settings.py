@@ -1,11 +1,13 @@
 """Each program's settings from the house, the environment and the file, every field checked and named."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from domain.errors import ConfigurationError
-from forewarn.program_settings import fill, find_settings
+from forewarn.program_settings import PROGRAMS, fill, find_settings, load_program_settings
+from forewarn.settings import load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,17 @@ def test_what_the_house_wires_is_no_setting_and_what_is_secret_is_known() -> Non
     assert set(found) == {"FOREWARN_INGEST_MQTT_PASSWORD", "FOREWARN_INGEST_BATCH", "FOREWARN_INGEST_LINGER_S"}
     assert found["FOREWARN_INGEST_MQTT_PASSWORD"].is_secret
     assert found["FOREWARN_INGEST_BATCH"].default == 10
+
+
+def test_the_proxy_of_webhooks_is_told_to_service_link_and_its_password_to_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = "http://forewarn:geheim@proxy.example:3128"
+    monkeypatch.setenv("FOREWARN_WEBHOOK_PROXY", said)
+    monkeypatch.setenv("FOREWARN_DATABASE_URL", "postgresql://db/forewarn")
+    monkeypatch.setenv("FOREWARN_MQTT_URL", "mqtt://broker")
+    monkeypatch.setenv("FOREWARN_VAR", str(tmp_path))
+    settings = load_settings()
+    found = load_program_settings(PROGRAMS["service-link"], settings)
+    assert found.webhook_proxy == said
+    assert "geheim" not in f"{found!r} {settings!r}"
