@@ -41,6 +41,11 @@ class Act:
     open: bool = False
 
 
+def name_act(view: View, name: str) -> tuple[str, str, str]:
+    """Its name, what it is called, and what the button of its form says."""
+    return name, view.t(f"act.{name}"), view.t(f"act.{name}_do")
+
+
 def refuse_act(view: View, name: str, why: str) -> Act:
     """The act by its usual label, which cannot be taken, and why."""
     return Act(name, view.t(f"act.{name}"), refusal=why)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.approval_changes import Change, find_record_changes, find_request_changes
 from api.console.facts import Fact
 from api.console.field_names import name_columns, name_export_list, name_field
@@ -208,10 +208,9 @@ def _find_refusal(view: View, request: ApprovalRequest, to: ApprovalState) -> st
 
 def _find_act(view: View, request: ApprovalRequest, to: ApprovalState, typed: Typed) -> Act:
     name = STEPS[to]
-    label = view.t(f"act.{name}")
     refusal = _find_refusal(view, request, to)
     if refusal:
-        return Act(name, label, refusal=refusal)
+        return refuse_act(view, name, refusal)
     is_signed = to in DECISIONS
     reason = Field(
         "reason",
@@ -222,9 +221,7 @@ def _find_act(view: View, request: ApprovalRequest, to: ApprovalState, typed: Ty
     )
     signing = find_signature_fields(view, typed, view.t(f"field.meaning_{name}")) if is_signed else ()
     return Act(
-        name,
-        label,
-        submit=view.t(f"act.{name}_do"),
+        *name_act(view, name),
         key={"approval_grant": "A", "approval_refuse": "R"}.get(name, ""),
         action=f"/approvals/{request.code}/decision",
         to=to.value,

@@ -1,6 +1,6 @@
 """The steps that a CAPA offers in its state, as forms; where a guard would refuse one now, its sentence instead."""
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.page import View
 from domain.audit import Signature
@@ -58,14 +58,14 @@ def _find_act(
     needed = find_capa_permissions(CapaState(capa.state), to)
     held = next((permission for permission in needed if view.may(permission)), None)
     if held is None:
-        return Act(name, label, refusal=view.say_missing(needed[-1]))
+        return refuse_act(view, name, view.say_missing(needed[-1]))
     submit, explain = view.t(f"act.{name}_do"), ""
     is_signed = name in ("capa_approve", "capa_close")
     facts = find_capa_facts(conn, standing, to, view.person.user_id, view.now)
     wish = _find_best_wish(view, to)
     refusal = find_capa_refusal(wish, facts, held)
     if refusal is not None:
-        return Act(name, label, refusal=say_guard(view, GUARDS, refusal.guard))
+        return refuse_act(view, name, say_guard(view, GUARDS, refusal.guard))
     if is_signed:
         moves = find_capa_next(wish, facts, held) is to
         explain = view.t(f"act.explain_{name}_{'last' if moves else 'first'}")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.capa_action_views import find_action_lines, find_new_action
 from api.console.capa_acts import find_capa_acts
 from api.console.capa_cause_views import ACT, find_bones, find_cause_form, find_chains
@@ -85,9 +85,8 @@ def render_capas(
 
 def _find_proposal_form(view: View, profiles: dict[str, Profile], typed: Typed) -> Act:
     name = "capa_propose"
-    label = view.t(f"act.{name}")
     if not view.may(Permission.CAPA_WORK):
-        return Act(name, label, refusal=view.say_missing(Permission.CAPA_WORK))
+        return refuse_act(view, name, view.say_missing(Permission.CAPA_WORK))
     values, wrong, t = typed.values, typed.wrong, view.t
     faults = [
         (f"{model}/{group.key}", f"{model} · {getattr(group.label, view.language, group.label.en)}")
@@ -97,9 +96,7 @@ def _find_proposal_form(view: View, profiles: dict[str, Profile], typed: Typed) 
     kinds = tuple((kind.value, view.name("capa_kind", kind)) for kind in CapaKind)
     scopes = tuple((kind.value, view.name("capa_scope_kind", kind)) for kind in ScopeKind)
     return Act(
-        name,
-        label,
-        submit=t(f"act.{name}_do"),
+        *name_act(view, name),
         action="/capa/proposals",
         explain=t("act.explain_capa_propose"),
         fields=(

@@ -1,6 +1,6 @@
 """What can be done with a complaint: its steps and its record as forms; where a guard refuses, its sentence."""
 
-from api.console.acts import Act, Field, refuse_act
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.field_merge import add_marks
 from api.console.forms import Typed, find_signature_fields, say_guard, say_zone
 from api.console.page import View
@@ -63,9 +63,7 @@ def _find_step(view: View, conn: Connection, complaint: Complaint, to: Complaint
     elif name == "cmp_close":
         fields = find_signature_fields(view, said, view.t("field.meaning_cmp_close"))
     return Act(
-        name,
-        view.t(f"act.{name}"),
-        submit=view.t(f"act.{name}_do"),
+        *name_act(view, name),
         action=f"/complaints/{complaint.code}/transitions",
         to=to.value,
         row_version=complaint.row_version,
@@ -151,9 +149,7 @@ def find_enter_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Ac
         wrong=said.wrong.get("received_at", ""),
     )
     return Act(
-        ENTER_ACT,
-        view.t(f"act.{ENTER_ACT}"),
-        submit=view.t(f"act.{ENTER_ACT}_do"),
+        *name_act(view, ENTER_ACT),
         action="/complaints/new",
         explain=view.t(f"act.explain_{ENTER_ACT}"),
         fields=(when, *find_record_fields(view, None, profiles, said)),
@@ -170,9 +166,7 @@ def find_change_act(view: View, row: ComplaintRow, profiles: dict[str, Profile],
     said = typed.of(CHANGE_ACT)
     reason = Field("reason", view.t("complaint.why_changed"), "text", said.values.get("reason", ""))
     act = Act(
-        CHANGE_ACT,
-        view.t(f"act.{CHANGE_ACT}"),
-        submit=view.t(f"act.{CHANGE_ACT}_do"),
+        *name_act(view, CHANGE_ACT),
         action=f"/complaints/{row.code}/record",
         row_version=row.row_version,
         fields=(*find_record_fields(view, row, profiles, said), reason),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from api.console.acts import Act, Field, refuse_act
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.page import View
 from domain.audit import Signature
@@ -182,9 +182,7 @@ def find_item_acts(view: View, conn: Connection, action: FieldAction, item: Fiel
         said = typed.of(name)
         acts.append(
             Act(
-                name,
-                view.t(f"act.{name}"),
-                submit=view.t(f"act.{name}_do"),
+                *name_act(view, name),
                 action=f"/field-actions/{action.code}/items",
                 to=to.value,
                 row_version=item.row_version,
@@ -226,9 +224,7 @@ def find_communication_act(
     results = tuple((r.value, view.name("contact_result", r)) for r in ContactResult if r is not ContactResult.FAILED)
     first = f"serial:{serial}" if serial else ""
     return Act(
-        name,
-        t(f"act.{name}"),
-        submit=t(f"act.{name}_do"),
+        *name_act(view, name),
         action=f"/field-actions/{action.code}/communications",
         fields=(
             Field("about", t("field.said_to"), "select", values.get("about", first), tuple(whom)),

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.field_merge import add_marks
 from api.console.forms import Typed, read_moment, read_number, read_text, read_whole, say_zone, write_moment
 from api.console.page import View
@@ -30,10 +30,8 @@ def find_draft_act(
     """The form of a new draft, or of the one that is there."""
     name = DRAFT_ACT if action is None else CHANGE_ACT
     t, said = view.t, typed.of(name)
-    label = t(f"act.{name}")
     if not view.may(Permission.FIELD_ACTION_WRITE):
-        refusal = view.say_missing(Permission.FIELD_ACTION_WRITE)
-        return Act(name, label, refusal=refusal)
+        return refuse_act(view, name, view.say_missing(Permission.FIELD_ACTION_WRITE))
     stands = find_standing(view, action)
     values = stands | dict(said.values)
     wrong = said.wrong
@@ -58,9 +56,7 @@ def find_draft_act(
     ]
     records = (("real", t("customers.real")), ("simulated", t("customers.simulated")))
     act = Act(
-        name,
-        label,
-        submit=t(f"act.{name}_do"),
+        *name_act(view, name),
         action="/field-actions/drafts" if action is None else f"/field-actions/{action.code}/draft",
         row_version=0 if action is None else action.row_version,
         explain=t("act.explain_fa_draft"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import FormData
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.facts import Fact
 from api.console.forms import Typed, read_many, read_text
 from api.console.page import View
@@ -44,10 +44,8 @@ class PreviewView:
 def find_scope_act(view: View, action: FieldAction, typed: Typed) -> Act:
     """The form that looks the devices up and freezes them as those of the draft."""
     t, said = view.t, typed.of(SCOPE_ACT)
-    label = t(f"act.{SCOPE_ACT}")
     if not view.may(Permission.FIELD_ACTION_WRITE):
-        refusal = view.say_missing(Permission.FIELD_ACTION_WRITE)
-        return Act(SCOPE_ACT, label, refusal=refusal)
+        return refuse_act(view, SCOPE_ACT, view.say_missing(Permission.FIELD_ACTION_WRITE))
     scope = action.scope
     versions = scope.get("firmware") or {}
     stands = {name: " ".join(scope.get(name) or []) for name in ("lots", "serials", "customers", "regions")}
@@ -61,9 +59,7 @@ def find_scope_act(view: View, action: FieldAction, typed: Typed) -> Act:
 
     unknown = (("yes", t("chart.yes")), ("no", t("field_action.no")))
     return Act(
-        SCOPE_ACT,
-        label,
-        submit=t(f"act.{SCOPE_ACT}_do"),
+        *name_act(view, SCOPE_ACT),
         action=f"/field-actions/{action.code}/scope",
         row_version=action.row_version,
         explain=t("act.explain_fa_scope"),

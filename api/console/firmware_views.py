@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.facts import Fact, say_share
 from api.console.field_action_acts import GUARDS
 from api.console.forms import Typed, find_signature_fields, say_guard
@@ -138,16 +138,12 @@ def _find_act(view: View, record: FirmwareRecord, to: _S, signed_by: list[int], 
 def find_register_act(view: View, models: list[str], typed: Typed) -> Act:
     """The form that registers a version."""
     t, said = view.t, typed.of(REGISTER_ACT)
-    label = t(f"act.{REGISTER_ACT}")
     if not view.may(Permission.FIRMWARE_WRITE):
-        refusal = view.say_missing(Permission.FIRMWARE_WRITE)
-        return Act(REGISTER_ACT, label, refusal=refusal)
+        return refuse_act(view, REGISTER_ACT, view.say_missing(Permission.FIRMWARE_WRITE))
     values = {"component": "main"} | dict(said.values)
     records = (("real", t("customers.real")), ("simulated", t("customers.simulated")))
     return Act(
-        REGISTER_ACT,
-        label,
-        submit=t(f"act.{REGISTER_ACT}_do"),
+        *name_act(view, REGISTER_ACT),
         action="/firmware/records",
         explain=t(f"act.explain_{REGISTER_ACT}"),
         fields=(
@@ -166,16 +162,12 @@ def find_change_act(view: View, record: FirmwareRecord, typed: Typed) -> Act | N
     if record.state is not _S.DRAFT:
         return None
     t, said = view.t, typed.of(CHANGE_ACT)
-    label = t(f"act.{CHANGE_ACT}")
     if not view.may(Permission.FIRMWARE_WRITE):
-        refusal = view.say_missing(Permission.FIRMWARE_WRITE)
-        return Act(CHANGE_ACT, label, refusal=refusal)
+        return refuse_act(view, CHANGE_ACT, view.say_missing(Permission.FIRMWARE_WRITE))
     size = "" if record.size_bytes is None else str(record.size_bytes)
     stands = {"sha256": record.sha256, "url": record.url, "size_bytes": size, "notes": record.notes}
     return Act(
-        CHANGE_ACT,
-        label,
-        submit=t(f"act.{CHANGE_ACT}_do"),
+        *name_act(view, CHANGE_ACT),
         action=f"{find_href(record)}/record",
         row_version=record.row_version,
         explain=t(f"act.explain_{CHANGE_ACT}"),

@@ -1,6 +1,6 @@
 """What may be done at a monitor: deciding on its proposed threshold, and asking for a backtest."""
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.forms import Typed
 from api.console.monitor_words import Measure
 from api.console.page import View
@@ -27,14 +27,13 @@ def find_acts(view: View, safety_critical: bool, p: ThresholdProposalShape, type
     for to in find_next_states(state, safety_critical=safety_critical):
         name, key = ACTS[to]
         permission = TRANSITIONS[state, to]
-        label = view.t(f"act.{name}")
         refusal = ""
         if not view.may(permission):
             refusal = view.say_missing(permission)
         elif to is ProposalState.ACCEPTED and p.endorsed_by == view.person.name:
             refusal = view.name("proposal_guard", "second_person")
         if refusal:
-            acts.append(Act(name, label, refusal=refusal))
+            acts.append(refuse_act(view, name, refusal))
             continue
         kept = typed.of(to.value).values
         fields = [Field("reason", view.t("field.justification"), "textarea", kept.get("reason", ""))]
@@ -44,9 +43,7 @@ def find_acts(view: View, safety_critical: bool, p: ThresholdProposalShape, type
             fields.append(Field("password", view.t("field.password"), "password"))
         acts.append(
             Act(
-                name,
-                label,
-                submit=view.t(f"act.{name}_do"),
+                *name_act(view, name),
                 key=key,
                 action=view.link(f"/monitors/{p.model}/{p.monitor}/decision", proposal=p.code),
                 to=to.value,

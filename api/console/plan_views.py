@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.page import View
 from api.console.place_words import code_place, say_place
@@ -96,21 +96,18 @@ def say_rhythm(view: View, plan: MaintenancePlan) -> str:
 
 def find_skip_act(view: View, one: PlanOccurrence, asked: str, typed: Typed) -> Act:
     """The question whether this occurrence may be left out; two people answer it."""
-    label = view.t(f"act.{SKIP_ACT}")
     if not view.may(Permission.PLAN_SKIP) or view.person.customer_id is not None:
-        return Act(SKIP_ACT, label, refusal=view.say_missing(Permission.PLAN_SKIP))
+        return refuse_act(view, SKIP_ACT, view.say_missing(Permission.PLAN_SKIP))
     if asked:
-        return Act(SKIP_ACT, label, refusal=view.t("plans.asked", code=asked))
+        return refuse_act(view, SKIP_ACT, view.t("plans.asked", code=asked))
     if one.state not in ("UPCOMING", "DUE", "OVERDUE"):
-        return Act(SKIP_ACT, label, refusal=say_guard(view, "approval_guard", "occurrence_ended"))
+        return refuse_act(view, SKIP_ACT, say_guard(view, "approval_guard", "occurrence_ended"))
     if one.work_order and one.work_order_state not in ("CLOSED", "CANCELLED"):
-        return Act(SKIP_ACT, label, refusal=say_guard(view, "approval_guard", "work_order_open"))
+        return refuse_act(view, SKIP_ACT, say_guard(view, "approval_guard", "work_order_open"))
     said = typed.of(SKIP_ACT)
     reason = Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", ""))
     return Act(
-        SKIP_ACT,
-        label,
-        submit=view.t(f"act.{SKIP_ACT}_do"),
+        *name_act(view, SKIP_ACT),
         action="/plans/skips",
         explain=view.t(f"act.explain_{SKIP_ACT}"),
         fields=(reason, *find_signature_fields(view, said, view.t("field.meaning_plan_skip"))),
@@ -121,16 +118,13 @@ def find_skip_act(view: View, one: PlanOccurrence, asked: str, typed: Typed) -> 
 
 def find_end_act(view: View, plan: MaintenancePlan, typed: Typed) -> Act:
     """The form that ends a plan."""
-    label = view.t(f"act.{END_ACT}")
     if not view.may(Permission.PLAN_WRITE):
-        return Act(END_ACT, label, refusal=view.say_missing(Permission.PLAN_WRITE))
+        return refuse_act(view, END_ACT, view.say_missing(Permission.PLAN_WRITE))
     if plan.ended_at is not None:
-        return Act(END_ACT, label, refusal=say_guard(view, "plan_guard", "ended_already"))
+        return refuse_act(view, END_ACT, say_guard(view, "plan_guard", "ended_already"))
     said = typed.of(END_ACT)
     return Act(
-        END_ACT,
-        label,
-        submit=view.t(f"act.{END_ACT}_do"),
+        *name_act(view, END_ACT),
         action="/plans/end",
         row_version=plan.row_version,
         explain=view.t(f"act.explain_{END_ACT}"),
@@ -143,9 +137,8 @@ def find_end_act(view: View, plan: MaintenancePlan, typed: Typed) -> Act:
 def find_make_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Act:
     """The form that makes a plan; which fields count follows from its kind."""
     t = view.t
-    label = t(f"act.{MAKE_ACT}")
     if not view.may(Permission.PLAN_WRITE):
-        return Act(MAKE_ACT, label, refusal=view.say_missing(Permission.PLAN_WRITE))
+        return refuse_act(view, MAKE_ACT, view.say_missing(Permission.PLAN_WRITE))
     said = typed.of(MAKE_ACT)
     values = {"every_count": "1", "every_unit": "YEAR", "lead_days": "14", "priority": "P3"} | dict(said.values)
     none = ("", "–")
@@ -169,9 +162,7 @@ def find_make_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Act
         for g in profile.fault_groups
     ]
     return Act(
-        MAKE_ACT,
-        label,
-        submit=t(f"act.{MAKE_ACT}_do"),
+        *name_act(view, MAKE_ACT),
         action="/plans/new",
         explain=t(f"act.explain_{MAKE_ACT}"),
         fields=(

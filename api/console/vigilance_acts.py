@@ -1,6 +1,6 @@
 """What can be done about a complaint's vigilance: assess, decide, say what was submitted; or why not."""
 
-from api.console.acts import Act, Field, refuse_act
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard, say_zone
 from api.console.page import View
 from domain.audit import Signature
@@ -62,9 +62,7 @@ def _find_assess(view: View, complaint: Complaint, newest: Assessment | None, ty
         return Field(name, label, "datetime-local", values.get(name, ""), (), required, why, wrong, step)
 
     return Act(
-        ASSESS_ACT,
-        t(f"act.{ASSESS_ACT}"),
-        submit=t(f"act.{ASSESS_ACT}_do"),
+        *name_act(view, ASSESS_ACT),
         action=f"/complaints/{complaint.code}/assessment",
         row_version=complaint.row_version,
         explain=t(f"act.explain_{ASSESS_ACT}"),
@@ -103,9 +101,7 @@ def _find_decide(view: View, complaint: Complaint, newest: Assessment, typed: Ty
     decisions = tuple((d.value, view.name("vigilance_decision", d)) for d in VigilanceDecision)
     places = tuple((j.value, view.name("jurisdiction", j)) for j in newest.jurisdictions)
     return Act(
-        DECIDE_ACT,
-        t(f"act.{DECIDE_ACT}"),
-        submit=t(f"act.{DECIDE_ACT}_do"),
+        *name_act(view, DECIDE_ACT),
         action=f"/complaints/{complaint.code}/decision",
         row_version=complaint.row_version,
         explain=t(f"act.explain_{DECIDE_ACT}"),
@@ -126,9 +122,7 @@ def _find_submit(view: View, complaint: Complaint, running: list[ReportClock], t
     places = tuple((c.jurisdiction.value, view.name("jurisdiction", c.jurisdiction)) for c in running)
     at = said.values.get("submitted_at", "")
     return Act(
-        SUBMIT_ACT,
-        t(f"act.{SUBMIT_ACT}"),
-        submit=t(f"act.{SUBMIT_ACT}_do"),
+        *name_act(view, SUBMIT_ACT),
         action=f"/complaints/{complaint.code}/submissions",
         row_version=complaint.row_version,
         fields=(

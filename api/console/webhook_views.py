@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from api.auth import Caller
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.forms import Typed
 from api.console.instants import name_duration
 from api.console.page import View
@@ -113,14 +113,11 @@ def build_picked(view: View, caller: Caller, delivery: Delivery, attempts: list[
 
 def find_make_act(view: View, typed: Typed) -> Act:
     """The form that makes an endpoint."""
-    label = view.t(f"act.{MAKE_ACT}")
     if not view.may(Permission.WEBHOOK_MANAGE):
-        return Act(MAKE_ACT, label, refusal=view.say_missing(Permission.WEBHOOK_MANAGE))
+        return refuse_act(view, MAKE_ACT, view.say_missing(Permission.WEBHOOK_MANAGE))
     said = typed.of(MAKE_ACT)
     return Act(
-        MAKE_ACT,
-        label,
-        submit=view.t(f"act.{MAKE_ACT}_do"),
+        *name_act(view, MAKE_ACT),
         action="/admin/webhooks/new",
         explain=view.t(f"act.explain_{MAKE_ACT}"),
         fields=_find_fields(view, said, {"delay_s": "0"}),
@@ -165,9 +162,7 @@ def _find_change(view: View, endpoint: Endpoint, typed: Typed) -> Act:
     }
     reason = Field("reason", view.t("field.reason"), "text", said.values.get("reason", ""), required=False)
     act = Act(
-        CHANGE_ACT,
-        view.t(f"act.{CHANGE_ACT}"),
-        submit=view.t(f"act.{CHANGE_ACT}_do"),
+        *name_act(view, CHANGE_ACT),
         action=f"/admin/webhooks/{endpoint.code}/change",
         row_version=endpoint.row_version,
         explain=view.t(f"act.explain_{CHANGE_ACT}"),
@@ -180,9 +175,7 @@ def _find_change(view: View, endpoint: Endpoint, typed: Typed) -> Act:
 def _find_rotation(view: View, endpoint: Endpoint) -> Act:
     choices = tuple((str(hours), view.t("webhooks.overlap", count=hours)) for hours in OVERLAPS)
     act = Act(
-        SECRET_ACT,
-        view.t(f"act.{SECRET_ACT}"),
-        submit=view.t(f"act.{SECRET_ACT}_do"),
+        *name_act(view, SECRET_ACT),
         action=f"/admin/webhooks/{endpoint.code}/secret",
         row_version=endpoint.row_version,
         explain=view.t(f"act.explain_{SECRET_ACT}"),
@@ -198,9 +191,7 @@ def _find_replay(view: View, endpoint: Endpoint, typed: Typed) -> Act:
     scopes = tuple((scope.value, view.name("replay_scope", scope)) for scope in ReplayScope)
     wrong = said.wrong.get("since", "")
     act = Act(
-        REPLAY_ACT,
-        view.t(f"act.{REPLAY_ACT}"),
-        submit=view.t(f"act.{REPLAY_ACT}_do"),
+        *name_act(view, REPLAY_ACT),
         action=f"/admin/webhooks/{endpoint.code}/replay",
         explain=view.t(f"act.explain_{REPLAY_ACT}"),
         fields=(
@@ -220,9 +211,7 @@ def _find_move(view: View, endpoint: Endpoint, to: EndpointState, typed: Typed, 
         explain = f"{explain} {view.t('webhooks.missed', count=missed)}"
     reason = Field("reason", view.t("field.reason"), "text", said.values.get("reason", ""))
     act = Act(
-        name,
-        view.t(f"act.{name}"),
-        submit=view.t(f"act.{name}_do"),
+        *name_act(view, name),
         action=f"/admin/webhooks/{endpoint.code}/state",
         to=to,
         row_version=endpoint.row_version,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.field_merge import SEEN, make_mark
 from api.console.page import View
 from domain.assignment import Suggestion, explain_suggestion
@@ -100,18 +100,15 @@ def find_acts(view: View, order: WorkOrder, cards: OrderCards, assignees: Assign
     for (source, to), (name, key) in NAMES.items():
         if source is not order.state or to not in possible:
             continue
-        label = view.t(f"act.{name}")
         refusal = _find_refusal(view, order, cards, to)
         if refusal:
-            acts.append(Act(name, label, refusal=refusal))
+            acts.append(refuse_act(view, name, refusal))
             continue
         is_typed = typed is not None and typed.to == to and typed.step in ("", name)
         values = typed.values if typed is not None and is_typed else {}
         acts.append(
             Act(
-                name,
-                label,
-                submit=view.t(f"act.{name}_do"),
+                *name_act(view, name),
                 key=key,
                 action=f"/work-orders/{order.code}/transitions",
                 to=to.value,
