@@ -12,8 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from domain.capa import Verdict
-
-PER = 1000.0  # rates are per 1,000 device-days
+from domain.exposure import PER, find_rate
 
 
 class EffectivenessMetric(StrEnum):
@@ -81,8 +80,8 @@ class Counts:
 
     @property
     def rate(self) -> float | None:
-        """Events per 1,000 device-days; None without a device-day."""
-        return None if self.device_days <= 0.0 else PER * self.events / self.device_days
+        """Events per 1,000 device-days; None below one device-day."""
+        return find_rate(self.events, self.device_days)
 
 
 @dataclass(frozen=True, slots=True)

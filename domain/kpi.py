@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from domain.exposure import bears_rate
 from domain.kpi_period import Bucket
 from domain.profile import Text
 from domain.roles import Permission
@@ -67,6 +68,7 @@ class NoValue(StrEnum):
     NO_RECORDS = "no_records"
     UNDECIDED = "undecided"
     NOTHING_TO_DIVIDE_BY = "nothing_to_divide_by"
+    TOO_LITTLE_EXPOSURE = "too_little_exposure"
     NOT_BY_CUSTOMER = "not_by_customer"
     PERMISSION_MISSING = "permission_missing"
 
@@ -213,6 +215,9 @@ def _find_figure(kpi: Kpi, counted: Counted, query: KpiQuery, group: KpiGroup, p
             denominator = max((min(bucket.until, query.now) - bucket.since) / timedelta(seconds=1), 0.0)
     is_spread = kpi.key in SPREAD
     value = numerator / denominator if denominator > 0 else None
+    reason = None if value is not None else _find_reason(own, numerator, records)
+    if value is not None and kpi.key in OF_EXPOSURE and not bears_rate(denominator):
+        value, reason = None, NoValue.TOO_LITTLE_EXPOSURE
     return KpiFigure(
         group=group,
         bucket=bucket,
@@ -223,12 +228,14 @@ def _find_figure(kpi: Kpi, counted: Counted, query: KpiQuery, group: KpiGroup, p
         left_out=own.left_out,
         median=own.median if is_spread else None,
         p90=own.p90 if is_spread else None,
-        reason=None if value is not None else _find_reason(own, numerator, records),
+        reason=reason,
         detail=own.detail if kpi.key == "alarm_top_ten" else (),
     )
 
 
 # Of times people ask how they are spread, not only for their mean.
+# Rates of device-days: below one of them a rate says nothing.
+OF_EXPOSURE = frozenset({"tickets_per_1000_device_days"})
 SPREAD = frozenset({"response_time", "time_to_restore", "recall_response_time", "warning_lead_time", "capa_age"})
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from domain.exact_chances import find_gamma_quantile
+from domain.exposure import PER, find_rate
 from domain.profile import Direction, Monitor, MonitorRule, Profile
 
 # Rules whose threshold may be moved by what orders found. A FORECAST's is the limit itself.
@@ -21,6 +23,8 @@ MIN_REMOVED_SHARE = 0.5  # of what was in vain, or the move is not worth it
 ROOM = 0.1
 # Nothing confirmed tells what a move would cost: then it takes so many times the outcomes.
 WITHOUT_CONFIRMED = 2
+LEAST_OVER = 3  # tickets of one cause come in twos, which no interval of independent ones knows
+TAIL = 0.025  # below the interval of 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Precision:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Tickets per 1,000 device-days: what a monitor opened and what it may open."""
+    """What a monitor opened in how many device-days, and what it may open in 1,000 of them."""
 
     tickets: int
     device_days: float
@@ -70,13 +74,20 @@ class Budget:
 
     @property
     def rate(self) -> float | None:
-        """None before the first device-day."""
-        return None if self.device_days <= 0.0 else 1_000.0 * self.tickets / self.device_days
+        """None below one device-day."""
+        return find_rate(self.tickets, self.device_days)
 
     @property
     def is_over(self) -> bool:
-        """More than allowed, and more than a ticket or two that chance explains."""
-        return self.rate is not None and self.tickets >= 3 and self.rate > self.allowed_rate
+        """Three tickets or more, and more than chance makes of what is allowed: the lower end of the exact 95 %
+        interval (Garwood) of the count lies above it.
+
+        This weighs the count with its exposure, so that it needs no rate and holds in the first minutes as well.
+        """
+        allowed = self.allowed_rate * self.device_days / PER
+        return (
+            self.device_days > 0.0 and self.tickets >= LEAST_OVER and find_gamma_quantile(self.tickets, TAIL) > allowed
+        )
 
 
 def find_allowed_rate(vain_per_1000_days: float, precision_mean: float) -> float:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from domain.audit import Actor
 from domain.audit_field_action import effectiveness_computed
+from domain.counting import say_count
+from domain.exposure import say_device_days
 from domain.field_action import FieldAction, FieldActionKind, FieldActionState
 from domain.field_action_halt import MIN_DEVICES, HaltReason, find_spent_p, is_to_halt
 from domain.firmware import MAIN
@@ -112,8 +114,9 @@ def _look_at_campaign(conn: Connection, actor: Actor, code: str, now: datetime) 
     if is_to_halt(look, action.halt_p):
         before, after = own.events_before, own.events_after
         detail = (
-            f"{after} of {look.devices} upgraded devices breached in {look.days_after:.1f} device-days, "
-            f"{before} in {look.days_before:.1f} before"
+            f"{after} of {say_count(look.devices, 'upgraded device')} breached in "
+            f"{say_count(say_device_days(look.days_after), 'device-day')}, "
+            f"{before} in {say_device_days(look.days_before)} before"
         )
         if not _halt(conn, actor, code, HaltReason.BREACH_RATE, detail, dict(describe_look(look, p_valid)), now):
             return  # somebody else halted it meanwhile: the look is taken again when it goes on

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.capa import CapaScope, CapaTrigger, ScopeKind
+from domain.exposure import bears_rate
 from domain.profile import TicketPolicy
 from service_link.cohort_statistics import adjust_false_discovery, find_poisson_p, find_rate_interval
 
@@ -136,17 +137,19 @@ def find_scopes(cohort: Cohort) -> list[CapaScope]:
 
 
 def describe(finding: Finding, cohort: Cohort) -> dict[str, Any]:
-    """The statistics that are stored and shown: rates per 1,000 device-days, intervals exact and 95 %."""
-    events, days = len(finding.cases), max(finding.device_days, 1e-9)
-    low, high = find_rate_interval(events, days)
+    """The statistics that are stored and shown: rates per 1,000 device-days, intervals exact and 95 %.
+
+    Below one device-day there is no rate and no ratio; p and q are of counts and stand.
+    """
+    events = len(finding.cases)
+    rates = _find_rates(events, finding.device_days)
     described: dict[str, Any] = {
         "window_days": cohort.policy.capa_window_days,
         "devices": finding.devices,
         "customers": finding.customers,
         "device_days": round(finding.device_days, 3),
         "events": events,
-        "rate": _per_thousand(events / days),
-        "rate_interval": [_per_thousand(low), _per_thousand(high)],
+        **_describe_rates(rates),
         "needed": {
             "devices": cohort.policy.capa_devices,
             "customers": cohort.policy.capa_customers,
@@ -161,8 +164,8 @@ def describe(finding: Finding, cohort: Cohort) -> dict[str, Any]:
         "baseline_events": finding.baseline.events,
         "baseline_device_days": round(finding.baseline.device_days, 1),
         "baseline_rate": _per_thousand(rate),
-        "ratio": round(events / days / rate, 2),
-        "interval": [round(low / rate, 2), round(high / rate, 2)],
+        "ratio": None if rates is None else round(rates[0] / rate, 2),
+        "interval": None if rates is None else [round(end / rate, 2) for end in rates[1:]],
         "p": finding.p,
         "q": finding.q,
     }
@@ -255,8 +258,6 @@ def _describe_groups(cohort: Cohort) -> list[dict[str, Any]]:
         for case in cohort.cases:
             events[getattr(case, name)] += 1
         for value in sorted(days.keys() | events.keys()):
-            exposure_days = max(days[value], 1e-9)
-            interval = find_rate_interval(events[value], exposure_days)
             groups.append(
                 {
                     "kind": kind.value,
@@ -264,11 +265,21 @@ def _describe_groups(cohort: Cohort) -> list[dict[str, Any]]:
                     "devices": devices[value],
                     "device_days": round(days[value], 3),
                     "events": events[value],
-                    "rate": _per_thousand(events[value] / exposure_days),
-                    "rate_interval": [_per_thousand(interval[0]), _per_thousand(interval[1])],
+                    **_describe_rates(_find_rates(events[value], days[value])),
                 }
             )
     return groups
+
+
+def _find_rates(events: int, device_days: float) -> tuple[float, float, float] | None:
+    """Rate, lower and upper end, per device-day; None below one device-day."""
+    return (events / device_days, *find_rate_interval(events, device_days)) if bears_rate(device_days) else None
+
+
+def _describe_rates(rates: tuple[float, float, float] | None) -> dict[str, Any]:
+    if rates is None:
+        return {"rate": None, "rate_interval": None}
+    return {"rate": _per_thousand(rates[0]), "rate_interval": [_per_thousand(end) for end in rates[1:]]}
 
 
 def _per_thousand(rate: float) -> float:

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from domain.audit_capa import effectiveness_judged
 from domain.capa import CapaState
 from domain.capa_effectiveness import (
-    PER,
     Chances,
     Counts,
     EffectivenessFigures,
@@ -24,6 +23,7 @@ from domain.capa_effectiveness import (
     find_verdict,
 )
 from domain.exact_chances import find_beta_quantile, find_binomial_at_most, find_poisson_at_most
+from domain.exposure import PER, bears_rate
 from service_link.batch_plan import MACHINE
 from service_link.cohort_statistics import (
     CONFIDENCE,
@@ -62,7 +62,7 @@ def _find_p(plan: EffectivenessPlan, before: Counts, after: Counts, events: int)
 
 def find_ratio_interval(before: Counts, after: Counts) -> tuple[float, float | None] | None:
     """The exact 95 % interval of the rate after over the rate before; no upper end where nothing was before."""
-    if after.device_days <= 0.0 or before.device_days <= 0.0 or not before.events + after.events:
+    if not bears_rate(min(before.device_days, after.device_days)) or not before.events + after.events:
         return None
     tail = (1.0 - CONFIDENCE) / 2.0
     low = 0.0 if not after.events else find_beta_quantile(after.events, before.events + 1, tail)
@@ -85,7 +85,7 @@ def find_figures(
     chances = find_chances(plan, before, after)
     verdict, reason = find_verdict(plan, before, after, chances)
     interval = None
-    if after.device_days > 0.0:
+    if bears_rate(after.device_days):
         low, high = find_rate_interval(after.events, after.device_days)
         interval = (PER * low, PER * high)
     ratio = after.rate / before.rate if after.rate is not None and before.rate else None

@@ -6,6 +6,7 @@ from statistics import median
 
 import numpy as np
 
+from domain.exposure import find_rate
 from domain.firmware_release import (
     Comparison,
     Measure,
@@ -168,8 +169,8 @@ def _compare_rate(
         unit=RATE_UNIT,
         devices=devices,
         controls=controls,
-        before=1_000.0 * found.events_before / found.days_before,
-        after=1_000.0 * found.events_after / found.days_after,
+        before=find_rate(found.events_before, found.days_before),
+        after=find_rate(found.events_after, found.days_after),
         effect=found.ratio,
         low=found.low,
         high=found.high,

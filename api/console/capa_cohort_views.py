@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.console.capa_figures import bears_rate, say_days, say_figure, say_interval, say_probability, say_rate
+from api.console.capa_figures import say_days, say_figure, say_interval, say_probability, say_rate
 from api.console.capa_views import find_scope
 from api.console.page import View
 from domain.capa import CapaTrigger
+from domain.exposure import bears_rate
 from store.capas import Capa
 
 # The drawing of the interval: logarithmic, as a ratio of 1/4 lies as far from 1 as one of 4.
@@ -71,7 +72,7 @@ def find_cohort(view: View, capa: Capa) -> Cohort:
         "events": say_figure(figures.get("events", capa.member_count), 0),
         "rate": say_rate(figures.get("rate") if has_rate else None),
         "baseline": say_rate(figures.get("baseline_rate")) if has_test else view.t("capa.no_baseline"),
-        "ratio": say_figure(figures.get("ratio"), 1),
+        "ratio": say_figure(figures.get("ratio") if has_rate else None, 1),
         "interval": say_interval(low, high, 1) if has_test else "–",
         "p": say_probability(figures.get("p")),
         "q": say_probability(figures.get("q")),
@@ -99,19 +100,19 @@ def find_groups(view: View, figures: Mapping[str, Any]) -> list[GroupLine]:
     top = _find_top(figures)
     lines = []
     for group in figures.get("groups") or []:
-        low, high = group["rate_interval"]
         has_rate = bears_rate(group["device_days"])
+        rate, (low, high) = (group["rate"], group["rate_interval"]) if has_rate else (0.0, (0.0, 0.0))
         lines.append(
             GroupLine(
                 name=view.t(f"capa.scope_{group['kind']}", value=group["value"] or "?"),
                 devices=say_figure(group["devices"], 0),
                 device_days=say_days(group["device_days"]),
                 events=say_figure(group["events"], 0),
-                rate=say_rate(group["rate"] if has_rate else None),
+                rate=say_rate(rate if has_rate else None),
                 interval=f"{say_rate(low)} – {say_rate(high)}" if has_rate else "–",
                 has_rate=has_rate,
                 low=_place_rate(low, top),
-                at=_place_rate(group["rate"], top),
+                at=_place_rate(rate, top),
                 high=_place_rate(high, top),
             )
         )

@@ -8,12 +8,14 @@ from typing import Any
 from api.capa_answers import OFFERED
 from api.console.acts import Act, Field
 from api.console.capa_acts import GUARDS
+from api.console.capa_figures import say_days, say_rate
 from api.console.facts import Fact
 from api.console.forms import Typed, say_guard
 from api.console.page import View
 from domain.capa import CapaState, Verdict
 from domain.capa_action import ActionKind, find_plan_refusal
 from domain.capa_effectiveness import Counts, EffectivenessMetric, EffectivenessPlan, LimitKind
+from domain.exposure import bears_rate
 from domain.roles import Permission
 from store.capa_effectiveness import EffectivenessResult
 from store.capa_transitions import CapaStanding
@@ -68,7 +70,7 @@ def find_effect(
     to = OFFERED[Verdict(capa.effectiveness_verdict)] if is_judged and capa.effectiveness_verdict else None
     return EffectView(
         facts=_find_facts(view, standing, plan, before),
-        chart=find_chart(view, [r for r in reversed(of_plan) if r.figures.get("rate_after") is not None]),
+        chart=find_chart(view, [r for r in reversed(of_plan) if _has_rate(r)]),
         columns=[
             view.t(f"capa.effect_{name}") for name in ("at", "events", "days", "rate", "interval", "limit", "p", "says")
         ],
@@ -95,12 +97,11 @@ def _find_facts(
         Fact(t("capa.effect_where"), t("capa.effect_devices", count=standing.plan.devices)),
     ]
     if before is not None:
-        rate = t("capa.no_baseline") if before.rate is None else f"{before.rate:,.2f}"
         said = t(
-            "capa.effect_before_value",
+            "capa.effect_before_counts" if before.rate is None else "capa.effect_before_value",
             events=before.events,
-            days=f"{before.device_days:,.0f}",
-            rate=rate,
+            days=say_days(before.device_days),
+            rate=say_rate(before.rate),
             window=plan.before_days,
         )
         facts.append(Fact(t("capa.effect_before"), said))
@@ -125,17 +126,18 @@ def _find_row(view: View, result: EffectivenessResult) -> list[str]:
     return [
         at.at if at else "",
         f"{figures['events_after']:,}",
-        f"{figures['device_days_after']:,.0f}",
-        _say(figures.get("rate_after")),
-        "–" if interval is None else f"{_say(interval[0])} – {_say(interval[1])}",
-        _say(figures.get("limit_rate")),
+        say_days(figures["device_days_after"]),
+        say_rate(figures.get("rate_after") if _has_rate(result) else None),
+        "–" if interval is None or not _has_rate(result) else f"{say_rate(interval[0])} – {say_rate(interval[1])}",
+        say_rate(figures.get("limit_rate")),
         "< 0.0001" if figures["p"] < 0.0001 else f"{figures['p']:.4f}",
         view.t(kind, verdict=view.name("verdict", result.verdict)),
     ]
 
 
-def _say(value: Any) -> str:
-    return "–" if value is None else f"{float(value):,.2f}"
+def _has_rate(result: EffectivenessResult) -> bool:
+    """Whether its rate is one to say: results of earlier versions have one of any exposure."""
+    return result.figures.get("rate_after") is not None and bears_rate(result.figures["device_days_after"])
 
 
 def find_chart(view: View, results: Sequence[EffectivenessResult]) -> EffectChart | None:
@@ -166,13 +168,13 @@ def find_chart(view: View, results: Sequence[EffectivenessResult]) -> EffectChar
         band=_path([*over, *reversed(under)]) + "Z" if len(dots) > 1 else _path([over[0], under[0]]),
         dots=dots[-1:] if len(dots) > 40 else dots,
         limit_y=place(begin, limit)[1],
-        limit=view.t("capa.effect_limit_mark", limit=_say(limit)),
-        ticks=[{"y": place(begin, value)[1], "label": _say(value)} for value in (0.0, top / 2, top)],
+        limit=view.t("capa.effect_limit_mark", limit=say_rate(limit)),
+        ticks=[{"y": place(begin, value)[1], "label": say_rate(value)} for value in (0.0, top / 2, top)],
         days=[
             {"x": LEFT, "label": begin.astimezone(zone).date().isoformat(), "anchor": "start"},
             {"x": RIGHT, "label": times[-1].astimezone(zone).date().isoformat(), "anchor": "end"},
         ],
-        label=view.t("capa.effect_chart_label", rate=_say(rates[-1]), limit=_say(limit)),
+        label=view.t("capa.effect_chart_label", rate=say_rate(rates[-1]), limit=say_rate(limit)),
     )
 
 

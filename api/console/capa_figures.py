@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from domain.exposure import say_device_days
+
 
 def say_figure(value: Any, decimals: int) -> str:
     """The figure with so many decimals."""
@@ -17,16 +19,9 @@ def say_interval(low: Any, high: Any, decimals: int, sign: str = "") -> str:
     return " – ".join(ends) if len(ends) == 2 else f"≥ {ends[0]}"
 
 
-def bears_rate(device_days: Any) -> bool:
-    """Whether a rate means something: below one device-day none is shown."""
-    return device_days is not None and float(device_days) >= 1.0
-
-
 def say_days(value: Any) -> str:
     """Device-days, whole ones."""
-    if value is not None and 0.0 < float(value) < 1.0:
-        return "< 1"
-    return say_figure(value, 0)
+    return "–" if value is None else say_device_days(float(value))
 
 
 def say_rate(value: Any) -> str:

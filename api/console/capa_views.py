@@ -7,7 +7,8 @@ from api.console.capa_figures import say_figure
 from api.console.instants import Instant
 from api.console.order_rows import find_fault
 from api.console.page import View
-from domain.capa import CapaState
+from domain.capa import CapaState, CapaTrigger
+from domain.exposure import bears_rate
 from domain.profile import Profile
 from domain.roles import Permission
 from store.capas import Capa, count_capas, load_capas
@@ -49,8 +50,10 @@ def find_scope(view: View, capa: Capa) -> str:
 def find_trigger(view: View, capa: Capa, profiles: Mapping[str, Profile]) -> str:
     """Why the machine proposed it, in one sentence with its figures."""
     figures = capa.statistics
+    days = figures.get("device_days")
+    has_no_rate = capa.trigger == CapaTrigger.COHORT and days is not None and not bears_rate(days)
     return view.t(
-        f"capa.trigger_{capa.trigger}",
+        "capa.trigger_COHORT_NO_RATE" if has_no_rate else f"capa.trigger_{capa.trigger}",
         model=capa.model,
         scope=find_scope(view, capa),
         fault=find_fault(view, profiles, capa.model, capa.fault_group),

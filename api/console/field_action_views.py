@@ -9,6 +9,7 @@ from api.console.facts import Fact, say_share
 from api.console.instants import Instant, name_moment
 from api.console.page import View
 from api.console.place_words import name_of
+from domain.exposure import say_device_days
 from domain.field_action import FieldAction, FieldActionState
 from domain.field_action_item import FieldActionItem, ItemState
 from domain.field_action_scope import Wave
@@ -169,10 +170,7 @@ def find_halt(view: View, action: FieldAction) -> dict[str, Any] | None:
     """Since when it stands still, why, and with which figures."""
     if action.halted_at is None:
         return None
-    figures = {
-        name: f"{value:.4g}" if isinstance(value, float) else value
-        for name, value in (action.halt_statistics or {}).items()
-    }
+    figures = {name: _say_figure(name, value) for name, value in (action.halt_statistics or {}).items()}
     return {
         "at": view.when(action.halted_at),
         "why": view.name("halt_reason", action.halt_reason),
@@ -182,11 +180,13 @@ def find_halt(view: View, action: FieldAction) -> dict[str, Any] | None:
 
 def find_effect_facts(view: View, action: FieldAction) -> list[Fact]:
     """What came of it, as it is signed at the closure."""
-    rounded = {
-        name: f"{value:.4g}" if isinstance(value, float) else value
-        for name, value in (action.effectiveness or {}).items()
-    }
-    return say_json(view, rounded)
+    return say_json(view, {name: _say_figure(name, value) for name, value in (action.effectiveness or {}).items()})
+
+
+def _say_figure(name: str, value: Any) -> Any:
+    if name.startswith("device_days_") and isinstance(value, float):
+        return say_device_days(value)
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def find_item_line(view: View, item: FieldActionItem) -> ItemLine:

@@ -14,6 +14,7 @@ from api.console.kpi_period_view import find_period_fields, find_record_filters,
 from api.console.page import find_view
 from api.routes.kpis import load_figures
 from api.state import Database
+from domain.exposure import say_device_days
 from domain.kpi_catalogue import KPI_BY_KEY
 from domain.roles import Permission
 from store.fleet import FleetScope, load_fleet_capas, load_fleet_exposures, load_fleet_tickets
@@ -71,7 +72,7 @@ def show_fleet(
         chance=_count_chance(len(rows)),
         worse=sum(row.is_worse for row in rows),
         total=len(rows),
-        proof=view.t("fleet.proof", days=f"{sum(e.device_days for e in exposures):,.0f}"),
+        proof=view.t("fleet.proof", days=say_device_days(sum(e.device_days for e in exposures))),
         shows_capas=view.may(Permission.CAPA_READ),
         simulated=None if asked.is_simulated else view.link("/fleet", **{**chosen, "records": "simulated"}),
         action="/fleet",

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from domain.exact_chances import find_beta_quantile, find_gamma_quantile
+from domain.exposure import PER, bears_rate
 from store.fleet import FleetCapa, FleetExposure, FleetTickets
 
-PER = 1000.0  # device-days
 TAIL = 0.025
-MIN_DEVICE_DAYS = 1.0  # below it a rate is a number without a meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class FleetRow:
 
 def find_rate(tickets: int, device_days: float) -> Estimate | None:
     """Tickets per 1,000 device-days; None for less than one device-day."""
-    if device_days < MIN_DEVICE_DAYS:
+    if not bears_rate(device_days):
         return None
     low = 0.0 if tickets == 0 else find_gamma_quantile(tickets, TAIL)
     high = find_gamma_quantile(tickets + 1, 1.0 - TAIL)
@@ -62,7 +61,7 @@ def find_rate(tickets: int, device_days: float) -> Estimate | None:
 def find_change(tickets: int, device_days: float, before: int, device_days_before: float) -> Estimate | None:
     """The rate over the rate before; None where one period has no device-days, or neither has a ticket. Where there was
     none before there is a lower end alone, and the value is infinite."""
-    if min(device_days, device_days_before) < MIN_DEVICE_DAYS or tickets + before == 0:
+    if not bears_rate(min(device_days, device_days_before)) or tickets + before == 0:
         return None
     days = device_days_before / device_days
     low = 0.0 if tickets == 0 else find_beta_quantile(tickets, before + 1, TAIL)

@@ -10,6 +10,7 @@ from api.console.fleet_rates import Estimate, FleetRow
 from api.console.kpi_views import find_actors, find_figure_line
 from api.console.order_rows import find_fault
 from api.console.page import View
+from domain.exposure import say_device_days
 from domain.kpi import Kpi, KpiFigure
 from domain.profile import Profile
 
@@ -52,7 +53,7 @@ def _find_line(view: View, row: FleetRow, profiles: Mapping[str, Profile], top: 
         firmware=exposure.firmware or view.t("fact.unknown"),
         fault=find_fault(view, profiles, exposure.model, row.fault_group) if row.fault_group else "",
         devices=f"{exposure.devices:,}",
-        tickets=view.t("fleet.tickets_of", tickets=f"{row.tickets:,}", days=f"{exposure.device_days:,.0f}"),
+        tickets=view.t("fleet.tickets_of", tickets=f"{row.tickets:,}", days=say_device_days(exposure.device_days)),
         rate="–" if rate is None else f"{rate.value:,.2f}",
         interval="" if rate is None else f"{rate.low:,.2f} – {rate.high:,.2f}",
         before="–" if row.rate_before is None else f"{row.rate_before:,.2f}",

@@ -9,7 +9,8 @@ from api.console.facts import say_share
 from api.console.monitor_names import name_monitor
 from api.console.page import View
 from api.console.place_words import tell_code
-from domain.kpi import Better, Kpi, KpiFigure
+from domain.exposure import say_device_days
+from domain.kpi import Better, Kpi, KpiFigure, NoValue
 from domain.profile import Profile, Text
 
 # The drawing of a trend: bars over months, each `STEP` apart.
@@ -92,11 +93,17 @@ def find_figure_line(view: View, kpi: Kpi, figure: KpiFigure) -> FigureLine:
         value=say_value(view, kpi.unit, figure.value),
         spread=spread,
         numerator=say_number(figure.numerator),
-        denominator=say_number(figure.denominator),
+        denominator=_say_denominator(figure),
         records=f"{figure.records:,}",
         left_out=figure.left_out,
         reason="" if figure.reason is None else view.name("kpi_reason", figure.reason.value),
     )
+
+
+def _say_denominator(figure: KpiFigure) -> str:
+    if figure.reason is NoValue.TOO_LITTLE_EXPOSURE:
+        return say_device_days(figure.denominator)
+    return say_number(figure.denominator)
 
 
 def find_trend(view: View, kpi: Kpi, figures: Sequence[KpiFigure]) -> Trend:

@@ -12,6 +12,7 @@ from api.console.order_rows import find_fault
 from api.console.page import View
 from api.console.profile_views import say_applier
 from api.shapes.monitors import DriftShape, MonitorShape, QualityShape
+from domain.exposure import say_device_days
 from domain.profile import Profile
 from store.monitor_lead_times import MonitorLeadTime
 
@@ -70,7 +71,7 @@ def find_quality(view: View, q: QualityShape, lead: MonitorLeadTime | None) -> Q
         is_simulated=q.is_simulated,
         rate=say_number(q.ticket_rate, 2),
         allowed=say_number(q.allowed_rate, 2),
-        tickets=view.t("monitors.tickets_in", count=q.tickets, days=f"{q.device_days:,.0f}"),
+        tickets=view.t("monitors.tickets_in", count=q.tickets, days=say_device_days(q.device_days)),
         is_over=q.is_over_budget,
         precision=f"{100 * q.precision_mean:.0f}%" if judged else "–",
         interval=f"{100 * q.precision_low:.0f}–{100 * q.precision_high:.0f}%",

@@ -166,7 +166,7 @@ class EffectivenessShape(Shape):
     before_until: datetime | None
     events_before: int | None = Field(description="As counted now, in the window before; null: no plan.")
     device_days_before: float | None
-    rate_before: float | None = Field(description="Per 1,000 device-days.")
+    rate_before: float | None = Field(description="Per 1,000 device-days; null below one of them.")
     effective_from: datetime | None
     effective_until: datetime | None
     verdict: str | None = Field(description="Of the whole period; null: it is not over.")

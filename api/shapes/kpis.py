@@ -36,7 +36,8 @@ class KpiFigureShape(Shape):
     median: float | None = Field(description="Of times and ages; else null.")
     p90: float | None = Field(description="Of times and ages: nine of ten are shorter.")
     reason: str | None = Field(
-        description="no_records, undecided, nothing_to_divide_by, not_by_customer or permission_missing."
+        description="no_records, undecided, nothing_to_divide_by, too_little_exposure, not_by_customer or "
+        "permission_missing."
     )
     detail: list[dict[str, Any]] = Field(
         default_factory=list, description="Of alarm_top_ten: the ten origins with their alarms."

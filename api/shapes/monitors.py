@@ -23,9 +23,11 @@ class QualityShape(Shape):
     precision_high: float
     tickets: int = Field(description="Automatic orders of the last 30 days that it was behind.")
     device_days: float
-    ticket_rate: float | None = Field(description="Tickets per 1,000 device-days.")
+    ticket_rate: float | None = Field(description="Tickets per 1,000 device-days; null below one device-day.")
     allowed_rate: float = Field(description="And how many it may open, by its precision.")
-    is_over_budget: bool
+    is_over_budget: bool = Field(
+        description="Three tickets or more, and more than chance makes of what is allowed, also where there is no rate."
+    )
     judged_at: datetime
 
 

@@ -1,5 +1,6 @@
 """A release's figures as its CAPA page shows them: signs, units, and an interval that has no upper end."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from starlette.requests import Request
 
 from api.console.capa_cohort_views import RIGHT, find_cohort
 from api.console.capa_regression_views import find_regression
+from api.console.capa_views import find_trigger
 from api.console.page import View
 from store.capas import Capa
 from tests.support.releases import PROFILE
@@ -52,6 +54,23 @@ def test_a_difference_shows_its_sign_and_a_ratio_without_an_upper_end_says_so(vi
     assert level[1:6] == ["0.4970 A", "0.4870 A", "-0.0100 A", "-0.0125 – +0.0025", "–"]
     assert rate[1:] == ["0.00", "284.40", "× 119.6", "≥ 13.12", "–", "< 0.0001", "< 0.0001"]
     assert shown.columns[6] == "p", "the comparison is no Poisson test"
+
+
+def test_a_cohort_of_some_hours_is_counted_in_words_and_table_and_has_no_rate(view: View) -> None:
+    group = {"kind": "LOT", "value": "L1", "devices": 3, "device_days": 0.04, "events": 4}
+    # As it is stored now, and as versions before stored it.
+    for rates in ({"rate": None, "rate_interval": None}, {"rate": 1e5, "rate_interval": [2e4, 3e5]}):
+        figures = {"window_days": 30, "device_days": 0.04, "events": 4, "groups": [group | rates], **rates}
+        old = {"ratio": 119.6} if rates["rate"] else {"ratio": None, "interval": None}
+        capa = replace(make_capa(baseline_rate=0.9, **figures, **old), trigger="COHORT")
+        cohort = find_cohort(view, capa)
+        assert cohort.interval is None
+        assert cohort.rows[0][3:9] == ["< 1", "4", "–", view.t("capa.no_baseline"), "–", "–"]
+        (line,) = cohort.groups
+        assert (line.device_days, line.rate, line.interval, line.has_rate) == ("< 1", "–", "–", False)
+        said = find_trigger(view, capa, {})
+        assert "119.6" not in said
+        assert ("Less than one device-day: counts only." in said) is (view.language == "en")
 
 
 def test_an_interval_without_an_upper_end_is_drawn_open(view: View) -> None:

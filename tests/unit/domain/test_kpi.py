@@ -59,6 +59,15 @@ def test_tickets_are_counted_per_thousand_device_days() -> None:
     assert find("tickets_per_1000_device_days", {}).reason is NoValue.NO_RECORDS
 
 
+@pytest.mark.parametrize(("hours", "value"), [(4, None), (23.9, None), (24, 6000.0)])
+def test_less_than_a_device_day_has_no_rate_and_says_so(hours: float, value: float | None) -> None:
+    exposed = {KpiSource.OPERATION: {(ALL, 0): KpiSums(0, 3600 * hours, 3)}}
+    figure = find("tickets_per_1000_device_days", {KpiSource.TICKET: {(ALL, 0): KpiSums(6, 6, 6)}, **exposed})
+    assert (figure.value, figure.numerator, figure.denominator) == (value, 6_000.0, hours * 3600 / 86_400)
+    assert figure.reason is (NoValue.TOO_LITTLE_EXPOSURE if value is None else None)
+    assert find("tickets_per_1000_device_days", exposed).value == (None if value is None else 0.0)
+
+
 def test_a_flood_is_measured_against_the_time_that_has_passed() -> None:
     flood = {KpiSource.ALARM_FLOOD: {(ALL, 0): KpiSums(8640, 0, 30)}}
     assert find("alarm_flood", flood).value == pytest.approx(0.01)  # of ten days

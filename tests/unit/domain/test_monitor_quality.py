@@ -40,12 +40,29 @@ def test_the_better_a_monitor_is_the_more_it_may_speak() -> None:
     assert find_allowed_rate(1.0, 0.5) == 2.0
     assert find_allowed_rate(1.0, 0.9) == pytest.approx(10.0)
     assert find_allowed_rate(1.0, 1.0) < 1e7
-    assert Budget(3, 1_000.0, 2.0).is_over
-    assert not Budget(2, 100.0, 2.0).is_over  # two are chance
-    assert not Budget(3, 1_500.0, 2.0).is_over
-    assert Budget(0, 0.0, 2.0).rate is None
     assert (Outcomes(1, 2, 3, 4) + Outcomes(1, 0, 0, 0)).useful == 4
     assert Outcomes(1, 2, 3, 4).in_vain == 7
+
+
+def test_a_budget_is_judged_by_what_chance_makes_of_it_and_not_by_a_rate_alone() -> None:
+    assert not Budget(3, 1_000.0, 2.0).is_over  # where two are allowed, three come in one month of three
+    assert Budget(6, 1_000.0, 2.0).is_over  # the lower end of 6 is 2.2
+    assert not Budget(5, 1_000.0, 2.0).is_over  # and that of 5 is 1.6
+    assert Budget(60, 20_000.0, 2.0).is_over
+    assert not Budget(48, 20_000.0, 2.0).is_over
+    assert not Budget(2, 1.0, 2.0).is_over  # two of one cause
+    # Six in four device-hours are more than two in 1,000 device-days, though no rate is said of them.
+    few = Budget(6, 4 / 24, 2.0)
+    assert (few.is_over, few.rate) == (True, None)
+    # Two hundred allowed in 1,000 device-days: three in ten are chance.
+    assert not Budget(3, 10.0, 200.0).is_over
+
+
+def test_no_rate_is_said_of_less_than_one_device_day() -> None:
+    assert Budget(0, 0.0, 2.0).rate is None
+    assert Budget(3, 0.999, 2.0).rate is None
+    assert Budget(3, 1.0, 2.0).rate == 3_000.0
+    assert not Budget(3, 0.0, 2.0).is_over  # of no device at all nothing is judged
 
 
 def test_the_threshold_goes_just_beyond_what_was_in_vain() -> None:

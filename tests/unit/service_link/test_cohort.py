@@ -150,7 +150,20 @@ def test_what_is_stored_says_all_that_the_page_shows() -> None:
     assert firmware["2"]["rate_interval"][1] == pytest.approx(1000 * -math.log(0.025) / 800.0, abs=1e-3)
 
 
-def test_a_fleet_that_was_just_installed_has_no_device_days_and_still_finite_figures() -> None:
-    cohort = _cohort(_cases((3, "", "")), {})
+@pytest.mark.parametrize("days", [0.0, 0.04])
+def test_a_fleet_that_was_just_installed_is_counted_and_has_no_rate(days: float) -> None:
+    cohort = _cohort(_cases((3, "L1", "2")), {("L1", "2"): days} if days else {})
     (finding,) = find_proposals([cohort])
-    assert math.isfinite(describe(finding, cohort)["rate"])
+    described = describe(finding, cohort)
+    assert (described["events"], described["device_days"]) == (3, days)
+    assert [described[name] for name in ("rate", "rate_interval", "ratio", "interval")] == [None] * 4
+    assert [(g["events"], g["rate"], g["rate_interval"]) for g in described["groups"]] == [(3, None, None)] * 2
+
+
+def test_an_excess_in_hours_is_tested_and_not_extrapolated() -> None:
+    cohort = _cohort(_cases((3, "L1", "2")), {("L1", "2"): 0.04}, baseline=Baseline(1, 1_000.0))
+    (finding,) = find_proposals([cohort])
+    described = describe(finding, cohort)
+    assert described["baseline_rate"] == pytest.approx(1.5)
+    assert described["p"] < 1e-10
+    assert [described[name] for name in ("rate", "ratio", "interval")] == [None] * 3

@@ -34,6 +34,18 @@ def judge(plan: EffectivenessPlan, before: Counts, after: Counts) -> Effectivene
     return find_figures(plan, before, after, before_until=since, after_since=since, after_until=NOW, is_final=True)
 
 
+def test_less_than_a_device_day_has_no_rate_before_or_after() -> None:
+    short = judge(RATE, Counts(10, 0.04), Counts(6, 0.9))
+    assert (short.rate_before, short.rate_after, short.rate_after_interval, short.ratio) == (None,) * 4
+    assert short.ratio_interval is None
+    assert (short.verdict, short.reason) == (Verdict.INCONCLUSIVE, VerdictReason.NO_DEVICE_DAYS)
+    # A ratio to what ten minutes had is no limit.
+    assert judge(RATIO, Counts(10, 0.04), Counts(0, 900.0)).reason is VerdictReason.NO_EVENTS_BEFORE
+    whole = judge(RATE, Counts(10, 1.0), Counts(6, 1.0))
+    assert (whole.rate_before, whole.rate_after) == (10_000.0, 6_000.0)
+    assert whole.verdict is Verdict.FAILED
+
+
 @given(events, days, st.floats(0.01, 50.0))
 @settings(deadline=None)
 def test_against_a_rate_the_chance_is_the_lower_poisson_tail(count: int, device_days: float, limit: float) -> None:
