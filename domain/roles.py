@@ -311,6 +311,11 @@ def find_permissions(roles: Iterable[str], *, of_one_customer: bool = False) -> 
     return given - EVERYBODYS if of_one_customer else given
 
 
+def find_roles_with(permission: Permission) -> list[str]:
+    """The roles that give this right, by name."""
+    return sorted(role.value for role, given in ROLE_PERMISSIONS.items() if permission in given)
+
+
 def find_role_for(roles: Iterable[str], permission: Permission) -> Role | None:
     """The role that gives this right, the least powerful one where several do: what an audit event names."""
     known = [Role(role) for role in roles if role in _KNOWN_ROLES]

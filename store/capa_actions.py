@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 from domain.capa import CapaState
 from domain.capa_action import ActionKind, ActionState, CapaAction
 from domain.capa_cause import EvidenceRef
+from domain.roles import Permission, find_roles_with
 from store.audit import to_jsonb
 from store.pool import Connection
 
@@ -149,24 +150,34 @@ def _plan(draft: ActionDraft) -> dict[str, Any]:
     return {"kind": draft.kind, "text": draft.text, "owner_id": draft.owner_id, "due_on": draft.due_on}
 
 
-LOAD_OWNER = "SELECT id FROM app_user WHERE name = %s AND status = 'ACTIVE' AND customer_id IS NULL"
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Somebody who may be asked to see to an action; who cannot read CAPAs cannot."""
+
+    id: int
+    may_read: bool
 
 
-def load_owner_id(conn: Connection, name: str) -> int | None:
-    """The id of the active account of that name, of the maker's people; or None."""
-    row = conn.execute(LOAD_OWNER, (name,)).fetchone()
-    return None if row is None else int(row[0])
+LOAD_OWNER = """
+    SELECT id, roles && %s FROM app_user WHERE name = %s AND status = 'ACTIVE' AND customer_id IS NULL
+"""
+
+
+def load_owner(conn: Connection, name: str) -> Owner | None:
+    """The active account of that name, of the maker's people; or None."""
+    row = conn.execute(LOAD_OWNER, (find_roles_with(Permission.CAPA_READ), name)).fetchone()
+    return None if row is None else Owner(row[0], row[1])
 
 
 LOAD_OWNERS = """
-    SELECT name, full_name FROM app_user WHERE status = 'ACTIVE' AND customer_id IS NULL
+    SELECT name, full_name FROM app_user WHERE status = 'ACTIVE' AND customer_id IS NULL AND roles && %s
     ORDER BY full_name, name LIMIT 500
 """
 
 
 def load_possible_owners(conn: Connection) -> list[tuple[str, str]]:
-    """(name, full name) of the active accounts of the maker's people, by full name."""
-    return [(row[0], row[1]) for row in conn.execute(LOAD_OWNERS)]
+    """(name, full name) of the active accounts of the maker's people who read CAPAs, by full name."""
+    return [(row[0], row[1]) for row in conn.execute(LOAD_OWNERS, (find_roles_with(Permission.CAPA_READ),))]
 
 
 def to_evidence(refs: tuple[EvidenceRef, ...]) -> list[dict[str, str]]:

@@ -211,11 +211,19 @@ def _find_plan_fields(
         "due_on": "" if action is None or action.due_on is None else action.due_on.isoformat(),
     } | dict(typed.values)
     options = tuple((kind.value, view.name("action_kind", kind)) for kind in kinds)
-    owners = (("", view.t("field.nobody_yet")), *people)
+    owners = (("", view.t("field.nobody_yet")), *people, *_find_former_owner(view, action, people))
     return (
         Field("text", view.t("field.action_text"), "textarea", stands["text"], wrong=typed.wrong.get("text", "")),
         Field("kind", view.t("field.action_kind"), "select", stands["kind"], options),
-        Field("owner", view.t("field.action_owner"), "select", stands["owner"], owners, required=False),
+        Field(
+            "owner",
+            view.t("field.action_owner"),
+            "select",
+            stands["owner"],
+            owners,
+            required=False,
+            wrong=typed.wrong.get("owner", ""),
+        ),
         Field(
             "due_on",
             view.t("field.due_on"),
@@ -225,3 +233,10 @@ def _find_plan_fields(
             wrong=typed.wrong.get("due_on", ""),
         ),
     )
+
+
+def _find_former_owner(view: View, action: CapaAction | None, people: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Who has the action and could not be given it any more: stands there until somebody else is chosen."""
+    if action is None or action.owner is None or action.owner in dict(people):
+        return []
+    return [(action.owner, view.t("capa.former_owner", who=view.who(action.owner)))]

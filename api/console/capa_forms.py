@@ -44,7 +44,7 @@ from domain.capa_effectiveness import LimitKind
 from domain.capa_steps import TWICE_SIGNED, CapaRequest, find_capa_permissions
 from domain.errors import GuardRefusedError, NotFoundError
 from domain.roles import Permission
-from store.capa_actions import ActionDraft, load_action, load_owner_id
+from store.capa_actions import ActionDraft, load_action, load_owner
 from store.capa_causes import load_root_cause, load_unknown_evidence
 from store.capa_manual import ManualCapa, is_device_of, load_model_id, propose_capa
 from store.capa_transitions import record_capa_step
@@ -120,21 +120,23 @@ def put_capa_action(
     view = find_view(request, caller)
     number = read_whole(fields, "number")
     act = "action_add" if number is None else f"action_change_{number}"
-    kind, owner, due = read_text(fields, "kind", 20), read_text(fields, "owner", 200), read_day(fields, "due_on")
+    kind, named, due = read_text(fields, "kind", 20), read_text(fields, "owner", 200), read_day(fields, "due_on")
     with pool.connection() as conn:
         capa = find_capa(conn, code)
-        owner_id = load_owner_id(conn, owner) if owner else None
+        owner = load_owner(conn, named) if named else None
         if number is not None and load_action(conn, capa.id, number) is None:
             raise not_found("action", str(number), "number")
-    wrong = {
+    wrong: dict[str, bool | str] = {
         "text": not read_text(fields, "text"),
         "kind": kind not in set(ActionKind),
-        "owner": bool(owner) and owner_id is None,
+        "owner": bool(named) and owner is None,
         "due_on": bool(read_text(fields, "due_on")) and due is None,
     }
+    if owner is not None and not owner.may_read:
+        wrong["owner"] = view.t("capa.owner_cannot_read", who=view.who(named))
     if any(wrong.values()):
         return render_capa(view, pool, code, find_unusable(view, act, fields, wrong))
-    draft = ActionDraft(ActionKind(kind), read_text(fields, "text"), owner_id, due)
+    draft = ActionDraft(ActionKind(kind), read_text(fields, "text"), None if owner is None else owner.id, due)
     actor = find_actor(caller, (Permission.CAPA_WORK,))
 
     def work(conn: Connection) -> Capa:

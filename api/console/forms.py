@@ -125,10 +125,11 @@ def find_typed(act: str, fields: FormData, wrong: Mapping[str, str] | None = Non
     return Typed(act, kept, wrong or {})
 
 
-def find_unusable(view: View, act: str, fields: FormData, wrong: Mapping[str, bool] | Iterable[str]) -> Refused:
-    """The refusal of a form with fields that are missing or cannot be used, each marked."""
-    names = [name for name, is_wrong in wrong.items() if is_wrong] if isinstance(wrong, Mapping) else wrong
-    marked = {name: view.t("form.unusable_field") for name in names}
+def find_unusable(view: View, act: str, fields: FormData, wrong: Mapping[str, bool | str] | Iterable[str]) -> Refused:
+    """The refusal of a form with fields that are missing or cannot be used, each marked, or told what a text says."""
+    said = wrong if isinstance(wrong, Mapping) else dict.fromkeys(wrong, True)
+    unusable = view.t("form.unusable_field")
+    marked = {name: why if isinstance(why, str) else unusable for name, why in said.items() if why}
     return Refused(view.t("form.unusable"), 422, find_typed(act, fields, marked))
 
 

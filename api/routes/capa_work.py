@@ -38,7 +38,7 @@ from domain.roles import Permission
 from store.capa_actions import (
     ActionDraft,
     load_action,
-    load_owner_id,
+    load_owner,
 )
 from store.capa_causes import load_unknown_evidence
 from store.capa_transitions import load_standing
@@ -243,10 +243,12 @@ def _moving(pool: Pool, code: str) -> Iterator[None]:
 
 
 def _make_draft(conn: Connection, body: ActionFields) -> ActionDraft:
-    owner_id = None if not body.owner else load_owner_id(conn, body.owner)
-    if body.owner and owner_id is None:
+    owner = None if not body.owner else load_owner(conn, body.owner)
+    if body.owner and owner is None:
         raise ProblemError(INVALID, fields={"owner": "is no active account of the maker's people"})
-    return ActionDraft(body.kind, body.text, owner_id, body.due_on)
+    if owner is not None and not owner.may_read:
+        raise ProblemError(INVALID, fields={"owner": f"needs the right {Permission.CAPA_READ}: cannot read CAPAs"})
+    return ActionDraft(body.kind, body.text, None if owner is None else owner.id, body.due_on)
 
 
 def _verify_evidence(conn: Connection, evidence: tuple[EvidenceRef, ...]) -> None:

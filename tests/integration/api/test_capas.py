@@ -95,6 +95,9 @@ def test_a_capa_from_its_decision_to_its_closure(api: Api, staff: Staff) -> None
     assert staff.read("/devices?total=true")["total"] > 0
     no_owner = staff.send("quinn", "POST", "/actions", {**ACTION, "owner": "nobody"}, 422)
     assert no_owner["errors"][0]["field"] == "owner"
+    api.add_user("tina", Role.TECHNICIAN)
+    blind = staff.send("quinn", "POST", "/actions", {**ACTION, "owner": "tina"}, 422)
+    assert [(one["field"], "capa.read" in one["detail"]) for one in blind["errors"]] == [("owner", True)]
     staff.send("quinn", "POST", "/actions", {"kind": "CORRECTIVE", "text": "The old rubber again"}, 201)
     assert staff.step("ada", "IMPLEMENTATION", 409, password=PASSWORD, meaning=SIGNED)["guard"] == "owner_missing"
     staff.send("quinn", "PUT", "/actions/1", ACTION)

@@ -70,6 +70,30 @@ def flatten(cause: dict[str, Any]) -> dict[str, str]:
     return fields
 
 
+def check_owners(pages: Pages) -> None:
+    """Whoever reads CAPAs can be given an action; who no longer does stays on it until somebody else is chosen."""
+    pages.api.add_user("tina", Role.TECHNICIAN)
+    pages.api.add_user("root", Role.ADMIN)
+    pages.api.add_user("carl", Role.SERVICE_MANAGER, customer="T-C0")
+    known = set(re.findall(r'<option value="([a-z]+)"', pages.read("quinn")))
+    assert {"quinn", "ada", "mona"} <= known
+    assert not {"tina", "root", "carl"} & known
+    refused = pages.send("quinn", "actions", {**ACTION, "number": "1", "owner": "tina"}, 422)
+    assert re.search(
+        r'<span class="wrong" id="act-action_change_1-owner-wrong">Tina cannot read CAPAs: choose', refused
+    )
+    with open_connection(pages.api.settings.database_url, application="test") as conn:
+        conn.execute("UPDATE app_user SET roles = '{technician}' WHERE name = 'quinn'")
+    page = pages.read("ada")
+    assert '<strong><span title="quinn" translate="no">Quinn</span></strong>' in page
+    with open_connection(pages.api.settings.database_url, application="test") as conn:
+        conn.execute("UPDATE app_user SET roles = '{quality_engineer}' WHERE name = 'quinn'")
+        conn.execute("UPDATE capa_action SET owner_id = (SELECT id FROM app_user WHERE name = 'tina')")
+    assert '<option value="tina" selected>Tina (no longer possible)</option>' in pages.read("quinn")
+    assert '<option value="tina" selected>Tina（已不能担任）</option>' in pages.read("quinn", "zh")
+    pages.send("quinn", "actions", {**ACTION, "number": "1"})
+
+
 def test_a_capa_from_proposal_to_closure_on_its_page(api: Api, pages: Pages) -> None:
     page = pages.read()
     assert "Proposed by machine; nothing decided." in page
@@ -94,6 +118,7 @@ def test_a_capa_from_proposal_to_closure_on_its_page(api: Api, pages: Pages) -> 
     pages.send("quinn", "actions", {"kind": "CORRECTIVE", "text": "The old rubber again"})
     assert "An action has no owner." in pages.read("ada")
     pages.send("quinn", "actions", {**ACTION, "number": "1"})
+    check_owners(pages)
     answer = pages.send("quinn", "effectiveness", {**CHECK, "limit_kind": "RATIO", **DEFAULTS}, 422)
     assert "A ratio is at most 1" in answer
     pages.send("quinn", "effectiveness", {**CHECK, **DEFAULTS})
@@ -174,6 +199,8 @@ def test_a_person_proposes_and_who_may_not_is_told(api: Api, pages: Pages) -> No
     again = api.client.post("/capa/proposals", headers=pages.session("rosa").writing, data=wanted)
     assert (again.status_code, "A live CAPA has this scope already." in read_words(again)) == (409, True)
     assert api.client.post("/capa/proposals", headers=pages.session("ada").writing, data=wanted).status_code == 403
-    assert "needs the permission “work on CAPAs” (capa.work)" in read_words(api.client.get("/capa", headers=pages.session("ada").reading))
+    assert "needs the permission “work on CAPAs” (capa.work)" in read_words(
+        api.client.get("/capa", headers=pages.session("ada").reading)
+    )
     api.add_user("carl", Role.CUSTOMER, customer="T-C0")
     assert api.client.get(f"/capa/{pages.code}", headers=api.sign_in("carl").reading).status_code == 403
