@@ -34,7 +34,7 @@ from domain.kpi_period import LONGEST, MOST_BUCKETS, USUAL, PeriodUnit, find_buc
 from domain.profile import Text
 from domain.roles import Permission
 from store.exports import ExportFile, record_export, take_export_code
-from store.kpis import find_unknown_names, load_counted
+from store.kpis import find_unknown_names, load_counted_by_two
 from store.pool import Connection, Pool
 
 router = make_router("/kpis", tag="kpis")
@@ -169,8 +169,7 @@ def load_figures(pool: Pool, caller: Caller, kpis: Sequence[Kpi], query: KpiQuer
         if problems:
             raise ProblemError(INVALID, fields=problems)
     withheld = {kpi.key: find_withheld(kpi, query, caller.permissions) for kpi in kpis}
-    with pool.connection() as conn:
-        counted = load_counted(conn, {s for kpi in kpis if withheld[kpi.key] is None for s in kpi.sources}, query)
+    counted = load_counted_by_two(pool, {s for kpi in kpis if withheld[kpi.key] is None for s in kpi.sources}, query)
     groups = find_groups(counted, query)
     if len(groups) * len(query.buckets) * len(kpis) > MOST_FIGURES:
         raise ProblemError(INVALID, fields={"group_by": f"gives more than {MOST_FIGURES} figures: ask for less"})
