@@ -22,7 +22,9 @@ def test_who_may_not_decide_is_told_so(chromium: Browser, service: Service) -> N
         page.goto(f"/capa/{service.seeded.capas[0]}")
         expect(page.get_by_role("heading", level=1)).to_have_text(service.seeded.capas[0])
         expect(page.locator("#act-capa_open")).to_have_count(0)
-        expect(page.locator("#why-capa_open")).to_have_text("needs the permission “decide on proposed CAPAs” (capa.decide)")
+        expect(page.locator("#why-capa_open")).to_have_text(
+            "needs the permission “decide on proposed CAPAs” (capa.decide)"
+        )
 
 
 def take(page: Page, act: str, **fields: str) -> None:

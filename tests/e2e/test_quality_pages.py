@@ -11,6 +11,7 @@ from tests.e2e.quality_seeding import seed_quality
 from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
 from tests.e2e.test_pages import FIND_SMALL, find_barriers
+from tests.e2e.wording import find_foreign
 
 pytestmark = pytest.mark.browser
 OPEN_ALL = "document.querySelectorAll('main details').forEach((item) => { item.open = true; })"
@@ -24,25 +25,30 @@ def test_pages_of_quality_hold_what_every_page_holds(chromium: Browser, service:
     with open_page(chromium, service.url) as (page, watched):
         sign_in(page, "mara", PASSWORD)
         barriers: list[str] = []
+        foreign: list[str] = []
         for address in addresses:
             page.goto(address)
             page.evaluate(OPEN_ALL)
             barriers += [f"{address} {barrier}" for barrier in find_barriers(page)]
+            foreign += find_foreign(page, "en")
             size = len(gzip.compress(page.request.get(address).body()))
             assert size <= 60_000, f"{address}: {size} bytes"
         assert barriers == []
+        assert foreign == []
         assert (watched.errors, watched.strangers) == ([], [])
     with open_page(chromium, service.url, viewport=PHONE, language="zh", theme="dark") as (page, watched):
         sign_in(page, "mara", PASSWORD)
-        wide, small = [], {}
+        wide, small, foreign = [], {}, []
         for address in addresses:
             page.goto(address)
             page.evaluate(OPEN_ALL)
+            foreign += find_foreign(page, "zh")
             if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
                 wide.append(address)
             if found := page.evaluate(FIND_SMALL):
                 small[address] = found
         assert (wide, small) == ([], {})
+        assert foreign == []
         assert watched.errors == []
     with open_page(chromium, service.url, viewport=PHONE) as (page, watched):
         sign_in(page, "quinn", PASSWORD)

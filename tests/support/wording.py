@@ -20,10 +20,11 @@ CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
 
 def find_english_words(text: str, excused: Iterable[str] = ()) -> list[str]:
     """Runs of two or more Latin words, and words with four or more small letters on end, that nothing excuses."""
-    text = COMMAND.sub("·", text)
+    for pattern in (BESIDE, COMMAND):
+        text = pattern.sub("·", text)
     for word in sorted({*PROPER, *excused}, key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])", "·", text)
-    for pattern in (BESIDE, ZONE, CODE):
+    for pattern in (ZONE, CODE):
         text = pattern.sub("·", text)
     return [run for run in WORDS.findall(text) if " " in run or re.search("[a-z]{4}", run)]
 
