@@ -154,6 +154,18 @@ def load_models_of(conn: Connection, serials: Collection[str]) -> dict[str, str]
     return dict(conn.execute(LOAD_MODELS_OF, (list(serials),)).fetchall()) if serials else {}
 
 
+HAS_SIMULATED = """
+    SELECT EXISTS (SELECT FROM device d LEFT JOIN site s ON s.id = d.site_id
+        WHERE d.is_simulated AND (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s))
+"""
+
+
+def has_simulated_devices(conn: Connection, *, customer_id: int | None) -> bool:
+    """Whether there is any simulated device; of that customer where one is named."""
+    row = conn.execute(HAS_SIMULATED, {"customer_id": customer_id}).fetchone()
+    return row is not None and bool(row[0])
+
+
 def load_devices(conn: Connection, filters: DeviceFilters, *, after: str = "", limit: int = 100) -> list[Device]:
     """Devices by serial, those after the serial `after`; pages neither skip nor repeat one that was there all along."""
     with conn.cursor(row_factory=class_row(Device)) as cursor:

@@ -1,6 +1,6 @@
 """Key figures: all of them with what they rest on, and one of them by group and by month."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,19 +10,20 @@ from api.auth import Caller, require
 from api.console.actor_profiles import load_profiles_of
 from api.console.filters import Filter, find_choice
 from api.console.kpi_look import find_look
-from api.console.kpi_period_view import Asked, find_period_fields, find_record_filters, read_asked
+from api.console.kpi_period_view import SIMULATED, Asked, find_period_fields, find_record_filters, read_asked
 from api.console.kpi_views import find_actors, find_figure_line, find_group_lines, find_month_lines, find_trend
 from api.console.page import View, find_view
 from api.problems import not_found
 from api.routes.kpis import load_figures
 from api.state import Database
-from domain.kpi import Kpi, KpiDimension
+from domain.kpi import Kpi, KpiDimension, KpiFigure
 from domain.kpi_catalogue import KPI_BY_KEY, KPIS
 from domain.kpi_of_quality import QUALITY_KPIS
 from domain.kpi_of_service import SERVICE_KPIS
 from domain.kpi_period import PeriodUnit
 from domain.roles import Permission
 from store.customers import load_customer
+from store.devices import has_simulated_devices
 from store.place_names import load_place_names
 from store.pool import Pool
 from store.profiles import load_profiles
@@ -60,7 +61,7 @@ def show_kpis(request: Request, pool: Database, caller: Reader, address: Address
     asked, models = _read(view, pool, address)
     if asked.wrong:
         form = _find_form(view, asked, models, "/kpis")
-        return view.render("kpis.html", 422, parts=[], file=None, trends=None, counted=None, **form)
+        return view.render("kpis.html", 422, parts=[], file=None, trends=None, counted=None, simulated=None, **form)
     look = find_look(view, asked, "/kpis", lambda: load_figures(pool, caller, KPIS, asked.make_query(view)))
     asked = look.asked
     form = _find_form(view, asked, models, "/kpis")
@@ -84,8 +85,18 @@ def show_kpis(request: Request, pool: Database, caller: Reader, address: Address
         file=asked.make_file_address(view),
         trends=view.link("/kpi-trends", **chosen, anew=address["anew"]),
         counted=look.describe(view),
+        simulated=_find_simulated(view, pool, asked, figures.values()),
         **form,
     )
+
+
+def _find_simulated(view: View, pool: Pool, asked: Asked, figures: Iterable[KpiFigure]) -> str | None:
+    """Where the same is counted of simulated records: for whoever finds none here, if there are such devices."""
+    if asked.is_simulated or any(figure.records for figure in figures):
+        return None
+    with pool.connection() as conn:
+        there = has_simulated_devices(conn, customer_id=view.person.customer_id)
+    return view.link("/kpis", **{**asked.chosen, "records": SIMULATED}) if there else None
 
 
 @router.get("/kpi-trends")

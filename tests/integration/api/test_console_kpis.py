@@ -179,3 +179,19 @@ def test_a_period_is_counted_once_in_a_minute_and_anew_where_that_is_asked(
             page = fetch(api, f"/kpis?{SPRING}", session)
             assert "Counted at 16:43:06 UTC." in page
             assert "30.0 h" in page
+
+
+def test_where_no_figure_has_a_record_simulated_ones_are_one_link_away(made: Api) -> None:
+    link = re.compile(r'<a href="(/kpis[?][^"]*records=simulated[^"]*)">Look at simulated records</a>')
+    session = made.sign_in("u-service_manager")
+    empty = "/kpis?from=2020-03-01&to=2020-03-31"
+    assert not link.search(fetch(made, empty, session))  # nothing is simulated here
+    with psycopg.connect(made.settings.database_url, autocommit=True) as conn:
+        conn.execute("UPDATE device SET is_simulated = true WHERE serial = 'T-0005'")
+        try:
+            found = link.search(fetch(made, empty, session))
+            assert found is not None
+            assert "None of these figures has a record" not in show(made, unescape(found.group(1)))
+            assert not link.search(fetch(made, f"/kpis?{SPRING}", session))  # there are records
+        finally:
+            conn.execute("UPDATE device SET is_simulated = false WHERE serial = 'T-0005'")
