@@ -267,6 +267,11 @@ def find_unit_sign(unit: str) -> str:
     return sign
 
 
+def set_unit(figure: str, sign: str) -> str:
+    """The figure with the sign of its unit behind it: "9.4 kPa", "61%", "0.5" of a number without one."""
+    return f"{figure}%" if sign == "%" else f"{figure} {sign}".strip()
+
+
 def _say(param: Any, language: str, zone: tzinfo) -> str:
     try:
         return _say_known(param, language, zone)
@@ -308,10 +313,7 @@ def _say_interval(low_s: float, high_s: float | None, language: str) -> str:
 
 
 def _say_quantity(value: float, unit: str, decimals: int) -> str:
-    text, sign = say_figure(value, decimals), find_unit_sign(unit)
-    if sign == "%":
-        return f"{text}%"
-    return f"{text} {sign}" if sign else text
+    return set_unit(say_figure(value, decimals), find_unit_sign(unit))
 
 
 def _say_span(seconds: float, language: str) -> str:

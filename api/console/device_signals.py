@@ -21,7 +21,7 @@ from api.console.page import View
 from domain.clock import to_micros
 from domain.figures import say_beside, say_limit
 from domain.profile import Direction, Monitor, MonitorRule, Profile, Sensor
-from domain.sentences import find_unit_sign
+from domain.sentences import find_unit_sign, set_unit
 from store.devices import Device, LatestValue, load_latest
 from store.firmware import load_firmware_changes
 from store.pool import Connection
@@ -118,7 +118,7 @@ def _find_chart(
         "decimals": sensor.decimals,
         "unit": unit,
         "bucketed": is_bucketed,
-        "latest": "" if latest is None else f"{say_beside(latest, at_limits, sensor.decimals)} {unit}".strip(),
+        "latest": "" if latest is None else set_unit(say_beside(latest, at_limits, sensor.decimals), unit),
     }
     if is_bucketed:
         data |= {"low": low, "high": high}
@@ -154,7 +154,7 @@ def find_limits(view: View, profile: Profile, sensor: Sensor) -> list[Limit]:
     for monitor in _find_rules(profile, sensor):
         for kind, value in (("raise", monitor.raise_at), ("clear", monitor.clear_at)):
             if value is not None and (value != monitor.raise_at or kind == "raise"):
-                said = f"{say_limit(value, sensor.decimals)} {find_unit_sign(sensor.unit)}".strip()
+                said = set_unit(say_limit(value, sensor.decimals), find_unit_sign(sensor.unit))
                 limits.setdefault((kind, value), Limit(kind, value, view.t(f"chart.{kind}", value=said)))
     return list(limits.values())
 

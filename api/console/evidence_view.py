@@ -23,7 +23,7 @@ from domain.clock import from_micros
 from domain.figures import find_telling_decimals, say_figure, say_limit
 from domain.firmware import FirmwareChange
 from domain.profile import Profile
-from domain.sentences import find_unit_sign
+from domain.sentences import find_unit_sign, set_unit
 from store.work_order_pages import LinkedBreach
 
 LARGEST = 5
@@ -192,7 +192,7 @@ def _find_limits(
     for kind in ("raise", "clear", "critical"):
         value = values.get(kind)
         if value is not None:
-            said = f"{say_limit(value, decimals)} {unit}".strip()
+            said = set_unit(say_limit(value, decimals), unit)
             found.append(Limit(kind, value, view.t(f"chart.{kind}", value=said)))
     return found
 
@@ -250,8 +250,8 @@ def find_contributions(view: View, given: list[Mapping[str, Any]], profile: Prof
         shown.append(
             Contribution(
                 label=name,
-                value="–" if value is None else f"{say_figure(value, decimals)} {unit}".strip(),
-                expected="–" if expected is None else f"{say_figure(expected, decimals)} {unit}".strip(),
+                value="–" if value is None else set_unit(say_figure(value, decimals), unit),
+                expected="–" if expected is None else set_unit(say_figure(expected, decimals), unit),
                 share=f"{'−' if is_down else '+'}{abs(share) * 100:.0f}%",
                 x=round(-width if is_down else 0.0, 1),
                 width=round(width, 1),

@@ -8,7 +8,7 @@ from api.console.charts import Chart, Limit, find_breaches, find_line, find_rang
 from api.console.page import View
 from domain.figures import say_limit
 from domain.profile import Direction, Monitor, MonitorRule, Profile
-from domain.sentences import find_unit_sign
+from domain.sentences import find_unit_sign, set_unit
 
 LIMIT_REACH = 2.0  # a limit further off than twice the span of what was measured is not drawn
 TABLE_ROWS = 60
@@ -30,9 +30,7 @@ def _find_chart(view: View, example: Mapping[str, Any], signal: Mapping[str, Any
         low[place], high[place] = least, most
     watching = [m for m in profile.monitors if m.rule is MonitorRule.LIMIT and signal["sensor"] in m.sensors]
     limits = [
-        Limit(
-            "raise", m.raise_at, view.t("chart.raise", value=f"{say_limit(m.raise_at, sensor.decimals)} {unit}".strip())
-        )
+        Limit("raise", m.raise_at, view.t("chart.raise", value=set_unit(say_limit(m.raise_at, sensor.decimals), unit)))
         for m in watching
         if m.raise_at is not None
     ]

@@ -12,6 +12,7 @@ from api.shapes.monitors import ThresholdProposalShape
 from domain.figures import say_beside
 from domain.profile import Monitor, Profile
 from domain.sentence_figures import SCORE_DECIMALS
+from domain.sentences import set_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +101,4 @@ def _say_peaks(view: View, peaks: Sequence[float] | None, limits: Sequence[float
         return "–"
     decimals = SCORE_DECIMALS if measure.is_score else measure.decimals
     said = view.t("list.comma").join(say_beside(peak, limits, decimals) for peak in peaks)
-    return f"{said} {measure.unit}".strip()
+    return set_unit(said, measure.unit)

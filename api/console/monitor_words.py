@@ -6,7 +6,7 @@ from api.console.page import View
 from api.shapes.monitors import DriftShape
 from domain.figures import say_limit
 from domain.profile import Monitor, MonitorRule, Profile
-from domain.sentences import find_unit_sign
+from domain.sentences import find_unit_sign, set_unit
 
 # What a raised score is counted in, where it is not the sensor's own unit.
 SCORES = {
@@ -55,7 +55,7 @@ def find_measure(view: View, profile: Profile, monitor: Monitor) -> Measure:
 
 def say_threshold(value: float | None, measure: Measure) -> str:
     """A threshold with what it is counted in, never rounded."""
-    return "–" if value is None else f"{say_limit(value, measure.decimals)} {measure.unit}".strip()
+    return "–" if value is None else set_unit(say_limit(value, measure.decimals), measure.unit)
 
 
 def name_subject(view: View, profile: Profile, day: DriftShape) -> str:

@@ -131,7 +131,7 @@
     if (value == null) return "\u00a0";
     const [low, high] = [u.data[2][place], u.data[1][place]], number = (v) => sayValue(spec, v);
     const spread = spec.bucketed && low != null ? ` (${number(low)} – ${number(high)})` : "";
-    return `${number(value)} ${spec.unit}${spread} · ${sayMoment(spec.zone, u.data[0][place])}`;
+    return `${number(value)}${spec.unit === "%" ? "" : " "}${spec.unit}${spread} · ${sayMoment(spec.zone, u.data[0][place])}`;
   }
   function draw(host, spec) {
     const plot = host.querySelector(".plot");

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from domain.sentences import LANGUAGES, SENTENCES, duration, find_unit_sign, quantity, render
+from domain.sentences import LANGUAGES, SENTENCES, duration, find_unit_sign, quantity, render, set_unit
 
 CURRENT = {"en": "Motor current", "zh": "电机电流"}
 
@@ -94,3 +94,5 @@ def test_text_that_looks_like_a_template_is_text() -> None:
 def test_units_are_written_for_people(unit: str, sign: str) -> None:
     assert find_unit_sign(unit) == sign
     assert render("limit_high", {"peak": quantity(2.0, unit, 1)}, "en").count(f"2.0 {sign}".strip()) == 1
+    assert set_unit("2.0", sign) == f"2.0 {sign}".strip()
+    assert set_unit("61", "%") == "61%"
