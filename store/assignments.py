@@ -23,12 +23,11 @@ _NEVER = date.min
 _NOT_MET = find_success(0, 0)
 
 LOAD_CANDIDATES = """
-    SELECT u.id AS user_id, u.name, u.full_name, coalesce(c.certificates, '{}') AS certificates,
-        coalesce(r.regions, '{}') AS regions, coalesce(o.open_orders, 0) AS open_orders,
-        coalesce(o.urgent_orders, 0) AS urgent_orders
+    SELECT u.id, u.name, u.full_name, coalesce(c.models, '{}'), coalesce(c.valid_until, '{}'),
+        coalesce(r.regions, '{}'), coalesce(o.open_orders, 0), coalesce(o.urgent_orders, 0)
     FROM app_user u
     LEFT JOIN (
-        SELECT t.user_id, jsonb_object_agg(m.key, t.valid_until) AS certificates
+        SELECT t.user_id, array_agg(m.key) AS models, array_agg(t.valid_until) AS valid_until
         FROM technician_certificate t JOIN device_model m ON m.id = t.device_model_id
         WHERE m.key = ANY (%(models)s) GROUP BY t.user_id
     ) c ON c.user_id = u.id
@@ -148,11 +147,12 @@ def _to_technician(
     user_id: int,
     name: str,
     full_name: str,
-    certificates: Mapping[str, str],
+    models: Sequence[str],
+    valid_until: Sequence[date],
     regions: Sequence[str],
     open_orders: int,
     urgent_orders: int,
 ) -> TechnicianFacts:
-    days = {model: date.fromisoformat(until) for model, until in certificates.items()}
+    certificates = dict(zip(models, valid_until, strict=True))
     freedom = find_freedom(open_orders, urgent_orders)
-    return TechnicianFacts(user_id, name, full_name, days, tuple(regions), open_orders, urgent_orders, freedom)
+    return TechnicianFacts(user_id, name, full_name, certificates, tuple(regions), open_orders, urgent_orders, freedom)

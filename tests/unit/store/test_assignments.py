@@ -43,9 +43,13 @@ WORK = st.builds(Work, st.sampled_from((*MODELS, None)), st.sampled_from((*REGIO
 
 @settings(max_examples=50)
 @given(technicians(), PAST, st.lists(WORK, max_size=4))
-def test_the_best_is_the_first_of_all(
+def test_the_best_is_the_first_of_all_and_who_is_able_comes_in_their_order(
     found: list[TechnicianFacts], past: dict[tuple[int, str, str], tuple[int, int]], works: list[Work]
 ) -> None:
     book = make_book(DAY, found, past)
     for work in works:
-        assert book.find_best(work) == next(iter(book.find(work)), None)
+        everybody = book.find(work)
+        assert book.find_best(work) == next(iter(everybody), None)
+        assert [(one.name, one.full_name) for one in book.find_able(work)] == [
+            (one.name, one.full_name) for one in everybody
+        ]
