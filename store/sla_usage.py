@@ -50,6 +50,7 @@ class ServedSite:
     """A site that is served by a calendar."""
 
     site: str
+    site_name: str
     customer: str
     customer_name: str
     time_zone: str
@@ -136,7 +137,7 @@ def load_promises(conn: Connection, code: str, *, customer_id: int | None = None
 
 
 LOAD_SERVED_SITES = """
-    SELECT s.code AS site, c.code AS customer, c.name AS customer_name, s.time_zone
+    SELECT s.code AS site, s.name AS site_name, c.code AS customer, c.name AS customer_name, s.time_zone
     FROM site s JOIN service_calendar h ON h.id = s.service_calendar_id JOIN customer c ON c.id = s.customer_id
     WHERE h.code = %(code)s AND (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
     ORDER BY c.code, s.code LIMIT %(limit)s

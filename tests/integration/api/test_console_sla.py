@@ -78,13 +78,17 @@ def test_a_calendar_is_shown_before_it_is_made_and_a_change_before_it_counts(api
     assert "服务" in console.read("olga", "/admin/calendars/office", language="zh")
 
     with psycopg.connect(api.settings.database_url) as conn:
-        row = conn.execute("SELECT code FROM site ORDER BY id LIMIT 1").fetchone()
+        row = conn.execute(
+            "UPDATE site SET name = 'Ward 7' WHERE id = (SELECT min(id) FROM site) RETURNING code"
+        ).fetchone()
     assert row is not None
     unknown = {"site": "nowhere", "site_reason": "moved"}
     assert "There is no site of that code." in console.send(
         "mona", "/admin/calendars/office", "/admin/calendars/office/site", unknown, 422
     )
     console.send("mona", "/admin/calendars/office", "/admin/calendars/office/site", unknown | {"site": row[0]})
+    named = f'<li>Ward 7 <span class="code small muted" translate="no">{row[0]}</span>'
+    assert named in console.read("mona", "/admin/calendars/office")
     assert row[0] in console.read("olga", "/admin/calendars/office")
     assert row[0] not in console.read("root", "/admin/calendars/office")  # he sees no records
 
