@@ -156,8 +156,8 @@ def find_progress(view: View, groups: Sequence[Progress], empty: str) -> list[di
     """Devices by state for each group of a table."""
     return [
         {
-            "key": group.key,
-            "name": " · ".join(dict.fromkeys(part for part in (group.key, group.name) if part)) or empty,
+            "key": group.key if group.name and group.name != group.key else "",
+            "name": group.name or group.key or empty,
             "devices": group.devices,
             "counts": [getattr(group, state) for state in PROGRESS],
             "done": say_share(group.done_share),
