@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.metrics import Metrics
 from api.problems import INTERNAL, TOO_LARGE, ProblemError
 from api.settings import ApiSettings
+from domain.counting import say_count
 
 log = logging.getLogger("forewarn.api.request")
 Render = Callable[[Request, ProblemError], Response]
@@ -132,7 +133,7 @@ class _Exchange:
             await self._answer(ProblemError(INTERNAL))
 
     def _find_limit(self) -> str:
-        return f"At most {self._limit} bytes."
+        return f"At most {say_count(self._limit, 'byte')}."
 
     async def _answer(self, problem: ProblemError) -> None:
         response = await run_in_threadpool(self._render, Request(self._scope), problem)

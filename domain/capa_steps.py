@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domain.audit import Signature
 from domain.capa import CapaGuard, CapaRefusal, CapaState, Verdict
+from domain.counting import say_count
 from domain.roles import Permission
 from domain.two_signatures import NEEDED, find_signing_refusal
 
@@ -133,9 +134,13 @@ def _check_plan(request: CapaRequest, facts: CapaFacts, by: str) -> CapaRefusal 
     if not facts.is_reviewed:
         return _refuse(_G.ROOT_CAUSE_NOT_REVIEWED, "a check failed since the root cause was written: write it again")
     if facts.short_chains:
-        return _refuse(_G.WHYS_MISSING, f"of {facts.short_chains} root causes it was not asked often enough why")
+        return _refuse(
+            _G.WHYS_MISSING, f"of {say_count(facts.short_chains, 'root cause')} it was not asked often enough why"
+        )
     if facts.unproved:
-        return _refuse(_G.EVIDENCE_MISSING, f"{facts.unproved} root causes refer to no evidence")
+        return _refuse(
+            _G.EVIDENCE_MISSING, f"{say_count(facts.unproved, 'root cause refers', 'root causes refer')} to no evidence"
+        )
     return None
 
 
@@ -147,9 +152,11 @@ def _check_approved(request: CapaRequest, facts: CapaFacts, by: str) -> CapaRefu
     if not facts.actions_of_round:
         return _refuse(_G.ACTION_MISSING, "what was done did not help, and nothing else is planned")
     if facts.actions_unowned:
-        return _refuse(_G.OWNER_MISSING, f"{facts.actions_unowned} actions have no owner")
+        return _refuse(_G.OWNER_MISSING, f"{say_count(facts.actions_unowned, 'action has', 'actions have')} no owner")
     if facts.actions_undated:
-        return _refuse(_G.DUE_DATE_MISSING, f"{facts.actions_undated} actions have no due date")
+        return _refuse(
+            _G.DUE_DATE_MISSING, f"{say_count(facts.actions_undated, 'action has', 'actions have')} no due date"
+        )
     if not facts.has_effectiveness_plan:
         return _refuse(_G.EFFECTIVENESS_PLAN_MISSING, "say by which figure its effect will be judged")
     if not facts.scope_devices:
@@ -166,14 +173,14 @@ def _check_verification(request: CapaRequest, facts: CapaFacts, by: str) -> Capa
     if len({*facts.plan_signed_by}) < NEEDED:
         return _refuse(_G.CONTENT_CHANGED, "the plan is not what two people approved any more")
     if facts.actions_open:
-        return _refuse(_G.ACTIONS_OPEN, f"{facts.actions_open} actions are not done")
+        return _refuse(_G.ACTIONS_OPEN, f"{say_count(facts.actions_open, 'action is', 'actions are')} not done")
     return None
 
 
 def _check_effectiveness(request: CapaRequest, facts: CapaFacts, by: str) -> CapaRefusal | None:
     if facts.actions_open or facts.actions_unverified:
         count = facts.actions_open + facts.actions_unverified
-        return _refuse(_G.ACTIONS_NOT_VERIFIED, f"{count} actions are not verified")
+        return _refuse(_G.ACTIONS_NOT_VERIFIED, f"{say_count(count, 'action is', 'actions are')} not verified")
     if facts.actor_id in {*facts.author_ids, *facts.doer_ids}:
         return _refuse(_G.OWN_WORK, "nobody accepts what he wrote or did himself")
     if not request.reason.strip():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from domain.counting import say_count
 from domain.field_action import FieldActionKind, FieldActionState
 from domain.roles import Permission
 
@@ -212,7 +213,9 @@ def _find_own_refusal(request: ItemRequest, facts: ItemFacts) -> ItemRefusal | N
             return _check_verified(request, facts)
         case _S.UNREACHABLE if facts.attempts < facts.max_attempts:
             left = facts.max_attempts - facts.attempts
-            return _refuse(_G.ATTEMPTS_MISSING, f"{left} more attempts to reach who has it must fail first")
+            return _refuse(
+                _G.ATTEMPTS_MISSING, f"{say_count(left, 'more attempt')} to reach who has it must fail first"
+            )
         case _S.SCRAPPED if not request.reason.strip():
             return _refuse(_G.REASON_MISSING, "say what became of the device, and how that is known")
     return None

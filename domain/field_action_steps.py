@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from domain.audit import Signature
+from domain.counting import say_count
 from domain.field_action import FieldActionGuard, FieldActionKind, FieldActionState
 from domain.roles import Permission
 from domain.two_signatures import NEEDED, find_signing_refusal
@@ -123,7 +124,10 @@ def _check_executing(request: FieldActionRequest, facts: FieldActionFacts) -> Fi
     if facts.is_halted:
         return _refuse(_G.HALTED, "the action is halted: resume it, or cancel it")
     if facts.customers_waiting:
-        return _refuse(_G.CUSTOMERS_NOT_NOTIFIED, f"{facts.customers_waiting} customers have had no notice yet")
+        return _refuse(
+            _G.CUSTOMERS_NOT_NOTIFIED,
+            f"{say_count(facts.customers_waiting, 'customer has', 'customers have')} had no notice yet",
+        )
     return _check_released(facts)
 
 
@@ -131,18 +135,23 @@ def _check_effectiveness(request: FieldActionRequest, facts: FieldActionFacts) -
     if facts.is_halted:
         return _refuse(_G.HALTED, "the action is halted: resume it, or cancel it")
     if facts.items_open:
-        return _refuse(_G.ITEMS_OPEN, f"{facts.items_open} devices are neither done nor given up")
+        return _refuse(
+            _G.ITEMS_OPEN, f"{say_count(facts.items_open, 'device is', 'devices are')} neither done nor given up"
+        )
     return None
 
 
 def _check_closed(request: FieldActionRequest, facts: FieldActionFacts) -> FieldActionRefusal | None:
     if facts.items_open or facts.items_unverified:
         count = facts.items_open + facts.items_unverified
-        return _refuse(_G.ITEMS_NOT_VERIFIED, f"{count} devices are not verified")
+        return _refuse(_G.ITEMS_NOT_VERIFIED, f"{say_count(count, 'device is', 'devices are')} not verified")
     if not facts.has_effectiveness:
         return _refuse(_G.EFFECTIVENESS_MISSING, "the figures of its effectiveness are not there yet")
     if facts.items_unreachable and not request.reason.strip():
-        return _refuse(_G.REASON_MISSING, f"{facts.items_unreachable} devices were never reached: say why it may end")
+        return _refuse(
+            _G.REASON_MISSING,
+            f"{say_count(facts.items_unreachable, 'device was', 'devices were')} never reached: say why it may end",
+        )
     return _check_signature(request, facts)
 
 
@@ -157,7 +166,10 @@ def _check_cancelled(request: FieldActionRequest, facts: FieldActionFacts) -> Fi
 
 def _check_overlapping(facts: FieldActionFacts) -> FieldActionRefusal | None:
     if facts.overlapping:
-        return _refuse(_G.SCOPE_OVERLAPS, f"{facts.overlapping} devices are in another campaign that is not over")
+        return _refuse(
+            _G.SCOPE_OVERLAPS,
+            f"{say_count(facts.overlapping, 'device is', 'devices are')} in another campaign that is not over",
+        )
     return None
 
 

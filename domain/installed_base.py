@@ -7,6 +7,8 @@ from datetime import date
 from io import StringIO
 from zoneinfo import available_timezones
 
+from domain.counting import say_count
+
 # Words of the API's own where the address of a customer has the code: GET /customers/attention is a list.
 TAKEN_CUSTOMER_CODES = frozenset({"attention"})
 SERIAL_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
@@ -110,7 +112,7 @@ def parse_installed_base(text: str) -> tuple[list[InstalledDevice], list[LinePro
             problems.append(LineProblem(line, "line", f"more than {MAX_LINES} lines; split the file"))
             break
         if len(cells) != len(header):
-            problems.append(LineProblem(line, "line", f"{len(cells)} cells, the header has {len(header)}"))
+            problems.append(LineProblem(line, "line", f"{say_count(len(cells), 'cell')}, the header has {len(header)}"))
             continue
         try:
             device = _parse_line(dict(zip(header, (c.strip() for c in cells), strict=True)))

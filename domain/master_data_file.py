@@ -13,6 +13,7 @@ from datetime import date
 from io import StringIO
 from typing import Any
 
+from domain.counting import say_count
 from domain.master_data import (
     ALL_DEVICES,
     CODE_FIELD,
@@ -115,7 +116,7 @@ def parse_file(kind: MasterKind, text: str, *, by_reference: bool) -> list[FileL
         if len(lines) >= MOST_LINES:
             return [FileProblem(line, "file", f"more than {MOST_LINES} lines; split it")]
         if len(cells) != len(header):
-            reason = f"{len(cells)} cells, the header has {len(header)}"
+            reason = f"{say_count(len(cells), 'cell')}, the header has {len(header)}"
             lines.append(FileLine(line, "", "", {}, (FieldRefusal("line", reason),)))
             continue
         found = _read_line(kind, line, dict(zip(header, cells, strict=True)), key_column)
@@ -219,7 +220,7 @@ def read_text(what: Field, text: str) -> tuple[Any, str]:
     if what.kind is FieldKind.SERIALS:
         return read_serials(text)
     if len(text) > what.most:
-        return None, f"has more than {what.most} characters"
+        return None, f"has more than {say_count(what.most, 'character')}"
     return text, ""
 
 

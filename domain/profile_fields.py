@@ -11,6 +11,7 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import yaml
 
+from domain.counting import say_count
 from domain.profile_yaml import ProfileProblem
 
 NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
@@ -103,7 +104,7 @@ class FieldReader:
         if len(items) > MAX_ITEMS:
             return self._refuse(path, f"has more than {MAX_ITEMS} entries")
         if args[-1] is not Ellipsis and len(items) != len(args):
-            return self._refuse(path, f"must have {len(args)} entries, not {len(items)}")
+            return self._refuse(path, f"must have {say_count(len(args), 'entry', 'entries')}, not {len(items)}")
         hints = [args[0]] * len(items)
         values = [
             self.read(hint, item, f"{path}[{i}]") for i, (hint, item) in enumerate(zip(hints, items, strict=True))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from domain.counting import say_count
 from domain.refusal import RecordRefusal
 from domain.roles import Permission
 from domain.work_order import InboxReason, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
@@ -59,9 +60,8 @@ def find_merge_refusal(
             MergeGuard.NOT_OF_ONE_DEVICE, "they are neither of one device nor one the parent of the other"
         )
     if facts.other_children and merged.device_id is None and survivor.device_id is not None:
-        detail = (
-            f"{merged.code} has {facts.other_children} other orders below it: let it go on, and the child go up in it"
-        )
+        others = say_count(facts.other_children, "other order")
+        detail = f"{merged.code} has {others} below it: let it go on, and the child go up in it"
         return RecordRefusal(MergeGuard.OTHER_CHILDREN, detail)
     if not reason.strip():
         return RecordRefusal(MergeGuard.REASON_MISSING, "say why the two are one")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from domain.audit import Signature
+from domain.counting import say_count
 from domain.roles import Permission
 from domain.work_order import CloseOut, Guard, HoldReason, Outcome, WorkOrderState
 
@@ -146,7 +147,8 @@ def _check_work_done(request: TransitionRequest, facts: TransitionFacts) -> Refu
             Guard.OUTCOME_MISSING, "say what was found: CONFIRMED, NO_FAULT_FOUND, SENSOR_FAULT or FALSE_ALARM"
         )
     if facts.open_parts:
-        detail = f"{facts.open_parts} parts were asked for: say that they were used, or withdraw them"
+        asked = say_count(facts.open_parts, "part was", "parts were")
+        detail = f"{asked} asked for: say of each that it was used, or withdraw it"
         return Refusal(Guard.PART_UNDECIDED, detail)
     if facts.unanswered:
         return Refusal(Guard.CHECKLIST_INCOMPLETE, f"the checklist lacks {', '.join(facts.unanswered)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from domain.broker_address import BrokerAddress, parse_broker_address
+from domain.counting import say_count
 from domain.errors import ConfigurationError, ForewarnError
 from forewarn.connections import find_admin_url, find_mqtt_url
 from forewarn.finding import Finding, State
@@ -116,7 +117,7 @@ def judge_expiry(subject: str, expires_at: datetime, now: datetime) -> Finding:
     left = expires_at - now
     if left <= timedelta(0):
         return Finding(subject, State.BAD, f"expired on {expires_at:%Y-%m-%d}", "Renew it now: nobody connects.")
-    shown = f"good until {expires_at:%Y-%m-%d} ({left.days} days)"
+    shown = f"good until {expires_at:%Y-%m-%d} ({say_count(left.days, 'day')})"
     if left < URGENT_WITHIN:
         return Finding(subject, State.BAD, shown, "Renew it now: nobody connects afterwards.")
     if left < RENEW_WITHIN:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from domain.counting import say_count
 from domain.errors import ConfigurationError, DatabaseNotMigratedError, ForewarnError
 from forewarn.broker_checks import check_console, check_security
 from forewarn.connections import find_database_url, find_mqtt_url
@@ -146,14 +147,19 @@ def check_webhooks(flow: Flow) -> Iterator[Finding]:
         yield Finding(
             "Webhooks",
             State.NOTE,
-            f"{flow.deliveries_dead} events were given up after the last attempt",
+            f"{say_count(flow.deliveries_dead, 'event was', 'events were')} given up after the last attempt",
             "See /admin/webhooks: mend the receiver, and deliver them again.",
         )
     if flow.outbox_oldest_at is not None:
         waited = timedelta(seconds=round((flow.at - flow.outbox_oldest_at).total_seconds()))
         state = State.NOTE if waited > LONG_WAIT else State.GOOD
         advice = "See /admin/webhooks for what the receiver answers." if waited > LONG_WAIT else ""
-        yield Finding("Webhooks", state, f"{flow.outbox_waiting} events wait, the oldest for {waited}", advice)
+        yield Finding(
+            "Webhooks",
+            state,
+            f"{say_count(flow.outbox_waiting, 'event waits', 'events wait')}, the oldest for {waited}",
+            advice,
+        )
 
 
 def check_database_clock(heartbeats: list[Heartbeat], now: datetime) -> Finding | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from domain.counting import say_count
 from forewarn.commands.profiles import apply_bundled_profiles
 from forewarn.connections import find_database_url, find_owner_url
 from forewarn.embedded_postgres import clear_way, load_cluster, prepare_cluster
@@ -66,7 +67,7 @@ def _start(
         with step(f"Program {name}"):
             supervisor.start(plan_program(settings, name))
     if fleet_devices is not None:
-        with step(f"Simulated fleet of {fleet_devices} devices"):
+        with step(f"Simulated fleet of {say_count(fleet_devices, 'device')}"):
             supervisor.start(plan_fleet(settings, fleet_devices))
     welcome(sign_ins)
 

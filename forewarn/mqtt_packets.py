@@ -5,6 +5,8 @@ Source: MQTT 3.1.1 (OASIS, 2014), 2.2, 3.1, 3.2, 3.3, 3.8.
 
 from dataclasses import dataclass, field
 
+from domain.counting import say_count
+
 CONNECT, PUBLISH, SUBSCRIBE = 1, 3, 8
 BAD_PROTOCOL = b"\x20\x02\x00\x01"
 BAD_ACCOUNT = b"\x20\x02\x00\x05"
@@ -63,7 +65,7 @@ class PacketCutter:
             length |= (digit & 0x7F) << shift
             if not digit & 0x80:
                 if length > self.limit:
-                    raise MalformedPacketError(f"a packet of {length} bytes")
+                    raise MalformedPacketError(f"a packet of {say_count(length, 'byte')}")
                 return place + 1 + length
             shift += 7
         if len(self._buffer) >= begin + 5:

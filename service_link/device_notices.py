@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import orjson
 
 from domain.broker_address import BrokerAddress, parse_broker_address
+from domain.counting import say_count
 from service_link.notice_broker import BrokerAwayError, NoticeBroker, RetainedMessage
 from service_link.settings import ServiceLinkSettings
 from store.device_notices import (
@@ -190,7 +191,7 @@ class Publisher:
             record_unpublished(self._conn, [device_id], why)
         if unanswered:
             record_unpublished(self._conn, sorted(unanswered), "no answer from the broker")
-            raise BrokerAwayError(f"no answer to {len(unanswered)} notices")
+            raise BrokerAwayError(f"no answer to {say_count(len(unanswered), 'notice')}")
 
     def disconnect(self) -> None:
         """Ends the connection, if there is one."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from domain.counting import say_count
 from domain.errors import ConfigurationError
 from simulators.device_kind import State
 from simulators.faults import Fault
@@ -66,8 +67,8 @@ def load_state(path: Path, seed: int, devices: int) -> FleetState:
         ) from error
     if (state.seed, state.devices) != (seed, devices):
         raise ConfigurationError(
-            f"{path} is of a fleet with seed {state.seed} and {state.devices} devices, not {seed} and {devices}; "
-            "use another state folder, or remove it to start anew."
+            f"{path} is of a fleet with seed {state.seed} and {say_count(state.devices, 'device')}, "
+            f"not {seed} and {devices}; use another state folder, or remove it to start anew."
         )
     if not state.clean:
         state.seq = {serial: seq + UNCLEAN_SKIP for serial, seq in state.seq.items()}

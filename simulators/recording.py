@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from domain.clock import to_micros
+from domain.counting import say_count
 from domain.errors import ConfigurationError
 from simulators.settings import ReplaySettings
 
@@ -185,7 +186,7 @@ def _add_row(
     recording: Recording, line: int, cells: list[str], header: list[str], time_index: int, sensor_of: dict[int, str]
 ) -> RowProblem | None:
     if len(cells) != len(header):
-        reason = cells[0] if len(cells) == 1 else f"{len(cells)} cells, the header has {len(header)}"
+        reason = cells[0] if len(cells) == 1 else f"{say_count(len(cells), 'cell')}, the header has {len(header)}"
         return RowProblem(line, "line", reason)
     time_us = parse_instant_us(cells[time_index])
     if time_us is None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from domain.counting import say_count
 from domain.errors import BlockCorruptError
 from domain.report import Report, report_from_json, report_to_json
 from store.pool import Connection
@@ -74,12 +75,14 @@ def decode_block(payload: bytes) -> BlockColumns:
         Wrong magic, version, length or checksum.
     """
     if len(payload) < _HEADER.size:
-        raise BlockCorruptError(f"{len(payload)} bytes are shorter than a header.")
+        raise BlockCorruptError(f"{say_count(len(payload), 'byte is', 'bytes are')} shorter than a header.")
     magic, version, _, count, checksum = _HEADER.unpack_from(payload)
     if magic != _MAGIC or version != _VERSION:
         raise BlockCorruptError(f"magic {magic!r}, version {version}.")
     if len(payload) != _HEADER.size + count * _ROW_BYTES:
-        raise BlockCorruptError(f"{count} readings do not make {len(payload)} bytes.")
+        raise BlockCorruptError(
+            f"{say_count(count, 'reading does', 'readings do')} not make {say_count(len(payload), 'byte')}."
+        )
     if zlib.crc32(memoryview(payload)[_HEADER.size :]) != checksum:
         raise BlockCorruptError("the checksum differs.")
     at = _HEADER.size

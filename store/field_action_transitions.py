@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from domain.audit import Actor, AuditEntry, find_content_sha256
 from domain.audit_field_action import field_action_moved, field_action_signed, wave_opened
+from domain.counting import say_count
 from domain.errors import GuardRefusedError
 from domain.field_action import (
     FieldAction,
@@ -206,7 +207,8 @@ def open_next_wave(conn: Connection, actor: Actor, before: FieldAction, *, now: 
     figures = {f.wave: f for f in load_wave_figures(conn, before.id)}.get(before.current_wave)
     devices, done = (figures.devices, figures.done) if figures is not None else (0, 0)
     if done < plan.done_share * devices:
-        detail = f"{done} of {devices} devices of wave {before.current_wave} are done; {plan.done_share:.0%} must be"
+        of = f"{say_count(devices, 'device')} of wave {before.current_wave}"
+        detail = f"{done} of {of} done; {plan.done_share:.0%} must be"
         raise GuardRefusedError(FieldActionGuard.WAVE_NOT_DONE, detail)
     opens_at = (before.wave_opened_at or now) + timedelta(hours=plan.soak_h)
     if now < opens_at:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.counting import say_count
 from domain.errors import BlockCorruptError
 from store.pool import Connection
 
@@ -90,7 +91,7 @@ def decode_ledger_block(payload: bytes) -> LedgerBlock:
         Wrong magic, version, length or checksum.
     """
     if len(payload) < _HEADER.size + _RECEIVED.size:
-        raise BlockCorruptError(f"{len(payload)} bytes are shorter than a header.")
+        raise BlockCorruptError(f"{say_count(len(payload), 'byte is', 'bytes are')} shorter than a header.")
     magic, version, _, checksum = _HEADER.unpack_from(payload)
     if magic != _MAGIC or version != _VERSION:
         raise BlockCorruptError(f"magic {magic!r}, version {version}.")

@@ -22,6 +22,7 @@ import numpy as np
 
 from anomaly.detectors.contract import Floats, Ints
 from anomaly.offline.contract import ScoredTable, TableScorer
+from domain.counting import say_count
 from domain.errors import RecordingError
 
 GZIP = b"\x1f\x8b"
@@ -146,7 +147,10 @@ def _iterate_rows(path: Path, time: str, columns: Sequence[str]) -> Iterator[tup
                     continue
                 line = reader.line_num + 1  # the header was read before
                 if len(cells) != len(header):
-                    raise RecordingError(f"{path.name}, line {line}: {len(cells)} cells, but {len(header)} columns.")
+                    raise RecordingError(
+                        f"{path.name}, line {line}: {say_count(len(cells), 'cell')}, "
+                        f"but {say_count(len(header), 'column')}."
+                    )
                 yield line, cells[places[0]].strip(), [cells[place] for place in places[1:]]
     except UnicodeDecodeError as problem:
         raise RecordingError(f"{path.name} is no UTF-8 text: {problem.reason} at byte {problem.start}.") from None

@@ -12,6 +12,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.counting import say_count
 from domain.errors import ForewarnError
 
 Floats = NDArray[np.float64]
@@ -176,7 +177,8 @@ def _read_rows(file: Path) -> tuple[list[str], list[list[str]], list[int]]:
                     lines.append(reader.line_num)
                     if len(row) != len(header):
                         raise RunDataError(
-                            f"{file.name}, line {reader.line_num}: {len(row)} cells, but {len(header)} columns."
+                            f"{file.name}, line {reader.line_num}: {say_count(len(row), 'cell')}, "
+                            f"but {say_count(len(header), 'column')}."
                         )
     except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError) as problem:
         raise RunDataError(f"{file.name}: no CSV: {problem}.") from problem

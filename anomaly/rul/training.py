@@ -17,6 +17,7 @@ from anomaly.rul.network import Network, NetworkSettings, fit_network
 from anomaly.rul.regimes import find_settings, fit_regimes
 from anomaly.rul.run_table import RunDataError, RunTable
 from anomaly.rul.trees import Trees, fit_trees
+from domain.counting import say_count
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,7 +76,10 @@ def train_model(
     """
     units = len(table.unit_names)
     if units < MIN_UNITS:
-        raise RunDataError(f"{units} units run to failure; at least {MIN_UNITS} are needed to learn and to check.")
+        raise RunDataError(
+            f"{say_count(units, 'unit runs', 'units run')} to failure; "
+            f"at least {MIN_UNITS} are needed to learn and to check."
+        )
     for name in wanted.settings or ():
         if name not in table.columns:
             raise RunDataError(f"No column {name!r} for the settings; there are {', '.join(table.columns)}.")

@@ -18,6 +18,7 @@ from anomaly.training.pool import StateCollector
 from anomaly.training.progress import Progress
 from anomaly.training.record import find_code_version
 from domain.clock import to_micros
+from domain.counting import say_count
 from domain.profile import MonitorRule, Profile
 from domain.work_order import Outcome
 from store.history import HistoryLevel, iterate_history, load_past_orders, load_reports
@@ -80,8 +81,8 @@ def train(conn: Connection, request: TrainRequest, progress: Progress, *, carefu
     prior = collector.pool(fleet.firmware)
     if not prior.parts:
         raise NothingToLearnError(
-            f"Too few of {len(fleet.devices)} devices of {fleet.model} are past the warm-up of a learning monitor in "
-            f"{fleet.since:%Y-%m-%d %H:%M} to {fleet.until:%Y-%m-%d %H:%M}."
+            f"Too few of {say_count(len(fleet.devices), 'device')} of {fleet.model} are past the warm-up "
+            f"of a learning monitor in {fleet.since:%Y-%m-%d %H:%M} to {fleet.until:%Y-%m-%d %H:%M}."
         )
     return Trained(prior, _describe(fleet, prior, faulty, readings, digest.hexdigest()))
 

@@ -15,6 +15,7 @@ from api.shapes.lab import LabRunDetail, LabRunShape, NewLabRun
 from api.shapes.pages import Page
 from api.state import Database, now
 from api.versioned_router import make_router
+from domain.counting import fill_counts
 from domain.errors import GuardRefusedError
 from domain.lab import LabRefusal, LabRefusalCode, find_refusals
 from domain.model_record import ModelKind
@@ -39,7 +40,7 @@ REASONS = {
     LabRefusalCode.NO_SENSOR_WANTED: "is for a sensor that sticks or is silent alone",
     LabRefusalCode.OUT_OF_RANGE: "must lie between {low} and {high}",
     LabRefusalCode.TOO_SHORT: "must be {least} or more for a fault of {span} h: devices settle first, and it must end",
-    LabRefusalCode.TOO_MUCH: "times days and seeds are {asked} device-days, and {most} are the most",
+    LabRefusalCode.TOO_MUCH: "times days and seeds are {asked:device-day|device-days}, and {most} are the most",
     LabRefusalCode.NO_PROFILE: "has no profile here",
     LabRefusalCode.NOT_A_PROPOSAL: "is no threshold proposal and no draft of a profile of {model}",
 }
@@ -50,7 +51,7 @@ class LabRefusedError(ProblemError):
 
     def __init__(self, refusals: list[LabRefusal]) -> None:
         self.refusals = refusals
-        super().__init__(INVALID, fields={r.field: REASONS[r.code].format(**r.params) for r in refusals})
+        super().__init__(INVALID, fields={r.field: fill_counts(REASONS[r.code], r.params) for r in refusals})
 
 
 @router.post(

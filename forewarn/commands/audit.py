@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from domain.counting import say_count
 from forewarn.commands.options import Json
 from forewarn.connections import find_database_url
 from forewarn.settings import load_settings
@@ -42,7 +43,7 @@ def verify(as_json: Json = False) -> None:
         for problem in report.problems:
             say(f"event {problem.seq}: {problem.kind}: {problem.detail}")
         verdict = "the chain holds" if report.holds else "THE CHAIN IS BROKEN"
-        say(f"{report.checked} events checked: {verdict} (head {report.head_hash[:16]}…)")
+        say(f"{say_count(report.checked, 'event')} checked: {verdict} (head {report.head_hash[:16]}…)")
     if not report.holds:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -60,11 +61,11 @@ def verify_files(as_json: Json = False) -> None:
             damaged.append({"sha256": sha256, "problem": problem})
             say(f"{sha256}: {problem}")
         if place % REPORT_EVERY == 0 and not as_json:
-            say(f"{place} of {len(hashes)} files read")
+            say(f"{place:,} of {say_count(len(hashes), 'file')} read")
     if as_json:
         print_json({"holds": not damaged, "checked": len(hashes), "folder": str(folder), "damaged": damaged})
     else:
-        say(f"{len(hashes)} files checked below {folder}: {len(damaged)} damaged or gone")
+        say(f"{say_count(len(hashes), 'file')} checked below {folder}: {len(damaged)} damaged or gone")
     if damaged:
         raise typer.Exit(ExitCode.FAILED)
 

@@ -1,5 +1,6 @@
 """What a backtest found, for people."""
 
+from domain.counting import say_count
 from forewarn.terminal import print_table, say
 from store.model_jobs import ModelJob
 
@@ -11,7 +12,8 @@ def print_backtest(job: ModelJob) -> None:
         return
     result = job.result
     say(
-        f"{result['model']}: {result['devices']} devices, {result['device_days']} device-days from "
+        f"{result['model']}: {say_count(result['devices'], 'device')}, "
+        f"{say_count(result['device_days'], 'device-day')} from "
         f"{result['counted_from']} to {result['until']}, level {result['level']}"
     )
     if not result["device_days"]:
@@ -30,7 +32,9 @@ def print_backtest(job: ModelJob) -> None:
     print_table(["", "now", "proposed"], rows, empty="")
     for name in ("gained", "lost"):
         by_outcome = ", ".join(f"{n} {o}" for o, n in result[name]["by_outcome"].items())
-        say(f"{name}: {result[name]['orders']} orders of history{f' ({by_outcome})' if by_outcome else ''}")
+        say(
+            f"{name}: {say_count(result[name]['orders'], 'order')} of history{f' ({by_outcome})' if by_outcome else ''}"
+        )
     if result["approximate"]:
         say(f"judged from means, approximately: {', '.join(result['approximate'])}")
     for left in result["uncovered"]:

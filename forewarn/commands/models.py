@@ -10,6 +10,7 @@ from anomaly.backtest.run import BacktestRequest
 from anomaly.training.jobs import BACKTEST, TRAIN, backtest_request_to_json, train_request_to_json
 from anomaly.training.train import TrainRequest
 from domain.audit import Actor, find_content_sha256
+from domain.counting import say_count
 from domain.errors import GuardRefusedError, NotFoundError
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, ModelStep, describe_profile, find_model_steps
 from domain.profile import Profile
@@ -65,11 +66,11 @@ def train(
         return
     metrics = job.result["provenance"]["metrics"]
     say(
-        f"{job.result['code']}: draft from {metrics['devices']} devices ({metrics['left_out_as_faulty']} left out as "
-        f"faulty), {metrics['readings']} readings"
+        f"{job.result['code']}: draft from {say_count(metrics['devices'], 'device')} "
+        f"({metrics['left_out_as_faulty']} left out as faulty), {say_count(metrics['readings'], 'reading')}"
     )
     for part in metrics["parts"]:
-        say(f"  {part['rule']} {part['key']}: {part['devices']} devices")
+        say(f"  {part['rule']} {part['key']}: {say_count(part['devices'], 'device')}")
     for monitor in metrics["monitors_without"]:
         say(f"  {monitor}: too few devices are past its warm-up; new devices warm up as before")
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from domain.audit import Actor
+from domain.counting import say_count
 from domain.profile import Profile
 from domain.profile_decision import UndoneDecision, find_undone
 from domain.profile_file import parse_profile
@@ -162,7 +163,8 @@ def _check_reason(conn: Connection, profile: Profile, undone: Sequence[UndoneDec
     devices = count_safety_critical(conn, profile.model)
     if devices and load_profile(conn, profile.model) != profile:
         raise typer.BadParameter(
-            f"is missing: {profile.model} is safety-critical and {devices} of its devices are in service. Two "
+            f"is missing: {profile.model} is safety-critical and "
+            f"{say_count(devices, 'device of it is', 'devices of it are')} in service. Two "
             "engineers approve a change by `forewarn models propose`; to apply it past them say why",
             param_hint="--reason",
         )

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
 
+from domain.counting import say_count
 from forewarn.commands.options import Json
 from forewarn.terminal import err, print_json, say
 
@@ -64,7 +65,10 @@ def train_rul(
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **{f"{name}_version": version(name) for name in ("forewarn", "numpy", "scikit-learn")},
     }
-    say(f"{table.cycle.shape[0]} rows of {len(table.unit_names)} units, {len(table.columns)} columns.")
+    say(
+        f"{say_count(table.cycle.shape[0], 'row')} of {say_count(len(table.unit_names), 'unit')}, "
+        f"{say_count(len(table.columns), 'column')}."
+    )
     columns = (
         *Progress.get_default_columns()[:3],
         TimeRemainingColumn(elapsed_when_finished=True),
@@ -78,7 +82,7 @@ def train_rul(
             progress.update(bar, completed=done, total=total)
             if not err.is_terminal and done < total and done % 5 == 0:
                 left = (time.monotonic() - began) / done * (total - done)
-                say(f"Training: {done} of {total} steps, about {left:.0f} s left.")
+                say(f"Training: {done} of {say_count(total, 'step')}, about {left:.0f} s left.")
 
         model = train_model(table, wanted, provenance, show)
     record_model(model, out)
@@ -140,10 +144,10 @@ def predict_rul(
         return
     if forecast.unknown_regime:
         say(
-            f"{forecast.unknown_regime} rows are of a way of working that the model has not seen: "
-            "their sensors say nothing to it."
+            f"{say_count(forecast.unknown_regime, 'row is', 'rows are')} of a way of working "
+            "that the model has not seen: what the sensors say there says nothing to it."
         )
-    say(f"{forecast.rul.shape[0]} rows of {len(table.unit_names)} units are in {out}.")
+    say(f"{say_count(forecast.rul.shape[0], 'row')} of {say_count(len(table.unit_names), 'unit')} written to {out}.")
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from domain.counting import say_count
 from forewarn.commands.options import Json
 from forewarn.terminal import print_json, say, step
 
@@ -43,7 +44,7 @@ def run_score(
 
     with step(f"Read {file.name}"):
         table = read_table(file, time, columns)
-    with step(f"Scored {table.at_us.shape[0]} rows of {', '.join(columns)}"):
+    with step(f"Scored {say_count(table.at_us.shape[0], 'row')} of {', '.join(columns)}"):
         scored = score_table(table, warmup)
     with step(f"Wrote {out}"):
         write_scores(file, time, scored, out)
@@ -52,6 +53,6 @@ def run_score(
         held = int((scored.state == "held").sum())
         print_json({"rows": len(scored.alarm), "alarms": alarms, "alarm_rows": int(scored.alarm.sum()), "held": held})
     else:
-        say(f"{alarms} alarms in {len(scored.alarm)} rows.")
+        say(f"{say_count(alarms, 'alarm')} in {say_count(len(scored.alarm), 'row')}.")
         if warmup is not None and warmup >= len(scored.alarm):
             say(f"No row was judged: all of them are within the warm-up of {warmup}.")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from domain.counting import say_count
 from forewarn.commands.options import Json, MqttUrl
 from forewarn.connections import find_mqtt_url
 from forewarn.program_process import configure_logging, listen_for_stop
@@ -54,7 +55,10 @@ def simulate_fleet(
     if as_json:
         print_json(report)
     else:
-        say(f"{report.devices} devices sent {report.values} values in {report.acknowledged} acknowledged messages.")
+        say(
+            f"{say_count(report.devices, 'device')} sent {say_count(report.values, 'value')} "
+            f"in {say_count(report.acknowledged, 'acknowledged message')}."
+        )
 
 
 @app.command(
@@ -102,8 +106,9 @@ def simulate_replay(
         for problem in report.problems:
             say(str(problem))
         say(
-            f"{report.acknowledged} of {report.rows} rows acknowledged ({report.skipped} could not be read), "
-            f"{report.values} values of {', '.join(report.sensors)} in {report.seconds:.1f} s"
+            f"{report.acknowledged} of {say_count(report.rows, 'row')} acknowledged "
+            f"({report.skipped} could not be read), "
+            f"{say_count(report.values, 'value')} of {', '.join(report.sensors)} in {report.seconds:.1f} s"
         )
     if report.acknowledged < report.rows:
         raise typer.Exit(ExitCode.FAILED)
@@ -183,4 +188,7 @@ def simulate_sparkplug(
     if as_json:
         print_json(report)
     else:
-        say(f"{report.devices} devices sent {report.values} values, all births {report.births} times.")
+        say(
+            f"{say_count(report.devices, 'device')} sent {say_count(report.values, 'value')}, "
+            f"all births {say_count(report.births, 'time')}."
+        )

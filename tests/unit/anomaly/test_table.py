@@ -57,7 +57,7 @@ def test_columns_are_taken_in_the_order_asked_for(tmp_path: Path, name: str, del
         ("t,x\n0,1\n1,wet\n", "a.csv, line 3, column x: 'wet' is no number"),
         ("t,x\n0,1\nnoon,1\n", "a.csv, line 3, column t: 'noon' is no number, as the first time was"),
         ("t,x\nnoon,1\n", "a.csv, line 2, column t: 'noon' is neither a number nor a time"),
-        ("t,x\n0,1\n1\n", "a.csv, line 3: 1 cells, but 2 columns"),
+        ("t,x\n0,1\n1\n", "a.csv, line 3: 1 cell, but 2 columns"),
         ("t,y\n0,1\n", "a.csv, line 1: column 'x' is not among t, y"),
         ("t,x,x\n0,1,2\n", "a.csv, line 1: column 'x' is there more than once"),
         ("s,x\n0,1\n", "a.csv, line 1: no column 't'"),

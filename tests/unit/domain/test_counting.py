@@ -1,5 +1,8 @@
 """Numbers with their nouns: one is one, nothing and all others are many, less than one is said like one."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from domain.counting import fill_counts, find_forms, is_one, say_count
@@ -45,3 +48,33 @@ def test_each_number_of_a_template_has_its_own_noun() -> None:
 def test_a_spec_without_a_choice_counts_nothing() -> None:
     assert find_forms("device|devices") == ("device", "devices")
     assert find_forms(",.1f") is find_forms("") is None
+
+
+PACKAGES = ("accounts", "anomaly", "api", "domain", "forewarn", "ingest", "lab", "service_link", "simulators", "store")
+NOUNS = re.compile(r"""say_count\([^"'\n]*?, ["']([a-z -]+)["'](?:, ["']([a-z -]+)["'])?""")
+# Constants are never one, what is said with decimals (1.0 hours) is plural, and `name` is that of the program.
+NEVER_ONE = re.compile(r"name|[A-Z_0-9.]*[A-Z][A-Z_0-9]+(?::.*)?|.*:[,.\d]*[f%]")
+
+
+def read_sources() -> dict[str, str]:
+    root = Path(__file__).parents[3]
+    return {str(path.relative_to(root)): path.read_text("utf-8") for p in PACKAGES for path in (root / p).rglob("*.py")}
+
+
+def test_no_program_says_a_bare_number_before_a_noun_that_is_counted_elsewhere() -> None:
+    sources = read_sources()
+    nouns = set()
+    for one, other in (found for text in sources.values() for found in NOUNS.findall(text)):
+        # "root cause refers", "root causes refer": the noun is the word that gets an s.
+        words = zip(one.split(), (other or f"{one}s").split(), strict=False)
+        nouns |= {many for single, many in words if many in (f"{single}s", f"{single[:-1]}ies")}
+    nouns.remove("times")  # also a factor
+    assert {"devices", "rows", "bytes", "entries", "actions"} <= nouns
+    bare = re.compile(rf"\{{([^{{}}\n]+)\}} (?:(?!for\b|that\b)[a-z]+ )?(?:{'|'.join(sorted(nouns))})\b(?!\|)")
+    found = [
+        f"{name}: {match.group()}"
+        for name, text in sorted(sources.items())
+        for match in bare.finditer(text)
+        if not NEVER_ONE.fullmatch(match[1])
+    ]
+    assert found == [], "\n".join(found)
