@@ -3,8 +3,8 @@
     QUEUED -> RUNNING -> DONE | FAILED; either of the first two -> CANCELLED, where the table has that state
 
 Who runs a job holds an advisory lock on it for as long as its session lives, and writes through that session alone: the
-lock is lease and heartbeat in one. The database lets go of it when the session ends, at once where the process was
-killed and within half a minute where its machine vanished (`store.pool`); who has lost the lock can write no more.
+lock is lease and heartbeat in one. The database lets go of it when the session ends, within seconds where the process
+was killed and within half a minute where its machine vanished (`store.pool`); who has lost the lock can write no more.
 
 A job that is RUNNING and that nobody holds was left behind by a worker that died. It is begun again, behind those that
 nobody died of, until as many workers died as its queue allows; then it has FAILED. A worker that is told to stop hands
@@ -63,7 +63,7 @@ class JobQueue(Generic[Job]):
             return cursor.execute(query.encode(), {"before": before_id, "limit": limit}).fetchall()
 
     def verify_room(self, conn: Connection, by: str) -> None:
-        """Returns when `by` may ask for another job; nobody else asks until the transaction ends.
+        """Returns when `by` may ask for another job; whoever else wants to know waits until the transaction ends.
 
         Raises
         ------

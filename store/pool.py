@@ -33,8 +33,11 @@ def _connection_arguments(application: str) -> dict[str, object]:
         # Late readings may go into compressed chunks, however many a batch has. Without TimescaleDB it means nothing.
         " -c timescaledb.max_tuples_decompressed_per_dml_transaction=0"
         # What a machine that vanished had locked (shards, jobs) is free again within half a minute, and not after two
-        # hours: the server looks as well.
-        " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+        # hours: the server looks as well. Keepalives are sent on a silent connection alone: an answer that is not
+        # acknowledged would be sent again for a quarter of an hour. And while a statement runs nobody looks unless told
+        # to: that of a killed process would keep its locks to its end.
+        " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+        " -c tcp_user_timeout=25000 -c client_connection_check_interval=5000",
         "connect_timeout": 5,
         # A peer that vanished without a word is noticed within half a minute, not after two hours.
         "keepalives_idle": 10,
