@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from store.registry import load_registry
-from tests.e2e.browser import open_page, sign_in
+from tests.e2e.browser import HAND, PHONE, open_page, sign_in
 from tests.e2e.seeding import PASSWORD, SERIALS, load_profile_of, raise_breach, triage
 from tests.e2e.service import Service
 from tests.support.waiting import wait_until
@@ -154,3 +154,30 @@ def test_device_charts_are_drawn_and_follow_new_readings(chromium: Browser, serv
         expect(latest).to_have_text("12.34 kPa")
         assert before != "12.34 kPa"
         assert (watched.errors, watched.strangers) == ([], [])
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "Stale since"), ("zh", "未更新")])
+def test_that_a_phone_hears_nothing_is_read_whole_and_moves_nothing(
+    chromium: Browser, service: Service, language: str, said: str
+) -> None:
+    with open_page(chromium, service.url, viewport=HAND, language=language) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        for view in (HAND, PHONE):
+            page.set_viewport_size(view)
+            page.unroute(STREAM)
+            page.goto("/work-orders")
+            live, menu = page.locator("#live"), page.locator(".top > .menu.last > summary")
+            expect(live).to_have_attribute("data-state", "on")
+            stood = menu.bounding_box()
+            page.route(STREAM, lambda route: route.abort())
+            page.evaluate("document.getElementById('live-pause').click()")
+            page.evaluate("document.getElementById('live-pause').click()")
+            expect(live).to_have_attribute("data-state", "stale")
+            expect(live).to_contain_text(said)
+            assert menu.bounding_box() == stood
+            box, width = live.bounding_box(), view["width"]
+            assert box is not None
+            assert stood is not None
+            assert box["x"] + box["width"] <= stood["x"]
+            assert stood["x"] + stood["width"] <= width
+            assert live.evaluate("e => e.scrollWidth <= e.clientWidth && e.clientHeight <= 36")
