@@ -7,6 +7,7 @@ from typing import Any
 from api.console.language import load_catalogue
 from api.console.monitor_names import name_monitor, name_monitors
 from api.console.page import View
+from api.console.rejection_words import tell_pattern
 from domain.profile import Profile
 from domain.work_order import Outcome
 
@@ -163,7 +164,8 @@ def _find_remarks(view: View, result: Mapping[str, Any], profile: Profile | None
         remarks.append(Remark(view.t("backtest.no_days")))
     for left in result.get("uncovered", []):
         remarks.append(Remark(view.t("backtest.uncovered", monitor=name_monitor(view, profile, left["monitor"]))))
-        remarks.append(Remark(left["reason"], is_english=True))
+        told = tell_pattern(view.language, left["reason"], "backtest_reason")
+        remarks.append(Remark(left["reason"], is_english=True) if told is None else Remark(told))
     uncovered = {left["monitor"] for left in result.get("uncovered", [])}
     left_out = sorted({left["monitor"] for left in result.get("left_out", [])} - uncovered)
     if left_out:

@@ -85,7 +85,7 @@ def find_cohort(view: View, capa: Capa) -> Cohort:
     heads = ["p_compared" if compared and name == "p" else name for name in names]
     return Cohort(
         columns=[view.t("capa.col_scope"), *(view.t(f"capa.col_{name}") for name in heads)],
-        rows=[[f"{capa.model}, {find_scope(view, capa)}", *(values[name] for name in names)]],
+        rows=[[f"{capa.model}{view.t('list.and_then')}{find_scope(view, capa)}", *(values[name] for name in names)]],
         explain=view.t(
             "capa.explain_regression" if compared else "capa.explain" if has_test else "capa.explain_counts"
         ),

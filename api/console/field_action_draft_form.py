@@ -49,7 +49,11 @@ def find_draft_act(
     images += [
         (
             f"{f.model}/{f.component}/{f.version}",
-            f"{f.model} {f.component} {f.version} ({view.name('firmware_state', f.state)})",
+            t(
+                "code.beside",
+                name=f"{f.model} {f.component} {f.version}",
+                code=view.name("firmware_state", f.state),
+            ),
         )
         for f in firmware
         if f.model in models

@@ -12,7 +12,8 @@ from api.console.conflict_words import say_conflict
 from api.console.forms import Typed
 from api.console.monitor_acts import ACTS, BACKTEST_DAYS
 from api.console.monitor_page import render_monitor
-from api.console.page import find_view
+from api.console.page import View, find_view
+from api.console.rejection_words import tell_pattern
 from api.console.signing_words import say_unsigned
 from api.once import change
 from api.problems import ProblemError, not_found
@@ -124,12 +125,21 @@ def take_backtest(
         english = ""
         if not any(error.field == "changes" for error in refused.errors):
             problem = view.t("monitors.no_threshold")
-            english = " ".join(f"{error.field.rpartition('.')[2]}: {error.detail}" for error in refused.errors)
+            told = [_tell(view, error.field.rpartition(".")[2], error.detail) for error in refused.errors]
+            problem = " ".join([problem, *(text for text, is_told in told if is_told)])
+            english = " ".join(text for text, is_told in told if not is_told)
         return render_monitor(view, pool, model, monitor, problem=problem, english=english, typed=typed, status=422)
     except GuardRefusedError as full:
         problem = view.name("queue_guard", full.guard)
         return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=409)
     return RedirectResponse(view.link(f"/monitors/{model}/{monitor}", done="backtest"), 303)
+
+
+def _tell(view: View, field: str, detail: str) -> tuple[str, bool]:
+    """What is wrong with a threshold, and whether it is in the reader's language."""
+    told = tell_pattern(view.language, detail, "threshold_problem")
+    said = detail if told is None else told
+    return f"{view.name('monitor_field', field)}{view.t('list.colon')}{said}{view.t('list.end')}", told is not None
 
 
 def _read_number(text: str) -> float | None:

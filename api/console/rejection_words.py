@@ -15,7 +15,7 @@ from domain.counting import find_forms
 _DETAIL, _NOUN = "rejection_detail", "rejection_noun"
 _QUOTED = re.compile(" ?(“[^”]*”) ?")  # Chinese quotation marks bring their own space
 # What may hold words of ingest: a kind of value, a span, another sentence.
-_NESTED = frozenset({"what", "span", "detail", "error", "speaker", "owner", "limit"})
+_NESTED = frozenset({"what", "span", "detail", "error", "speaker", "owner", "limit", "level"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,13 @@ def tell_detail(language: str, written: str) -> Detail:
     """The detail of a rejection in that language."""
     if language == "en" or not written:
         return Detail(written)
-    told = _tell(language, written)
+    told = tell_pattern(language, written, _DETAIL, _NOUN)
     return Detail(written, tag="en") if told is None else Detail(told, raw=written)
 
 
-def _tell(language: str, written: str) -> str | None:
-    for group in (_DETAIL, _NOUN):
+def tell_pattern(language: str, written: str, *groups: str) -> str | None:
+    """The message of these groups whose English form is what is written, in that language; None: none of them is."""
+    for group in groups:
         for key, pattern in _load_patterns(group):
             if found := pattern.fullmatch(written):
                 filled = {name: _tell_part(language, name, part) for name, part in found.groupdict().items()}
@@ -47,7 +48,7 @@ def _tell(language: str, written: str) -> str | None:
 
 
 def _tell_part(language: str, name: str, part: str) -> str:
-    told = _tell(language, part) if name in _NESTED else None
+    told = tell_pattern(language, part, _DETAIL, _NOUN) if name in _NESTED else None
     if told is not None:
         return told
     quoted = len(part) > 1 and part[0] == part[-1] == "'"

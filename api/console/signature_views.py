@@ -23,7 +23,7 @@ def find_signature_lines(view: View, signatures: Iterable[RecordedSignature]) ->
     """The signatures in the order given."""
     return [
         SignatureLine(
-            f"{s.printed_name} ({s.signer})",
+            view.t("code.beside", name=s.printed_name, code=s.signer),
             s.meaning,
             view.when(s.signed_at),
             s.valid,

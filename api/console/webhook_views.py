@@ -254,4 +254,4 @@ def _say_failure(view: View, error: str, status: int | None) -> str:
     if not error:
         return ""
     said = view.name("delivery_error", error)
-    return f"{said} ({status})" if status is not None else said
+    return view.t("code.beside", name=said, code=status) if status is not None else said

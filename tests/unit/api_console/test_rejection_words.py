@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ingest
-from api.console.rejection_words import Detail, tell_detail
+from api.console.rejection_words import Detail, tell_detail, tell_pattern
 from domain.counting import say_count
 from ingest.decode import describe
 
@@ -92,3 +92,24 @@ def test_figures_and_names_are_kept_and_what_was_written_stays_beside(written: s
 def test_a_sentence_of_no_known_version_stays_as_it_was_written() -> None:
     assert tell_detail("zh", "a moon of another planet") == Detail("a moon of another planet", tag="en")
     assert tell_detail("zh", "") == Detail("")
+
+
+@pytest.mark.parametrize(
+    ("written", "group", "told"),
+    [
+        (
+            "must be above clear_at (45), or the breach would raise and clear at once",
+            "threshold_problem",
+            "须高于解除值 45，否则异常会同时触发和解除",
+        ),
+        (
+            "1e+09 is outside the physical range of level, 0 to 100 mm: it could never be read",
+            "threshold_problem",
+            "1e+09 超出传感器 level 的物理范围（0 至 100 mm），永远不会测到",
+        ),
+        ("it looks at less than 3 minutes at a time", "backtest_reason", "它每次判断所用的分钟数据不足 3 个"),
+        ("it rains", "backtest_reason", None),
+    ],
+)
+def test_what_a_threshold_or_a_backtest_lacks_is_told(written: str, group: str, told: str | None) -> None:
+    assert tell_pattern("zh", written, group) == told
