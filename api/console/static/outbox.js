@@ -238,7 +238,7 @@
     if (answer.status === 403 && (await problemOf(answer)).type?.endsWith(":csrf")) { await renew(); answer = await send(); }
     if (answer.status === 401) throw wait("SignedOut");
     if ([408, 425, 429].includes(answer.status) || answer.status >= 500) throw wait("Unavailable");
-    if (!answer.ok) { const problem = await problemOf(answer); await refuse(entry, guards[problem.guard] || problem.detail || answer.statusText); return; }
+    if (!answer.ok) { const problem = await problemOf(answer); await refuse(entry, guards[problem.guard] || tellWhy(answer.status, problem)); return; }
     const made = entry.then ? await answer.json() : null;
     await write(({ entries }) => {
       entries.delete(entry.id);
@@ -246,6 +246,8 @@
       if (made) entries.put({ who, code, label, at, text, state: "waiting", why: "", key: makeKey(), path: then.path, body: { answers: [{ item: then.item, value: made.id, remark: "" }] } });
     });
   }
+  // The API says its reasons in English.
+  const tellWhy = (status, problem) => (document.documentElement.lang === "en" && problem.detail) || words[`why_${status}`] || say("why_other", { status });
   const problemOf = (answer) => answer.clone().json().catch(() => ({}));
   async function refuse(entry, why) {
     Object.assign(entry, { state: "refused", why });
