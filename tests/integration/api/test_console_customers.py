@@ -89,8 +89,8 @@ def test_what_we_owe_a_customer_is_on_one_page(made: Api) -> None:
     page = show(made, "/customers/T-C0", Role.SERVICE_MANAGER)
     for said in (
         "K-0 in force",
-        "Response 100.0% 1 of 1 clocks met",
-        "Resolution 0.0% 0 of 1 clocks met",
+        "Response 100.0% 1 of 1 clock met",
+        "Resolution 0.0% 0 of 1 clock met",
         "WO-1",
         "Service was asked for T-0000: tank.",
         "Recall: customers being notified",
