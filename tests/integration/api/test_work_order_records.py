@@ -133,7 +133,7 @@ def test_whom_to_assign_and_what_helped_before(api: Api, staff: Staff) -> None:
     assert only["name"] == "zq-tom"
     assert [r["code"] for r in only["reasons"]] == ["certified", "any_region", "free", "fixed_before"]
     assert only["reasons"][3]["params"] == {"fixed": 1, "tried": 1, "fault_group": "tank"}
-    assert only["reasons"][3]["text"]["en"] == "put this fault right in 1 of 1 orders"
+    assert only["reasons"][3]["text"]["en"] == "put this fault right in 1 of 1 order"
     assert (said["fix"]["share_confirmed"], said["fix"]["example"]) == (1.0, code)
     assert said["fix"]["failure_codes"] == [{"code": "DRIVE", "orders": 1}]
     assert said["fix"]["parts"] == [{"item": "MOT-1", "description": "", "orders": 1, "quantity": "1.000"}]
