@@ -9,6 +9,7 @@ or a value would be said as if it were at its limit.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from string import Formatter
 from typing import Any
 
@@ -234,10 +235,15 @@ def render(reason_code: str, params: Mapping[str, Any], lang: str) -> str:
 def fill(template: str, params: Mapping[str, Any], lang: str, zone: tzinfo = UTC) -> str:
     """The template with its parameters said in `lang`, instants in `zone`; one that is missing becomes "?"."""
     language = lang if lang in LANGUAGES else "en"
-    fields = [field for _, field, _, _ in Formatter().parse(template) if field]
+    fields = _find_fields(template)
     known = align_figures({field: params[field] for field in fields if field in params})
     named = {field: _say(known[field], language, zone) if field in known else "?" for field in fields}
     return fill_counts(template, named)
+
+
+@lru_cache(maxsize=1_000)
+def _find_fields(template: str) -> tuple[str, ...]:
+    return tuple(field for _, field, _, _ in Formatter().parse(template) if field)
 
 
 def quantity(value: float, unit: str, decimals: int) -> dict[str, Any]:
