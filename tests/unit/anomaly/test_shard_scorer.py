@@ -1,6 +1,7 @@
 """One shard: what becomes of blocks and reports, whatever way they were cut."""
 
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -60,7 +61,9 @@ def _run(cuts: list[int]) -> tuple[list[BreachTransition], list[tuple[int, int, 
     return found, minutes, scorer_to_bytes(scorer)
 
 
-WHOLE = _run([])
+@cache
+def _run_whole() -> tuple[list[BreachTransition], list[tuple[int, int, float, int]], bytes]:
+    return _run([])
 
 
 def _order(found: list[BreachTransition]) -> list[BreachTransition]:
@@ -68,7 +71,11 @@ def _order(found: list[BreachTransition]) -> list[BreachTransition]:
 
 
 def test_the_story_is_told() -> None:
-    said = [(t.device_id, t.monitor, t.kind.value, t.severity.value) for t in _order(WHOLE[0]) if t.monitor != "joint"]
+    said = [
+        (t.device_id, t.monitor, t.kind.value, t.severity.value)
+        for t in _order(_run_whole()[0])
+        if t.monitor != "joint"
+    ]
     assert said == [
         (1, "high", "RAISED", "MAJOR"),
         (1, "high", "ESCALATED", "CRITICAL"),
@@ -78,12 +85,12 @@ def test_the_story_is_told() -> None:
         (1, "unusual", "RAISED", "MAJOR"),
         (2, "stuck", "RAISED", "MAJOR"),
     ]
-    low = next(t for t in WHOLE[0] if t.monitor == "low")
+    low = next(t for t in _run_whole()[0] if t.monitor == "low")
     assert (low.peak, low.score) == (5.0, 5.0)
     assert render(low.reason_code, low.params, "en") == (
         "Motor current of SN-0001 fell to 5.0 A, below its limit of 10.0 A, for 0 seconds."
     )
-    for t in WHOLE[0]:
+    for t in _run_whole()[0]:
         for lang in ("en", "zh"):
             assert "?" not in render(t.reason_code, t.params, lang)
         assert t.reason_code in SENTENCES
@@ -93,9 +100,9 @@ def test_the_story_is_told() -> None:
 @given(st.lists(st.integers(0, 1200), max_size=15))
 def test_any_split_into_blocks_gives_the_same_breaches_scores_and_state(cuts: list[int]) -> None:
     found, minutes, state = _run(cuts)
-    assert _order(found) == _order(WHOLE[0])
-    assert sorted(minutes) == sorted(WHOLE[1])
-    assert state == WHOLE[2]
+    assert _order(found) == _order(_run_whole()[0])
+    assert sorted(minutes) == sorted(_run_whole()[1])
+    assert state == _run_whole()[2]
 
 
 @settings(max_examples=8, deadline=None)
@@ -107,8 +114,8 @@ def test_a_restart_from_a_check_point_goes_on_bit_for_bit(cut: int) -> None:
     second = make_scorer()
     adopt_bytes(second, scorer_to_bytes(first))
     found += second.score(make_block(rows[cut:]), [], START).transitions
-    assert _order(found) == _order(WHOLE[0])
-    assert scorer_to_bytes(second) == WHOLE[2]
+    assert _order(found) == _order(_run_whole()[0])
+    assert scorer_to_bytes(second) == _run_whole()[2]
 
 
 def test_state_is_found_again_by_its_key_when_devices_come_and_go() -> None:
