@@ -118,7 +118,7 @@ def test_what_was_typed_survives_somebody_elses_change(chromium: Browser, servic
         expect(quick.locator(".state").first).to_have_text("Assigned")
         slow.locator("#act-cancel button[type=submit]").click()
         expect(slow.get_by_role("alert")).to_contain_text(
-            re.compile(r"sven set Assigned at \d\d:\d\d while you edited. Your text is kept.")
+            re.compile(r"Sven Berg set Assigned at \d\d:\d\d while you edited. Your text is kept.")
         )
         expect(slow.locator("#act-cancel-reason")).to_have_value("The ward bent the line; nothing to mend")
         expect(slow.locator(".state").first).to_have_text("Assigned")
@@ -146,7 +146,7 @@ def test_two_people_in_one_complaint_keep_both_changes_and_choose_where_they_wro
         expect(quick.get_by_text("Saved.")).to_be_visible()
         slow.locator("#act-cmp_change button[type=submit]").click()
         alert = slow.get_by_role("alert")
-        expect(alert).to_contain_text(re.compile(r"sven changed .+ at \d\d:\d\d while you edited. Your text is kept."))
+        expect(alert).to_contain_text(re.compile(r"Sven Berg changed .+ at \d\d:\d\d while you edited. Your text is kept."))
         expect(slow.locator("#act-cmp_change-details")).to_have_value("It stopped at night")
         expect(slow.locator("#act-cmp_change-reply")).to_have_value("We come tomorrow")
         expect(slow.locator("[data-dispute]")).to_have_count(1)
