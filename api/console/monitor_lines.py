@@ -23,6 +23,7 @@ class QualityLine:
 
     is_simulated: bool
     rate: str
+    has_rate: bool  # a budget is judged without one as well
     allowed: str
     tickets: str
     is_over: bool
@@ -70,6 +71,7 @@ def find_quality(view: View, q: QualityShape, lead: MonitorLeadTime | None) -> Q
     return QualityLine(
         is_simulated=q.is_simulated,
         rate=say_number(q.ticket_rate, 2),
+        has_rate=q.ticket_rate is not None,
         allowed=say_number(q.allowed_rate, 2),
         tickets=view.t("monitors.tickets_in", count=q.tickets, days=say_device_days(q.device_days)),
         is_over=q.is_over_budget,

@@ -38,3 +38,4 @@ def test_a_budget_is_judged_where_no_rate_is_said(
         view = View(Request({"type": "http", "headers": []}), None, language, NOW, "UTC")
         line = find_quality(view, make_quality(budget), None)
         assert (line.rate, line.is_over, line.tickets) == (rate, is_over, tickets)
+        assert line.has_rate is (rate != "–")
