@@ -146,7 +146,9 @@ def test_two_people_in_one_complaint_keep_both_changes_and_choose_where_they_wro
         expect(quick.get_by_text("Saved.")).to_be_visible()
         slow.locator("#act-cmp_change button[type=submit]").click()
         alert = slow.get_by_role("alert")
-        expect(alert).to_contain_text(re.compile(r"Sven Berg changed .+ at \d\d:\d\d while you edited. Your text is kept."))
+        expect(alert).to_contain_text(
+            re.compile(r"Sven Berg changed .+ at \d\d:\d\d while you edited. Your text is kept.")
+        )
         expect(slow.locator("#act-cmp_change-details")).to_have_value("It stopped at night")
         expect(slow.locator("#act-cmp_change-reply")).to_have_value("We come tomorrow")
         expect(slow.locator("[data-dispute]")).to_have_count(1)
