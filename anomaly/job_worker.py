@@ -15,7 +15,7 @@ from anomaly.job_runner import URL_VARIABLE
 from anomaly.training.progress import Step, Tell
 from domain.errors import ForewarnError
 from store.job_queue import JobQueue, JobRow
-from store.pool import DATABASE_GONE, Connection, open_connection
+from store.pool import DATABASE_GONE, RETRYABLE, Connection, open_connection
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def run_claimed(conn: Connection, queue: JobQueue[Job], job: Job, work: Callable
 
     `work` finishes the job itself, in the transaction that writes what it made. What it says of its progress ends it
     once nobody wants the job any more. A database that goes away is not caught: the job stays RUNNING and is begun
-    again by whoever comes next.
+    again by whoever comes next. One that refuses, as a statement that took too long, would do so again: that is said.
     """
 
     def tell(step: Step) -> None:
@@ -42,11 +42,11 @@ def run_claimed(conn: Connection, queue: JobQueue[Job], job: Job, work: Callable
     error = None
     try:
         work(tell)
-    except DATABASE_GONE:
-        raise
     except ForewarnError as refused:
         error = str(refused)
     except Exception as failure:
+        if isinstance(failure, RETRYABLE) or (isinstance(failure, DATABASE_GONE) and conn.closed):
+            raise
         log.exception("%s %d failed", queue.table, job.id)
         error = f"{type(failure).__name__}: {failure}"
     if error is not None:

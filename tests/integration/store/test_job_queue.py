@@ -146,6 +146,24 @@ def test_a_worker_that_lost_its_session_writes_nothing_more(database: Database, 
     assert find(conn, queue, job_id) == ("RUNNING", 2, None)
 
 
+def test_a_job_that_the_database_refuses_to_answer_has_failed_and_says_so(conn: Connection, queue: Queue) -> None:
+    job_id = ask(conn, queue)
+    job = queue.begin(conn)
+    assert job is not None
+
+    def take_too_long(tell: Tell) -> None:
+        with transaction(conn):
+            conn.execute("SET LOCAL statement_timeout = 20")
+            conn.execute("SELECT pg_sleep(60)")
+
+    assert "statement timeout" in str(run_claimed(conn, queue, job, take_too_long))
+    state, attempts, error = find(conn, queue, job_id)
+    assert (state, attempts) == ("FAILED", 1)
+    assert error is not None
+    assert "statement timeout" in error
+    assert not queue.is_waiting(conn)
+
+
 def test_the_server_itself_notices_that_a_worker_vanished(conn: Connection) -> None:
     # What was asked for, which stays 0 in force on a socket of this machine: that one ends with its process.
     asked: dict[str, int] = dict(
