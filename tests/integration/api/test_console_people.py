@@ -10,7 +10,8 @@ from store.pool import open_connection
 from store.users import load_full_names, load_names_version
 from tests.integration.api.test_console_complaints import ENTERED
 from tests.support.console_pages import Console
-from tests.support.http_api import Api, Session
+from tests.support.databases import Database
+from tests.support.http_api import Api, Session, running_api
 
 PEOPLE = {
     "mona": Role.SERVICE_MANAGER,
@@ -18,6 +19,12 @@ PEOPLE = {
     "olga": Role.AUDITOR,
     "root": Role.ADMIN,
 }
+ORDER = """
+    INSERT INTO work_order (code, type, source, priority, state, device_id, customer_id, fault_group, title_code,
+        title_params, created_by, created_at)
+    SELECT 'WO-BY-MONA', 'CORRECTIVE', 'MANUAL', 'P3', 'NEW', d.id, s.customer_id, 'tank', 'manual', '{}', 'mona', now()
+    FROM device d JOIN site s ON s.id = d.site_id WHERE d.serial = 'T-0000'
+"""
 
 
 @pytest.fixture
@@ -57,10 +64,14 @@ def test_the_audit_tells_the_account_with_the_name(api: Api, console: Console) -
 
 def test_whoever_does_not_see_our_people_sees_no_names(api: Api, console: Console) -> None:
     rename(api, "mona", "Mona Vogt")
+    with open_connection(api.settings.database_url, application="test") as conn:
+        conn.execute(ORDER)
     api.add_user("carl", Role.CUSTOMER, customer="T-C0")
     carl = api.sign_in("carl")
-    for page in ("/devices/T-0000/life", "/work-orders", "/devices/T-0000"):
-        assert "Mona" not in read(api, carl, page)
+    assert "Opened by Mona Vogt." in read(api, console.sessions["maria"], "/work-orders/WO-BY-MONA")
+    page = read(api, carl, "/work-orders/WO-BY-MONA")
+    assert "Opened by hidden by role." in page
+    assert not re.search("mona(?!-)", page.replace("WO-BY-MONA", ""), re.IGNORECASE)
 
 
 def test_the_version_of_names_is_another_one_after_every_change(api: Api) -> None:
@@ -79,3 +90,14 @@ def test_the_version_of_names_is_another_one_after_every_change(api: Api) -> Non
     assert len(set(seen)) == len(seen)
     with open_connection(api.settings.database_url, application="test") as conn:
         assert load_full_names(conn) == (seen[-1], {"nora": "Nils", "nils": "Nora"})
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_page_asks_for_names_with_the_one_connection_that_it_has(database: Database) -> None:
+    """Names that were asked for while a page holds a connection would wait for ever where none is left."""
+    with running_api(database.url, pool_size=1) as api:
+        console = Console(api, PEOPLE)
+        place = console.send("mona", "/complaints", "/complaints/new", {**ENTERED, "serial": ""}).partition("?")[0]
+        for who, page in (("mona", place), ("olga", "/audit"), ("mona", "/monitors"), ("mona", "/approvals")):
+            console.read(who, page)
+        assert '<span title="mona" translate="no">Mona</span>' in console.read("mona", place)
