@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from time import monotonic
 
+from domain.counting import say_count
 from domain.profile import Retention
 from domain.retention import KeptClass
 from service_link.settings import ServiceLinkSettings
@@ -108,7 +109,7 @@ def apply_retention(
         with conn.transaction():
             dropped = drop_old_readings(conn, plan.whole_before)
         if dropped:
-            log.info("dropped %d days of readings before %s", dropped, plan.whole_before)
+            log.info("dropped %s of readings before %s", say_count(dropped, "day"), plan.whole_before)
     for first_kept, series_ids in plan.series_before:
         while keep_on() and _remove_day(conn, series_ids, first_kept):
             pass

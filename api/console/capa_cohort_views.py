@@ -62,7 +62,8 @@ def find_cohort(view: View, capa: Capa) -> Cohort:
     """The figures behind the proposal. Without a baseline there are counts, and no ratio is made up."""
     figures = capa.statistics
     has_rate = bears_rate(figures.get("device_days"))
-    has_test = has_rate and figures.get("ratio") is not None and figures.get("baseline_rate") is not None
+    has_baseline = figures.get("baseline_rate") is not None
+    has_test = has_rate and has_baseline and figures.get("ratio") is not None
     names = ["devices", "customers", "device_days", "events", "rate", "baseline", "ratio", "interval", "p", "q"]
     low, high = _find_bounds(figures)
     values = {
@@ -71,7 +72,7 @@ def find_cohort(view: View, capa: Capa) -> Cohort:
         "device_days": say_days(figures.get("device_days")),
         "events": say_figure(figures.get("events", capa.member_count), 0),
         "rate": say_rate(figures.get("rate") if has_rate else None),
-        "baseline": say_rate(figures.get("baseline_rate")) if has_test else view.t("capa.no_baseline"),
+        "baseline": say_rate(figures.get("baseline_rate")) if has_baseline else view.t("capa.no_baseline"),
         "ratio": say_figure(figures.get("ratio") if has_rate else None, 1),
         "interval": say_interval(low, high, 1) if has_test else "–",
         "p": say_probability(figures.get("p")),
@@ -86,13 +87,19 @@ def find_cohort(view: View, capa: Capa) -> Cohort:
     return Cohort(
         columns=[view.t("capa.col_scope"), *(view.t(f"capa.col_{name}") for name in heads)],
         rows=[[f"{capa.model}{view.t('list.and_then')}{find_scope(view, capa)}", *(values[name] for name in names)]],
-        explain=view.t(
-            "capa.explain_regression" if compared else "capa.explain" if has_test else "capa.explain_counts"
-        ),
+        explain=view.t(f"capa.{_find_explanation(has_test, has_baseline, compared=compared)}"),
         interval=_find_interval(view, figures, low, high) if has_test else None,
         groups=find_groups(view, figures),
         baseline_at=_place_rate(figures["baseline_rate"], _find_top(figures)) if has_test else None,
     )
+
+
+def _find_explanation(has_test: bool, has_baseline: bool, *, compared: bool) -> str:
+    if compared:
+        return "explain_regression"
+    if has_test:
+        return "explain"
+    return "explain_no_rate" if has_baseline else "explain_counts"
 
 
 def find_groups(view: View, figures: Mapping[str, Any]) -> list[GroupLine]:

@@ -65,7 +65,8 @@ def test_a_cohort_of_some_hours_is_counted_in_words_and_table_and_has_no_rate(vi
         capa = replace(make_capa(baseline_rate=0.9, **figures, **old), trigger="COHORT")
         cohort = find_cohort(view, capa)
         assert cohort.interval is None
-        assert cohort.rows[0][3:9] == ["< 1", "4", "–", view.t("capa.no_baseline"), "–", "–"]
+        assert cohort.rows[0][3:9] == ["< 1", "4", "–", "0.90", "–", "–"]
+        assert cohort.explain == view.t("capa.explain_no_rate")
         (line,) = cohort.groups
         assert (line.device_days, line.rate, line.interval, line.has_rate) == ("< 1", "–", "–", False)
         said = find_trigger(view, capa, {})
