@@ -12,6 +12,7 @@ from tests.e2e.job_seeding import make_picture, seed_job, seed_place
 from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
 from tests.e2e.test_pages import find_barriers
+from tests.e2e.wording import find_foreign
 
 pytestmark = pytest.mark.browser
 # 48 pixels for a finger in a glove; what a label stands for is touched by the label.
@@ -214,4 +215,8 @@ def test_pages_of_the_phone_have_no_barrier_and_fit(
             small: list[str] = page.evaluate(FIND_SMALL) if address.startswith("/my") else []
             assert small == []
             assert find_barriers(page, theme) == []
+            assert find_foreign(page, language) == []
+        for address in addresses["en" if language == "zh" else "zh"]:
+            page.goto(address)
+            assert find_foreign(page, language) == []
         assert_quiet(watched)

@@ -17,7 +17,7 @@ SEEDED = (
     *(name for customer in CUSTOMERS for name in (customer[1], customer[3])),
     CALENDAR, POLICY, "setup", "main", "motor", "repair", "Nora Wolff", "Anna Weber", "Demo Medical",
     "Yearly safety check", "Christmas Eve", "Three returns in a month, all of this lot", "Fitted by me.",
-    "Ticket desk", "Riverbank CMMS", "device_alarm", "warmth",
+    "Ticket desk", "Riverbank CMMS", "type-plate.png", "device_alarm", "warmth",
 )  # fmt: skip
 FIND_SPOKEN = """() => {
     const found = [document.title];
