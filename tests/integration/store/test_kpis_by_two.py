@@ -1,4 +1,4 @@
-"""Key figures counted by two connections are those that one counts: of one snapshot, and also where only one is free."""
+"""Key figures counted by two connections are those that one counts: of one snapshot, also where only one is free."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -51,7 +51,7 @@ def test_what_is_closed_counts_at_once_and_no_longer_when_it_is_opened_again(sta
     staff.move("mia", CODE, WorkOrderState.ASSIGNED, assignee_id=staff.people["tina"])
     staff.move("tina", CODE, WorkOrderState.IN_PROGRESS)
     staff.finish(CODE, Outcome.CONFIRMED)
-    assert look(reader, staff) == {key: (0, 1) for key in mended}
+    assert look(reader, staff) == dict.fromkeys(mended, (0, 1))
 
 
 def test_what_commits_after_a_later_change_was_seen_is_not_missed(staff: Staff, reader: Connection) -> None:
