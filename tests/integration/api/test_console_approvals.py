@@ -75,7 +75,7 @@ def test_an_asked_change_is_granted_by_another_person_who_signs(api: Api, people
     assert read(api, people["tom"], "/approvals", 403)
 
     page = read(api, people["vera"], f"/approvals/{code}")
-    assert "dora asks: Take a file that names people, once (Customers)." in page
+    assert "Dora asks: Take a file that names people, once (Customers)." in page
     assert "<dt>Filter · Region</dt><dd >EU</dd>" in page
     assert "<dt>Columns that name people</dt><dd >Contacts (contacts)</dd>" in page
     own = read(api, people["dora"], f"/approvals/{code}")

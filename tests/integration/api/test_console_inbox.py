@@ -92,7 +92,7 @@ def test_each_order_is_decided_for_itself_and_a_conflict_names_who(api: Api, mon
     status, answer = act(api, mona, f"{first}:1", f"{second}:1", "WO-1999-000001:1", action="false_alarm")
     assert (status, answer["done"]) == (409, 1)
     refused, done, missing = answer["results"]
-    assert (refused["is_done"], refused["is_conflict"], "nora" in refused["text"]) == (False, True, True)
+    assert (refused["is_done"], refused["is_conflict"], "Nora" in refused["text"]) == (False, True, True)
     assert "while you looked" in refused["text"]
     assert (done["code"], done["is_done"], missing["is_done"]) == (second, True, False)
     alone = {"action": "shelve", "shelve_reason": "ward is rebuilt", "order": f"{first}:1"}

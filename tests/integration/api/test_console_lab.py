@@ -73,7 +73,7 @@ def test_an_engineer_plants_a_fault_and_calls_it_off(api: Api) -> None:
     run = api.get(f"/lab/runs/{page.rpartition('/')[2]}", headers=eva.reading).json()
     assert (run["request"]["rate"], run["request"]["span_h"], run["state"]) == (0.125, 200.0, "QUEUED")
     assert post(api, eva, f"{page}/cancel").status_code == 303
-    assert "eva called the run off" in api.client.get(page, headers=eva.reading).text
+    assert "Eva called the run off" in api.client.get(page, headers=eva.reading).text
     assert post(api, eva, "/lab/LAB-1999-000001/cancel").status_code == 404
 
 

@@ -132,7 +132,7 @@ def test_a_decision_is_signed_and_what_was_typed_is_kept(api: Api, code: str) ->
     assert decide(api, eva, code, "ACCEPTED", version=version, password=PASSWORD)[0] == 303
     assert find_state(api, code)[0] == "ACCEPTED"
     page = api.client.get(find_page(api), headers=eva.reading).text
-    assert "Accepted by eva" in page
+    assert "Accepted by Eva" in page
     assert "No threshold waits for a decision." in page
 
 
@@ -142,7 +142,7 @@ def test_two_people_on_a_safety_critical_model(api: Api) -> None:
     version = find_state(api, code)[1]
     assert decide(api, eva, code, "ENDORSED", version=version, password=PASSWORD)[0] == 303
     page = api.client.get(find_page(api), headers=eva.reading).text
-    assert "Endorsed by eva" in page
+    assert "Endorsed by Eva" in page
     assert "another person must" in page
     assert decide(api, eva, code, "ACCEPTED", version=version + 1, password=PASSWORD)[0] == 409
     assert decide(api, ben, code, "ACCEPTED", version=version + 1, password=PASSWORD)[0] == 303
