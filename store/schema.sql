@@ -520,7 +520,7 @@ BEGIN
 END
 $$;
 CREATE FUNCTION public.orders_within(order_id bigint) RETURNS SETOF bigint
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE ROWS 2
     AS $_$
     WITH RECURSIVE within (id) AS (
         SELECT $1 UNION SELECT o.id FROM public.work_order o JOIN within w ON o.merged_into_id = w.id
@@ -569,6 +569,17 @@ BEGIN
     RAISE EXCEPTION 'rows of % are written once', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
 END
 $$;
+CREATE FUNCTION public.refuse_needed_job() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM ended_run e WHERE e.kind = 'model_job' AND e.id = OLD.id) THEN
+        RAISE EXCEPTION 'rows of % are written once', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN OLD;
+END
+$$;
+COMMENT ON FUNCTION public.refuse_needed_job() IS 'Refuses to delete a job that has not ended or that a decision rests on; what may go is the view ended_run.';
 CREATE FUNCTION public.rejection_field_pattern(field text, serial text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -645,6 +656,20 @@ BEGIN
     RETURN removed;
 END
 $$;
+CREATE FUNCTION public.remove_runs_before(first_kept timestamp with time zone, most integer) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    WITH oldest AS (
+        SELECT kind, id FROM public.ended_run WHERE finished_at < first_kept ORDER BY finished_at LIMIT most
+    ), runs AS (
+        DELETE FROM public.lab_run r USING oldest o WHERE o.kind = 'lab_run' AND r.id = o.id RETURNING r.id
+    ), jobs AS (
+        DELETE FROM public.model_job j USING oldest o WHERE o.kind = 'model_job' AND j.id = o.id RETURNING j.id
+    )
+    SELECT ((SELECT count(*) FROM runs) + (SELECT count(*) FROM jobs))::integer
+$$;
+COMMENT ON FUNCTION public.remove_runs_before(first_kept timestamp with time zone, most integer) IS 'Removes the oldest of ended_run that ended before then; how many.';
 CREATE FUNCTION public.surviving_order(order_id bigint) RETURNS bigint
     LANGUAGE sql STABLE
     AS $_$
@@ -1640,6 +1665,114 @@ CREATE TABLE public.drift_day (
 );
 COMMENT ON TABLE public.drift_day IS 'Population stability index of the last week against the reference, day by day.';
 COMMENT ON COLUMN public.drift_day.usual_psi IS 'The median index of the weeks of the reference, each against the others.';
+CREATE TABLE public.lab_run (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    request jsonb NOT NULL,
+    profile jsonb NOT NULL,
+    profile_version integer NOT NULL,
+    profile_sha256 text NOT NULL,
+    proposal text,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text DEFAULT 'QUEUED'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    progress double precision DEFAULT 0 NOT NULL,
+    seconds_left double precision,
+    message text DEFAULT ''::text NOT NULL,
+    result jsonb,
+    error text,
+    cancelled_by text,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT lab_run_check CHECK (((state = 'DONE'::text) = (result IS NOT NULL))),
+    CONSTRAINT lab_run_check1 CHECK (((state = ANY (ARRAY['DONE'::text, 'FAILED'::text, 'CANCELLED'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT lab_run_check2 CHECK (((state = 'CANCELLED'::text) = (cancelled_by IS NOT NULL))),
+    CONSTRAINT lab_run_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
+    CONSTRAINT lab_run_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text, 'CANCELLED'::text])))
+);
+COMMENT ON TABLE public.lab_run IS 'Runs of the lab: would this profile catch that fault? Simulated devices, which exist nowhere but in the run.';
+COMMENT ON COLUMN public.lab_run.request IS 'What was asked for: device model, fault, devices, days, seeds, share of the devices that have it.';
+COMMENT ON COLUMN public.lab_run.profile IS 'The profile that was judged, as it was when the run was asked for.';
+COMMENT ON COLUMN public.lab_run.profile_version IS 'Its version; of a proposal, that which it would have.';
+COMMENT ON COLUMN public.lab_run.profile_sha256 IS 'Hash of the profile, as in device_model_profile.';
+COMMENT ON COLUMN public.lab_run.proposal IS 'Code of the threshold proposal or of the draft that was judged; NULL: what was live.';
+COMMENT ON COLUMN public.lab_run.attempts IS 'How often it was begun and not handed back; when three workers died while they ran it, it has failed.';
+COMMENT ON COLUMN public.lab_run.seconds_left IS 'Estimated; NULL: not known yet, or over.';
+COMMENT ON COLUMN public.lab_run.result IS 'Figures, monitors, single faults and two examples with their signals: docs/how-to/lab.md.';
+CREATE TABLE public.model_job (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    model_id bigint,
+    request jsonb NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text DEFAULT 'QUEUED'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    progress double precision DEFAULT 0 NOT NULL,
+    seconds_left double precision,
+    message text DEFAULT ''::text NOT NULL,
+    result jsonb,
+    error text,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT model_job_kind_check CHECK ((kind = ANY (ARRAY['train'::text, 'backtest'::text]))),
+    CONSTRAINT model_job_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
+    CONSTRAINT model_job_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text])))
+);
+COMMENT ON TABLE public.model_job IS 'Training and backtests that people asked for: run one at a time by a process beside scoring.';
+COMMENT ON COLUMN public.model_job.request IS 'What was asked for: window, device model, firmware, proposed monitors.';
+COMMENT ON COLUMN public.model_job.attempts IS 'How often it was begun and not handed back; when ten workers died while they ran it, it has failed.';
+CREATE TABLE public.threshold_proposal (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    device_model_id integer NOT NULL,
+    monitor text NOT NULL,
+    profile_version integer NOT NULL,
+    state text NOT NULL,
+    raise_at double precision NOT NULL,
+    clear_at double precision NOT NULL,
+    proposed_raise_at double precision NOT NULL,
+    proposed_clear_at double precision NOT NULL,
+    basis jsonb NOT NULL,
+    backtest_job_id bigint,
+    backtest jsonb,
+    backtested_at timestamp with time zone,
+    endorsed_by_id bigint,
+    endorsed_by text,
+    endorsed_at timestamp with time zone,
+    decided_by_id bigint,
+    decided_by text,
+    decided_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    made_version integer,
+    row_version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT threshold_proposal_check CHECK (((state <> 'ACCEPTED'::text) OR ((backtest IS NOT NULL) AND (decided_by IS NOT NULL) AND (reason <> ''::text) AND (made_version IS NOT NULL)))),
+    CONSTRAINT threshold_proposal_check1 CHECK (((endorsed_by_id IS NULL) OR (decided_by_id IS NULL) OR (state <> 'ACCEPTED'::text) OR (endorsed_by_id <> decided_by_id))),
+    CONSTRAINT threshold_proposal_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'BACKTESTED'::text, 'ENDORSED'::text, 'ACCEPTED'::text, 'REJECTED'::text])))
+);
+COMMENT ON TABLE public.threshold_proposal IS 'A threshold that the machine proposes from outcomes of orders; people decide, after its backtest.';
+COMMENT ON COLUMN public.threshold_proposal.backtest_job_id IS 'The job that evaluates the proposed threshold beside the one that is live.';
+COMMENT ON COLUMN public.threshold_proposal.endorsed_by IS 'The first of two people, on safety-critical models.';
+COMMENT ON COLUMN public.threshold_proposal.made_version IS 'The profile version that accepting made.';
+CREATE VIEW public.ended_run AS
+ SELECT 'lab_run'::text AS kind,
+    r.id,
+    r.finished_at
+   FROM public.lab_run r
+  WHERE ((r.state = ANY (ARRAY['FAILED'::text, 'CANCELLED'::text])) OR ((r.state = 'DONE'::text) AND (r.proposal IS NULL)))
+UNION ALL
+ SELECT 'model_job'::text AS kind,
+    j.id,
+    j.finished_at
+   FROM public.model_job j
+  WHERE (((j.state = 'FAILED'::text) OR ((j.state = 'DONE'::text) AND (j.model_id IS NULL))) AND (NOT (EXISTS ( SELECT
+           FROM public.threshold_proposal t
+          WHERE (t.backtest_job_id = j.id)))));
+COMMENT ON VIEW public.ended_run IS 'Runs of the lab, trainings and backtests that ended and that no decision rests on: retention removes them.';
+COMMENT ON COLUMN public.ended_run.kind IS 'The table that it is a row of.';
 CREATE TABLE public.evidence (
     breach_id uuid NOT NULL,
     body jsonb NOT NULL,
@@ -2865,41 +2998,6 @@ SELECT
     NULL::double precision AS numerator,
     NULL::double precision AS denominator;
 COMMENT ON VIEW public.kpi_warning IS 'Key figures: confirmed failures, whether there was a warning, and how long before.';
-CREATE TABLE public.lab_run (
-    id bigint NOT NULL,
-    code text NOT NULL,
-    request jsonb NOT NULL,
-    profile jsonb NOT NULL,
-    profile_version integer NOT NULL,
-    profile_sha256 text NOT NULL,
-    proposal text,
-    requested_by text NOT NULL,
-    requested_at timestamp with time zone DEFAULT now() NOT NULL,
-    state text DEFAULT 'QUEUED'::text NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    progress double precision DEFAULT 0 NOT NULL,
-    seconds_left double precision,
-    message text DEFAULT ''::text NOT NULL,
-    result jsonb,
-    error text,
-    cancelled_by text,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    CONSTRAINT lab_run_check CHECK (((state = 'DONE'::text) = (result IS NOT NULL))),
-    CONSTRAINT lab_run_check1 CHECK (((state = ANY (ARRAY['DONE'::text, 'FAILED'::text, 'CANCELLED'::text])) = (finished_at IS NOT NULL))),
-    CONSTRAINT lab_run_check2 CHECK (((state = 'CANCELLED'::text) = (cancelled_by IS NOT NULL))),
-    CONSTRAINT lab_run_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
-    CONSTRAINT lab_run_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text, 'CANCELLED'::text])))
-);
-COMMENT ON TABLE public.lab_run IS 'Runs of the lab: would this profile catch that fault? Simulated devices, which exist nowhere but in the run.';
-COMMENT ON COLUMN public.lab_run.request IS 'What was asked for: device model, fault, devices, days, seeds, share of the devices that have it.';
-COMMENT ON COLUMN public.lab_run.profile IS 'The profile that was judged, as it was when the run was asked for.';
-COMMENT ON COLUMN public.lab_run.profile_version IS 'Its version; of a proposal, that which it would have.';
-COMMENT ON COLUMN public.lab_run.profile_sha256 IS 'Hash of the profile, as in device_model_profile.';
-COMMENT ON COLUMN public.lab_run.proposal IS 'Code of the threshold proposal or of the draft that was judged; NULL: what was live.';
-COMMENT ON COLUMN public.lab_run.attempts IS 'How often it was begun and not handed back; when three workers died while they ran it, it has failed.';
-COMMENT ON COLUMN public.lab_run.seconds_left IS 'Estimated; NULL: not known yet, or over.';
-COMMENT ON COLUMN public.lab_run.result IS 'Figures, monitors, single faults and two examples with their signals: docs/how-to/lab.md.';
 ALTER TABLE public.lab_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.lab_run_id_seq
     START WITH 1
@@ -2973,29 +3071,6 @@ COMMENT ON COLUMN public.master_reference.system IS 'A word of the installation'
 COMMENT ON COLUMN public.master_reference.external_id IS 'Unique in that system for its kind of record.';
 COMMENT ON COLUMN public.master_reference.type IS 'What the other system calls the kind of record, e.g. res.partner.';
 COMMENT ON COLUMN public.master_reference.made_at IS 'When it became known.';
-CREATE TABLE public.model_job (
-    id bigint NOT NULL,
-    kind text NOT NULL,
-    model_id bigint,
-    request jsonb NOT NULL,
-    requested_by text NOT NULL,
-    requested_at timestamp with time zone DEFAULT now() NOT NULL,
-    state text DEFAULT 'QUEUED'::text NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    progress double precision DEFAULT 0 NOT NULL,
-    seconds_left double precision,
-    message text DEFAULT ''::text NOT NULL,
-    result jsonb,
-    error text,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    CONSTRAINT model_job_kind_check CHECK ((kind = ANY (ARRAY['train'::text, 'backtest'::text]))),
-    CONSTRAINT model_job_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
-    CONSTRAINT model_job_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text])))
-);
-COMMENT ON TABLE public.model_job IS 'Training and backtests that people asked for: run one at a time by a process beside scoring.';
-COMMENT ON COLUMN public.model_job.request IS 'What was asked for: window, device model, firmware, proposed monitors.';
-COMMENT ON COLUMN public.model_job.attempts IS 'How often it was begun and not handed back; when ten workers died while they ran it, it has failed.';
 ALTER TABLE public.model_job ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.model_job_id_seq
     START WITH 1
@@ -3708,40 +3783,6 @@ CREATE TABLE public.technician_region (
     CONSTRAINT technician_region_region_check CHECK ((region <> ''::text))
 );
 COMMENT ON TABLE public.technician_region IS 'Regions in which a technician works; none: all.';
-CREATE TABLE public.threshold_proposal (
-    id bigint NOT NULL,
-    code text NOT NULL,
-    device_model_id integer NOT NULL,
-    monitor text NOT NULL,
-    profile_version integer NOT NULL,
-    state text NOT NULL,
-    raise_at double precision NOT NULL,
-    clear_at double precision NOT NULL,
-    proposed_raise_at double precision NOT NULL,
-    proposed_clear_at double precision NOT NULL,
-    basis jsonb NOT NULL,
-    backtest_job_id bigint,
-    backtest jsonb,
-    backtested_at timestamp with time zone,
-    endorsed_by_id bigint,
-    endorsed_by text,
-    endorsed_at timestamp with time zone,
-    decided_by_id bigint,
-    decided_by text,
-    decided_at timestamp with time zone,
-    reason text DEFAULT ''::text NOT NULL,
-    made_version integer,
-    row_version integer DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    updated_at timestamp with time zone NOT NULL,
-    CONSTRAINT threshold_proposal_check CHECK (((state <> 'ACCEPTED'::text) OR ((backtest IS NOT NULL) AND (decided_by IS NOT NULL) AND (reason <> ''::text) AND (made_version IS NOT NULL)))),
-    CONSTRAINT threshold_proposal_check1 CHECK (((endorsed_by_id IS NULL) OR (decided_by_id IS NULL) OR (state <> 'ACCEPTED'::text) OR (endorsed_by_id <> decided_by_id))),
-    CONSTRAINT threshold_proposal_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'BACKTESTED'::text, 'ENDORSED'::text, 'ACCEPTED'::text, 'REJECTED'::text])))
-);
-COMMENT ON TABLE public.threshold_proposal IS 'A threshold that the machine proposes from outcomes of orders; people decide, after its backtest.';
-COMMENT ON COLUMN public.threshold_proposal.backtest_job_id IS 'The job that evaluates the proposed threshold beside the one that is live.';
-COMMENT ON COLUMN public.threshold_proposal.endorsed_by IS 'The first of two people, on safety-critical models.';
-COMMENT ON COLUMN public.threshold_proposal.made_version IS 'The profile version that accepting made.';
 ALTER TABLE public.threshold_proposal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.threshold_proposal_id_seq
     START WITH 1
@@ -4468,6 +4509,8 @@ CREATE INDEX outbox_created ON public.outbox USING brin (created_at);
 CREATE INDEX outbox_simulated ON public.outbox USING btree (id) WHERE is_simulated;
 CREATE INDEX outbox_unplanned ON public.outbox USING btree (id) WHERE ((planned_at IS NULL) AND (NOT is_simulated));
 COMMENT ON INDEX public.outbox_unplanned IS 'Events for which no deliveries are planned yet.';
+CREATE INDEX outbox_unplanned_record ON public.outbox USING btree (entity, entity_id, id) WHERE ((planned_at IS NULL) AND (NOT is_simulated));
+COMMENT ON INDEX public.outbox_unplanned_record IS 'Whether an earlier event of a record is still to be planned.';
 CREATE INDEX part_usage_decided ON public.part_usage USING btree (decided_at) WHERE (state = 'USED'::text);
 CREATE INDEX part_usage_item ON public.part_usage USING btree (item) WHERE (state = 'USED'::text);
 CREATE INDEX part_usage_lot ON public.part_usage USING btree (lot) WHERE (lot <> ''::text);
@@ -4517,6 +4560,8 @@ CREATE INDEX webhook_delivery_delivered ON public.webhook_delivery USING btree (
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (endpoint_id, due_at, id) WHERE (state = 'WAITING'::text);
 CREATE INDEX webhook_delivery_finished ON public.webhook_delivery USING btree (finished_at) WHERE (state <> 'WAITING'::text);
 CREATE INDEX webhook_delivery_of_endpoint ON public.webhook_delivery USING btree (endpoint_id, id);
+CREATE INDEX webhook_delivery_oldest ON public.webhook_delivery USING btree (endpoint_id, created_at) WHERE (state = 'WAITING'::text);
+COMMENT ON INDEX public.webhook_delivery_oldest IS 'Since when something waits for an endpoint.';
 CREATE INDEX webhook_delivery_order ON public.webhook_delivery USING btree (endpoint_id, entity, entity_id, outbox_id) WHERE (state = 'WAITING'::text);
 CREATE INDEX work_order_assignee ON public.work_order USING btree (assignee_id) WHERE (state <> ALL (ARRAY['CLOSED'::text, 'CANCELLED'::text]));
 CREATE INDEX work_order_breach_breach ON public.work_order_breach USING btree (breach_id);
@@ -4536,7 +4581,8 @@ CREATE INDEX work_order_created ON public.work_order USING btree (created_at);
 CREATE INDEX work_order_customer ON public.work_order USING btree (customer_id);
 CREATE INDEX work_order_device_state ON public.work_order USING btree (device_id, state);
 CREATE INDEX work_order_fault ON public.work_order USING btree (fault_group, closed_at DESC) WHERE (state = 'CLOSED'::text);
-CREATE INDEX work_order_fault_created ON public.work_order USING btree (fault_group, created_at);
+CREATE INDEX work_order_fault_created ON public.work_order USING btree (fault_group, created_at) INCLUDE (id, device_id, state, outcome);
+COMMENT ON INDEX public.work_order_fault_created IS 'Orders with a fault by the time, with what tells whether one is looked at.';
 CREATE INDEX work_order_gateway ON public.work_order USING btree (gateway_id) WHERE (gateway_id IS NOT NULL);
 CREATE INDEX work_order_inbox ON public.work_order USING btree (COALESCE(
 CASE
@@ -4651,7 +4697,10 @@ CREATE TRIGGER firmware_record_approved BEFORE UPDATE ON public.firmware_record 
 CREATE TRIGGER firmware_record_change AFTER INSERT OR UPDATE ON public.firmware_record FOR EACH ROW EXECUTE FUNCTION public.log_change();
 CREATE TRIGGER gateway_registry AFTER INSERT OR DELETE OR UPDATE ON public.gateway FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER ingest_ledger_past AFTER DELETE ON public.ingest_ledger REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.keep_ledger_sum();
-CREATE TRIGGER lab_run_write_once BEFORE DELETE OR UPDATE OF code, request, profile, profile_version, profile_sha256, proposal, requested_by, requested_at ON public.lab_run FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER lab_run_stays BEFORE DELETE ON public.lab_run FOR EACH ROW WHEN (((old.state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text])) OR ((old.state = 'DONE'::text) AND (old.proposal IS NOT NULL)))) EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER lab_run_write_once BEFORE UPDATE OF code, request, profile, profile_version, profile_sha256, proposal, requested_by, requested_at ON public.lab_run FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER model_job_stays BEFORE DELETE ON public.model_job FOR EACH ROW EXECUTE FUNCTION public.refuse_needed_job();
+CREATE TRIGGER model_job_write_once BEFORE UPDATE OF kind, request, requested_by, requested_at ON public.model_job FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER model_record_registry AFTER UPDATE OF state ON public.model_record FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
 CREATE TRIGGER model_record_write_once BEFORE DELETE OR UPDATE OF code, kind, device_model_id, firmware, description, arrays, sha256, provenance, created_by, created_at ON public.model_record FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER model_registry AFTER UPDATE ON public.device_model FOR EACH STATEMENT EXECUTE FUNCTION public.bump_registry_version();
@@ -5038,6 +5087,8 @@ REVOKE ALL ON FUNCTION public.remove_rejections_before(first_kept timestamp with
 GRANT ALL ON FUNCTION public.remove_rejections_before(first_kept timestamp with time zone, most integer) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.remove_rows_before(name text, first_kept timestamp with time zone, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.remove_rows_before(name text, first_kept timestamp with time zone, most integer) TO forewarn_app;
+REVOKE ALL ON FUNCTION public.remove_runs_before(first_kept timestamp with time zone, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remove_runs_before(first_kept timestamp with time zone, most integer) TO forewarn_app;
 REVOKE ALL ON FUNCTION public.surviving_order(order_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.surviving_order(order_id bigint) TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.anomaly_checkpoint TO forewarn_app;
@@ -5158,6 +5209,44 @@ GRANT SELECT,INSERT ON TABLE public.drift_alert TO forewarn_app;
 GRANT UPDATE(ended_at) ON TABLE public.drift_alert TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.drift_alert_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.drift_day TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(attempts) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(progress) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(seconds_left) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(message) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(result) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(error) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(cancelled_by) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(started_at) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(finished_at) ON TABLE public.lab_run TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(model_id) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(attempts) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(progress) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(seconds_left) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(message) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(result) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(error) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(started_at) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(finished_at) ON TABLE public.model_job TO forewarn_app;
+GRANT SELECT,INSERT ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(state) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(backtest_job_id) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(backtest) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(backtested_at) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(endorsed_by_id) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(endorsed_by) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(endorsed_at) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(decided_by_id) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(decided_by) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(decided_at) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(reason) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(made_version) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(row_version) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT UPDATE(updated_at) ON TABLE public.threshold_proposal TO forewarn_app;
+GRANT SELECT ON TABLE public.ended_run TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.evidence TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.export_log TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.export_log_id_seq TO forewarn_app;
@@ -5309,24 +5398,12 @@ GRANT SELECT ON TABLE public.kpi_ticket TO forewarn_app;
 GRANT SELECT ON TABLE public.kpi_ticket_outcome TO forewarn_app;
 GRANT SELECT ON TABLE public.kpi_time_to_restore TO forewarn_app;
 GRANT SELECT ON TABLE public.kpi_warning TO forewarn_app;
-GRANT SELECT,INSERT ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(state) ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(attempts) ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(progress) ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(seconds_left) ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(message) ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(result) ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(error) ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(cancelled_by) ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(started_at) ON TABLE public.lab_run TO forewarn_app;
-GRANT UPDATE(finished_at) ON TABLE public.lab_run TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.lab_run_number TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.ledger_block TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.maintenance_plan_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.maintenance_plan_number TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.master_reference TO forewarn_app;
 GRANT UPDATE(type) ON TABLE public.master_reference TO forewarn_app;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.model_job TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.model_number TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.model_record TO forewarn_app;
 GRANT UPDATE(state) ON TABLE public.model_record TO forewarn_app;
@@ -5434,21 +5511,6 @@ GRANT SELECT,INSERT ON TABLE public.status_report TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.status_report_id_seq TO forewarn_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.technician_certificate TO forewarn_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.technician_region TO forewarn_app;
-GRANT SELECT,INSERT ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(state) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(backtest_job_id) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(backtest) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(backtested_at) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(endorsed_by_id) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(endorsed_by) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(endorsed_at) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(decided_by_id) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(decided_by) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(decided_at) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(reason) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(made_version) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(row_version) ON TABLE public.threshold_proposal TO forewarn_app;
-GRANT UPDATE(updated_at) ON TABLE public.threshold_proposal TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.threshold_proposal_id_seq TO forewarn_app;
 GRANT USAGE ON SEQUENCE public.threshold_proposal_number TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.ticket_decision TO forewarn_app;

@@ -112,3 +112,13 @@ def test_the_programs_remove_no_run_themselves_and_nobody_removes_what_stays(
                 owner.execute(f"DELETE FROM lab_run WHERE {condition}")
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="written once"):
             owner.execute("UPDATE lab_run SET requested_by = 'nobody'")
+        record_profile(conn, load_bundled("VEN-500"), "test")
+        open_job(conn, "backtest", {"model": "VEN-500"}, "eva", None)
+        conn.execute(PROPOSE, (run_job(conn),))
+        for condition in ("state = 'QUEUED'", "state = 'DONE'"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="written once"):
+                owner.execute(f"DELETE FROM model_job WHERE {condition}")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="written once"):
+            owner.execute("UPDATE model_job SET request = '{}'")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+            conn.execute("UPDATE model_job SET requested_by = 'nobody'")
