@@ -136,10 +136,11 @@ def look_at_scope(request: Request, pool: Database, caller: Writer, code: str, f
         action = find_action(conn, code, caller)
         if caller.customer_id is not None or action.state is not FieldActionState.DRAFT:
             raise not_found("draft of a field action", code, "code")
-        query, wrong = read_scope(fields, action)
-        if wrong:
-            return render_field_action(view, pool, code, find_unusable(view, SCOPE_ACT, fields, wrong))
-        component, is_campaign = action.component or "main", action.kind is FieldActionKind.FIRMWARE
+    query, wrong = read_scope(fields, action)
+    if wrong:
+        return render_field_action(view, pool, code, find_unusable(view, SCOPE_ACT, fields, wrong))
+    component, is_campaign = action.component or "main", action.kind is FieldActionKind.FIRMWARE
+    with pool.connection() as conn:
         found = load_scope_preview(conn, query, component=component, code=code, is_campaign=is_campaign)
         left = count_left_out(conn, query, component=component)
         places = load_place_names(conn, customers=found.by_customer, customer_id=None)

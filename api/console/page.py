@@ -32,6 +32,7 @@ from api.console.who import Who
 from api.csrf_token import mask_csrf_token
 from api.state import find_state, now
 from domain.roles import Permission
+from store.pool import Connection
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE = "forewarn_language"
@@ -154,12 +155,16 @@ class View:
         """Names by account, asked for once for each page; who does not see the maker's people has none."""
         if not (self.may(Permission.STAFF_READ) or self.may(Permission.USER_MANAGE)):
             return {}
-        found: Mapping[str, str] | None = getattr(self.request.state, "full_names", None)
-        if found is None:
-            state = find_state(self.request)
-            with state.pool.connection() as conn:
-                found = self.request.state.full_names = state.full_names.load(conn)
+        if getattr(self.request.state, "full_names", None) is None:
+            with find_state(self.request).pool.connection() as conn:
+                self.learn_names(conn)
+        found: Mapping[str, str] = self.request.state.full_names
         return found
+
+    def learn_names(self, conn: Connection) -> None:
+        """Asks for names now: for a page that says who did something while it holds this connection. Asking for a
+        second one then could wait for ever, when all who have one wait for another."""
+        self.request.state.full_names = find_state(self.request).full_names.load(conn)
 
     def say_missing(self, permission: Permission) -> str:
         """Why who has not this right may not."""

@@ -200,6 +200,7 @@ class VersionPages(ABC, Generic[Row, Wish, Preview]):
         left = left or Left()
         problem, status = left.find_problem(view)
         with pool.connection() as conn:
+            view.learn_names(conn)
             rows = self.records.load_page(conn, customer_id=view.person.customer_id, after=after, limit=ROWS + 1)
             shown = self.find_list(view, conn, rows[:ROWS], left.preview)
             form = self.find_form(view, conn, None, left)
@@ -218,6 +219,7 @@ class VersionPages(ABC, Generic[Row, Wish, Preview]):
         left = left or Left()
         problem, status = left.find_problem(view)
         with pool.connection() as conn:
+            view.learn_names(conn)
             row = self._load(conn, view, code)
             shown = self.find_record(view, conn, row, left.preview)
             form = self.find_form(view, conn, row, left)

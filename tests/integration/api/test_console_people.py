@@ -9,6 +9,7 @@ from domain.roles import Role
 from store.pool import open_connection
 from store.users import load_full_names, load_names_version
 from tests.integration.api.test_console_complaints import ENTERED
+from tests.integration.api.test_console_sla import CALENDAR, POLICY
 from tests.support.console_pages import Console
 from tests.support.databases import Database
 from tests.support.http_api import Api, Session, running_api
@@ -101,3 +102,7 @@ def test_a_page_asks_for_names_with_the_one_connection_that_it_has(database: Dat
         for who, page in (("mona", place), ("olga", "/audit"), ("mona", "/monitors"), ("mona", "/approvals")):
             console.read(who, page)
         assert '<span title="mona" translate="no">Mona</span>' in console.read("mona", place)
+        for kept, content in (("/admin/calendars", CALENDAR), ("/admin/sla", POLICY)):
+            made = console.send("mona", kept, f"{kept}/new", content | {"step": "save"})
+            for page in (kept, made):
+                assert ">Mona</span>" in console.read("mona", page)
