@@ -298,6 +298,8 @@ EVERYBODYS = frozenset(
         Permission.CAPA_APPROVE,
         Permission.MASTER_DATA_WRITE,
         Permission.KEY_FIELD_APPROVE,
+        Permission.USER_MANAGE,
+        Permission.TOKEN_MANAGE,
         Permission.WEBHOOK_MANAGE,
     }
 )

@@ -119,3 +119,12 @@ def test_a_time_that_no_calendar_holds_makes_no_list_unreadable(api: Api, staff:
     staff.post("quentin", "/field-actions", draft, 422)
     for part in ("", "/items", "/communications"):
         assert api.get(f"{path}{part}", headers=staff.headers["dirk"]).status_code == 200
+
+
+def test_an_administrator_of_one_customer_makes_no_account_that_sees_all(api: Api) -> None:
+    api.add_user("root", Role.ADMIN, customer=OURS)
+    root = api.sign_in("root")
+    account = {"name": "mallory", "full_name": "Mallory", "roles": [Role.SERVICE_MANAGER]}
+    assert api.post("/users", headers=root.writing, json=account).status_code == 403
+    assert api.post("/tokens", headers=root.writing, json={"name": "all", "role": Role.INTEGRATOR}).status_code == 403
+    assert api.get("/users", headers=root.reading).status_code == 403
