@@ -10,7 +10,8 @@ from api.console.language import load_catalogue
 from api.console.page import View
 from domain.profile import Profile
 from domain.roles import Permission
-from domain.sentences import SENTENCES, fill, render
+from domain.sentence_templates import SENTENCES
+from domain.sentences import fill, render
 from domain.sla_policy import DUE_SOON_SHARE
 from domain.ticket_sentence import render_ticket
 from store.work_order_lists import WorkOrderRow

@@ -19,7 +19,8 @@ from domain.clock import from_micros
 from domain.profile import Monitor, MonitorRule
 from domain.reading import ReadingFlag
 from domain.report import ConnectionState, EventReport, FirmwareReport, FirmwareState, StatusReport
-from domain.sentences import SENTENCES, render
+from domain.sentence_templates import SENTENCES
+from domain.sentences import render
 from tests.unit.anomaly.fleet_of_one import DEVICES, FLOW, LEVEL, PROFILE, START, make_block, make_history, make_scorer
 from tests.unit.anomaly.fleet_of_one import SECOND as S
 

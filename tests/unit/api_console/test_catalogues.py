@@ -46,7 +46,7 @@ from domain.reading import RejectionReason
 from domain.report import FirmwareState
 from domain.retention import KeptClass, RetentionGuard
 from domain.roles import Permission, Role
-from domain.sentences import SENTENCES
+from domain.sentence_templates import SENTENCES
 from domain.sla_clock import ClockState
 from domain.sla_waiver import WaiverGuard
 from domain.threshold_proposal import ProposalGuard, ProposalState

@@ -10,7 +10,7 @@ from api.console.language import load_catalogue
 from domain.kpi_catalogue import KPIS
 from domain.profile import Profile
 from domain.profile_file import parse_profile
-from domain.sentences import SENTENCES
+from domain.sentence_templates import SENTENCES
 from tests.support.wording import find_chinese_words, find_english_words
 
 PROFILES = sorted((Path(__file__).parents[3] / "profiles").glob("*.yaml"))

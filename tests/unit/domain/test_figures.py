@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.figures import count_decimals, say_beside, say_figure, say_limit
-from domain.sentences import LANGUAGES, SENTENCES, fill, quantity, render
+from domain.sentence_templates import SENTENCES
+from domain.sentences import LANGUAGES, fill, quantity, render
 
 CURRENT = {"en": "Motor current", "zh": "电机电流"}
 DECIMALS = st.integers(0, 9)

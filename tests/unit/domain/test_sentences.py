@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from domain.sentences import LANGUAGES, SENTENCES, duration, find_unit_sign, quantity, render, set_unit
+from domain.sentence_templates import SENTENCES
+from domain.sentences import LANGUAGES, duration, find_unit_sign, quantity, render, set_unit
 
 CURRENT = {"en": "Motor current", "zh": "电机电流"}
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.sentences import LANGUAGES, SENTENCES, describe_forecast, duration, instant, quantity, render
+from domain.sentence_templates import SENTENCES
+from domain.sentences import LANGUAGES, describe_forecast, duration, instant, quantity, render
 from domain.ticket_sentence import CLAUSES, find_sureness, render_ticket
 
 BEFORE = {
