@@ -3,6 +3,7 @@
 from api.console import (
     account_page,
     admin_pages,
+    admin_user_forms,
     admin_user_pages,
     approval_pages,
     audit_page,
@@ -87,6 +88,7 @@ ROUTERS = (
     saved_view_pages.router,
     webhook_pages.router,
     admin_user_pages.router,
+    admin_user_forms.router,
     admin_pages.router,
     sla_pages.router,
     calendar_pages.router,
