@@ -96,10 +96,6 @@ class Bank:
             return None  # its own baseline speaks, and holds nothing of the prior
         return self.seeded.get(number)
 
-    def find_rules_slots(self, slot: Ints) -> Ints:
-        """The rules slots that these slots of the detector belong to."""
-        return slot // self.detector.width if isinstance(self.detector, MultivariateDetector) else slot
-
     def find_detector_slots(self, slot: Ints) -> Ints:
         """The detector's numbers of these rules slots: a unit of several sensors is named by its first one."""
         return slot * self.detector.width if isinstance(self.detector, MultivariateDetector) else slot

@@ -47,7 +47,6 @@ class Kind:
 
 BAD_REQUEST = Kind(400, "bad-request", "The request cannot be understood.")
 UNAUTHENTICATED = Kind(401, "unauthenticated", "Sign in, or send a valid token.")
-WRONG_CREDENTIALS = Kind(401, "wrong-credentials", "The name or the password is wrong.")
 FORBIDDEN = Kind(403, "forbidden", "Your roles do not allow this.")
 CSRF = Kind(403, "csrf", "The request did not come from this site's own page.")
 PASSWORD_CHANGE_REQUIRED = Kind(403, "password-change-required", "Choose a new password first.")

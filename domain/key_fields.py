@@ -12,7 +12,6 @@ from domain.device_lifecycle import Lifecycle
 from domain.installed_base import SERIAL_PATTERN
 from domain.udi import find_udi_conflicts, normalise_udi, parse_udi
 
-KEY_FIELDS = ("serial", "udi", "customer")
 # What a request may name: the owner is that of the site.
 PAYLOAD_FIELDS = ("serial", "udi", "site")
 

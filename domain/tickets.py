@@ -97,9 +97,6 @@ STORM_FAULT_GROUP = "site_storm"
 # By convention of the profiles: fault groups about the measurement or the connection, not the device's function.
 DATA_QUALITY_FAULT_GROUPS = ("data_quality", "connectivity")
 
-# A breach of these kinds says that data are missing, not that the device is worse: it never counts towards a CAPA.
-DATA_QUALITY_KINDS = (BreachKind.OFFLINE, BreachKind.STALE)
-
 
 @dataclass(frozen=True, slots=True)
 class UndecidedTransition:

@@ -45,7 +45,6 @@ class Message:
 
 def make_body(event: dict[str, Any], outbox_id: int) -> bytes:
     """The event as it goes out, the same bytes at every attempt; `sequence` orders all events of an installation."""
-    # The database writes a large number with all its digits; it is sent with as many as there are.
     numbered = event | {"sequence": f"{outbox_id:020d}"}
     return json.dumps(numbered, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 

@@ -8,7 +8,6 @@ from psycopg.rows import dict_row
 
 from domain.capa import CapaState
 from domain.capa_action import ActionKind, ActionState, CapaAction
-from domain.capa_cause import EvidenceRef
 from domain.roles import Permission, find_roles_with
 from store.audit import to_jsonb
 from store.pool import Connection
@@ -178,8 +177,3 @@ LOAD_OWNERS = """
 def load_possible_owners(conn: Connection) -> list[tuple[str, str]]:
     """(name, full name) of the active accounts of the maker's people who read CAPAs, by full name."""
     return [(row[0], row[1]) for row in conn.execute(LOAD_OWNERS, (find_roles_with(Permission.CAPA_READ),))]
-
-
-def to_evidence(refs: tuple[EvidenceRef, ...]) -> list[dict[str, str]]:
-    """References as an action keeps them."""
-    return [ref.to_json() for ref in refs]

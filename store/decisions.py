@@ -199,22 +199,11 @@ def record_decisions(conn: Connection, decisions: Sequence[RecordedDecision], no
     return len(conn.execute(RECORD_DECISIONS, values).fetchall()) == len(decisions)
 
 
-LOAD_BACKLOG = """
-    SELECT count(*), min(t.recorded_at) FROM breach_transition t
-    WHERE t.id > %s AND NOT EXISTS (SELECT FROM ticket_decision y WHERE y.transition_id = t.id)
-"""
-LOAD_NEWEST = "SELECT coalesce(max(id), 0) FROM breach_transition"
 LOAD_FLOOR = """
     SELECT coalesce((SELECT min(t.id) - 1 FROM breach_transition t
         WHERE NOT EXISTS (SELECT FROM ticket_decision y WHERE y.transition_id = t.id)),
         (SELECT max(id) FROM breach_transition), 0)
 """
-
-
-def load_backlog(conn: Connection, after: int = 0) -> tuple[int, datetime | None]:
-    """How many transitions above the id `after` are undecided, and when the oldest of them was recorded."""
-    row = conn.execute(LOAD_BACKLOG, (after,)).fetchone()
-    return (0, None) if row is None else (int(row[0]), row[1])
 
 
 def load_decided_floor(conn: Connection) -> int:

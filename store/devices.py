@@ -207,15 +207,6 @@ def load_device(conn: Connection, serial: str, *, customer_id: int | None) -> De
         return cursor.execute(LOAD_DEVICE, {"serial": serial, "customer_id": customer_id}).fetchone()
 
 
-LOAD_DEVICE_ID = "SELECT id FROM device WHERE serial = %s"
-
-
-def load_device_id(conn: Connection, serial: str) -> int | None:
-    """The id of the device of that serial, whoever asks."""
-    row = conn.execute(LOAD_DEVICE_ID, (serial,)).fetchone()
-    return None if row is None else int(row[0])
-
-
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """Something that happened to a device. `kind` says where it comes from."""

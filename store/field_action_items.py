@@ -19,7 +19,6 @@ from domain.field_action_item import (
     find_item_id,
     find_item_refusal,
 )
-from store.audit import record_audit
 from store.outbox import OutboxEvent, record_events
 from store.pool import Connection
 
@@ -253,10 +252,3 @@ def _make_event(action: FieldAction, change: ItemChange, now: datetime) -> Outbo
         data,
         after.is_simulated or action.is_simulated,
     )
-
-
-def record_items(
-    conn: Connection, actor: Actor, action: FieldAction, changes: Sequence[ItemChange], now: datetime
-) -> None:
-    """Writes the items with their events and audit entries, in the caller's transaction."""
-    record_audit(conn, actor, *update_items(conn, action, changes, now))

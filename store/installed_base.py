@@ -242,17 +242,3 @@ def _device_parameters(device: InstalledDevice) -> dict[str, object]:
         "region": device.region,
         "sim": device.is_simulated,
     }
-
-
-RECORD_CONTRACT = """
-    INSERT INTO service_contract (code, customer_id, coverage, starts_on, ends_on, is_simulated)
-    SELECT %s, c.id, %s, %s, %s, c.is_simulated FROM customer c WHERE c.code = %s
-    ON CONFLICT (code) DO NOTHING
-"""
-
-
-def record_contract(
-    conn: Connection, code: str, customer_code: str, coverage: str, starts_on: object, ends_on: object
-) -> None:
-    """Makes the service contract of that code unless it is there."""
-    conn.execute(RECORD_CONTRACT, (code, coverage, starts_on, ends_on, customer_code))

@@ -160,14 +160,6 @@ def record_attempts(conn: Connection, user_id: int, failed_count: int, locked_un
     conn.execute(RECORD_FAILURE, (failed_count, locked_until, user_id))
 
 
-RECORD_LANGUAGE = "UPDATE app_user SET language = %s WHERE id = %s"
-
-
-def record_language(conn: Connection, user_id: int, language: str) -> None:
-    """The language in which this person reads: `en`, `zh`, or empty for the browser's."""
-    conn.execute(RECORD_LANGUAGE, (language, user_id))
-
-
 # By what is kept, not by a counter: however a name was changed, this is another one.
 _NAMES_VERSION = "count(*) || ' ' || coalesce(sum(hashtextextended(name || ' ' || full_name, 0)), 0)"
 LOAD_NAMES_VERSION = f"SELECT {_NAMES_VERSION} FROM app_user"  # noqa: S608
