@@ -5,7 +5,7 @@ The table below is docs/reference/service/customer-view.md (tested).
 
 from collections.abc import Iterable, Mapping
 
-from domain.risk import Found, Risk, RiskRule, Trouble, find_points, find_risk
+from domain.risk import Found, Risk, RiskRule, Trouble, find_risk
 
 _T = Trouble
 # In the order in which reasons of as many points are named.
@@ -223,12 +223,7 @@ def find_customer_risk(found: Mapping[Trouble, Found]) -> Risk:
 AttentionKey = tuple[int, int, str]
 
 
-def rank_customers(customers: Iterable[tuple[str, Mapping[Trouble, Found]]], *, least: int = 0) -> list[AttentionKey]:
-    """The customers (code, what is wrong) with at least so many points in the order in which they need a call; the same
-    whatever order they come in."""
-    return rank_points(((code, *find_points(CUSTOMER_RULES, found)) for code, found in customers), least=least)
-
-
 def rank_points(customers: Iterable[tuple[str, int, int]], *, least: int = 0) -> list[AttentionKey]:
-    """The same of customers (code, score, points of the worst reason) whose points are counted already."""
+    """The customers (code, score, points of the worst reason) with at least so many points in the order in which they
+    need a call; the same whatever order they come in."""
     return sorted((-score, -worst, code) for code, score, worst in customers if score >= least)

@@ -28,8 +28,7 @@ LEAST_RECENT = 3  # of the newest LEVEL_BUCKETS, in the newest piece without a j
 JUMP_FACTOR = 6.0
 LEAST_Z = 3.29  # 0.1 %, two-sided
 MOST_CORRELATION = 0.7  # a curved trend leaves correlated rests, too: it must not hide itself altogether
-COVERAGE = 0.8
-COVERAGE_Z = 1.2816
+COVERAGE_Z = 1.2816  # the interval covers 80 %, two-sided
 # The error of a median of n values by their median absolute deviation: 1.4826 for the spread, 1.2533 for the median.
 LEVEL_ERROR = COVERAGE_Z * 1.4826 * 1.2533
 ROUNDING = 0.25  # rests smaller than this share of the resolution are rounding, whose order means nothing

@@ -1,8 +1,9 @@
 """Who put which faults right: what closed orders of the last three years say of each technician.
 
 What was counted is kept for each connection with the moment up to which it holds, and counted again as soon as an
-order that counts, or counted, has changed since. So it is always what the database says, and the thousands of orders
-behind it are read when one of them is closed or opened again, not for every page.
+order that counts, or counted, has changed since. So it is always what the database says of orders, and the thousands of
+them behind it are read when one of them is closed or opened again, not for every page. A device that is corrected to
+another model moves its orders within ten minutes.
 """
 
 from collections.abc import Collection, Mapping

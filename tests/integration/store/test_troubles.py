@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from domain.breach import BreachKind, Severity
-from domain.customer_risk import CUSTOMER_RULES, find_customer_risk, rank_customers
+from domain.customer_risk import CUSTOMER_RULES, find_customer_risk
 from domain.device_risk import find_device_risk
 from domain.health import HealthState, find_health
 from domain.risk import Found, Trouble, find_points
 from store.troubles import load_customer_points, load_troubles
 from tests.support.databases import Database
+from tests.support.ranks import rank_customers
 from tests.support.service_world import NOW, World, make_profile, open_world
 
 T = Trouble

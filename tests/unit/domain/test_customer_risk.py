@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.customer_risk import CUSTOMER_RULES, find_customer_risk, rank_customers
+from domain.customer_risk import CUSTOMER_RULES, find_customer_risk
 from domain.device_risk import DEVICE_RULES, find_device_risk
 from domain.risk import MOST_REASONS, NEEDED, Found, RiskRule, Trouble, find_hidden_troubles, find_points, keep_shown
 from domain.roles import ROLE_PERMISSIONS, Permission, Role
+from tests.support.ranks import rank_customers
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/service/customer-view.md").read_text("utf-8")
 KINDS = st.sampled_from(list(CUSTOMER_RULES))
