@@ -9,12 +9,11 @@ from api.auth import Caller, require
 from api.console.acts import Act
 from api.console.field_action_acts import find_communication_act, find_field_action_acts, find_item_acts
 from api.console.field_action_draft_form import find_draft_act
+from api.console.field_action_figures import find_effect_facts, find_halt, tell_halts
 from api.console.field_action_scope_form import PreviewView, find_scope_act
 from api.console.field_action_views import (
     PROGRESS,
-    find_effect_facts,
     find_facts,
-    find_halt,
     find_item_line,
     find_line,
     find_progress,
@@ -135,6 +134,7 @@ def render_field_action(
         told = [one.customer_code for one in trail] + [*(action.scope.get("customers") or ())]
         places = load_place_names(conn, customers=told, customer_id=customer_id)
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code)) if is_ours else []
+        profiles = load_profiles(conn) if is_ours and action.is_halted else {}
         drafting: list[Act] = []
         if action.state is FieldActionState.DRAFT and is_ours:
             firmware = load_firmware_records(conn, states=("DRAFT", "APPROVED", "RELEASED"), limit=200)
@@ -169,7 +169,7 @@ def render_field_action(
         acts=acts,
         drafting=drafting,
         preview=preview,
-        halt=find_halt(view, action) if is_ours else None,
+        halt=find_halt(view, action, profiles) if is_ours else None,
         scope=find_scope_facts(view, action, drift, places) if is_ours else [],
         waves=find_waves(view, action, figures) if is_ours else [],
         regions=find_progress(view, by_region, view.t("field_action.nowhere")),
@@ -186,7 +186,7 @@ def render_field_action(
         item_acts=item_acts,
         say=find_communication_act(view, action, customers, serial, typed),
         trail=find_trail(view, trail, places),
-        timeline=find_audit_lines(view, events),
+        timeline=find_audit_lines(view, tell_halts(view, events)),
     )
 
 

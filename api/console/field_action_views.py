@@ -9,7 +9,6 @@ from api.console.facts import Fact, say_share
 from api.console.instants import Instant, name_moment
 from api.console.page import View
 from api.console.place_words import name_of
-from domain.exposure import say_device_days
 from domain.field_action import FieldAction, FieldActionState
 from domain.field_action_item import FieldActionItem, ItemState
 from domain.field_action_scope import Wave
@@ -164,29 +163,6 @@ def find_progress(view: View, groups: Sequence[Progress], empty: str) -> list[di
         }
         for group in groups
     ]
-
-
-def find_halt(view: View, action: FieldAction) -> dict[str, Any] | None:
-    """Since when it stands still, why, and with which figures."""
-    if action.halted_at is None:
-        return None
-    figures = {name: _say_figure(name, value) for name, value in (action.halt_statistics or {}).items()}
-    return {
-        "at": view.when(action.halted_at),
-        "why": view.name("halt_reason", action.halt_reason),
-        "figures": say_json(view, figures),
-    }
-
-
-def find_effect_facts(view: View, action: FieldAction) -> list[Fact]:
-    """What came of it, as it is signed at the closure."""
-    return say_json(view, {name: _say_figure(name, value) for name, value in (action.effectiveness or {}).items()})
-
-
-def _say_figure(name: str, value: Any) -> Any:
-    if name.startswith("device_days_") and isinstance(value, float):
-        return say_device_days(value)
-    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def find_item_line(view: View, item: FieldActionItem) -> ItemLine:

@@ -1,10 +1,16 @@
 """Firmware and field actions on their pages: from the registered version to a campaign that halts and goes on."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from domain.audit import Actor
+from domain.field_action_halt import HaltReason
 from domain.roles import Role
+from store.field_action_halts import record_halt
+from store.field_actions import lock_field_action
+from store.pool import open_connection
 from tests.support.console_pages import Console
 from tests.support.http_api import PASSWORD, Api
 
@@ -32,6 +38,38 @@ PEOPLE = {
     "dirk": Role.DISPATCHER,
     "dora": Role.DATA_STEWARD,
 }
+
+
+# How a campaign is halted by service-link, and some of what people then read in both languages.
+MACHINES: list[tuple[HaltReason, dict[str, Any], tuple[tuple[str, ...], tuple[str, ...]]]] = [
+    (
+        HaltReason.BREACH_RATE,
+        {"p": 2.526e-09, "p_valid": 0.01234, "look": 1, "ratio": 46.91, "interval": [6.164, None],
+         "control_ratio": None, "events_after": 60, "device_days_after": 12.155, "device_days_before": 0.8426},
+        (
+            ("p of this look", "< 0.0001", "0.0123", "46.91", "≥ 6.16", "Device-days before", "< 1"),
+            ("< 0.0001", "≥ 6.16"),
+        ),
+    ),
+    (
+        HaltReason.RELEASE_REGRESSION,
+        {"findings": ["rate:tank", "level:temperature"],
+         "lines": [
+             {"measure": "rate", "subject": "tank", "before": 0.0, "after": 284.4, "q": 5e-7},
+             {"measure": "level", "subject": "unheard_of", "before": 1.0, "after": 2.5, "q": 0.004},
+         ]},
+        (("Breaches per 1,000 device-days: ", "0.00 → 284.40 · q < 0.0001", "Level: unheard_of", "1.00 → 2.50"),
+         ("每千设备日异常数", "0.00 → 284.40")),
+    ),
+]  # fmt: skip
+
+
+def halt_by_machine(console: Console, path: str, reason: HaltReason, statistics: dict[str, Any]) -> None:
+    machine = Actor("service_link", "machine", "")
+    url = console.api.settings.database_url
+    with open_connection(url, application="test", autocommit=True) as conn, conn.transaction():
+        action = lock_field_action(conn, path.rpartition("/")[2])
+        record_halt(conn, machine, action, reason, "said by a machine", statistics, now=datetime.now(UTC))
 
 
 @pytest.fixture
@@ -112,11 +150,22 @@ def test_a_campaign_from_its_draft_to_a_halt_and_on(console: Console) -> None:
     page = console.read("ada", path)
     assert "■ It stands still" in page
     assert "A person halted it." in page
+    assert "a pump stopped" in page
     assert "It is halted: let it go on, or cancel it." in console.read("quentin", path)
     assert "Nobody approves what he wrote himself." not in page
     send("ada", "resumption", reason="it was unplugged", **SIGNED)
     send("quentin", "waves")
     assert "2 / 2" in console.read("dirk", "/field-actions")
+
+    for reason, statistics, said in MACHINES:
+        halt_by_machine(console, path, reason, statistics)
+        for language, sentences in zip(("en", "zh"), said, strict=True):
+            page = console.read("ada", path, language=language)
+            for sentence in sentences:
+                assert sentence in page, sentence
+            assert "2.526e-09" not in page
+            assert "said by a machine" not in page
+        send("ada", "resumption", reason="looked into", **SIGNED)
 
     item = f"{path}?item=T-0001"
     page = console.read("dirk", item)
