@@ -17,6 +17,13 @@ from domain.profile import Profile
 from domain.sentences import find_unit_sign
 
 HALTED = "fieldaction.halted"
+# The database keeps fields of JSON in an order of its own; any other field stands behind these.
+ORDER = (
+    "computed_at", "look", "devices", "remediated", "remediated_share", "verified", "verified_share", "unreachable",
+    "unreachable_share", "scrapped", "compared_devices", "controls", "events_before", "breaches_before",
+    "device_days_before", "events_after", "breaches_after", "device_days_after", "ratio", "interval", "control_ratio",
+    "p", "p_valid",
+)  # fmt: skip
 WITHDRAWN = " was withdrawn: "  # behind it stands what the person wrote who withdrew the firmware
 
 
@@ -56,7 +63,8 @@ def find_effect_facts(view: View, action: FieldAction) -> list[Fact]:
 
 def say_figures(view: View, stored: Mapping[str, Any]) -> list[Fact]:
     """Stored figures by their names, each with the digits that it bears."""
-    return say_json(view, {name: _say_figure(view, name, value) for name, value in stored.items()})
+    names = sorted(stored, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    return say_json(view, {name: _say_figure(view, name, stored[name]) for name in names})
 
 
 def _say_figure(view: View, name: str, value: Any) -> Any:
