@@ -19,4 +19,5 @@ class AnomalySettings:
     tick_s: float = 1.0  # how often silence is looked for
     run_jobs: bool = True  # training and backtests that people asked for, in a process beside this one
     jobs_s: float = 2.0  # how often they are looked for
+    job_silence_s: float = 3600.0  # a job that says nothing for so long has failed, and its worker is ended
     max_backoff_s: float = 10.0  # between attempts at a database that is away

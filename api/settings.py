@@ -8,6 +8,10 @@ from domain.errors import ConfigurationError
 from domain.roles import Role
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+# What `store.mended_orders` keeps is right as long as every change since is in the log; a change is dated when its
+# transaction begins, which may be long before anybody can see it.
+LEAST_CHANGE_LOG_HOURS = 1.0
+MOST_CHANGE_LOG_HOURS = 8760.0  # a year: nobody comes back to a stream after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +96,34 @@ class ApiSettings:
         return frozenset(filter(None, (name.strip().lower() for name in self.break_glass.split(","))))
 
     def verify(self) -> None:
-        """Returns when people can come in as these settings say.
+        """Returns when people can come in as these settings say, and what rests on the log of changes can rely on it.
 
         Raises
         ------
         ConfigurationError
-            A setting lacks another one, or would send people or secrets over a plain connection.
+            A setting lacks another one, is out of its range, or would send people or secrets over a plain connection.
         """
+        self._verify_change_log()
+        self._verify_sign_in()
+
+    def _verify_change_log(self) -> None:
+        name, hours = "FOREWARN_API_CHANGE_LOG_HOURS", self.change_log_hours
+        if not hours >= LEAST_CHANGE_LOG_HOURS:  # nor is "nan"
+            raise ConfigurationError(
+                f"{name}={hours:g} is too short, {LEAST_CHANGE_LOG_HOURS:g} is the least: suggestions of technicians "
+                "look up there which orders changed since they were counted, and would miss some"
+            )
+        if hours > MOST_CHANGE_LOG_HOURS:
+            raise ConfigurationError(f"{name}={hours:g} is too long, {MOST_CHANGE_LOG_HOURS:g} (a year) is the most")
+        # Who heard of nothing comes back with what the stream began with, and perhaps not at once.
+        if not hours * 60 >= 2 * self.stream_minutes:
+            raise ConfigurationError(
+                f"{name}={hours:g} is too short for FOREWARN_API_STREAM_MINUTES={self.stream_minutes:g}, "
+                f"{self.stream_minutes / 30:g} is the least: whoever comes back when a stream has ended goes on where "
+                "it began, and would have to read everything anew each time"
+            )
+
+    def _verify_sign_in(self) -> None:
         if not self.has_provider:
             if not self.password_sign_in:
                 raise ConfigurationError("FOREWARN_API_PASSWORD_SIGN_IN=false wants FOREWARN_API_OIDC_ISSUER")

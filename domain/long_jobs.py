@@ -7,10 +7,11 @@ MOST_OPEN, MOST_OPEN_EACH = 100, 20
 
 
 class QueueGuard(StrEnum):
-    """The rule that refused another job; a 409 names it. Values never change."""
+    """The rule that refused another job, or to call one off; a 409 names it. Values never change."""
 
     TOO_MANY_JOBS = "too_many_jobs"
     TOO_MANY_JOBS_OF_YOURS = "too_many_jobs_of_yours"
+    JOB_IS_OVER = "job_is_over"
 
 
 def find_queue_refusal(open_jobs: int, own: int) -> tuple[QueueGuard, str] | None:

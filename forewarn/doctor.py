@@ -15,7 +15,7 @@ from forewarn.connections import find_database_url, find_mqtt_url
 from forewarn.finding import Finding, State
 from forewarn.installation_lock import AlreadyRunningError, InstallationLock
 from forewarn.ports import PortTakenError, is_listening, require_free_port
-from forewarn.program_settings import PROGRAMS, find_unknown_variables, load_program_settings
+from forewarn.program_settings import PROGRAMS, find_unknown_variables, verify_program_settings
 from forewarn.settings import Settings, mask_secrets
 from store.heartbeats import Heartbeat, load_heartbeats
 from store.installation_health import Flow, load_flow
@@ -103,7 +103,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("Settings", State.NOTE, f"{name} is set, but there is no such setting", "See `forewarn config`.")
     for name, program in PROGRAMS.items():
         try:
-            load_program_settings(program, settings)
+            verify_program_settings(program, settings)
         except ConfigurationError as problem:
             if settings.database_url is not None or "embedded database" not in str(problem):
                 yield Finding("Settings", State.BAD, f"{name}: {problem}", "See `forewarn config --all`.")

@@ -21,6 +21,7 @@ import psutil
 
 from domain.errors import ConfigurationError, ForewarnError
 from forewarn.child_process import Account, spawn
+from forewarn.machine_memory import find_buffers_mib, load_memory_mib
 from forewarn.postgres_home import find_account, find_binaries, place_data
 from forewarn.secrets_folder import load_or_make_secret
 
@@ -33,7 +34,6 @@ SOCKET_PORT = 5432
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's limit is 107 on Linux and 103 on macOS
 STOP_SIGNAL = signal.SIGINT  # "fast shutdown": open transactions are rolled back, then a checkpoint
 SETTINGS = {
-    "shared_buffers": "256MB",
     "max_connections": "120",
     "max_locks_per_transaction": "256",  # one transaction may touch many day partitions
     "fsync": "on",
@@ -73,13 +73,14 @@ class Cluster:
         return f"postgresql://{sign_in}@127.0.0.1:{self.port}/{quote(database)}"
 
     def command(self, **settings: str) -> list[str]:
-        """The server's command line; `settings` override SETTINGS."""
+        """The server's command line; `settings` override SETTINGS and what the machine's memory suggests."""
         where = (
             {"listen_addresses": "", "unix_socket_directories": str(self.home), "port": str(SOCKET_PORT)}
             if self.port is None
             else {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": str(self.port)}
         )
-        options = SETTINGS | where | {"unix_socket_permissions": "0700"} | settings
+        buffers = {"shared_buffers": f"{find_buffers_mib(load_memory_mib())}MB"}
+        options = SETTINGS | buffers | where | {"unix_socket_permissions": "0700"} | settings
         arguments = [str(self.binaries / "postgres"), "-D", str(self.data)]
         for name, value in options.items():
             arguments += ["-c", f"{name}={value}"]

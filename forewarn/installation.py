@@ -10,7 +10,7 @@ from forewarn.embedded_postgres import clear_way, load_cluster, prepare_cluster
 from forewarn.installation_lock import InstallationLock
 from forewarn.plans import find_gate, plan_broker, plan_database, plan_fleet, plan_program
 from forewarn.ports import require_free_port
-from forewarn.program_settings import PROGRAMS, load_program_settings
+from forewarn.program_settings import PROGRAMS, verify_program_settings
 from forewarn.settings import Settings
 from forewarn.sign_ins import SignIn, make_demo_sign_ins, make_first_admin
 from forewarn.supervisor import StopRequestedError, Supervisor
@@ -56,7 +56,7 @@ def _start(
     with step("Migrations"):
         migrate(find_owner_url(settings))
     for program in PROGRAMS.values():
-        load_program_settings(program, settings)  # a wrong setting stops the start here, in words
+        verify_program_settings(program, settings)  # a wrong setting stops the start here, in words
     with step("Device-model profiles"), open_connection(find_database_url(settings), application="start") as conn:
         apply_bundled_profiles(conn)
     sign_ins = _make_sign_ins(settings, fleet_devices)

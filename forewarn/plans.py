@@ -31,10 +31,12 @@ DATABASE_STOP_S = 60.0  # a checkpoint of all that is not yet written
 def plan_database(settings: Settings, cluster: Cluster) -> Plan:
     """The embedded PostgreSQL; crash recovery may take its time."""
     log = find_log(settings, "postgres")
+    chosen = settings.database_buffers_mib
+    overrides = {} if chosen is None else {"shared_buffers": f"{chosen}MB"}
 
     def start() -> subprocess.Popen[bytes]:
         clear_way(cluster)
-        return spawn_server(cluster, log)
+        return spawn_server(cluster, log, **overrides)
 
     return Plan(
         "database",

@@ -110,6 +110,19 @@ def load_program_settings(program: Program, settings: Settings) -> Any:
     return fill(program.load_class(), program.section, load_file().get(program.section, {}), program.wire(settings))
 
 
+def verify_program_settings(program: Program, settings: Settings) -> None:
+    """Returns when the program would start with its settings: each can be used, and they go together.
+
+    Raises
+    ------
+    ConfigurationError
+        They cannot; the setting is named with the reason.
+    """
+    found = load_program_settings(program, settings)
+    if verify := getattr(found, "verify", None):
+        verify()
+
+
 def fill(wanted: type[T], section: str, from_file: Mapping[str, Any], wired: Mapping[str, Any]) -> T:
     """An instance of the dataclass `wanted`, each field checked against its type.
 

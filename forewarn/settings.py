@@ -58,6 +58,13 @@ class Settings(BaseSettings):
     database_owner_url: str | None = Field(
         None, pattern=r"^postgres(ql)?://", description="The same database as the account that runs migrations"
     )
+    database_buffers_mib: int | None = Field(
+        None,
+        ge=16,
+        le=1_048_576,
+        description="Memory in which the embedded database keeps pages; if not set, an eighth of this machine's, at "
+        "most 2048",
+    )
     broker_buffer_mib: int = Field(
         256, ge=16, le=65536, description="What the embedded broker keeps for a stopped ingest, per subscription"
     )

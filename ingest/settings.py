@@ -54,7 +54,7 @@ class IngestSettings:
     registry_poll_s: float = 2.0
     heartbeat_s: float = 2.0
     replay_poll_s: float = 1.0  # how often it is looked whether refused messages are to be decoded again
-    last_seen_s: float = 5.0  # device.last_seen_at and series.last_observed_at are written this often
+    last_seen_s: float = 5.0  # how often is written when devices and series were heard of, and who went silent
     leave: bool = False  # for good: takes what the broker still has for this client id, ends its session, and ends
     fold_s: float = 10.0  # counts by device are added to their days this often
     max_backoff_s: float = 10.0  # between attempts at a database that is away

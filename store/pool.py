@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import orjson
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
@@ -26,8 +27,30 @@ UNUSABLE_VALUE = (psycopg.DataError, UnicodeEncodeError)
 set_json_loads(orjson.loads)  # lists have thousands of small documents
 
 
-def _connection_arguments(application: str) -> dict[str, object]:
-    return {
+# What a URL that says nothing of it gets; all but the first mean nothing on a Unix socket.
+NETWORK = {
+    "connect_timeout": 5,
+    # A server whose machine vanished is noticed within half a minute: by who waits for an answer or a notice, as
+    # nothing answers on the silent connection (not after two hours); and by who has sent something that nobody
+    # acknowledges (not after the quarter of an hour for which it would be sent again).
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms
+}
+
+
+def find_connection_arguments(url: str, application: str) -> dict[str, object]:
+    """What is said to libpq beside the URL; of the network, what the URL leaves open.
+
+    Raises
+    ------
+    psycopg.ProgrammingError
+        The URL is none.
+    """
+    said = conninfo_to_dict(url)
+    return {name: value for name, value in NETWORK.items() if name not in said} | {
         "application_name": f"forewarn {application}",
         "options": "-c timezone=UTC -c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000"
         # Late readings may go into compressed chunks, however many a batch has. Without TimescaleDB it means nothing.
@@ -38,11 +61,6 @@ def _connection_arguments(application: str) -> dict[str, object]:
         # to: that of a killed process would keep its locks to its end.
         " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
         " -c tcp_user_timeout=25000 -c client_connection_check_interval=5000",
-        "connect_timeout": 5,
-        # A peer that vanished without a word is noticed within half a minute, not after two hours.
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
     }
 
 
@@ -54,7 +72,8 @@ def open_connection(url: str, *, application: str, autocommit: bool = False) -> 
     psycopg.OperationalError
         The server cannot be reached or refuses the account.
     """
-    return psycopg.Connection.connect(url, autocommit=autocommit, **_connection_arguments(application))  # type: ignore[arg-type]
+    arguments = find_connection_arguments(url, application)
+    return psycopg.Connection.connect(url, autocommit=autocommit, **arguments)  # type: ignore[arg-type]
 
 
 def open_pool(url: str, *, application: str, size: int = 4, patience_s: float = 10.0) -> Pool:
@@ -66,7 +85,7 @@ def open_pool(url: str, *, application: str, size: int = 4, patience_s: float = 
     connections: WeakSet[Connection] = WeakSet()
     pool: Pool = ConnectionPool(
         url,
-        kwargs=_connection_arguments(application),
+        kwargs=find_connection_arguments(url, application),
         min_size=1,
         max_size=size,
         open=True,

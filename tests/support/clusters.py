@@ -61,7 +61,15 @@ def copy_migrated_cluster(var: Path) -> Cluster:
 
 def start_quick_server(cluster: Cluster, log: Path) -> subprocess.Popen[bytes]:
     """A server that outlives any kill of its processes, but not a power cut: nobody pulls the plug of a test."""
-    return start_server(cluster, log, fsync="off", full_page_writes="off", max_connections="300", max_wal_size="256MB")
+    return start_server(
+        cluster,
+        log,
+        fsync="off",
+        full_page_writes="off",
+        max_connections="300",
+        max_wal_size="256MB",
+        shared_buffers="256MB",  # whoever drops a database looks through all of them
+    )
 
 
 @cache

@@ -24,6 +24,9 @@ from forewarn.embedded_postgres import (
     prepare_cluster,
     start_server,
 )
+from forewarn.machine_memory import find_buffers_mib, load_memory_mib
+from forewarn.plans import plan_database
+from forewarn.settings import Settings
 from tests.support.clusters import copy_cluster, temporary_folder
 from tests.support.waiting import wait_until
 
@@ -70,6 +73,20 @@ def test_a_pid_file_whose_number_belongs_to_a_stranger_does_not_stop_a_start(clu
     (cluster.data / "postmaster.pid").write_text(f"{os.getppid()}\n{cluster.data}\n1\n5432\n\n\n\n")
     process = start_server(cluster, var / "log")
     end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+
+
+def test_memory_for_pages_follows_the_machine_or_the_setting(cluster: Cluster, var: Path) -> None:
+    for chosen, expected in ((None, find_buffers_mib(load_memory_mib())), (64, 64)):
+        plan = plan_database(Settings(var=var, database_buffers_mib=chosen), cluster)
+        plan.log.parent.mkdir(exist_ok=True)
+        process = plan.spawn()
+        try:
+            wait_until(cluster.is_ready, what="the server to accept connections")
+            with psycopg.connect(cluster.url(OWNER)) as conn:
+                found = conn.execute("SELECT pg_size_bytes(current_setting('shared_buffers')) >> 20").fetchone()
+        finally:
+            end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+        assert found == (expected,)
 
 
 def test_only_the_right_password_opens(cluster: Cluster, var: Path) -> None:

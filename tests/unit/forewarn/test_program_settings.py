@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from domain.errors import ConfigurationError
-from forewarn.program_settings import PROGRAMS, fill, find_settings, load_program_settings
+from forewarn.doctor import check_settings
+from forewarn.finding import State
+from forewarn.program_settings import (
+    PROGRAMS,
+    fill,
+    find_settings,
+    load_program_settings,
+    verify_program_settings,
+)
 from forewarn.settings import load_settings
 
 
@@ -65,3 +73,16 @@ def test_the_proxy_of_webhooks_is_told_to_service_link_and_its_password_to_nobod
     found = load_program_settings(PROGRAMS["service-link"], settings)
     assert found.webhook_proxy == said
     assert "geheim" not in f"{found!r} {settings!r}"
+
+
+def test_settings_that_do_not_go_together_are_said_before_the_program_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FOREWARN_DATABASE_URL", "postgresql://db/forewarn")
+    monkeypatch.setenv("FOREWARN_VAR", str(tmp_path))
+    settings = load_settings()
+    verify_program_settings(PROGRAMS["api"], settings)
+    monkeypatch.setenv("FOREWARN_API_CHANGE_LOG_HOURS", "0.1")
+    with pytest.raises(ConfigurationError, match=r"FOREWARN_API_CHANGE_LOG_HOURS=0\.1 is too short"):
+        verify_program_settings(PROGRAMS["api"], settings)
+    assert [finding.state for finding in check_settings(settings)] == [State.BAD]
