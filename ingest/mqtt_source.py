@@ -55,7 +55,7 @@ class SourceState:
     connections: int  # made since the start
     waiting_messages: int  # read and not yet acknowledged
     waiting_bytes: int
-    oldest_us: int | None  # when the oldest of those not yet taken was received
+    oldest_us: int | None  # when the oldest of them was received
     problem: str  # why it is not connected
 
 
@@ -107,6 +107,7 @@ class MqttSource:
         self._max_payload = max_payload
         self._changed = threading.Condition()
         self._chunks: deque[Chunk] = deque()
+        self._taken: deque[Chunk] = deque()  # and not yet acknowledged
         self._held_messages = 0
         self._held_bytes = 0
         self._queued_messages = 0
@@ -148,6 +149,7 @@ class MqttSource:
                 messages += len(chunk.messages)
                 size += chunk.size
             self._queued_messages -= messages
+            self._taken += taken
             return taken
 
     def acknowledge(self, chunks: Sequence[Chunk]) -> None:
@@ -155,6 +157,7 @@ class MqttSource:
         sends them again."""
         with self._changed:
             for chunk in chunks:
+                self._taken.remove(chunk)  # it is the first
                 self._held_messages -= len(chunk.messages)
                 self._held_bytes -= chunk.size
                 if chunk.generation == self._generation:
@@ -178,12 +181,13 @@ class MqttSource:
     def find_state(self) -> SourceState:
         """How things stand now."""
         with self._changed:
+            oldest = self._taken or self._chunks
             return SourceState(
                 connected=self._connection is not None,
                 connections=self._generation,
                 waiting_messages=self._held_messages,
                 waiting_bytes=self._held_bytes,
-                oldest_us=self._chunks[0].received_us if self._chunks else None,
+                oldest_us=oldest[0].received_us if oldest else None,
                 problem=self._problem,
             )
 

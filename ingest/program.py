@@ -24,6 +24,7 @@ from ingest.recorder import Outcome, Recorder, find_coming_days
 from ingest.registry_table import build_table
 from ingest.replay import RegistryMovedError, replay_requested
 from ingest.settings import IngestSettings
+from ingest.side_task import keep_doing
 from ingest.sightings import Sightings
 from ingest.sparkplug.edges import Edges
 from ingest.sparkplug.machine import FIRST_WAIT_US
@@ -41,7 +42,6 @@ from store.rejections import record_rejections
 log = logging.getLogger(__name__)
 
 MAKE_DAYS_EVERY_S = 3600.0
-RECONCILE_EVERY_S = 5.0
 MOST_AWAY_S = 86_400.0
 
 
@@ -106,7 +106,8 @@ class _Taken:
 
 
 class _Ingest:
-    """The loop and what it holds. One thread, and a second one that decodes ahead; the source has its own.
+    """The loop and what it holds. One thread, a second one that decodes ahead and a third that writes down how devices
+    stand; the source has its own.
 
     With `ownership` it is Sparkplug that is read, and only as long as no other process may.
     """
@@ -135,6 +136,13 @@ class _Ingest:
         self._generation = 0
         self._started_at = datetime.now(UTC)
         self._listening = Listening()
+        self._is_over = threading.Event()
+        self._standing = threading.Thread(
+            target=keep_doing,
+            args=("standing", self._write_standing, settings.database_url, settings.last_seen_s, self._is_over),
+            name="standing",
+            daemon=True,
+        )
         self._due: dict[str, float] = {}
         self._totals = LedgerEntry()
         self._batches = 0
@@ -145,11 +153,15 @@ class _Ingest:
         try:
             if not self._persist(self._prepare):
                 return
+            self._standing.start()
             self._source.start()
             with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as ahead:
                 self._serve(ahead)
         finally:
             self._source.close()
+            self._is_over.set()
+            if self._standing.ident is not None:
+                self._standing.join()
             self._leave()
 
     def _serve(self, ahead: Executor) -> None:
@@ -295,10 +307,6 @@ class _Ingest:
                 self._refresh_if_moved(self._connect())
             if self._is_due("too fast", MERGE_US / 1e6):
                 self._say_who_is_too_fast(self._limit.take_said(_now_us()))
-            if self._is_due("sightings", self._settings.last_seen_s):
-                self._sightings.write(self._connect())
-            if self._ownership is None and self._is_due("connectivity", RECONCILE_EVERY_S):
-                self._reconcile(self._connect())
             if self._is_due("days", MAKE_DAYS_EVERY_S):
                 ensure_partitions(self._connect(), find_coming_days(_now_us()))
             if self._ownership is None and self._is_due("replay", self._settings.replay_poll_s):
@@ -314,11 +322,13 @@ class _Ingest:
             record_rejections(self._connect(), self._unsaid)
             self._unsaid = []
 
-    def _reconcile(self, conn: Connection) -> None:
-        """Who went silent is stale, who is heard of is not: only while nothing can have been missed."""
+    def _write_standing(self, conn: Connection) -> None:
+        """Who was heard of; then, who went silent is stale, who is heard of is not: only while nothing can have been
+        missed. With many devices it takes longer than a batch, so it has a thread."""
         now_us = _now_us()
         since_us = self._listening.note(self._source.find_state(), now_us)
-        if since_us is not None:
+        self._sightings.write(conn)  # whatever was committed when the state was asked for is among it
+        if self._ownership is None and since_us is not None:
             reconcile_connectivity(conn, from_micros(now_us), from_micros(since_us))
 
     def _replay(self, conn: Connection) -> None:
@@ -346,7 +356,6 @@ class _Ingest:
     def _refresh(self, conn: Connection) -> None:
         registry = load_registry(conn)
         table = build_table(registry)
-        self._sightings.write(conn)  # with the table that they were noted by
         self._sightings.adopt(registry, table)
         self._table = table
 

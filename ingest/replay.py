@@ -106,7 +106,7 @@ def _replay_and_commit(
             stored = _record(conn, batch, kept, table, sightings, now)
     if stored is not None and len(stored):
         # A lower bound of what is stored. That the device was heard of just now, nobody says.
-        np.maximum.at(sightings.high_water_us, stored.series_id, stored.observed_us)
+        sightings.note_stored(stored.series_id, stored.observed_us)
     return len(requested)
 
 

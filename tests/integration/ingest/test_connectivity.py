@@ -24,7 +24,6 @@ SLOW, OTHER = "T-0000", "T-0001"
 def lab(database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """Ingest in this process, for devices that are silent after a second."""
     monkeypatch.setattr("store.connectivity.find_silence_s", lambda intervals: 1.0)
-    monkeypatch.setattr("ingest.program.RECONCILE_EVERY_S", 0.1)
     register(database.url, PROFILE, make_devices(2))
     stop = threading.Event()
     settings = IngestSettings(database.url, MqttSettings(broker.url), last_seen_s=0.1)
