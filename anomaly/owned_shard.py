@@ -8,6 +8,7 @@ from anomaly.bank import WatchedDevice
 from anomaly.isolation import DetectorFailedError, UnscoredMonitor
 from anomaly.presence import OpenBreach
 from anomaly.recording import record_outputs, split_outputs
+from anomaly.retired_names import name_retired
 from anomaly.shadow import Shadows
 from anomaly.shard_output import ShardOutput
 from anomaly.shard_scorer import ShardScorer
@@ -275,6 +276,7 @@ class OwnedShard:
         out = self.scorer.adopt_open(breaches, self._decommissioned)
         if out.transitions:
             with transaction(conn):
+                out.transitions = name_retired(conn, out.transitions)
                 record_outputs(conn, self.scorer, [out])
 
 

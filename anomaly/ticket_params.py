@@ -12,8 +12,8 @@ from anomaly.detectors.adaptive import AdaptiveDetector
 from anomaly.detectors.forecast import ForecastDetector
 from domain.clock import from_micros
 from domain.forecast import find_time_to_limit
-from domain.profile import Direction, MonitorRule, Sensor, Text
-from domain.sentences import describe_forecast, find_unit_sign, instant, quantity
+from domain.profile import Direction, MonitorRule, Sensor
+from domain.sentences import describe_forecast, find_unit_sign, in_both, instant, quantity
 from domain.unit_confusion import Confusion
 
 Params = dict[str, Any]
@@ -59,14 +59,10 @@ def describe_ticket(slot: MonitorSlot, first_seen_us: int, fault_group: str = ""
     part = (monitor.suspected_part if is_own else None) or (group.suspected_part if group else None)
     consequence = (monitor.consequence if is_own else None) or (group.consequence if group else None)
     if part is not None:
-        params["part"] = _in_both(part)
+        params["part"] = in_both(part)
     if consequence is not None:
-        params["consequence"] = _in_both(consequence)
+        params["consequence"] = in_both(consequence)
     return params
-
-
-def _in_both(text: Text) -> dict[str, str]:
-    return {"en": text.en, "zh": text.zh}
 
 
 def find_sureness(bank: Bank, found: SlotTransition) -> Params:
@@ -128,7 +124,7 @@ def describe_own_forecast(bank: Bank, slot: MonitorSlot, found: SlotTransition) 
 
 def label_of(sensor: Sensor) -> dict[str, str]:
     """The sensor's name in both languages, as a parameter."""
-    return {"en": sensor.label.en, "zh": sensor.label.zh}
+    return in_both(sensor.label)
 
 
 def quantity_of(sensor: Sensor, value: float) -> Params:

@@ -24,8 +24,9 @@ from anomaly.ticket_params import (
 )
 from domain.breach import BreachTransition, Severity, TransitionKind, breach_id_of
 from domain.clock import from_micros
+from domain.monitor_names import name_monitor
 from domain.profile import Direction, Monitor, MonitorRule
-from domain.sentences import duration
+from domain.sentences import duration, in_both
 
 MOST_SIGNALS = 5  # that a ticket names
 DATA_QUALITY = "data_quality"  # the fault group of what is about the measurement, by convention of the profiles
@@ -136,6 +137,7 @@ def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: 
         params={
             "serial": slot.device.serial,
             "monitor": slot.monitor.key,
+            "monitor_name": in_both(name_monitor(slot.profile, slot.monitor)),
             "duration": duration((at_us - first_us) / 1e6),
             **more,
         },
@@ -143,7 +145,10 @@ def describe_end(bank: Bank, number: int, reason: str, at_us: int, received_us: 
 
 
 def describe_retirement(b: OpenBreach, reason: str, serial: str) -> BreachTransition:
-    """The closing of an open breach that nothing can close any more: `device_decommissioned` or `monitor_retired`."""
+    """The closing of an open breach that nothing can close any more: `device_decommissioned` or `monitor_retired`.
+
+    What the monitor was called stands in the version of the profile that raised it, see `anomaly.retired_names`.
+    """
     at_us = max(b.last_seen_us, b.first_seen_us)
     return BreachTransition(
         breach_id=breach_id_of(b.device_id, b.monitor, b.series_id, b.first_seen_us),

@@ -111,8 +111,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "zh": "{serial} 已有 {duration} 没有再次上报报警 {code}。",
     },
     "manual_order": {
-        "en": "Service was asked for {serial}: {fault_group}.",
-        "zh": "{serial} 申请了服务：{fault_group}。",
+        "en": "Service was asked for {serial}: {fault_name}.",
+        "zh": "{serial} 申请了服务：{fault_name}。",
     },
     "field_action_visit": {
         "en": "{serial} needs a visit for {action}: {title}.",
@@ -132,29 +132,31 @@ SENTENCES: dict[str, dict[str, str]] = {
     },
     "baseline_restarted": {
         "en": "{serial} runs other firmware now ({firmware}), so what is normal is learnt anew: the open breach of "
-        "{monitor} can no longer be judged and was closed after {duration}. That does not say that its cause is gone.",
-        "zh": "{serial} 的固件已更换为 {firmware}，正常状态需重新学习：未结束的 {monitor} 异常无法继续判断，"
+        "“{monitor_name}” can no longer be judged and was closed after {duration}. That does not say that its cause is "
+        "gone.",
+        "zh": "{serial} 的固件已更换为 {firmware}，正常状态需重新学习：未结束的“{monitor_name}”异常无法继续判断，"
         "已在 {duration} 后关闭。这不表示其原因已消除。",
     },
     "baseline_relearned": {
         "en": "Work was done on {serial} ({work_order}), so what is normal is learnt anew: the open breach of "
-        "{monitor} can no longer be judged and was closed after {duration}. That does not say that its cause is gone.",
-        "zh": "{serial} 已进行维修（{work_order}），正常状态需重新学习：未结束的 {monitor} 异常无法继续判断，"
+        "“{monitor_name}” can no longer be judged and was closed after {duration}. That does not say that its cause is "
+        "gone.",
+        "zh": "{serial} 已进行维修（{work_order}），正常状态需重新学习：未结束的“{monitor_name}”异常无法继续判断，"
         "已在 {duration} 后关闭。这不表示其原因已消除。",
     },
     "detector_failed": {
-        "en": "The detector of {monitor} failed on {serial}, so its open breach can no longer be judged and was closed "
-        "after {duration}. That does not say that its cause is gone.",
-        "zh": "{monitor} 的检测程序在 {serial} 上出错，未结束的异常无法继续判断，已在 {duration} 后关闭。"
+        "en": "The detector of “{monitor_name}” failed on {serial}, so its open breach can no longer be judged and was "
+        "closed after {duration}. That does not say that its cause is gone.",
+        "zh": "“{monitor_name}”的检测程序在 {serial} 上出错，未结束的异常无法继续判断，已在 {duration} 后关闭。"
         "这不表示其原因已消除。",
     },
     "device_decommissioned": {
-        "en": "{serial} was decommissioned; its open breach of {monitor} was closed.",
-        "zh": "{serial} 已退役；其未结束的 {monitor} 异常已关闭。",
+        "en": "{serial} was decommissioned; its open breach of “{monitor_name}” was closed.",
+        "zh": "{serial} 已退役；其未结束的“{monitor_name}”异常已关闭。",
     },
     "monitor_retired": {
-        "en": "The monitor {monitor} of {serial} no longer exists; its open breach was closed.",
-        "zh": "{serial} 的监测规则 {monitor} 已不存在；其未结束的异常已关闭。",
+        "en": "The monitor “{monitor_name}” of {serial} no longer exists; its open breach was closed.",
+        "zh": "{serial} 的监测规则“{monitor_name}”已不存在；其未结束的异常已关闭。",
     },
 }
 

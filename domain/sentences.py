@@ -15,10 +15,13 @@ from typing import Any
 
 from domain.counting import fill_counts
 from domain.figures import say_figure
+from domain.profile import Text
 from domain.sentence_figures import align_figures, is_at_limit
 from domain.sentence_templates import AT_LIMIT, SENTENCES
 
 LANGUAGES = ("en", "zh")
+# A record of a version that kept no names says what it has.
+_KEYS = {"monitor_name": "monitor", "fault_name": "fault_group"}
 
 
 def describe_forecast(hours: float, low: float, high: float | None) -> dict[str, Any]:
@@ -50,6 +53,7 @@ def render(reason_code: str, params: Mapping[str, Any], lang: str) -> str:
         {"at": "2026-03-02T08:13:00+00:00"}.
     """
     language = lang if lang in LANGUAGES else "en"
+    params = {name: params[key] for name, key in _KEYS.items() if key in params} | dict(params)
     templates = SENTENCES.get(reason_code)
     if templates is None:
         return f"{reason_code}: {params.get('serial', '')}".rstrip(": ")
@@ -75,6 +79,11 @@ def _find_fields(template: str) -> tuple[str, ...]:
 def quantity(value: float, unit: str, decimals: int) -> dict[str, Any]:
     """A parameter that is said with its unit and a fixed number of decimals."""
     return {"value": value, "unit": unit, "decimals": decimals}
+
+
+def in_both(text: Text) -> dict[str, str]:
+    """A parameter that is a name, in both languages."""
+    return {"en": text.en, "zh": text.zh}
 
 
 def duration(seconds: float) -> dict[str, Any]:

@@ -61,26 +61,18 @@ LOAD_RAW = """
     ) r
 """
 # A bucket is known when it is over. Bad readings are in none of its figures.
-LOAD_MINUTES = """
+_LOAD_BUCKETS = """
     SELECT string_agg(
-        int4send(series_id) || timestamptz_send(bucket + interval '1 minute') || float8send(sum / n)
+        int4send(series_id) || timestamptz_send(bucket + interval '{width}') || float8send(sum / n)
             || int2send(0::smallint), ''::bytea)
     FROM (
-        SELECT series_id, bucket, sum, n FROM reading_1m
+        SELECT series_id, bucket, sum, n FROM {table}
         WHERE bucket >= %(since)s AND bucket < %(until)s AND series_id = ANY (%(series)s::integer[]) AND n > 0
         LIMIT %(most)s
     ) r
 """
-LOAD_HOURS = """
-    SELECT string_agg(
-        int4send(series_id) || timestamptz_send(bucket + interval '1 hour') || float8send(sum / n)
-            || int2send(0::smallint), ''::bytea)
-    FROM (
-        SELECT series_id, bucket, sum, n FROM reading_1h
-        WHERE bucket >= %(since)s AND bucket < %(until)s AND series_id = ANY (%(series)s::integer[]) AND n > 0
-        LIMIT %(most)s
-    ) r
-"""
+LOAD_MINUTES = _LOAD_BUCKETS.format(width="1 minute", table="reading_1m")
+LOAD_HOURS = _LOAD_BUCKETS.format(width="1 hour", table="reading_1h")
 _QUERIES = {HistoryLevel.RAW: LOAD_RAW, HistoryLevel.MINUTE: LOAD_MINUTES, HistoryLevel.HOUR: LOAD_HOURS}
 
 

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from domain.audit import Actor
 from domain.audit_lab import lab_run_asked, lab_run_cancelled
-from domain.lab import OPEN_STATES, LabRequest
+from domain.lab import LabRequest
 from domain.profile import Profile
 from domain.profile_json import find_profile_sha256, profile_from_json, profile_to_json
 from store.audit import record_audit, to_jsonb
@@ -37,6 +37,7 @@ class LabRun:
     figures: Mapping[str, Any] | None
     error: str | None
     cancelled_by: str | None
+    cancel_reason: str | None
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -44,7 +45,7 @@ class LabRun:
 _SELECT = """
     SELECT j.id, j.code, j.request, j.profile_version, j.profile_sha256, j.proposal, j.requested_by, j.requested_at,
         j.state, j.attempts, j.progress, j.seconds_left, j.message, j.result -> 'figures' AS figures, j.error,
-        j.cancelled_by, j.started_at, j.finished_at
+        j.cancelled_by, j.cancel_reason, j.started_at, j.finished_at
     FROM lab_run j
 """
 LAB_RUNS = JobQueue("lab_run", _SELECT, LabRun, locks=0x464F524C, most_attempts=3)  # "FORL"
@@ -108,17 +109,10 @@ def load_judged_profile(conn: Connection, code: str) -> Profile | None:
     return None if row is None else profile_from_json(row[0])
 
 
-CANCEL_RUN = """
-    UPDATE lab_run SET state = 'CANCELLED', cancelled_by = %(by)s, finished_at = %(now)s,
-        seconds_left = NULL
-    WHERE code = %(code)s AND state = ANY (%(open)s) RETURNING id
-"""
-
-
-def cancel_run(conn: Connection, actor: Actor, code: str, now: datetime) -> bool:
-    """The run ends without a result, audited; False where it has ended already."""
-    values = {"code": code, "by": actor.name, "now": now, "open": [state.value for state in OPEN_STATES]}
-    if conn.execute(CANCEL_RUN, values).fetchone() is None:
+def cancel_run(conn: Connection, actor: Actor, code: str, now: datetime, reason: str = "") -> bool:
+    """The run ends without a result, audited; False where there is none or it has ended already."""
+    run = load_run(conn, code)
+    if run is None or not LAB_RUNS.cancel(conn, run.id, by=actor.name, reason=reason or None, now=now):
         return False
-    record_audit(conn, actor, lab_run_cancelled(code))
+    record_audit(conn, actor, lab_run_cancelled(code, reason))
     return True

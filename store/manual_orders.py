@@ -15,6 +15,7 @@ from domain.audit import Actor
 from domain.audit_work_order import order_opened
 from domain.audit_work_order_merge import order_joined_by_person, order_reopened_by_report
 from domain.errors import GuardRefusedError, NotFoundError
+from domain.sentences import in_both
 from domain.tickets import Priority
 from domain.work_order import Guard, InboxReason, Outcome, WorkOrder, WorkOrderSource, WorkOrderState, WorkOrderType
 from domain.work_order_merge import FAULT_TYPES, REPORTED
@@ -22,6 +23,7 @@ from store.audit import record_audit
 from store.fault_locks import lock_faults
 from store.outbox import record_events
 from store.pool import Connection
+from store.profiles import load_profile
 from store.sla_clocks import settle_clocks
 from store.ticket_policies import load_ticket_policy
 from store.triage_context import load_last_closed_orders
@@ -53,6 +55,7 @@ class ReportResult(StrEnum):
 class _DeviceOfOrder:
     id: int
     device_model_id: int
+    model: str
     site_id: int | None
     customer_id: int | None
     contract_id: int | None
@@ -61,12 +64,13 @@ class _DeviceOfOrder:
 
 
 LOAD_DEVICE_OF_ORDER = """
-    SELECT d.id, d.device_model_id, d.site_id, s.customer_id, d.region, d.is_simulated,
+    SELECT d.id, d.device_model_id, m.key AS model, d.site_id, s.customer_id, d.region, d.is_simulated,
         (SELECT c.id FROM service_contract c WHERE c.customer_id = s.customer_id AND c.status = 'ACTIVE'
             AND (%(now)s::timestamptz AT TIME ZONE 'UTC')::date BETWEEN c.starts_on AND c.ends_on
             AND contract_covers(c, d.id)
             ORDER BY c.ends_on DESC LIMIT 1) AS contract_id
-    FROM device d LEFT JOIN site s ON s.id = d.site_id WHERE d.serial = %(serial)s
+    FROM device d JOIN device_model m ON m.id = d.device_model_id LEFT JOIN site s ON s.id = d.site_id
+    WHERE d.serial = %(serial)s
 """
 
 
@@ -103,7 +107,7 @@ def open_manual_order(
         contract_id=device.contract_id,
         fault_group=fault_group,
         title_code="manual_order",
-        title_params={"serial": serial, "fault_group": fault_group},
+        title_params={"serial": serial, "fault_group": fault_group, **_name_fault(conn, device.model, fault_group)},
         created_by=actor.name,
         created_at=now,
         region=device.region,
@@ -117,6 +121,13 @@ def open_manual_order(
     after = {"serial": serial, "type": type_, "priority": priority, "fault_group": fault_group, "state": order.state}
     record_audit(conn, actor, order_opened(order.code, after, description))
     return order
+
+
+def _name_fault(conn: Connection, model: str, fault_group: str) -> dict[str, dict[str, str]]:
+    """What the profile calls the fault group, as a parameter; nothing where it has none of that key."""
+    profile = load_profile(conn, model)
+    group = None if profile is None else profile.find_fault_group(fault_group)
+    return {} if group is None else {"fault_name": in_both(group.label)}
 
 
 def _load_device(conn: Connection, serial: str, now: datetime) -> _DeviceOfOrder:

@@ -15,7 +15,7 @@ from store.pool import Connection
 
 LOOK_BACK = timedelta(days=3 * 365)
 MOST_ORDERS = 200  # of one fault group, the newest
-KEPT = timedelta(minutes=10)  # far less than the log of changes reaches back
+KEPT = timedelta(minutes=10)  # far less than the log of changes reaches back: `api.settings` refuses less than an hour
 
 # Model and fault group: by user how many he put right, and how many he tried.
 Figures = dict[tuple[str, str], dict[int, tuple[int, int]]]

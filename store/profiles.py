@@ -1,6 +1,6 @@
 """Device-model profiles, every version that was ever applied."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -172,6 +172,22 @@ def load_profile(conn: Connection, model: str, version: int | None = None) -> Pr
     """The profile of that model at that version (the current one by default), or None."""
     row = conn.execute(LOAD_PROFILE, {"model": model, "version": version}).fetchone()
     return None if row is None else profile_from_json(row[0])
+
+
+LOAD_PROFILES_OF_DEVICES = """
+    SELECT d.id, p.version, p.sha256
+    FROM unnest(%(devices)s::bigint[], %(versions)s::integer[]) AS wanted (device_id, version)
+    JOIN device d ON d.id = wanted.device_id
+    JOIN device_model_profile p ON p.device_model_id = d.device_model_id AND p.version = wanted.version
+"""
+
+
+def load_profiles_of_devices(conn: Connection, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], Profile]:
+    """The profile of the model of each device at that version, by (id of the device, version); without unknown ones."""
+    given = {"devices": [device for device, _ in wanted], "versions": [version for _, version in wanted]}
+    rows = conn.execute(LOAD_PROFILES_OF_DEVICES, given).fetchall()
+    bodies = load_profile_bodies(conn, {sha256 for _, _, sha256 in rows})
+    return {(device, version): bodies[sha256] for device, version, sha256 in rows}
 
 
 LIST_PROFILES = """

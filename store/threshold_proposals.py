@@ -175,11 +175,12 @@ def attach_backtests(conn: Connection, actor: Actor, now: datetime) -> list[str]
     return [code for code, result in done if record_backtest(conn, actor, code, result, now)]
 
 
-# Whose backtest says nothing of the monitor, or failed; locked as above.
+# Whose backtest says nothing of the monitor, failed or was called off; locked as above.
 LOAD_WITHOUT_BACKTEST = """
     SELECT t.code, j.request FROM threshold_proposal t JOIN model_job j ON j.id = t.backtest_job_id
-    WHERE t.state = 'PROPOSED' AND t.updated_at <= %s AND (j.state = 'FAILED' OR j.state = 'DONE' AND NOT (
-        (j.result ->> 'device_days')::float8 > 0 AND j.result -> 'uncovered' = '[]'))
+    WHERE t.state = 'PROPOSED' AND t.updated_at <= %s
+        AND (j.state IN ('FAILED', 'CANCELLED') OR j.state = 'DONE' AND NOT (
+            (j.result ->> 'device_days')::float8 > 0 AND j.result -> 'uncovered' = '[]'))
     ORDER BY t.id FOR UPDATE OF t
 """
 

@@ -54,17 +54,6 @@ class AdaptiveDetector(ModeMemory, StepDetector):
     RULE = MonitorRule.ADAPTIVE
     LEARNS = True
 
-    def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
-        """See `StepDetector.step`."""
-        finite = np.isfinite(value)
-        if finite.all() and slot.shape[0]:
-            return self._step_finite(slot, observed_us, value, frozen)
-        score = np.full(slot.shape[0], np.nan)
-        if finite.any():
-            held = None if frozen is None else frozen[finite]
-            score[finite] = self._step_finite(slot[finite], observed_us[finite], value[finite], held)
-        return score
-
     def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None) -> Floats:
         slots = StepSlots(slot)
         here = slots.at

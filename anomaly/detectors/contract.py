@@ -148,9 +148,21 @@ class Detector(SlotArrays, ABC):
 class StepDetector(Detector):
     """A detector whose slots know nothing of one another, so that a step over many slots is one vector operation."""
 
-    @abstractmethod
     def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
-        """Scores at most one reading of each slot and learns from it, except where `frozen`."""
+        """Scores at most one reading of each slot and learns from it, except where `frozen`; one that is no finite
+        number is not looked at, its score is NaN."""
+        finite = np.isfinite(value)
+        if finite.all() and slot.shape[0]:
+            return self._step_finite(slot, observed_us, value, frozen)
+        score = np.full(slot.shape[0], np.nan)
+        if finite.any():
+            held = None if frozen is None else frozen[finite]
+            score[finite] = self._step_finite(slot[finite], observed_us[finite], value[finite], held)
+        return score
+
+    @abstractmethod
+    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None) -> Floats:
+        """The same of one finite reading or more."""
 
     def score_block(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
         """See `Detector.score_block`."""

@@ -26,7 +26,6 @@ from anomaly.detectors.contract import (
     StepDetector,
     sign_of,
 )
-from anomaly.detectors.limits import score_finite
 from anomaly.detectors.step_slots import StepSlots, find_common, find_rows
 from domain.forecast import (
     BUCKETS,
@@ -109,11 +108,7 @@ class ForecastDetector(StepDetector):
         """See `Detector.relearn`: what was measured before says nothing about where it goes from here."""
         self.reset(slot)
 
-    def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
-        """See `StepDetector.step`."""
-        return score_finite(self._step_finite, slot, observed_us, value)
-
-    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
+    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None) -> Floats:
         slots = StepSlots(slot)
         at = slots.at
         widths, anchor_us = self.width[at], self.anchor_us[at]

@@ -1,6 +1,6 @@
 """Detectors that follow from the physics, not from history: the value itself, its rate of change, a flat line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -38,11 +38,7 @@ class LimitDetector(StepDetector):
         self.sign[slots] = [sign_of(s.direction) for s in settings]
         return slots
 
-    def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
-        """See `StepDetector.step`."""
-        return score_finite(self._step_finite, slot, observed_us, value)
-
-    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
+    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None) -> Floats:
         return orient(value, self.sign[StepSlots(slot).at].astype(np.float64))
 
 
@@ -72,11 +68,7 @@ class RateOfChangeDetector(StepDetector):
         self.window[slots] = [s.window_s or self.DEFAULT_WINDOW_S for s in settings]
         return slots
 
-    def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
-        """See `StepDetector.step`."""
-        return score_finite(self._step_finite, slot, observed_us, value)
-
-    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
+    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None) -> Floats:
         at = StepSlots(slot).at
         elapsed = find_elapsed(observed_us, self.last_us[at])
         usable = elapsed > 0.0
@@ -123,11 +115,7 @@ class FlatLineDetector(StepDetector):
         self.tolerance[slots] = [s.tolerance for s in settings]
         return slots
 
-    def step(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None = None) -> Floats:
-        """See `StepDetector.step`."""
-        return score_finite(self._step_finite, slot, observed_us, value)
-
-    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats) -> Floats:
+    def _step_finite(self, slot: Ints, observed_us: Ints, value: Floats, frozen: Bools | None) -> Floats:
         at = StepSlots(slot).at
         window, anchor, last_us = self.window[at], self.anchor[at], self.last_us[at]
         same = np.abs(value - anchor) <= self.tolerance[at]
@@ -149,14 +137,3 @@ def find_elapsed(observed_us: Ints, last_us: Ints) -> Floats:
     elapsed = observed_us - last_us
     elapsed[find_rows(last_us == NEVER)] = 0
     return elapsed.astype(np.float64) * MICROS
-
-
-def score_finite(step: Callable[[Ints, Ints, Floats], Floats], slot: Ints, observed_us: Ints, value: Floats) -> Floats:
-    """The scores of readings that are finite, NaN for the others, which `step` never sees."""
-    finite = np.isfinite(value)
-    if finite.all():
-        return step(slot, observed_us, value)
-    score = np.full(slot.shape[0], np.nan)
-    if finite.any():
-        score[finite] = step(slot[finite], observed_us[finite], value[finite])
-    return score

@@ -11,6 +11,7 @@ from domain.breach import BreachKind, Severity
 from domain.errors import GuardRefusedError, RowVersionConflictError
 from domain.part_usage import PartLine
 from domain.roles import Permission
+from domain.sentences import render
 from domain.tickets import DecisionKind, Priority
 from domain.work_order import Outcome, WorkOrder, WorkOrderState, WorkOrderType
 from store.audit import verify_chain
@@ -160,6 +161,8 @@ def test_a_report_joins_is_raised_and_comes_back_from_done(staff: Staff) -> None
     world = staff.world
     first, result = report(staff)
     assert (first.code, result) == (FIRST, ReportResult.OPENED)
+    assert "Service was asked for SN-1: motor." in render(first.title_code, first.title_params, "en")
+    assert "SN-1 申请了服务：电机。" in render(first.title_code, first.title_params, "zh")
     assert report(staff, priority=Priority.P4)[1] is ReportResult.JOINED
     assert staff.load(FIRST).priority is Priority.P3
     raised, _ = report(staff, priority=Priority.P1)

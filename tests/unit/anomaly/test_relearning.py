@@ -11,7 +11,9 @@ from anomaly.snapshot import adopt_bytes, scorer_to_bytes
 from domain.breach import BreachTransition
 from domain.profile import Direction, MonitorRule
 from domain.report import Report, WorkReport
+from domain.sentences import render
 from domain.work_order import Outcome, ResetReason, WorkOrderType, find_reset_reason
+from tests.support.wording import find_keys
 from tests.unit.anomaly.fleet_of_one import FLOW, LEVEL, SECOND, START, make_block, make_history, make_scorer
 
 Row = tuple[int, float, float]
@@ -45,6 +47,8 @@ def test_a_new_level_after_work_is_normal_and_a_breach_that_was_open_is_closed_w
     assert _said(found) == [("unusual", "RAISED", "adaptive_high"), ("unusual", "CLEARED", "baseline_relearned")]
     closed = next(t for t in found if t.reason_code == "baseline_relearned")
     assert closed.params["work_order"] == "WO-7"
+    assert "“Motor current: adaptive” can no longer be judged" in render(closed.reason_code, closed.params, "en")
+    assert find_keys(render(closed.reason_code, closed.params, "zh")) == []
 
 
 def test_the_level_of_before_is_forgotten_and_what_comes_after_the_warm_up_is_judged() -> None:

@@ -97,3 +97,17 @@ def test_units_are_written_for_people(unit: str, sign: str) -> None:
     assert render("limit_high", {"peak": quantity(2.0, unit, 1)}, "en").count(f"2.0 {sign}".strip()) == 1
     assert set_unit("2.0", sign) == f"2.0 {sign}".strip()
     assert set_unit("61", "%") == "61%"
+
+
+def test_a_monitor_and_a_fault_are_called_by_their_names_and_by_their_keys_where_a_record_has_no_name() -> None:
+    name = {"en": "Motor current: limit, high", "zh": "电机电流：限值（上限）"}
+    params: dict[str, Any] = {"serial": "SN-1", "monitor": "motor_current_high", "monitor_name": name}
+    assert (
+        render("device_decommissioned", params, "zh") == "SN-1 已退役；其未结束的“电机电流：限值（上限）”异常已关闭。"
+    )
+    del params["monitor_name"]
+    assert "“motor_current_high”" in render("device_decommissioned", params, "en")
+    asked = {"serial": "SN-1", "fault_group": "motor"}
+    assert render("manual_order", asked, "en") == "Service was asked for SN-1: motor."
+    named = asked | {"fault_name": {"en": "Drive", "zh": "驱动"}}
+    assert render("manual_order", named, "zh") == "SN-1 申请了服务：驱动。"
