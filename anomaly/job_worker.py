@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from anomaly.job_runner import URL_VARIABLE
+from anomaly.job_runner import TELLS_VARIABLE, URL_VARIABLE
 from anomaly.training.progress import Step, Tell
 from domain.errors import ForewarnError
 from store.job_queue import JobQueue, JobRow
@@ -38,6 +38,7 @@ def run_claimed(conn: Connection, queue: JobQueue[Job], job: Job, work: Callable
     def tell(step: Step) -> None:
         if not queue.note_progress(conn, job.id, step.share, step.seconds_left, step.message):
             raise CalledOffError
+        tell_runner(job.id)
 
     error = None
     try:
@@ -70,7 +71,9 @@ def work(database_url: str, queue: JobQueue[Job], run: RunJob[Job]) -> int:
         with open_connection(database_url, application=queue.table, autocommit=True) as conn:
             while os.getppid() == parent and (job := queue.begin(conn)) is not None:
                 log.info("%s %d: begun", queue.table, job.id)
+                tell_runner(job.id)
                 log.info("%s %d: %s", queue.table, job.id, run(conn, job) or "done")
+                tell_runner(0)
                 done += 1
     except KeyboardInterrupt:
         # Behind the session that ran it: what that one was in the midst of is committed by now, or never will be.
@@ -80,6 +83,15 @@ def work(database_url: str, queue: JobQueue[Job], run: RunJob[Job]) -> int:
             log.info("%s %d: handed back", queue.table, job.id)
         raise
     return done
+
+
+def tell_runner(job_id: int) -> None:
+    """Says to the program that started this process, if one did, which job it is at (0: none) and that it goes on."""
+    if pipe := os.environ.get(TELLS_VARIABLE):
+        try:
+            os.write(int(pipe), b"%d\n" % job_id)
+        except OSError:  # nobody reads it any more, or nobody has for long
+            return
 
 
 def serve(queue: JobQueue[Job], run: RunJob[Job], *, niceness: int) -> None:

@@ -92,7 +92,7 @@ class _Session:
         self.due = _Due()
         self.target = 0
         self.waiting = 0
-        self.jobs = JobRunner(url, settings.jobs_s)
+        self.jobs = JobRunner(url, settings.jobs_s, silence_s=settings.job_silence_s)
         stack.callback(self.jobs.close)
 
     def serve(self, stop: threading.Event) -> None:

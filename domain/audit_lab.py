@@ -16,6 +16,6 @@ def lab_run_asked(
     return AuditEntry("lab.run_asked", ENTITY, code, None, {**request, **judged})
 
 
-def lab_run_cancelled(code: str) -> AuditEntry:
+def lab_run_cancelled(code: str, reason: str = "") -> AuditEntry:
     """A run was called off."""
-    return AuditEntry("lab.run_cancelled", ENTITY, code, None, {"state": "CANCELLED"})
+    return AuditEntry("lab.run_cancelled", ENTITY, code, None, {"state": "CANCELLED"}, reason)

@@ -20,6 +20,11 @@ def model_job_asked(kind: str, job_id: int, window: Mapping[str, Any]) -> AuditE
     return AuditEntry(f"model.{kind}_asked", "model_job", str(job_id), None, window)
 
 
+def model_job_cancelled(kind: str, job_id: int, reason: str) -> AuditEntry:
+    """A training or a backtest was called off."""
+    return AuditEntry(f"model.{kind}_cancelled", "model_job", str(job_id), None, {"state": "CANCELLED"}, reason)
+
+
 def model_registered(code: str, *, kind: str, model: str, firmware: str, sha256: str) -> AuditEntry:
     """A model was put into the registry as a draft."""
     after = {"kind": kind, "model": model, "firmware": firmware, "sha256": sha256}

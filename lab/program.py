@@ -40,7 +40,9 @@ def run(settings: LabSettings, stop: threading.Event) -> None:
 
 
 def _serve(settings: LabSettings, instance: str, started_at: datetime, stop: threading.Event) -> None:
-    runner = JobRunner(settings.database_url, settings.poll_s, module=WORKER, queue=LAB_RUNS)
+    runner = JobRunner(
+        settings.database_url, settings.poll_s, module=WORKER, queue=LAB_RUNS, silence_s=settings.run_silence_s
+    )
     due = 0.0
     with open_connection(settings.database_url, application=PROGRAM, autocommit=True) as conn:
         try:

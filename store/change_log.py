@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from domain.change_position import Part, Position, Snapshot, parse_snapshot
-from store.pool import Connection
+from store.pool import Connection, find_connection_arguments
 
 CHANNEL = "forewarn_change"
 BATCH = 1000
@@ -128,16 +128,8 @@ async def follow_changes(
     psycopg.OperationalError
         The connection cannot be made or was lost.
     """
-    connection = await psycopg.AsyncConnection.connect(
-        url,
-        autocommit=True,
-        application_name=f"forewarn {application}",
-        options="-c timezone=UTC -c statement_timeout=60000",
-        connect_timeout=5,
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=3,
-    )
+    arguments = find_connection_arguments(url, application)
+    connection = await psycopg.AsyncConnection.connect(url, autocommit=True, **arguments)  # type: ignore[arg-type]
     clock = asyncio.get_running_loop().time
     async with connection as conn:
         await conn.execute(f"LISTEN {CHANNEL}")

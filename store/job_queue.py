@@ -1,6 +1,6 @@
 """Long jobs as rows of a table: asked for by people, run one after the other by workers, followed by all.
 
-    QUEUED -> RUNNING -> DONE | FAILED; either of the first two -> CANCELLED, where the table has that state
+    QUEUED -> RUNNING -> DONE | FAILED; either of the first two -> CANCELLED
 
 Who runs a job holds an advisory lock on it for as long as its session lives, and writes through that session alone: the
 lock is lease and heartbeat in one. The database lets go of it when the session ends, within seconds where the process
@@ -8,11 +8,13 @@ was killed and within half a minute where its machine vanished (`store.pool`); w
 
 A job that is RUNNING and that nobody holds was left behind by a worker that died. It is begun again, behind those that
 nobody died of, until as many workers died as its queue allows; then it has FAILED. A worker that is told to stop hands
-its job back, which counts for nothing. One that is called off ends at its worker's next word of progress.
+its job back, which counts for nothing. One that is called off ends at its worker's next word of progress,
+or is ended by the program that started the worker (`anomaly.job_runner`), as are those that say nothing any more.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from psycopg.rows import class_row
@@ -145,6 +147,22 @@ class JobQueue(Generic[Job]):
         """  # noqa: S608
         state = "DONE" if error is None else "FAILED"
         values = {"id": job_id, "state": state, "result": to_jsonb(result), "error": error}
+        return conn.execute(query.encode(), values).fetchone() is not None
+
+    def hold(self, conn: Connection, job_id: int) -> bool:
+        """Whether the job is still wanted; until the transaction ends nobody calls it off. Whoever writes what the job
+        made asks first: who calls it off locks the job before the audit, too."""
+        query = f"SELECT 1 FROM {self.table} WHERE id = %s AND state = 'RUNNING' FOR NO KEY UPDATE"  # noqa: S608
+        return conn.execute(query.encode(), (job_id,)).fetchone() is not None
+
+    def cancel(self, conn: Connection, job_id: int, *, by: str, reason: str | None, now: datetime) -> bool:
+        """The job ends without a result, whether it waits or runs; False: it has ended already, and stays so."""
+        query = f"""
+            UPDATE {self.table} SET state = 'CANCELLED', cancelled_by = %(by)s, cancel_reason = %(reason)s,
+                finished_at = %(now)s, seconds_left = NULL
+            WHERE id = %(id)s AND state IN ('QUEUED', 'RUNNING') RETURNING id
+        """  # noqa: S608
+        values = {"id": job_id, "by": by, "reason": reason, "now": now}
         return conn.execute(query.encode(), values).fetchone() is not None
 
     def release(self, conn: Connection, job_id: int) -> None:

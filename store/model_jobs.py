@@ -7,7 +7,9 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from store.audit import to_jsonb
+from domain.audit import Actor
+from domain.audit_model import model_job_cancelled
+from store.audit import record_audit, to_jsonb
 from store.job_queue import JobQueue
 from store.pool import Connection
 
@@ -30,13 +32,16 @@ class ModelJob:
     message: str
     result: Mapping[str, Any] | None
     error: str | None
+    cancelled_by: str | None
+    cancel_reason: str | None
     started_at: datetime | None
     finished_at: datetime | None
 
 
 _SELECT = """
     SELECT j.id, j.kind, j.model_id, r.code AS model_code, j.request, j.requested_by, j.requested_at, j.state,
-        j.attempts, j.progress, j.seconds_left, j.message, j.result, j.error, j.started_at, j.finished_at
+        j.attempts, j.progress, j.seconds_left, j.message, j.result, j.error, j.cancelled_by,
+        j.cancel_reason, j.started_at, j.finished_at
     FROM model_job j LEFT JOIN model_record r ON r.id = j.model_id
 """
 # Told to stop with its program, a worker hands its job back: that ten die of one means that it kills them.
@@ -54,6 +59,23 @@ def open_job(conn: Connection, kind: str, request: Mapping[str, Any], by: str, m
     row = conn.execute(OPEN_JOB, values).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def cancel_job(conn: Connection, actor: Actor, job: ModelJob, reason: str, now: datetime) -> bool:
+    """The job ends without a result, audited; False where it has ended already."""
+    if not MODEL_JOBS.cancel(conn, job.id, by=actor.name, reason=reason, now=now):
+        return False
+    record_audit(conn, actor, model_job_cancelled(job.kind, job.id, reason))
+    return True
+
+
+LOAD_OPEN_JOBS = f"{_SELECT} WHERE j.state IN ('QUEUED', 'RUNNING') ORDER BY j.id"
+
+
+def load_open_jobs(conn: Connection) -> list[ModelJob]:
+    """All that wait or run, the oldest first."""
+    with conn.cursor(row_factory=class_row(ModelJob)) as cursor:
+        return cursor.execute(LOAD_OPEN_JOBS).fetchall()
 
 
 LOAD_NEWEST_BACKTEST = f"{_SELECT} WHERE j.model_id = %s AND j.kind = 'backtest' ORDER BY j.id DESC LIMIT 1"

@@ -1685,6 +1685,8 @@ CREATE TABLE public.lab_run (
     cancelled_by text,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    cancel_reason text,
+    CONSTRAINT lab_run_cancel_reason_check CHECK ((length(cancel_reason) <= 10000)),
     CONSTRAINT lab_run_check CHECK (((state = 'DONE'::text) = (result IS NOT NULL))),
     CONSTRAINT lab_run_check1 CHECK (((state = ANY (ARRAY['DONE'::text, 'FAILED'::text, 'CANCELLED'::text])) = (finished_at IS NOT NULL))),
     CONSTRAINT lab_run_check2 CHECK (((state = 'CANCELLED'::text) = (cancelled_by IS NOT NULL))),
@@ -1700,6 +1702,7 @@ COMMENT ON COLUMN public.lab_run.proposal IS 'Code of the threshold proposal or 
 COMMENT ON COLUMN public.lab_run.attempts IS 'How often it was begun and not handed back; when three workers died while they ran it, it has failed.';
 COMMENT ON COLUMN public.lab_run.seconds_left IS 'Estimated; NULL: not known yet, or over.';
 COMMENT ON COLUMN public.lab_run.result IS 'Figures, monitors, single faults and two examples with their signals: docs/how-to/lab.md.';
+COMMENT ON COLUMN public.lab_run.cancel_reason IS 'Why it was called off, where that was said.';
 CREATE TABLE public.model_job (
     id bigint NOT NULL,
     kind text NOT NULL,
@@ -1716,13 +1719,19 @@ CREATE TABLE public.model_job (
     error text,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    cancelled_by text,
+    cancel_reason text,
+    CONSTRAINT model_job_cancel_reason_check CHECK ((length(cancel_reason) <= 10000)),
+    CONSTRAINT model_job_cancelled_check CHECK ((((state = 'CANCELLED'::text) = (cancelled_by IS NOT NULL)) AND ((cancelled_by IS NULL) = (cancel_reason IS NULL)))),
     CONSTRAINT model_job_kind_check CHECK ((kind = ANY (ARRAY['train'::text, 'backtest'::text]))),
     CONSTRAINT model_job_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
-    CONSTRAINT model_job_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text])))
+    CONSTRAINT model_job_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text, 'CANCELLED'::text])))
 );
 COMMENT ON TABLE public.model_job IS 'Training and backtests that people asked for: run one at a time by a process beside scoring.';
 COMMENT ON COLUMN public.model_job.request IS 'What was asked for: window, device model, firmware, proposed monitors.';
 COMMENT ON COLUMN public.model_job.attempts IS 'How often it was begun and not handed back; when ten workers died while they ran it, it has failed.';
+COMMENT ON COLUMN public.model_job.cancelled_by IS 'Who called it off; NULL: nobody did.';
+COMMENT ON COLUMN public.model_job.cancel_reason IS 'Why it was called off.';
 CREATE TABLE public.threshold_proposal (
     id bigint NOT NULL,
     code text NOT NULL,
@@ -1768,7 +1777,7 @@ UNION ALL
     j.id,
     j.finished_at
    FROM public.model_job j
-  WHERE (((j.state = 'FAILED'::text) OR ((j.state = 'DONE'::text) AND (j.model_id IS NULL))) AND (NOT (EXISTS ( SELECT
+  WHERE (((j.state = ANY (ARRAY['FAILED'::text, 'CANCELLED'::text])) OR ((j.state = 'DONE'::text) AND (j.model_id IS NULL))) AND (NOT (EXISTS ( SELECT
            FROM public.threshold_proposal t
           WHERE (t.backtest_job_id = j.id)))));
 COMMENT ON VIEW public.ended_run IS 'Runs of the lab, trainings and backtests that ended and that no decision rests on: retention removes them.';
@@ -5220,6 +5229,7 @@ GRANT UPDATE(error) ON TABLE public.lab_run TO forewarn_app;
 GRANT UPDATE(cancelled_by) ON TABLE public.lab_run TO forewarn_app;
 GRANT UPDATE(started_at) ON TABLE public.lab_run TO forewarn_app;
 GRANT UPDATE(finished_at) ON TABLE public.lab_run TO forewarn_app;
+GRANT UPDATE(cancel_reason) ON TABLE public.lab_run TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.model_job TO forewarn_app;
 GRANT UPDATE(model_id) ON TABLE public.model_job TO forewarn_app;
 GRANT UPDATE(state) ON TABLE public.model_job TO forewarn_app;
@@ -5231,6 +5241,8 @@ GRANT UPDATE(result) ON TABLE public.model_job TO forewarn_app;
 GRANT UPDATE(error) ON TABLE public.model_job TO forewarn_app;
 GRANT UPDATE(started_at) ON TABLE public.model_job TO forewarn_app;
 GRANT UPDATE(finished_at) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(cancelled_by) ON TABLE public.model_job TO forewarn_app;
+GRANT UPDATE(cancel_reason) ON TABLE public.model_job TO forewarn_app;
 GRANT SELECT,INSERT ON TABLE public.threshold_proposal TO forewarn_app;
 GRANT UPDATE(state) ON TABLE public.threshold_proposal TO forewarn_app;
 GRANT UPDATE(backtest_job_id) ON TABLE public.threshold_proposal TO forewarn_app;

@@ -58,6 +58,8 @@ def run_job(conn: Connection, job: ModelJob, also_tell: Tell = tell_nobody) -> s
         result, new = _run(conn, job, tell_both)
         message = ""
         with transaction(conn):
+            if not MODEL_JOBS.hold(conn, job.id):
+                raise CalledOffError
             if new is not None:
                 made = record_model(conn, actor, new, datetime.now(UTC))
                 message = f"registered as {made.code}"

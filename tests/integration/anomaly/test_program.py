@@ -11,6 +11,7 @@ import pytest
 from anomaly.evidence import find_sha256
 from domain.breach import Severity
 from domain.report import ConnectionState, EventReport, StatusReport
+from domain.sentences import render
 from store.profiles import record_profile
 from tests.support.databases import Database
 from tests.support.fleet import PROFILE, make_devices, register
@@ -28,7 +29,7 @@ from tests.support.waiting import wait_until
 
 DEVICES = 6
 TRANSITIONS = """
-    SELECT d.serial, b.monitor, t.kind, t.severity, t.at, t.score, t.reason_code, b.id
+    SELECT d.serial, b.monitor, t.kind, t.severity, t.at, t.score, t.reason_code, t.params, b.id
     FROM breach_transition t JOIN breach b ON b.id = t.breach_id JOIN device d ON d.id = b.device_id
     ORDER BY t.at, d.serial, b.monitor, t.kind
 """
@@ -225,6 +226,8 @@ def test_a_monitor_that_is_taken_away_closes_its_breach_and_others_keep_their_st
             lambda: any(t["reason_code"] == "monitor_retired" for t in _transitions(url)), what="the monitor's end"
         )
     assert select(url, "SELECT 1 FROM breach WHERE state = 'ACTIVE'") == []
+    (end,) = [t["params"] for t in _transitions(url) if t["reason_code"] == "monitor_retired"]
+    assert render("monitor_retired", end, "en").startswith("The monitor “flow: adaptive” of T-0002 no longer exists")
 
 
 def test_decommissioning_a_device_closes_its_breaches(url: str) -> None:
@@ -239,3 +242,5 @@ def test_decommissioning_a_device_closes_its_breaches(url: str) -> None:
             lambda: any(t["reason_code"] == "device_decommissioned" for t in _transitions(url)), what="the device's end"
         )
         assert {row["serial"] for row in select(url, active)} == {"T-0000"}
+    (end,) = [t["params"] for t in _transitions(url) if t["reason_code"] == "device_decommissioned"]
+    assert "“level: limit, high”" in render("device_decommissioned", end, "en")
