@@ -24,6 +24,15 @@ class AttentionWish:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How all customers stand at one moment, whatever is wished for."""
+
+    lines: list[CustomerLine]
+    points: Mapping[int, CustomerPoints]  # by the id of the customer; without any, it is not there
+    hidden: frozenset[Trouble]
+
+
+@dataclass(frozen=True, slots=True)
 class Attention:
     """The ranking at one moment. `lines` are all customers that were looked at, `ranked` those with points enough."""
 
@@ -46,21 +55,30 @@ class Attention:
 
 def load_attention(conn: Connection, caller: Caller, wish: AttentionWish, at: datetime) -> Attention:
     """The customers whose rows the caller sees, by the points of what the caller may know of, the most first."""
+    return find_attention(load_standing(conn, caller, at, is_simulated=wish.is_simulated), wish)
+
+
+def load_standing(conn: Connection, caller: Caller, at: datetime, *, is_simulated: bool) -> Standing:
+    """The customers whose rows the caller sees, with the points of what the caller may know of."""
     hidden = find_hidden_troubles(caller.permissions)
     rules = {code: rule for code, rule in CUSTOMER_RULES.items() if code not in hidden}
-    points = load_customer_points(conn, rules, now=at, is_simulated=wish.is_simulated, customer_id=caller.customer_id)
-    lines = load_customer_lines(
-        conn, is_simulated=wish.is_simulated, ids=sorted(points), customer_id=caller.customer_id
-    )
+    points = load_customer_points(conn, rules, now=at, is_simulated=is_simulated, customer_id=caller.customer_id)
+    lines = load_customer_lines(conn, is_simulated=is_simulated, ids=sorted(points), customer_id=caller.customer_id)
+    return Standing(lines, points, hidden)
+
+
+def find_attention(standing: Standing, wish: AttentionWish) -> Attention:
+    """Those customers that are wished for, the most points first; `wish.is_simulated` is what was loaded."""
+    points = standing.points
     sought = wish.q.lower()
     wanted = {
         line.code: line
-        for line in lines
+        for line in standing.lines
         if wish.region in ("", line.region)
         and wish.type in ("", line.type)
         and (not sought or sought in f"{line.code} {line.name}".lower())
     }
     there = ((code, points.get(line.id)) for code, line in wanted.items())
     scores = ((code, 0, 0) if one is None else (code, one.score, one.worst) for code, one in there)
-    regions = sorted({line.region for line in lines if line.region})
-    return Attention(wanted, regions, points, rank_points(scores, least=wish.least), hidden)
+    regions = sorted({line.region for line in standing.lines if line.region})
+    return Attention(wanted, regions, points, rank_points(scores, least=wish.least), standing.hidden)

@@ -1,7 +1,7 @@
 """Whatever a handler raises, as the problem that the caller reads."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.allowed_methods import find_allowed_methods
+from api.field_faults import find_field_errors
 from api.problems import (
     GUARD_REFUSED,
     INVALID,
@@ -18,7 +19,6 @@ from api.problems import (
     NOT_FOUND,
     ROW_VERSION_CONFLICT,
     UNAVAILABLE,
-    FieldError,
     ProblemError,
     find_kind,
     render_problem,
@@ -75,17 +75,9 @@ def _from_validation(request: Request, error: RequestValidationError) -> Problem
         if request.method not in allowed:  # a word of ours where another route has the id of a record
             return ProblemError(METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
     problem = ProblemError(INVALID)
-    problem.errors = [FieldError(field=_name_field(e["loc"]), detail=str(e["msg"])) for e in error.errors()]
+    problem.errors = find_field_errors(error.errors(), skip=1)
     problem.detail = "; ".join(f"{e.field}: {e.detail}" for e in problem.errors)
     return problem
-
-
-def _name_field(location: Sequence[str | int]) -> str:
-    """`body.lines[2].serial` as `lines[2].serial`: the caller knows where his body is."""
-    name = ""
-    for part in location[1:] if len(location) > 1 else location:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
-    return name
 
 
 def _from_http(request: Request, error: HTTPException) -> ProblemError:

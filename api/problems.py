@@ -17,6 +17,8 @@ class FieldError(BaseModel):
 
     field: str = Field(description="Path of the field: body, query or header name.", examples=["reason"])
     detail: str = Field(description="What is wrong with it.", examples=["must not be empty"])
+    code: str = Field("", description="The same as one word, where there is one.", examples=["too_long"])
+    limit: float | None = Field(None, description="What the code is about: at most so many characters.", examples=[200])
 
 
 class ProblemShape(BaseModel):
@@ -105,7 +107,7 @@ class ProblemError(Exception):
             **self.extra,
         }
         if self.errors:
-            document["errors"] = [error.model_dump() for error in self.errors]
+            document["errors"] = [error.model_dump(exclude_defaults=True) for error in self.errors]
         return document
 
 

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
-MOST = 50  # answers at once: those asked for last. One may be a megabyte
+MOST = 50  # answers at once: those asked for last. One may be some megabytes: of 2,000 customers two and a half
 
 
 class RecentAnswers:

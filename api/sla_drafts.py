@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from api.problems import INVALID, ProblemError
-from api.shapes.sla import CalendarContent, PolicyContent
+from api.shapes.service_calendars import CalendarContent
+from api.shapes.sla import PolicyContent
 from domain.public_holidays import find_unknown_place
 from domain.service_calendar import WEEKDAYS, CalendarDraft, Spans, SpecialDay, find_calendar_problems, parse_spans
 from domain.sla_policy import ClockKind, SlaPolicy, find_policy_problems, policy_from_json

@@ -101,18 +101,20 @@ async def make_stream(
     # A page that says what it shows hears of nothing else: ten thousand devices that come back are none of its news.
     audience = find_audience(caller.permissions, caller.customer_id) if shown is None else shown.audience
     async with state.hub.subscribe(audience) as subscription:
-        is_reset = after is not None and not await run_in_threadpool(_reaches_back, state, after)
-        if after is None or is_reset:
+        is_return, is_more = after is not None, True
+        while after is not None and is_more:
+            batch = await run_in_threadpool(_load_missed, state, caller, after)
+            if batch is None:
+                after = None
+                break
+            is_more, after = batch.begin.part is not None or not batch.is_whole, batch.end
+            if missed := News(batch).tell(audience):
+                yield missed
+        if after is None:
             after = await run_in_threadpool(_load_now, state)
             data = orjson.dumps({"look_after": state.hub.look_after_ms})
-            yield write_event("reset" if is_reset else "ready", after, data)
+            yield write_event("reset" if is_return else "ready", after, data)
         else:
-            is_more = True
-            while is_more:
-                batch = await run_in_threadpool(_load_missed, state, caller, after)
-                is_more, after = batch.begin.part is not None or not batch.is_whole, batch.end
-                if missed := News(batch).tell(audience):
-                    yield missed
             yield b": caught up\n\n"
         async with state.hub.showing(subscription, shown):
             async for news in _drain(subscription, state.settings):
@@ -140,16 +142,16 @@ async def _drain(subscription: Subscription, settings: ApiSettings) -> AsyncIter
         yield news
 
 
-def _reaches_back(state: ApiState, after: Position) -> bool:
-    with state.pool.connection() as conn:
-        return reaches_back(conn, after)
-
-
 def _load_now(state: ApiState) -> Position:
     with state.pool.connection() as conn:
         return load_now(conn)
 
 
-def _load_missed(state: ApiState, caller: Caller, after: Position) -> ChangeBatch:
+def _load_missed(state: ApiState, caller: Caller, after: Position) -> ChangeBatch | None:
+    """What changed after that position; None where not all of it is kept any more."""
     with state.pool.connection() as conn:
-        return load_changes(conn, after, customer_id=caller.customer_id)
+        if not reaches_back(conn, after):
+            return None
+        batch = load_changes(conn, after, customer_id=caller.customer_id)
+        # Once more: old ones are removed meanwhile, and who reads slowly is long at it.
+        return batch if reaches_back(conn, after) else None

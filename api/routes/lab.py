@@ -11,7 +11,7 @@ from api.cursors import Cursor, Limit, make_cursor, read_cursor
 from api.once import IdempotencyKey, change, change_once
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.model_jobs import ACCEPTED
-from api.shapes.lab import LabRunDetail, LabRunShape, NewLabRun
+from api.shapes.lab import CallOffRun, LabRunDetail, LabRunShape, NewLabRun
 from api.shapes.pages import Page
 from api.state import Database, now
 from api.versioned_router import make_router
@@ -93,13 +93,13 @@ def read_lab_run(code: str, caller: Reader, pool: Database) -> LabRunDetail:
         return read_run(conn, code)
 
 
-@router.post("/{code}/cancel", summary="Call a run off", responses=declare(404, 409))
-def cancel_lab_run(code: str, caller: Writer, pool: Database) -> LabRunDetail:
+@router.post("/{code}/cancel", summary="Call a run off", responses=declare(404, 409, 422))
+def cancel_lab_run(code: str, caller: Writer, pool: Database, body: CallOffRun | None = None) -> LabRunDetail:
     """Ends a run that waits or runs, without a result; called off again it stays so."""
-    return call_off(pool, caller, code)
+    return call_off(pool, caller, code, "" if body is None else body.reason)
 
 
-def call_off(pool: Pool, caller: Caller, code: str) -> LabRunDetail:
+def call_off(pool: Pool, caller: Caller, code: str, reason: str = "") -> LabRunDetail:
     """The run, called off.
 
     Raises
@@ -112,7 +112,7 @@ def call_off(pool: Pool, caller: Caller, code: str) -> LabRunDetail:
 
     def work(conn: Connection) -> LabRunDetail:
         known = read_run(conn, code)
-        if not cancel_run(conn, caller.actor, code, now()) and known.state != "CANCELLED":
+        if not cancel_run(conn, caller.actor, code, now(), reason.strip()) and known.state != "CANCELLED":
             raise GuardRefusedError("run_is_over", "It has ended.")
         return read_run(conn, code)
 

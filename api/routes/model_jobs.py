@@ -11,17 +11,19 @@ from api.once import IdempotencyKey, change_once
 from api.problems import INVALID, ProblemError, declare, not_found
 from api.routes.device_models import find_profile
 from api.routes.models import find_model
-from api.shapes.models import ModelJobDetail, ModelJobShape, NewBacktest, NewTraining
+from api.shapes.models import CallOff, ModelJobDetail, ModelJobShape, NewBacktest, NewTraining
 from api.shapes.pages import Page
-from api.state import Database
+from api.state import Database, now
 from api.versioned_router import make_router
 from domain.audit_model import model_job_asked
+from domain.errors import GuardRefusedError
+from domain.long_jobs import QueueGuard
 from domain.model_record import ModelKind
 from domain.profile import Profile
 from domain.profile_json import profile_from_json, profile_to_json
 from domain.roles import Permission
 from store.audit import record_audit
-from store.model_jobs import MODEL_JOBS, ModelJob, load_newest_backtest, open_job
+from store.model_jobs import MODEL_JOBS, ModelJob, cancel_job, load_newest_backtest, open_job
 from store.pool import Connection
 
 router = make_router(tag="models")
@@ -104,10 +106,61 @@ def list_model_jobs(caller: Reader, pool: Database, limit: Limit = 50, cursor: C
 def read_model_job(job_id: int, caller: Reader, pool: Database) -> ModelJobDetail:
     """How far it is and how long it will take, then its result."""
     with pool.connection() as conn:
-        job = MODEL_JOBS.load(conn, job_id)
+        return shape_job(find_job(conn, job_id))
+
+
+@router.post(
+    "/model-jobs/{job_id}/cancel",
+    summary="Call a training or backtest off",
+    response_model=ModelJobDetail,
+    responses=declare(404, 409, 422),
+)
+def cancel_model_job(
+    job_id: int,
+    caller: Writer,
+    pool: Database,
+    request: Request,
+    body: CallOff,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Ends a job that waits or runs, within seconds and without a result; called off again it stays so. A job has no
+    version to be named: one that has ended otherwise is refused."""
+
+    def work(conn: Connection) -> tuple[ModelJobDetail, dict[str, str]]:
+        return shape_job(call_off_job(conn, caller, job_id, body.reason)), {}
+
+    return change_once(pool, caller, request, idempotency_key, body, work, status=200)
+
+
+def call_off_job(conn: Connection, caller: Caller, job_id: int, reason: str) -> ModelJob:
+    """The job, called off.
+
+    Raises
+    ------
+    ProblemError
+        404: there is no such job.
+    GuardRefusedError
+        It has ended otherwise.
+    """
+    is_ended = cancel_job(conn, caller.actor, find_job(conn, job_id), reason, now())
+    job = find_job(conn, job_id)
+    if not is_ended and job.state != "CANCELLED":
+        raise GuardRefusedError(QueueGuard.JOB_IS_OVER, f"It has ended: {job.state}.")
+    return job
+
+
+def find_job(conn: Connection, job_id: int) -> ModelJob:
+    """The job of that id.
+
+    Raises
+    ------
+    ProblemError
+        404: there is none.
+    """
+    job = MODEL_JOBS.load(conn, job_id)
     if job is None:
         raise not_found("job", str(job_id), "job_id")
-    return shape_job(job)
+    return job
 
 
 def open_asked(

@@ -15,7 +15,7 @@ from api.routes.device_models import find_profile
 from api.routes.models import describe_model
 from api.shapes.models import ModelRecordDetail
 from api.shapes.profiles import ProfileDifferences, ProfileReturn, ProfileVersions, ProfileVersionShape
-from api.shapes.sla import DifferenceShape
+from api.shapes.sla_previews import DifferenceShape
 from api.state import Database, now
 from api.versioned_router import make_router
 from domain.roles import Permission

@@ -12,7 +12,7 @@ from api.once import IdempotencyKey, change_once
 from api.preconditions import IfMatch, make_etag
 from api.problems import ALREADY_EXISTS, INVALID, ProblemError, declare, not_found
 from api.shapes.pages import Page
-from api.shapes.sla import (
+from api.shapes.service_calendars import (
     CalendarContent,
     CalendarDetail,
     CalendarShape,

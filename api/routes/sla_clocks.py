@@ -5,7 +5,7 @@ from typing import Annotated
 from api.auth import Caller, require
 from api.problems import declare
 from api.routes.work_orders import find_row
-from api.shapes.sla import ClockEventShape, ClockShape, LimitShape, OrderClocks, StretchShape
+from api.shapes.sla_clocks import ClockEventShape, ClockShape, LimitShape, OrderClocks, StretchShape
 from api.state import Database, now
 from api.versioned_router import make_router
 from domain.roles import Permission

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from api.auth import Caller, require
 from api.problems import declare, not_found
-from api.shapes.sla import (
-    CalendarContent,
+from api.shapes.service_calendars import CalendarContent
+from api.shapes.sla import PolicyContent
+from api.shapes.sla_previews import (
     CalendarPreview,
     CalendarUsageShape,
     ComingDayShape,
     DayChangeShape,
     DifferenceShape,
-    PolicyContent,
     PolicyPreview,
     PolicyUsageShape,
 )

@@ -50,6 +50,12 @@ class NewLabRun(Sent):
         )
 
 
+class CallOffRun(Sent):
+    """Why a run is called off, if that is to be said."""
+
+    reason: str = Field("", max_length=10_000)
+
+
 class LabRunShape(Shape):
     """One run, from asked for to done."""
 
@@ -66,6 +72,7 @@ class LabRunShape(Shape):
     requested_by: str
     requested_at: datetime
     cancelled_by: str | None
+    cancel_reason: str | None
     started_at: datetime | None
     finished_at: datetime | None
 

@@ -110,17 +110,25 @@ class MonitorProposal(Sent):
     changes: MonitorChanges
 
 
+class CallOff(Sent):
+    """Why a job is called off."""
+
+    reason: str = Field(min_length=1, max_length=10_000)
+
+
 class ModelJobShape(Shape):
     """Training or a backtest, from asked for to done."""
 
     id: int
     kind: Literal["train", "backtest"]
     model_code: str | None = Field(description="The model that it is about, or made.")
-    state: Literal["QUEUED", "RUNNING", "DONE", "FAILED"]
+    state: Literal["QUEUED", "RUNNING", "DONE", "FAILED", "CANCELLED"]
     progress: float = Field(description="0 to 1.")
     seconds_left: float | None = Field(description="Estimated; null: not known yet, or over.")
     message: str
     error: str | None
+    cancelled_by: str | None = Field(description="Who called it off.")
+    cancel_reason: str | None
     requested_by: str
     requested_at: datetime
     started_at: datetime | None

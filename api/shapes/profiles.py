@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.shapes.pages import Sent, Shape
-from api.shapes.sla import DifferenceShape
+from api.shapes.sla_previews import DifferenceShape
 
 
 class ProfileVersionShape(Shape):

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from api.change_news import Audience, News
+from api.routes import events
 from api.state import now
 from api.stream_hub import Subscription
 from domain.change_position import Position, Snapshot, parse_position
@@ -20,7 +21,7 @@ from store.change_log import (
     reaches_back,
     remove_changes_before,
 )
-from store.pool import open_connection
+from store.pool import Connection, open_connection
 from tests.support.databases import Database
 from tests.support.event_stream import Stream, following
 from tests.support.http_api import Api, find_errors, running_api
@@ -107,6 +108,26 @@ def test_an_id_from_long_ago_says_reset_and_nonsense_is_refused(api: Api) -> Non
     for last in ("nonsense", "7421-15", "3:2:", "99999999999999999999:1:"):
         refused = api.get("/events/stream", headers={**headers, "Last-Event-ID": last})
         assert set(find_errors(refused)) == {"Last-Event-ID"}
+
+
+def test_changes_that_are_removed_while_a_client_catches_up_say_reset(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_connection(api.settings.database_url, application="test") as conn:
+        start = load_now(conn)
+    for serial in ("T-0000", "T-0001", "T-0002"):
+        touch(api, serial)
+
+    def load_slowly(conn: Connection, after: Position, *, customer_id: int | None = None) -> ChangeBatch:
+        with open_connection(api.settings.database_url, application="test") as other:
+            remove_changes_before(other, now())
+        return load_changes(conn, after, customer_id=customer_id)
+
+    monkeypatch.setattr(events, "load_changes", load_slowly)
+    with following(api, api.token(Role.ENGINEER), last=str(start)) as stream:
+        assert stream.next()[1] == "reset"
+        touch(api, "T-0003")
+        assert stream.next_entity() == "T-0003"
 
 
 def test_an_id_of_a_server_that_was_further_says_reset_and_the_stream_goes_on(api: Api) -> None:

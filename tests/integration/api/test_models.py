@@ -12,7 +12,7 @@ from store.model_jobs import MODEL_JOBS, open_job
 from store.pool import open_connection
 from store.profiles import load_profile, record_profile
 from tests.support.fleet import MODEL, PROFILE
-from tests.support.http_api import PASSWORD, Api, Session
+from tests.support.http_api import PASSWORD, Api, Session, find_errors
 from tests.support.models import work_jobs
 from tests.support.scoring import Sample, scoring, select, write_blocks
 from tests.support.waiting import wait_until
@@ -250,3 +250,27 @@ def test_no_more_trainings_and_backtests_wait_than_may_of_one_person(fleet: Api)
     assert page.status_code == 409
     assert "Too many that you asked for have not ended yet." in page.text
     assert fleet.post(path, json=changes, headers=two.writing).status_code == 202
+
+
+def test_a_backtest_is_called_off_by_whoever_may_ask_for_one_and_says_by_whom_and_why(fleet: Api) -> None:
+    one = _engineer(fleet, "one")
+    ask = f"/monitors/{MODEL}/level_high/backtest"
+    asked = fleet.post(ask, json={"changes": {"raise_at": 45.0, "clear_at": 40.0}}, headers=one.writing).json()
+    path = f"/model-jobs/{asked['id']}/cancel"
+    auditor = fleet.token(Role.AUDITOR)
+    assert fleet.post(path, json={"reason": "no"}, headers=auditor).status_code == 403
+    for body in ({}, {"reason": ""}):
+        assert set(find_errors(fleet.post(path, json=body, headers=one.writing))) == {"reason"}
+    assert fleet.post("/model-jobs/999999/cancel", json={"reason": "x"}, headers=one.writing).status_code == 404
+    once = one.writing | {"Idempotency-Key": "call-it-off"}
+    first = fleet.post(path, json={"reason": "wrong threshold"}, headers=once)
+    again = fleet.post(path, json={"reason": "wrong threshold"}, headers=once)
+    assert (first.status_code, again.status_code, again.headers["Idempotent-Replayed"]) == (200, 200, "true")
+    assert fleet.post(path, json={"reason": "another"}, headers=one.writing).json() == first.json()
+    job = first.json()
+    assert (job["state"], job["cancelled_by"], job["cancel_reason"]) == ("CANCELLED", "one", "wrong threshold")
+    assert work_jobs(fleet.settings.database_url) == 0
+    done = fleet.post(ask, json={"changes": {"raise_at": 45.0, "clear_at": 40.0}}, headers=one.writing).json()["id"]
+    work_jobs(fleet.settings.database_url)
+    refused = fleet.post(f"/model-jobs/{done}/cancel", json={"reason": "too late"}, headers=one.writing)
+    assert (refused.status_code, refused.json()["guard"]) == (409, "job_is_over")
