@@ -21,6 +21,7 @@ from api.console.admin_views import (
     read_form,
 )
 from api.console.page import View, find_view
+from api.console.secret_page import render_secret
 from api.once import change
 from api.passwords import make_api_token
 from api.problems import ProblemError
@@ -74,8 +75,8 @@ def take_token(
     except ProblemError as refused:
         problem, wrong = find_refused(view, refused, body.customer)
         return _render_tokens(view, pool, typed, problem, wrong, refused.status)
-    return view.render(
-        "secret_once.html",
+    return render_secret(
+        view,
         title=view.t("admin.token_of", name=body.name),
         label=view.t("admin.token"),
         secret=secret,

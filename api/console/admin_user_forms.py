@@ -21,6 +21,7 @@ from api.console.account_views import find_refused, name_problem
 from api.console.admin_user_pages import Admin, Typed, render_user, render_users
 from api.console.admin_views import Refused, read_form
 from api.console.page import View, find_view
+from api.console.secret_page import render_secret
 from api.once import change
 from api.passwords import hash_password, make_password
 from api.problems import ROW_VERSION_CONFLICT, ProblemError
@@ -174,8 +175,8 @@ def _go_back(request: Request, caller: Caller, name: str) -> Response:
 
 
 def _render_password(view: View, name: str, password: str) -> Response:
-    return view.render(
-        "secret_once.html",
+    return render_secret(
+        view,
         title=view.t("admin.password_of", name=name),
         label=view.t("sign_in.password"),
         secret=password,

@@ -22,7 +22,7 @@ from api.console.forms import read_text
 from api.console.page import View
 from api.console.version_pages import SHOWN, TEXT, Left, VersionPages
 from api.console.version_views import find_version_lines
-from api.shapes.sla import CalendarContent, NewCalendar
+from api.shapes.service_calendars import CalendarContent, NewCalendar
 from api.sla_drafts import read_calendar_draft
 from api.sla_previews import CalendarOutlook, find_days_ahead, preview_calendar
 from domain.audit import Actor

@@ -11,6 +11,7 @@ from api.console.cause_merge import mark_investigation
 from api.console.forms import Typed, read_text, read_whole
 from api.console.page import View
 from api.shapes.capas import RootCauseFields
+from domain.capa import CapaState
 from domain.capa_cause import (
     MAX_CAUSES,
     MAX_WHYS,
@@ -21,6 +22,8 @@ from domain.capa_cause import (
     EvidenceRef,
     RootCause,
 )
+from domain.roles import Permission
+from store.capas import Capa
 
 ACT = "root_cause"
 PLACES = {
@@ -69,6 +72,18 @@ class Bone:
 
     name: str
     causes: list[CauseView]
+
+
+def find_investigation(view: View, capa: Capa, root_cause: RootCause, typed: Typed) -> dict[str, Any]:
+    """What was found out, and the form that writes it for whoever may write it now."""
+    may_write = capa.state == CapaState.INVESTIGATION and view.may(Permission.CAPA_WORK)
+    return {
+        "problem": capa.problem,
+        "bones": find_bones(view, root_cause),
+        "chains": find_chains(view, root_cause),
+        "is_reviewed": capa.investigated_round == capa.round,
+        "form": find_cause_form(view, root_cause, typed.of(ACT)) if may_write else None,
+    }
 
 
 def find_bones(view: View, root_cause: RootCause) -> list[Bone]:

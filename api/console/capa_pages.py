@@ -1,6 +1,6 @@
 """CAPAs: the list with the form that proposes one, and the page of one with everything of its life."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -9,14 +9,15 @@ from api.auth import Caller, require
 from api.console.acts import Act, Field, name_act, refuse_act
 from api.console.capa_action_views import find_action_lines, find_new_action
 from api.console.capa_acts import find_capa_acts
-from api.console.capa_cause_views import ACT, find_bones, find_cause_form, find_chains
+from api.console.capa_cause_views import find_investigation
 from api.console.capa_cohort_views import find_cohort
 from api.console.capa_effect_views import find_effect
+from api.console.capa_head import find_head
+from api.console.capa_member_views import find_complaints, find_devices, find_members
 from api.console.capa_regression_views import find_regression
-from api.console.capa_views import STAGES, find_line, find_scope, find_trigger
+from api.console.capa_views import find_line
 from api.console.filters import Filter, find_choice
 from api.console.forms import NOT_REFUSED, Refused, Typed
-from api.console.order_rows import find_clock
 from api.console.page import View, find_view
 from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
@@ -27,10 +28,10 @@ from domain.profile import Profile
 from domain.roles import Permission
 from store.audit import AuditFilter, load_audit_events
 from store.capa_actions import load_possible_owners
-from store.capa_complaints import CapaComplaint, load_capa_complaints
+from store.capa_complaints import load_capa_complaints
 from store.capa_effectiveness import load_effectiveness_results, load_scope_devices
 from store.capa_transitions import CLOSURE, load_counts_before, load_standing
-from store.capas import ENTITY, Capa, load_capa, load_capa_members, load_capas
+from store.capas import ENTITY, load_capa, load_capa_members, load_capas
 from store.pool import Pool
 from store.profiles import load_profiles
 from store.signatures import load_signatures
@@ -147,38 +148,15 @@ def render_capa(view: View, pool: Pool, code: str, refused: Refused = NOT_REFUSE
         profiles = load_profiles(conn)
         events = load_audit_events(conn, AuditFilter(entity=ENTITY, entity_id=code))
         acts = find_capa_acts(view, conn, standing, typed)
-    may_write = capa.state == CapaState.INVESTIGATION and view.may(Permission.CAPA_WORK)
     return view.render(
         "capa.html",
         refused.status,
         problem=refused.problem,
-        capa={
-            "code": capa.code,
-            "state": capa.state,
-            "kind": view.name("capa_kind", capa.kind),
-            "round": capa.round,
-            "by_machine": capa.trigger != CapaTrigger.MANUAL,
-            "row_version": capa.row_version,
-            "flags": ["SIM"] if capa.is_simulated else [],
-            "created": view.when(capa.created_at),
-            "state_since": view.when(capa.state_since),
-            "trigger_sentence": find_trigger(view, capa, profiles),
-            "reason": capa.statistics.get("reason") or "",
-            "decision": _find_decision(view, capa),
-            "stages": _find_stages(capa),
-            "scope": find_scope(view, capa),
-            "is_undecided": capa.state in (CapaState.PROPOSED, CapaState.REJECTED),
-        },
+        capa=find_head(view, capa, profiles),
         # A person's proposal rests on no figures; an empty table would look as if it did.
         cohort=None if capa.trigger == CapaTrigger.MANUAL else find_cohort(view, capa),
         regression=find_regression(view, capa, profiles),
-        cause={
-            "problem": capa.problem,
-            "bones": find_bones(view, standing.plan.root_cause),
-            "chains": find_chains(view, standing.plan.root_cause),
-            "is_reviewed": capa.investigated_round == capa.round,
-            "form": find_cause_form(view, standing.plan.root_cause, typed.of(ACT)) if may_write else None,
-        },
+        cause=find_investigation(view, capa, standing.plan.root_cause, typed),
         actions=find_action_lines(view, standing, people, typed),
         new_action=find_new_action(view, standing, people, typed),
         effect=find_effect(view, standing, before, results, typed),
@@ -186,58 +164,10 @@ def render_capa(view: View, pool: Pool, code: str, refused: Refused = NOT_REFUSE
             {"title": view.t("capa.signed_plan"), "lines": find_signature_lines(view, plan_signed)},
             {"title": view.t("capa.signed_closure"), "lines": find_signature_lines(view, closure_signed)},
         ],
-        devices=[
-            {"serial": d.serial, "lot": d.lot, "firmware": d.firmware, "customer": d.customer_name or ""}
-            for d in devices
-        ],
+        devices=find_devices(devices),
         device_count=standing.plan.devices,
-        complaints=[_find_complaint(view, complaint) for complaint in complaints],
-        members=[
-            {
-                "code": m.code,
-                "priority": m.priority,
-                "serial": m.serial,
-                "customer": " · ".join(part for part in (m.customer_name, m.lot, m.firmware) if part),
-                "state": m.state,
-                "outcome": view.name("outcome", m.outcome),
-                "excluded": view.name("excluded", m.excluded_reason),
-            }
-            for m in members
-        ],
+        complaints=find_complaints(view, complaints),
+        members=find_members(view, members),
         acts=acts,
         timeline=find_audit_lines(view, events),
     )
-
-
-def _find_complaint(view: View, complaint: CapaComplaint) -> dict[str, Any]:
-    is_running = complaint.clock_state in ("RUNNING", "SUBMITTED")
-    clock = find_clock(
-        view,
-        "report",
-        complaint.due_at if is_running else None,
-        started=complaint.aware_at,
-        met_at=complaint.submitted_at,
-    )
-    return {
-        "code": complaint.code,
-        "state": complaint.state,
-        "severity": view.name("complaint_severity", complaint.severity),
-        "order": complaint.work_order,
-        "decision": view.name("vigilance_decision", complaint.decision) if complaint.decision else "",
-        "authority": view.name("jurisdiction", complaint.jurisdiction),
-        "clock": clock,
-        "clock_state": view.name("report_state", complaint.clock_state),
-    }
-
-
-def _find_decision(view: View, capa: Capa) -> str | None:
-    if capa.decided_by is None:
-        return view.t("capa.ineffective", code=capa.ineffective_of_code) if capa.ineffective_of_code else None
-    key = "capa.rejected" if capa.state == CapaState.REJECTED else "capa.opened"
-    return view.t(key, who=view.who(capa.decided_by), reason=capa.decision_reason or "")
-
-
-def _find_stages(capa: Capa) -> list[dict[str, object]]:
-    stages = (CapaState.PROPOSED, CapaState.REJECTED) if capa.state == CapaState.REJECTED else STAGES
-    at = stages.index(CapaState(capa.state))
-    return [{"code": stage.value, "current": place == at, "past": place < at} for place, stage in enumerate(stages)]

@@ -6,7 +6,7 @@ from typing import Any
 from api.console.acts import Field
 from api.console.page import View
 from api.routes.approval_requests import list_approval_requests
-from api.shapes.sla import ClockShape
+from api.shapes.sla_clocks import ClockShape
 from domain.approval_request import ApprovalKind
 from domain.roles import Permission
 from domain.sla_clock import ClockState

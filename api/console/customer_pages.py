@@ -6,18 +6,20 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.attention import Attention, AttentionWish, load_attention
+from api.attention import Attention, AttentionWish, Standing, find_attention, load_standing
 from api.auth import Caller, require
 from api.console.customer_views import TYPES, find_attention_line, find_hidden_words, find_overview
 from api.console.filters import Filter, find_choice
+from api.console.kpi_look import LASTS, Counted, say_counted
 from api.console.page import View, find_view
 from api.cursors import make_cursor, read_cursor
 from api.problems import ProblemError, not_found
 from api.routes.customer_overview import describe_customer
-from api.state import Database
+from api.state import Database, find_state
 from domain.customer_risk import AttentionKey
 from domain.roles import Permission
 from store.customers import load_customer, load_sites
+from store.pool import Pool
 from store.profiles import load_profiles
 
 router = APIRouter(include_in_schema=False)
@@ -35,15 +37,26 @@ def show_customers(
     q: str = "",
     records: str = "",
     cursor: str = "",
+    anew: str = "",
 ) -> Response:
-    """All customers by how much is wrong there; those where nothing is known to be wrong stand last."""
+    """All customers by how much is wrong there; those where nothing is known to be wrong stand last.
+
+    All of them are counted once for the looks of a minute, whatever is looked for: so the second page goes on where the
+    first one ended. `anew` counts in any case.
+    """
     view = find_view(request, caller)
     q = q.strip()[:100]
     type_ = find_choice(type, TYPES)
     records = find_choice(records, (SIMULATED,))
     wish = AttentionWish(records == SIMULATED, region.strip()[:100], type_, q)
-    with pool.connection() as conn:
-        found = load_attention(conn, caller, wish, view.now)
+    at, standing = find_state(request).recent.find(
+        ("attention", wish.is_simulated, caller.customer_id, caller.permissions),
+        lambda: _count(pool, caller, view, is_simulated=wish.is_simulated),
+        at=view.now,
+        lasts=LASTS,
+        anew=bool(anew),
+    )
+    found = find_attention(standing, wish)
     keys = _read_keys(cursor)
     begin = 0 if keys is None else bisect_right(found.ranked, keys)
     shown = found.ranked[begin : begin + ROWS]
@@ -59,6 +72,7 @@ def show_customers(
         total=len(found.ranked),
         proof=view.t("customers.proof", customers=len(found.lines), devices=f"{found.device_count:,}"),
         hidden=find_hidden_words(view, found.hidden),
+        counted=Counted(say_counted(view, at), view.link("/customers", **chosen, anew="1")),
         filters=_find_filters(view, found, chosen),
         filtered=any(chosen.values()),
         simulated=None if records else view.link("/customers", **{**chosen, "records": SIMULATED}),
@@ -80,6 +94,11 @@ def show_customer(
         sites = load_sites(conn, customer.id)
         profiles = load_profiles(conn)
     return view.render("customer.html", **find_overview(view, overview, sites, profiles))
+
+
+def _count(pool: Pool, caller: Caller, view: View, *, is_simulated: bool) -> Standing:
+    with pool.connection() as conn:
+        return load_standing(conn, caller, view.now, is_simulated=is_simulated)
 
 
 def _read_keys(cursor: str) -> AttentionKey | None:

@@ -103,7 +103,7 @@ def _find_forecast(
     sensor = profile.find_sensor(forecast.sensor) if profile is not None and forecast.sensor is not None else None
     label = forecast.sensor or ""
     if sensor is not None:
-        label = sensor.label.zh if view.language == "zh" else sensor.label.en
+        label = view.say(sensor.label)
     low, high = forecast.hours_low, forecast.hours_high
     ends = (view.t("device_life.open_end") if end is None else f"{end:,.0f}" for end in (low, high))
     interval = " – ".join(ends) + f" {find_unit_sign('h')}"

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
-from api.console.device_views import name_model, say_health
+from api.console.device_views import find_line
 from api.console.filters import Filter, find_choice
 from api.console.page import find_view
 from api.state import Database
@@ -56,20 +56,7 @@ def show_devices(
     return view.render(
         "devices.html",
         q=q,
-        rows=[
-            {
-                "serial": d.serial,
-                "model": name_model(view, d),
-                "customer": " · ".join(part for part in (d.customer_name, d.site_name) if part),
-                "health": say_health(view, d),
-                "connectivity": d.connectivity,
-                "lifecycle": d.lifecycle,
-                "firmware": d.firmware,
-                "open_orders": d.open_work_orders,
-                "seen": view.when(d.last_seen_at, d.site_time_zone),
-            }
-            for d in devices[:ROWS]
-        ],
+        rows=[find_line(view, device) for device in devices[:ROWS]],
         total=total,
         filters=[
             Filter("model", view.t("column.model"), model, [(key, key) for key in sorted(profiles)]),

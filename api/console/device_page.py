@@ -2,25 +2,21 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from api.auth import Caller, require
 from api.console.charts import MAX_POINTS
-from api.console.data_quality_views import find_completeness
 from api.console.device_signals import POINTS, SPANS, SignalWish
 from api.console.device_views import (
     FIRMWARE_LINES,
     find_attributes,
-    find_example,
     find_facts,
     find_firmware,
+    find_head,
     find_updates,
-    name_model,
-    say_health,
-    say_where,
 )
 from api.console.facts import say_skew
 from api.console.live_panels import load_panels
@@ -92,31 +88,30 @@ def show_device(
     rows = [(ticket, find_row(view, ticket, profiles)) for ticket in tickets]
     return view.render(
         "device.html",
-        device={
-            "serial": device.serial,
-            "model": name_model(view, device),
-            "health": say_health(view, device),
-            "trust": find_completeness(view, device.completeness, device.skew_s),
-            "connectivity": device.connectivity,
-            "connectivity_reason": view.name("connectivity_reason", device.connectivity_reason)
-            if device.connectivity_reason
-            else "",
-            "connectivity_since": view.when(device.connectivity_since, zone),
-            "lifecycle": device.lifecycle,
-            "flags": ["SIM"] if device.is_simulated else [],
-            "where": say_where(view, device),
-            "seen": view.when(device.last_seen_at, zone),
-            "example": find_example(profile),
-        },
+        device=find_head(view, device, profile),
         score=risk.score,
         reasons_list=find_reasons(view, risk, REASONS),
         more_reasons=max(len(risk.reasons) - REASONS, 0),
         never_reported=device.last_seen_at is None,
-        open_orders=[row for ticket, row in rows if ticket.state not in ("CLOSED", "CANCELLED")],
+        open_orders=sorted(
+            (row for ticket, row in rows if ticket.state not in ("CLOSED", "CANCELLED")), key=lambda row: row.priority
+        ),
         tickets=[row for _, row in rows],
-        panels=panels,
-        signals=_find_payload(panels) if panels else None,
-        all_marks={
+        **_find_signals(view, device, panels, span),
+        facts=find_facts(view, device, account),
+        attributes=find_attributes(view, attributes, zone),
+        firmware=find_firmware(view, changes, zone),
+        updates=find_updates(view, attempts, zone),
+    )
+
+
+def _find_signals(view: View, device: Device, panels: Panels | None, span: str) -> dict[str, Any]:
+    """The charts with the marks that any of them may come to have, and how often they are renewed."""
+    is_skewed = device.skew_s is not None and abs(device.skew_s) >= SKEW_SAID_S
+    return {
+        "panels": panels,
+        "signals": _find_payload(panels) if panels else None,
+        "all_marks": {
             "has_breach": True,
             "has_band": False,
             "has_spread": True,
@@ -126,17 +121,11 @@ def show_device(
             "gaps": True,
             "marks": any(chart.marks for chart in panels.charts) if panels else False,
         },
-        skew_note=view.t("chart.skew", skew=say_skew(device.skew_s))
-        if device.skew_s is not None and abs(device.skew_s) >= SKEW_SAID_S
-        else None,
-        every_s=EVERY_S if SPANS[span] <= LIVE_SPAN else SLOW_EVERY_S,
-        spans=[{"code": code, "label": view.t(f"device.span_{code}"), "current": code == span} for code in SPANS],
-        span_code=span,
-        facts=find_facts(view, device, account),
-        attributes=find_attributes(view, attributes, zone),
-        firmware=find_firmware(view, changes, zone),
-        updates=find_updates(view, attempts, zone),
-    )
+        "skew_note": view.t("chart.skew", skew=say_skew(device.skew_s)) if is_skewed else None,
+        "every_s": EVERY_S if SPANS[span] <= LIVE_SPAN else SLOW_EVERY_S,
+        "spans": [{"code": code, "label": view.t(f"device.span_{code}"), "current": code == span} for code in SPANS],
+        "span_code": span,
+    }
 
 
 @router.get("/devices/{serial}/signals")

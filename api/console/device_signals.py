@@ -124,7 +124,7 @@ def _find_chart(
         data |= {"low": low, "high": high}
     return Chart(
         key=sensor.key,
-        label=sensor.label.zh if view.language == "zh" else sensor.label.en,
+        label=view.say(sensor.label),
         unit=unit,
         data=data,
         table=find_table(line.x, line.y, beyond, sensor.decimals, zone, limits=limits, spread=spread, rows=TABLE_ROWS),

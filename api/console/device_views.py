@@ -3,7 +3,9 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+from api.console.data_quality_views import find_completeness
 from api.console.facts import Fact, say_day, say_share
 from api.console.page import View
 from domain.firmware import AttemptOutcome, FirmwareChange, UpdateAttempt
@@ -29,6 +31,40 @@ def say_health(view: View, device: Device) -> dict[str, str]:
         "why": view.t(f"health_reason.{health.reason.value}", share=share)
         if health.reason in (HealthReason.COMPLETE, HealthReason.INCOMPLETE)
         else view.name("health_reason", health.reason.value),
+    }
+
+
+def find_line(view: View, device: Device) -> dict[str, Any]:
+    """The device as a line of the list."""
+    return {
+        "serial": device.serial,
+        "model": name_model(view, device),
+        "customer": " · ".join(part for part in (device.customer_name, device.site_name) if part),
+        "health": say_health(view, device),
+        "connectivity": device.connectivity,
+        "lifecycle": device.lifecycle,
+        "firmware": device.firmware,
+        "open_orders": device.open_work_orders,
+        "seen": view.when(device.last_seen_at, device.site_time_zone),
+    }
+
+
+def find_head(view: View, device: Device, profile: Profile | None) -> dict[str, Any]:
+    """What stands at the top of its page: whether it is healthy and how we know, whether it is heard, where it is."""
+    reason, zone = device.connectivity_reason, device.site_time_zone
+    return {
+        "serial": device.serial,
+        "model": name_model(view, device),
+        "health": say_health(view, device),
+        "trust": find_completeness(view, device.completeness, device.skew_s),
+        "connectivity": device.connectivity,
+        "connectivity_reason": view.name("connectivity_reason", reason) if reason else "",
+        "connectivity_since": view.when(device.connectivity_since, zone),
+        "lifecycle": device.lifecycle,
+        "flags": ["SIM"] if device.is_simulated else [],
+        "where": say_where(view, device),
+        "seen": view.when(device.last_seen_at, zone),
+        "example": find_example(profile),
     }
 
 

@@ -22,6 +22,7 @@ from api.console.panels import Panels, find_words, may_export, say_window, to_se
 from domain.clock import from_micros
 from domain.figures import find_telling_decimals, say_figure, say_limit
 from domain.firmware import FirmwareChange
+from domain.monitor_names import name_rule
 from domain.profile import Profile
 from domain.sentences import find_unit_sign, set_unit
 from store.work_order_pages import LinkedBreach
@@ -75,7 +76,9 @@ def find_evidence(view: View, breach: LinkedBreach, profile: Profile | None, zon
         contributions=find_contributions(view, body.get("contributions") or [], profile),
         frozen=view.when(breach.evidence_frozen_at, zone),
         detector=view.t(
-            "trust.detector_value", rule=view.name("rule", detector.get("rule")), version=detector.get("version", "?")
+            "trust.detector_value",
+            rule=view.say(name_rule(str(detector.get("rule", "")))),
+            version=detector.get("version", "?"),
         ),
         sample_count=sum(len(series.get("points", [])) for series in body.get("series", [])),
         gap_count=sum(len(chart.data["gaps"]) for chart in charts),
@@ -240,7 +243,7 @@ def find_contributions(view: View, given: list[Mapping[str, Any]], profile: Prof
         sensor = profile.find_sensor(str(one.get("sensor"))) if profile else None
         unit = find_unit_sign(sensor.unit) if sensor else ""
         decimals = sensor.decimals if sensor else 2
-        name = (sensor.label.zh if view.language == "zh" else sensor.label.en) if sensor else str(one.get("sensor"))
+        name = view.say(sensor.label) if sensor else str(one.get("sensor"))
         value, expected = _read_number(one.get("value")), _read_number(one.get("expected"))
         share = float(one.get("share", 0.0))
         if value is not None and expected is not None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from api.console.evidence_view import EvidenceView
 from api.console.instants import name_duration
@@ -45,8 +46,20 @@ def say_skew(skew_s: float | None) -> str:
     return f"{'−' if skew_s < -0.05 else '+' if skew_s > 0.05 else ''}{abs(skew_s):,.1f} s"
 
 
+def find_device_card(view: View, cards: OrderCards) -> dict[str, Any] | None:
+    """The device card of a work order; None where it is about none."""
+    if not cards.serial:
+        return None
+    return {
+        "serial": cards.serial,
+        "connectivity": cards.connectivity,
+        "lifecycle": cards.lifecycle,
+        "facts": find_device_facts(view, cards),
+    }
+
+
 def find_device_facts(view: View, cards: OrderCards) -> list[Fact]:
-    """The device card of a work order."""
+    """What is known of the device of an order."""
     t = view.t
     model = (cards.model_name or {}).get(view.language) or cards.model or ""
     return [
@@ -62,8 +75,15 @@ def find_device_facts(view: View, cards: OrderCards) -> list[Fact]:
     ]
 
 
+def find_customer_card(view: View, cards: OrderCards, region: str) -> dict[str, Any] | None:
+    """The customer card; None where there is none."""
+    if not cards.customer_name:
+        return None
+    return {"name": cards.customer_name, "facts": find_customer_facts(view, cards, region)}
+
+
 def find_customer_facts(view: View, cards: OrderCards, region: str) -> list[Fact]:
-    """The customer card; people's names stand only for those whose work needs them."""
+    """What is known of its customer; people's names stand only for those whose work needs them."""
     t = view.t
     until = cards.contract_ends_on.isoformat() if cards.contract_ends_on else ""
     contract = (

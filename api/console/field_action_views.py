@@ -73,6 +73,26 @@ def find_line(view: View, action: FieldAction) -> FieldActionLine:
     )
 
 
+def find_head(view: View, action: FieldAction) -> dict[str, Any]:
+    """Code, state, what it does, and the stages of its life; the maker's people stand for the maker's account alone."""
+    return {
+        "code": action.code,
+        "row_version": action.row_version,
+        "title": action.title,
+        "kind": view.name("field_action_kind", action.kind),
+        "state": action.state.value,
+        "flags": ["SIM"] if action.is_simulated else [],
+        "created": view.when(action.created_at),
+        "created_by": view.who(action.created_by) if view.person.customer_id is None else "",
+        "description": action.description,
+        "instructions": action.instructions,
+        "stage_list": find_stages(action),
+        "cancel_reason": action.cancel_reason,
+        "capa": action.capa_code,
+        "facts": find_facts(view, action),
+    }
+
+
 def find_stages(action: FieldAction) -> list[dict[str, Any]]:
     """The stage bar; a cancelled action has gone another way."""
     stages = (_S.DRAFT, _S.CANCELLED) if action.state is _S.CANCELLED else STAGES
@@ -151,14 +171,19 @@ def find_waves(view: View, action: FieldAction, figures: Sequence[WaveFigures]) 
     return lines
 
 
-def find_progress(view: View, groups: Sequence[Progress], empty: str) -> list[dict[str, Any]]:
-    """Devices by state for each group of a table."""
+def find_reached(groups: Sequence[Progress]) -> list[str]:
+    """The states that any device is in, in their order: a column for each of the others would say nothing."""
+    return [state for state in PROGRESS if any(getattr(group, state) for group in groups)]
+
+
+def find_progress(view: View, groups: Sequence[Progress], reached: Sequence[str], empty: str) -> list[dict[str, Any]]:
+    """Devices by the states that were reached, for each group of a table."""
     return [
         {
             "key": group.key if group.name and group.name != group.key else "",
             "name": group.name or group.key or empty,
             "devices": group.devices,
-            "counts": [getattr(group, state) for state in PROGRESS],
+            "counts": [getattr(group, state) for state in reached],
             "done": say_share(group.done_share),
         }
         for group in groups

@@ -1,17 +1,17 @@
 """Figures of a whole period, counted once for all looks of a minute: shown with when they were counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from api.console.instants import name_offset
 from api.console.kpi_period_view import Asked
 from api.console.page import View
 from api.state import find_state
-from domain.kpi import Kpi, KpiFigure
 
 LASTS = timedelta(minutes=1)
-Figures = Sequence[tuple[Kpi, list[KpiFigure]]]
+Figures = TypeVar("Figures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Look(Generic[Figures]):
     """What a page shows: the figures, and what was asked for when they were counted, its period being theirs."""
 
     at: datetime
@@ -33,11 +33,16 @@ class Look:
 
     def describe(self, view: View) -> Counted:
         """What the page says of it: in the zone of the page's foot, to the second."""
-        local = self.at.astimezone(view.find_zone())
-        return Counted(view.t("kpis.counted_at", at=f"{local:%H:%M:%S} {name_offset(local)}"), self.address)
+        return Counted(say_counted(view, self.at), self.address)
 
 
-def find_look(view: View, asked: Asked, path: str, count: Callable[[], Figures], **more: str) -> Look:
+def say_counted(view: View, at: datetime) -> str:
+    """When something was counted that the page keeps."""
+    local = at.astimezone(view.find_zone())
+    return view.t("kpis.counted_at", at=f"{local:%H:%M:%S} {name_offset(local)}")
+
+
+def find_look(view: View, asked: Asked, path: str, count: Callable[[], Figures], **more: str) -> Look[Figures]:
     """The figures that `count` gives, or those of the last minute for the same page, filters and rights.
 
     `path` and `more` (grouping, unit) tell what is counted. Who sees fewer customers or kinds of records has figures of

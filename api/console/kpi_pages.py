@@ -210,7 +210,7 @@ def _find_form(view: View, asked: Asked, models: list[str], action: str) -> dict
 
 
 def _describe(view: View, kpi: Kpi) -> dict[str, Any]:
-    return {"kpi": {"name": kpi.name.zh if view.language == "zh" else kpi.name.en, "key": kpi.key}}
+    return {"kpi": {"name": view.say(kpi.name), "key": kpi.key}}
 
 
 def _find_groups(view: View, dimension: str) -> Filter:

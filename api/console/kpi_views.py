@@ -11,7 +11,7 @@ from api.console.page import View
 from api.console.place_words import tell_code
 from domain.exposure import say_device_days
 from domain.kpi import Better, Kpi, KpiFigure, NoValue
-from domain.profile import Profile, Text
+from domain.profile import Profile
 
 # The drawing of a trend: bars over months, each `STEP` apart.
 HEIGHT, STEP, WIDTH = 24.0, 9.0, 6.0
@@ -55,11 +55,6 @@ class Trend:
     label: str
 
 
-def say_text(view: View, text: Text) -> str:
-    """The words in the reader's language."""
-    return text.zh if view.language == "zh" else text.en
-
-
 def say_value(view: View, unit: str, value: float | None) -> str:
     """The value with its unit; "" where there is none."""
     if value is None:
@@ -85,10 +80,10 @@ def find_figure_line(view: View, kpi: Kpi, figure: KpiFigure) -> FigureLine:
         spread = view.t("kpis.spread", median=median, p90=p90)
     return FigureLine(
         key=kpi.key,
-        name=say_text(view, kpi.name),
-        definition=say_text(view, kpi.definition),
-        numerator_name=say_text(view, kpi.numerator),
-        denominator_name=say_text(view, kpi.denominator),
+        name=view.say(kpi.name),
+        definition=view.say(kpi.definition),
+        numerator_name=view.say(kpi.numerator),
+        denominator_name=view.say(kpi.denominator),
         better=view.t("kpis.better_higher" if kpi.better is Better.HIGHER else "kpis.better_lower"),
         value=say_value(view, kpi.unit, figure.value),
         spread=spread,

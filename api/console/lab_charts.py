@@ -55,7 +55,7 @@ def _find_chart(view: View, example: Mapping[str, Any], signal: Mapping[str, Any
     }
     return Chart(
         key=signal["sensor"],
-        label=sensor.label.zh if view.language == "zh" else sensor.label.en,
+        label=view.say(sensor.label),
         unit=unit,
         data=data,
         table=find_table(

@@ -108,7 +108,7 @@ def _name_sensor(view: View, profiles: Mapping[str, Profile], models: Sequence[s
     sensors = [sensor for model in models if (sensor := profiles[model].find_sensor(key)) is not None]
     if not sensors:
         return key
-    return sensors[0].label.zh if view.language == "zh" else sensors[0].label.en
+    return view.say(sensors[0].label)
 
 
 def read_form(view: View, sent: Mapping[str, str]) -> tuple[NewLabRun | None, dict[str, str]]:

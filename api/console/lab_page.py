@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
-from api.console.forms import NOTHING, Typed
+from api.console.forms import NOTHING, Typed, read_text
 from api.console.lab_charts import find_charts
 from api.console.lab_form import ACT, describe_request, find_fields, name_refusals, read_form
 from api.console.lab_views import (
@@ -82,11 +82,11 @@ def ask(request: Request, pool: Database, caller: Writer, fields: Sent) -> Respo
 
 
 @router.post("/lab/{code}/cancel")
-def cancel(request: Request, pool: Database, caller: Writer, code: str) -> Response:
-    """Calls a run off."""
+def cancel(request: Request, pool: Database, caller: Writer, code: str, fields: Sent) -> Response:
+    """Calls a run off, with a reason if one was typed."""
     view = find_view(request, caller)
     try:
-        call_off(pool, caller, code)
+        call_off(pool, caller, code, read_text(fields, "reason"))
     except GuardRefusedError:
         return _render(view, pool, code=code, problem=view.t("lab.is_over"), status=409)
     return RedirectResponse(view.link(f"/lab/{code}", done="lab_cancelled"), 303)

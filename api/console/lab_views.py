@@ -38,6 +38,7 @@ class RunLine:
     by: str
     at: Instant | None
     cancelled_by: str
+    cancel_reason: str
     error: str
 
 
@@ -119,6 +120,7 @@ def find_run_line(view: View, run: LabRunShape) -> RunLine:
         by=view.who(run.requested_by),
         at=view.when(run.requested_at),
         cancelled_by=view.who(run.cancelled_by),
+        cancel_reason=run.cancel_reason or "",
         error=run.error or "",
     )
 
@@ -268,14 +270,14 @@ def find_verdict(view: View, example: Mapping[str, Any], profile: Profile, *, gr
 
 
 def _name_monitor(view: View, profile: Profile, key: str) -> str:
-    return view.t("lab.quoted", name=name_monitor(view, profile, key))
+    return view.t("list.quoted", name=name_monitor(view, profile, key))
 
 
 def _name_sensor(view: View, profile: Profile, key: str) -> str:
     sensor = profile.find_sensor(key)
     if sensor is None:
         return key
-    return view.t("lab.quoted", name=sensor.label.zh if view.language == "zh" else sensor.label.en)
+    return view.t("list.quoted", name=view.say(sensor.label))
 
 
 def say_moment(text: str | None) -> str:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.acting import find_actor
@@ -12,6 +12,7 @@ from api.console.backtest_views import find_backtest
 from api.console.filters import Filter, find_choice
 from api.console.forms import (
     NOT_REFUSED,
+    NOTHING,
     Fields,
     RecordForms,
     Refused,
@@ -21,6 +22,7 @@ from api.console.forms import (
     read_text,
     sign,
 )
+from api.console.model_job_acts import find_job_line, find_refused_act, say_called_off
 from api.console.model_links import find_monitor_links
 from api.console.model_views import (
     GUARDS,
@@ -34,12 +36,15 @@ from api.console.model_views import (
 from api.console.page import View, find_view
 from api.console.signature_views import find_signature_lines
 from api.console.timeline import find_audit_lines
+from api.once import change
+from api.routes.model_jobs import call_off_job
 from api.routes.models import find_model
 from api.state import Database
+from domain.errors import GuardRefusedError
 from domain.model_record import MODEL_PERMISSION, ModelKind, ModelState, ModelStep, is_signed
 from domain.roles import Permission
 from store.audit import AuditFilter, load_audit_events
-from store.model_jobs import load_newest_backtest
+from store.model_jobs import ModelJob, load_newest_backtest, load_open_jobs
 from store.model_steps import StepRequest, load_model_facts, record_step
 from store.models import ENTITY, load_models
 from store.pool import Connection, Pool
@@ -57,17 +62,48 @@ ROWS = 50
 def show_models(
     request: Request, pool: Database, caller: Reader, model: str = "", state: str = "", before: int | None = None
 ) -> Response:
-    """Models, the newest first."""
+    """Models, the newest first, and the trainings and backtests that wait or run."""
+    return _render_models(find_view(request, caller), pool, model, state, before)
+
+
+@router.post("/model-jobs/{job_id}/cancel")
+def call_model_job_off(request: Request, pool: Database, caller: Writer, job_id: int, fields: Fields) -> Response:
+    """Calls a training or a backtest off, with a reason."""
     view = find_view(request, caller)
+    act, reason = f"call_off_{job_id}", read_text(fields, "reason")
+    if not reason:
+        refused = Refused(view.t("model_jobs.why"), 422, find_typed(act, fields, {"reason": view.t("model_jobs.why")}))
+        return _render_models(view, pool, refused=refused)
+    try:
+        change(pool, lambda conn: call_off_job(conn, caller, job_id, reason))
+    except GuardRefusedError as over:
+        return _render_models(view, pool, refused=Refused(view.name("queue_guard", over.guard), 409, NOTHING))
+    return RedirectResponse(view.link("/models", done="job_called_off"), 303)
+
+
+def _render_models(
+    view: View,
+    pool: Pool,
+    model: str = "",
+    state: str = "",
+    before: int | None = None,
+    refused: Refused = NOT_REFUSED,
+) -> Response:
     states = [(s.value, view.name("model_state", s)) for s in ModelState]
     with pool.connection() as conn:
-        names = sorted(load_profiles(conn))
+        profiles = load_profiles(conn)
+        names = sorted(profiles)
         model = find_choice(model, names)
         state = find_choice(state, [value for value, _ in states])
         found = load_models(conn, model=model, states=[state] if state else [], before_id=before, limit=ROWS + 1)
+        jobs = load_open_jobs(conn)
     chosen = {"model": model, "state": state}
     return view.render(
         "models.html",
+        refused.status,
+        problem=refused.problem,
+        jobs=[find_job_line(view, job, profiles, refused.typed) for job in jobs],
+        refused_act=find_refused_act(view),
         rows=[find_model_line(view, row) for row in found[:ROWS]],
         filters=[
             Filter("model", view.t("column.model"), model, [(name, name) for name in names]),
@@ -109,7 +145,7 @@ def render_model(view: View, pool: Pool, code: str, refused: Refused = NOT_REFUS
         stage_list=find_model_stages(row),
         acts=find_model_acts(view, row, facts, refused.typed),
         changing=find_profile_changes(view, row, current) if current and is_profile and is_waiting else [],
-        job=None if job is None else {"state": job.state, "error": job.error or "", "at": view.when(job.requested_at)},
+        job=None if job is None else _find_job(view, job),
         backtest=None if job is None else find_backtest(view, job.result, current),
         shadow=find_shadow_lines(view, counts, current),
         monitors=monitors,
@@ -117,6 +153,11 @@ def render_model(view: View, pool: Pool, code: str, refused: Refused = NOT_REFUS
         signatures=find_signature_lines(view, signatures),
         timeline=find_audit_lines(view, events),
     )
+
+
+def _find_job(view: View, job: ModelJob) -> dict[str, object]:
+    at = view.when(job.requested_at)
+    return {"state": job.state, "error": job.error or "", "at": at, "called_off": say_called_off(view, job)}
 
 
 FORMS = RecordForms(ENTITY, "/models/", render_model)

@@ -13,7 +13,7 @@ from api.console.forms import Typed
 from api.console.monitor_acts import ACTS, BACKTEST_DAYS
 from api.console.monitor_page import render_monitor
 from api.console.page import View, find_view
-from api.console.rejection_words import tell_pattern
+from api.console.rejection_words import Name, tell_pattern
 from api.console.signing_words import say_unsigned
 from api.once import change
 from api.problems import ProblemError, not_found
@@ -23,9 +23,13 @@ from api.sign_in import check_password
 from api.state import Database
 from domain.audit import Signature
 from domain.errors import GuardRefusedError, RowVersionConflictError
+from domain.monitor_names import name_rule, name_sensor
+from domain.profile import Profile
 from domain.roles import Permission
+from domain.sentences import find_unit_sign
 from domain.threshold_proposal import SIGNED, ProposalState
 from store.pool import Connection
+from store.profiles import load_profile
 from store.threshold_decisions import record_proposal_decision
 from store.threshold_proposals import ENTITY, load_threshold_proposal
 
@@ -125,7 +129,9 @@ def take_backtest(
         english = ""
         if not any(error.field == "changes" for error in refused.errors):
             problem = view.t("monitors.no_threshold")
-            told = [_tell(view, error.field.rpartition(".")[2], error.detail) for error in refused.errors]
+            with pool.connection() as conn:
+                profile = load_profile(conn, model)
+            told = [_tell(view, profile, error.field.rpartition(".")[2], error.detail) for error in refused.errors]
             problem = " ".join([problem, *(text for text, is_told in told if is_told)])
             english = " ".join(text for text, is_told in told if not is_told)
         return render_monitor(view, pool, model, monitor, problem=problem, english=english, typed=typed, status=422)
@@ -135,9 +141,19 @@ def take_backtest(
     return RedirectResponse(view.link(f"/monitors/{model}/{monitor}", done="backtest"), 303)
 
 
-def _tell(view: View, field: str, detail: str) -> tuple[str, bool]:
+def _tell(view: View, profile: Profile | None, field: str, detail: str) -> tuple[str, bool]:
     """What is wrong with a threshold, and whether it is in the reader's language."""
-    told = tell_pattern(view.language, detail, "threshold_problem")
+
+    def quote(name: str) -> str:
+        return view.t("list.quoted", name=name)
+
+    names: dict[str, Name] = {
+        "field": lambda code: quote(view.name("monitor_field", code)),
+        "rule": lambda code: quote(view.say(name_rule(code))),
+        "sensor": lambda code: quote(code if profile is None else view.say(name_sensor(profile, code))),
+        "unit": find_unit_sign,
+    }
+    told = tell_pattern(view.language, detail, "threshold_problem", names=names)
     said = detail if told is None else told
     return f"{view.name('monitor_field', field)}{view.t('list.colon')}{said}{view.t('list.end')}", told is not None
 

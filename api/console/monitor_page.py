@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.auth import Caller, require
 from api.console.backtest_views import find_backtest
 from api.console.forms import NOTHING, Typed
+from api.console.model_job_acts import say_called_off
 from api.console.model_links import find_model_links
 from api.console.monitor_acts import find_acts, find_backtest_act
 from api.console.monitor_drift_views import find_drift
@@ -117,5 +118,6 @@ def _find_job(view: View, job: ModelJob, profile: Profile, measure: Measure) -> 
         "percent": round(100 * job.progress),
         "left": left,
         "error": job.error or "",
+        "called_off": say_called_off(view, job),
         "backtest": find_backtest(view, job.result, profile),
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from api.console.page import View
 from api.shapes.monitors import DriftShape
 from domain.figures import say_limit
+from domain.monitor_names import name_monitor
 from domain.profile import Monitor, MonitorRule, Profile
 from domain.sentences import find_unit_sign, set_unit
 
@@ -30,16 +31,7 @@ COUNT = Measure("", 0)
 
 def find_label(view: View, profile: Profile, monitor: Monitor) -> str:
     """What the monitor watches and how, in the reader's language."""
-    names = []
-    for key in monitor.sensors:
-        sensor = profile.find_sensor(key)
-        names.append(key if sensor is None else sensor.label.zh if view.language == "zh" else sensor.label.en)
-    rule = view.name("rule", monitor.rule.value)
-    if not names:
-        return rule[:1].upper() + rule[1:]
-    if monitor.rule in (MonitorRule.LIMIT, MonitorRule.FORECAST, MonitorRule.RATE_OF_CHANGE):
-        rule = view.t("monitors.rule_directed", rule=rule, direction=view.name("direction", monitor.direction.value))
-    return view.t("monitors.label", sensors=view.t("list.comma").join(names), rule=rule)
+    return view.say(name_monitor(profile, monitor))
 
 
 def find_measure(view: View, profile: Profile, monitor: Monitor) -> Measure:
@@ -61,8 +53,6 @@ def say_threshold(value: float | None, measure: Measure) -> str:
 def name_subject(view: View, profile: Profile, day: DriftShape) -> str:
     """What drifts: readings of a sensor, or the monitor's own scores; of which firmware, if not of all."""
     sensor = profile.find_sensor(day.subject)
-    if day.kind == "score" or sensor is None:
-        name = view.t("monitors.drift_scores")
-    else:
-        name = sensor.label.zh if view.language == "zh" else sensor.label.en
+    is_score = day.kind == "score" or sensor is None
+    name = view.t("monitors.drift_scores") if is_score or sensor is None else view.say(sensor.label)
     return view.t("monitors.drift_of_firmware", name=name, firmware=day.firmware) if day.firmware else name

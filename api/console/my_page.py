@@ -10,14 +10,15 @@ from api.auth import Caller, require
 from api.console.evidence_view import find_evidence
 from api.console.kept_pages import find_kept, mark_kept
 from api.console.my_views import find_ways, group_jobs, name_place
+from api.console.order_findings import find_shown
 from api.console.order_head import find_head
 from api.console.order_record_steps import Fields, change_part
+from api.console.order_records import load_own_order
 from api.console.order_rows import find_fault
 from api.console.order_sections import Refused, find_script_words, load_section, make_once
 from api.console.page import View, find_view
 from api.console.proofs import load_proof
-from api.console.work_order_acts import Assignees, Typed, find_acts
-from api.console.work_order_page import find_shown, load_own_order
+from api.console.work_order_acts import NOT_REFUSED, Assignees, StepRefused, find_acts
 from api.console.work_order_steps import Step, take_step
 from api.problems import not_found
 from api.state import Database
@@ -73,15 +74,7 @@ def take_job_step(request: Request, pool: Database, caller: Worker, code: str, f
     view = find_view(request, caller)
     refused = take_step(view, pool, code, form)
     if refused is not None:
-        return render_job(
-            view,
-            pool,
-            code,
-            problem=refused.problem,
-            typed=refused.typed,
-            typed_note=refused.note,
-            status=refused.status,
-        )
+        return render_job(view, pool, code, step=refused)
     target = f"/my/{code}" if form.to is not WorkOrderState.TRIAGED else "/my"
     return RedirectResponse(view.link(target, done="saved"), 303)
 
@@ -93,7 +86,7 @@ def take_job_part(request: Request, pool: Database, caller: Worker, code: str, v
     load_own_order(pool, caller, code)
     refused = change_part(view, pool, code, values)
     if refused is not None:
-        return render_job(view, pool, code, refused=refused, status=refused.status)
+        return render_job(view, pool, code, refused=refused)
     return RedirectResponse(view.link(f"/my/{code}", done="saved") + "#job-parts", 303)
 
 
@@ -103,13 +96,10 @@ def render_job(
     code: str,
     *,
     breach: str = "",
-    problem: str | None = None,
-    typed: Typed | None = None,
-    typed_note: str = "",
+    step: StepRefused = NOT_REFUSED,
     refused: Refused | None = None,
-    status: int = 200,
 ) -> Response:
-    """The page of one job; with a problem, what was typed stands where it was typed."""
+    """The page of one job; what was refused, a step or a form of the records, stands where it was typed."""
     order = load_own_order(pool, view.person, code)
     with pool.connection() as conn:
         profiles = load_profiles(conn)
@@ -120,12 +110,14 @@ def render_job(
     zone = cards.site_time_zone
     shown = find_shown(breaches, breach)
     evidence = find_evidence(view, shown, profiles.get(cards.model or ""), zone) if shown is not None else None
-    acts = [replace(act, action=f"/my/{code}/transitions") for act in find_acts(view, order, cards, Assignees(), typed)]
+    acts = [
+        replace(act, action=f"/my/{code}/transitions") for act in find_acts(view, order, cards, Assignees(), step.typed)
+    ]
     sections: dict[str, Any] = {name: load_section(view, pool, order, cards, name, refused) for name in SECTIONS}
     return view.render(
         "job.html",
-        status,
-        problem=problem or (refused.problem if refused is not None else None),
+        refused.status if refused is not None else step.status,
+        problem=step.problem or (refused.problem if refused is not None else None),
         order=find_head(view, order, cards, profiles, zone),
         fault=find_fault(view, profiles, cards.model, order.fault_group),
         place=name_place(cards),
@@ -137,7 +129,7 @@ def render_job(
         first=next((act for act in acts if act.name in FIRST and not act.refusal), None),
         acts=[act for act in acts if act.name not in FIRST or act.fields],
         may_note=view.may(Permission.WORK_ORDER_NOTE),
-        typed_note=typed_note,
+        typed_note=step.note,
         outbox=find_script_words(view),
         kept=find_kept(view, [(order.code, order.row_version)]),
         once=make_once,

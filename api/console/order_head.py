@@ -14,20 +14,6 @@ def find_head(
     view: View, order: WorkOrder, cards: OrderCards, profiles: dict[str, Profile], zone: str | None
 ) -> dict[str, Any]:
     """Code, priority, state, owner, clocks, and what is wrong in sentences."""
-    profile = profiles.get(cards.model or "")
-    group = profile.find_fault_group(order.fault_group) if profile else None
-    advice = ""
-    if group is not None:
-        is_zh = view.language == "zh"
-        action = group.action.zh if is_zh else group.action.en
-        consequence = group.consequence.zh if is_zh else group.consequence.en
-        if "part" not in order.title_params:  # as of a manual order, or of an older record
-            part = group.suspected_part.zh if is_zh else group.suspected_part.en
-            advice = view.t("work_order.advice", consequence=consequence, part=part, action=action)
-        elif "forecast" in order.title_params:  # the sentence gives the time to the limit, not what happens there
-            advice = view.t("work_order.advice_after", consequence=consequence, action=action)
-        else:
-            advice = action
     is_over = order.state in (WorkOrderState.CANCELLED,)
     flags = {
         order.inbox_reason or "": order.inbox_reason not in (None, "NEW"),
@@ -70,11 +56,25 @@ def find_head(
             zone=zone,
         ),
         "sentence": find_summary(view, order.title_code, order.title_params, zone),
-        "advice": advice,
+        "advice": _find_advice(view, order, profiles.get(cards.model or "")),
         "description": order.description,
         "created_by": view.who(order.created_by) or view.t("fact.hidden"),
         "created": view.when(order.created_at, zone),
     }
+
+
+def _find_advice(view: View, order: WorkOrder, profile: Profile | None) -> str:
+    """What to do, by the profile, with what the sentence of the order does not say already."""
+    group = profile.find_fault_group(order.fault_group) if profile else None
+    if group is None:
+        return ""
+    action, consequence = view.say(group.action), view.say(group.consequence)
+    if "part" not in order.title_params:  # as of a manual order, or of an older record
+        part = view.say(group.suspected_part)
+        return view.t("work_order.advice", consequence=consequence, part=part, action=action)
+    if "forecast" in order.title_params:  # the sentence gives the time to the limit, not what happens there
+        return view.t("work_order.advice_after", consequence=consequence, action=action)
+    return action
 
 
 def find_undo(view: View, order: WorkOrder) -> dict[str, Any] | None:

@@ -13,11 +13,14 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.checklist_views import read_value, say_value
+from api.console.order_records import load_own_order
 from api.console.order_sections import Refused
 from api.console.page import View, find_view
+from api.console.record_faults import say_record_faults
 from api.console.signing_words import say_unsigned_problem
 from api.console.visit_views import read_local_time
-from api.console.work_order_page import load_own_order, render_order
+from api.console.work_order_page import render_order
+from api.field_faults import find_field_errors
 from api.problems import ProblemError
 from api.routes.approval_requests import ask_for_approval
 from api.routes.checklists import answer_lines, list_checklists
@@ -66,22 +69,15 @@ def attempt(view: View, section: str, values: Mapping[str, str], work: Callable[
     except NotFoundError as missing:
         return Refused(section, str(missing), typed, 404)
     except ValidationError as wrong:
-        names = {str(error["loc"][0]) for error in wrong.errors() if error["loc"]}
-        return Refused(section, _name_fields(view, names), typed, 422)
+        return Refused(section, say_record_faults(view, find_field_errors(wrong.errors())), typed, 422)
     except ValueError:
         return Refused(section, view.t("record.not_a_value"), typed, 422)
     except ProblemError as problem:
         unsigned = say_unsigned_problem(view, problem)
         if unsigned is None and problem.status != 422:
             raise
-        said = unsigned or _name_fields(view, {error.field for error in problem.errors})
-        return Refused(section, said, typed, problem.status)
+        return Refused(section, unsigned or say_record_faults(view, problem.errors), typed, problem.status)
     return None
-
-
-def _name_fields(view: View, names: set[str]) -> str:
-    said = view.t("list.comma").join(sorted(view.name("record_field", name) for name in names))
-    return view.t("record.fields_wrong", fields=said) if said else view.t("record.not_a_value")
 
 
 def answer(view: View, pool: Pool, code: str, section: str, refused: Refused | None) -> Response:
@@ -90,7 +86,7 @@ def answer(view: View, pool: Pool, code: str, section: str, refused: Refused | N
         return RedirectResponse(
             view.link(f"/work-orders/{code}", open=section, done="saved") + f"#section-{section}", 303
         )
-    return render_order(view, pool, code, refused=refused, status=refused.status)
+    return render_order(view, pool, code, refused=refused)
 
 
 def read_once(values: Mapping[str, str]) -> str | None:

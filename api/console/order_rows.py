@@ -69,7 +69,7 @@ def find_fault(view: View, profiles: Mapping[str, Profile], model: str | None, f
     profile = profiles.get(model or "")
     group = profile.find_fault_group(fault_group) if profile else None
     if group is not None:
-        return group.label.zh if view.language == "zh" else group.label.en
+        return view.say(group.label)
     return view.name("fault", fault_group)
 
 

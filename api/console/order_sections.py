@@ -33,6 +33,13 @@ from store.work_order_pages import OrderCards
 from store.work_order_records import RecordCounts
 
 NAMES = ("visits", "checklists", "parts", "files", "clocks", "suggestions")
+# What is done by the records that a phone keeps until there is a network.
+QUEUED = (
+    Permission.WORK_ORDER_READ,
+    Permission.WORK_ORDER_NOTE,
+    Permission.WORK_ORDER_WORK,
+    Permission.WORK_ORDER_ATTACH,
+)
 INSIDERS = frozenset({"checklists", "suggestions"})  # for the maker's people
 
 
@@ -152,10 +159,17 @@ def say_size(size: int) -> str:
 
 
 def find_script_words(view: View) -> dict[str, Any]:
-    """What outbox.js says by itself, and the names of the rules that may refuse what it sends."""
+    """What outbox.js says by itself, and all that it needs to say why something that it sent was refused."""
     return {
-        "say": _find_messages(view.language, "outbox."),
+        "say": {
+            **_find_messages(view.language, "outbox."),
+            **_find_messages(view.language, "record."),
+            "comma": view.t("list.comma"),
+        },
         "guards": _find_messages(view.language, "record_guard."),
+        "fields": _find_messages(view.language, "record_field."),
+        "wrongs": _find_messages(view.language, "record_wrong."),
+        "rights": {right.value: view.say_missing(right) for right in QUEUED},
         "most": find_state(view.request).settings.max_attachment_bytes,
     }
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -31,6 +32,7 @@ from api.console.static_files import asset_url
 from api.console.who import Who
 from api.csrf_token import mask_csrf_token
 from api.state import find_state, now
+from domain.profile import Text
 from domain.roles import Permission
 from store.pool import Connection
 
@@ -41,6 +43,8 @@ ZONE_COOKIE = "forewarn_zone"
 KEYS_COOKIE = "forewarn_keys"
 THEMES = ("light", "dark")
 LEAST_COMPRESSED = 1_000  # bytes: one packet
+# Dates, serials, codes: short enough to stand on a line of a phone.
+HYPHENATED = re.compile(r"(?<![\w-])(?=[\w-]{3,20}(?![\w-]))((?:\w+-)+\w+)", re.ASCII)
 COMPRESSION = 4  # of 9: a list in a millisecond, a tenth larger than with the most
 
 # What console.js says by itself.
@@ -82,12 +86,21 @@ def load_templates() -> Environment:
     )
     environment.globals["asset"] = asset_url
     environment.filters["own"] = mark_own
+    environment.filters["whole"] = keep_whole
     return environment
 
 
 def mark_own(text: object) -> Markup:
     """What people or devices wrote, which no language of the console translates; nothing where there is nothing."""
     return Markup('<span translate="no">{}</span>').format(text) if text not in (None, "") else Markup()
+
+
+def keep_whole(text: str) -> Markup:
+    """The text with its dates, serials and codes each on one line: a browser may else break them behind a hyphen."""
+    parts = HYPHENATED.split(text)  # every second one is such a word
+    return Markup().join(
+        Markup('<span class="nowrap">{}</span>').format(p) if n % 2 else p for n, p in enumerate(parts)
+    )
 
 
 def _flatten_words(language: str) -> dict[str, str]:
@@ -128,6 +141,10 @@ class View:
     def name(self, group: str, code: str | None) -> str:
         """The name of a code in this language."""
         return find_name(self.language, group, code)
+
+    def say(self, text: Text) -> str:
+        """What a profile calls something, in this language."""
+        return text.zh if self.language == "zh" else text.en
 
     def find_zone(self, site_zone: str | None = None) -> tzinfo:
         """The zone that times of a record are shown in: the person's choice, else that of its site."""

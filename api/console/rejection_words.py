@@ -5,13 +5,17 @@ earlier versions are told as well; a sentence that none fits stays as it was wri
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from string import Formatter
+from types import MappingProxyType
 
 from api.console.language import load_catalogue, translate
 from domain.counting import find_forms
 
+Name = Callable[[str], str]
+NO_NAMES: Mapping[str, Name] = MappingProxyType({})
 _DETAIL, _NOUN = "rejection_detail", "rejection_noun"
 _QUOTED = re.compile(" ?(“[^”]*”) ?")  # Chinese quotation marks bring their own space
 # What may hold words of ingest: a kind of value, a span, another sentence.
@@ -37,13 +41,20 @@ def tell_detail(language: str, written: str) -> Detail:
     return Detail(written, tag="en") if told is None else Detail(told, raw=written)
 
 
-def tell_pattern(language: str, written: str, *groups: str) -> str | None:
-    """The message of these groups whose English form is what is written, in that language; None: none of them is."""
+def tell_pattern(language: str, written: str, *groups: str, names: Mapping[str, Name] = NO_NAMES) -> str | None:
+    """The message of these groups whose English form is what is written, in that language; None: none of them is.
+
+    `names` says what people call the codes that a message holds, by the name of its parameter.
+    """
     for group in groups:
         for key, pattern in _load_patterns(group):
             if found := pattern.fullmatch(written):
-                filled = {name: _tell_part(language, name, part) for name, part in found.groupdict().items()}
-                return _QUOTED.sub(r"\1", translate(language, key, **filled)).strip()
+                filled = {
+                    name: names[name](part) if name in names else _tell_part(language, name, part)
+                    for name, part in found.groupdict().items()
+                }
+                told = translate(language, key, **filled).strip()
+                return told if language == "en" else _QUOTED.sub(r"\1", told)
     return None
 
 

@@ -1,6 +1,6 @@
 """What happened to a record, machine and people alike, newest first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from api.console.instants import Instant
 from api.console.order_rows import find_sentence
 from api.console.page import MACHINES, View
 from domain.audit import AuditEvent
-from store.work_order_pages import TimelineEntry
+from store.work_order_pages import DecisionRow, TimelineEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,19 @@ def find_timeline(view: View, entries: Iterable[TimelineEntry], zone: str | None
             )
             lines.append(TimelineLine(at, who, view.name("audit", entry.code), detail, is_typed=bool(entry.text)))
     return lines
+
+
+def find_decisions(view: View, decisions: Sequence[DecisionRow], code: str, zone: str | None) -> list[dict[str, Any]]:
+    """What service_link decided about that order, in the order in which it did."""
+    return [
+        {
+            "what": view.name("decision", d.decision),
+            "sentence": view.name("reason", d.reason),
+            "at": view.when(d.decided_at, zone),
+        }
+        for d in reversed(decisions)
+        if d.decision != "NOTHING" and d.work_order_code == code
+    ]
 
 
 def _say_changes(view: View, action: str, after: Mapping[str, Any] | None) -> str:

@@ -198,45 +198,34 @@ class VersionPages(ABC, Generic[Row, Wish, Preview]):
 
     def _render_list(self, view: View, pool: Pool, left: Left[Preview] | None = None, *, after: str = "") -> Response:
         left = left or Left()
-        problem, status = left.find_problem(view)
         with pool.connection() as conn:
             view.learn_names(conn)
             rows = self.records.load_page(conn, customer_id=view.person.customer_id, after=after, limit=ROWS + 1)
             shown = self.find_list(view, conn, rows[:ROWS], left.preview)
             form = self.find_form(view, conn, None, left)
-        return view.render(
-            self.templates[0],
-            status,
-            problem=problem,
-            may_write=view.may(WRITE),
-            form=form,
-            opened=left.values is not None,
-            older=view.link(self.place, after=rows[ROWS - 1].code) if len(rows) > ROWS else None,
-            **shown,
-        )
+        shown["older"] = view.link(self.place, after=rows[ROWS - 1].code) if len(rows) > ROWS else None
+        return self._fill(view, self.templates[0], left, form, shown)
 
     def _render(self, view: View, pool: Pool, code: str, left: Left[Preview] | None = None) -> Response:
         left = left or Left()
-        problem, status = left.find_problem(view)
         with pool.connection() as conn:
             view.learn_names(conn)
             row = self._load(conn, view, code)
             shown = self.find_record(view, conn, row, left.preview)
             form = self.find_form(view, conn, row, left)
-        return view.render(
-            self.templates[1],
-            status,
-            problem=problem,
-            may_write=view.may(WRITE),
-            form=form,
-            opened=left.values is not None,
+        shown |= {
             # A form goes on from what its sender has seen; one that met somebody else's change, from what it shows now.
-            row_version=left.seen or row.row_version,
-            next_version=row.version + 1,
-            given=left.given or dict.fromkeys((self.follower, f"{self.follower}_reason"), ""),
-            given_wrong=left.given_wrong,
-            **shown,
-        )
+            "row_version": left.seen or row.row_version,
+            "next_version": row.version + 1,
+            "given": left.given or dict.fromkeys((self.follower, f"{self.follower}_reason"), ""),
+            "given_wrong": left.given_wrong,
+        }
+        return self._fill(view, self.templates[1], left, form, shown)
+
+    def _fill(self, view: View, template: str, left: Left[Preview], form: object, shown: Mapping[str, Any]) -> Response:
+        problem, status = left.find_problem(view)
+        opened, may_write = left.values is not None, view.may(WRITE)
+        return view.render(template, status, problem=problem, may_write=may_write, form=form, opened=opened, **shown)
 
     def _load(self, conn: Connection, view: View, code: str) -> Row:
         row = self.records.load(conn, code, customer_id=view.person.customer_id)

@@ -23,6 +23,7 @@ from api.console.forms import (
     take_step,
 )
 from api.console.page import View, find_view
+from api.console.secret_page import render_secret
 from api.console.webhook_pages import render_webhook, render_webhooks
 from api.console.webhook_views import (
     CHANGE_ACT,
@@ -182,8 +183,8 @@ def _take(view: View, pool: Pool, code: str, act: str, fields: FormData, work: A
 
 
 def _render_secret(view: View, code: str, name: str, secret: str) -> Response:
-    return view.render(
-        "secret_once.html",
+    return render_secret(
+        view,
         title=view.t("webhooks.secret_of", name=name),
         label=view.t("webhooks.secret"),
         secret=secret,

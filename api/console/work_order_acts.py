@@ -74,6 +74,19 @@ class Typed:
     step: str = ""  # empty: a form that names none
 
 
+@dataclass(frozen=True, slots=True)
+class StepRefused:
+    """Why a step was not taken, and what was typed."""
+
+    problem: str
+    typed: Typed | None
+    status: int
+    note: str = ""  # what was written into a step that is not open any more
+
+
+NOT_REFUSED = StepRefused("", None, 200)
+
+
 def is_offered(source: WorkOrderState, to: WorkOrderState, step: str) -> bool:
     """Whether an order in that state offers the step whose form was sent."""
     named = NAMES.get((source, to))

@@ -11,10 +11,11 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Caller, require
 from api.console.acting import find_actor
 from api.console.conflict_words import say_conflict
+from api.console.order_records import load_own_order
 from api.console.page import View, find_view
 from api.console.signing_words import say_unsigned
-from api.console.work_order_acts import WRITTEN, Typed, is_offered, rests_on_the_same
-from api.console.work_order_page import load_own_order, render_order
+from api.console.work_order_acts import WRITTEN, StepRefused, Typed, is_offered, rests_on_the_same
+from api.console.work_order_page import render_order
 from api.once import change
 from api.sign_in import check_password
 from api.state import Database
@@ -50,15 +51,28 @@ class StepForm:
     seen: str = ""  # marks of what the sender saw of the order
     step: str = ""  # the name of the step that the form is for
 
+    def find_close_out(self) -> CloseOut:
+        """What was done, as far as the form tells it."""
+        values = self.values
+        return CloseOut(
+            values["device_name"], values["device_identification"], _read_day(values["serviced_on"]),
+            values["serviced_by"], values["work_performed"], values["test_data"],
+        )  # fmt: skip
 
-@dataclass(frozen=True, slots=True)
-class StepRefused:
-    """Why a step was not taken, and what was typed."""
-
-    problem: str
-    typed: Typed
-    status: int
-    note: str = ""  # what was written into a step that is not open any more
+    def find_wish(self, assignee_id: int | None, signature: Signature | None) -> TransitionRequest:
+        """The step that is asked for, for that technician and with that signature."""
+        values = self.values
+        return TransitionRequest(
+            self.to,
+            reason=values["reason"],
+            assignee_id=assignee_id,
+            hold_reason=HoldReason(values["hold_reason"]) if values["hold_reason"] in set(HoldReason) else None,
+            outcome=Outcome(values["outcome"]) if values["outcome"] in set(Outcome) else None,
+            failure_code=values["failure_code"],
+            close_out=self.find_close_out() if self.to is WorkOrderState.WORK_DONE else None,
+            test_evidence=values["test_evidence"],
+            signature=signature,
+        )
 
 
 def read_step_form(
@@ -107,15 +121,7 @@ def take_transition(
     view = find_view(request, caller)
     refused = take_step(view, pool, code, form)
     if refused is not None:
-        return render_order(
-            view,
-            pool,
-            code,
-            problem=refused.problem,
-            typed=refused.typed,
-            typed_note=refused.note,
-            status=refused.status,
-        )
+        return render_order(view, pool, code, step=refused)
     done = "assigned" if form.to is WorkOrderState.ASSIGNED else "saved"
     return RedirectResponse(view.link(f"/work-orders/{code}", done=done), 303)
 
@@ -131,10 +137,6 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
     caller, values = view.person, form.values
     order = load_own_order(pool, caller, code)
     typed = Typed(form.to.value, {name: value for name, value in values.items() if name != "password"}, form.step)
-    close_out = CloseOut(
-        values["device_name"], values["device_identification"], _read_day(values["serviced_on"]),
-        values["serviced_by"], values["work_performed"], values["test_data"],
-    )  # fmt: skip
     signature = None
     if form.to is WorkOrderState.CLOSED and caller.user_id is not None:
         refused = check_password(pool, caller.name, values["password"], at=view.now, request_id=caller.request_id)
@@ -145,17 +147,7 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
     def work(conn: Connection) -> None:
         technicians = load_technicians(conn, view.now.date())
         chosen = next((one for one in technicians if one.name == values["assignee"]), None)
-        wish = TransitionRequest(
-            form.to,
-            reason=values["reason"],
-            assignee_id=chosen.id if chosen else None,
-            hold_reason=HoldReason(values["hold_reason"]) if values["hold_reason"] in set(HoldReason) else None,
-            outcome=Outcome(values["outcome"]) if values["outcome"] in set(Outcome) else None,
-            failure_code=values["failure_code"],
-            close_out=close_out if form.to is WorkOrderState.WORK_DONE else None,
-            test_evidence=values["test_evidence"],
-            signature=signature,
-        )
+        wish = form.find_wish(chosen.id if chosen else None, signature)
         needed = find_permissions_for(order.state, form.to)
         if not needed and order.row_version != form.row_version:
             raise RowVersionConflictError(code)  # somebody took it elsewhere
@@ -174,7 +166,9 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
     except GuardRefusedError as refused_by:
         problem = view.name("guard", refused_by.guard)
         if refused_by.guard == "close_out_incomplete":
-            missing = view.t("list.comma").join(view.t(f"field.{name}") for name in close_out.find_missing())
+            missing = view.t("list.comma").join(
+                view.t(f"field.{name}") for name in form.find_close_out().find_missing()
+            )
             problem = f"{problem} {missing}"
         return StepRefused(problem, typed, 409)
     except RowVersionConflictError:
@@ -208,7 +202,8 @@ def take_note(
     view = find_view(request, caller)
     load_own_order(pool, caller, code)
     if not body.strip():
-        return render_order(view, pool, code, problem=view.t("guard.reason_missing"), status=422)
+        empty = StepRefused(view.t("guard.reason_missing"), None, 422)
+        return render_order(view, pool, code, step=empty)
     with pool.connection() as conn:
         record_note(conn, find_actor(caller, (Permission.WORK_ORDER_NOTE,)), code, body.strip(), now=view.now)
     return RedirectResponse(view.link(f"/work-orders/{code}", done="note"), 303)

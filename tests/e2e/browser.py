@@ -25,6 +25,7 @@ ARGUMENTS = [
 # Nothing waits as long on a machine that has nothing else to do.
 PATIENCE_MS = 60_000
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+SMALL_DESK: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 320, "height": 640}
 HAND: ViewportSize = {"width": 390, "height": 844}
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from tests.e2e.browser import DESKTOP, PHONE, open_page, sign_in
+from tests.e2e.browser import DESKTOP, PHONE, SMALL_DESK, open_page, sign_in
 from tests.e2e.configuration_seeding import CALENDAR, POLICY
 from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
 from tests.e2e.service import Service
@@ -32,6 +32,10 @@ FIND_SMALL = """() => [...document.querySelectorAll('button, select, input, .but
     .filter((item) => !['hidden', 'checkbox'].includes(item.type) && item.checkVisibility())
     .filter((item) => item.getBoundingClientRect().height < 24)
     .map((item) => item.outerHTML.slice(0, 100))"""
+# Tables that are not seen whole.
+FIND_CUT = """() => [...document.querySelectorAll('.scroll')]
+    .filter((region) => region.checkVisibility() && region.scrollWidth > region.clientWidth + 1)
+    .map((region) => region.ariaLabel)"""
 VARIANTS: list[tuple[str, Theme]] = [("en", "light"), ("zh", "dark")]
 OTHER: dict[Theme, Theme] = {"light": "dark", "dark": "light"}
 
@@ -110,13 +114,16 @@ def test_no_barrier_no_error_no_stranger_nothing_half_translated(
 ) -> None:
     # Both themes are looked at in English: no style of a language has a colour or a size of letters, a test says so.
     colours = language == "en"
-    with open_page(chromium, service.url, language=language, theme=theme) as (page, watched):
+    cut: dict[str, list[str]] = {}
+    with open_page(chromium, service.url, viewport=SMALL_DESK, language=language, theme=theme) as (page, watched):
         page.goto("/sign-in")
         barriers = [f"/sign-in {barrier}" for barrier in find_barriers(page, theme, colours=colours)]
         foreign = find_foreign(page, language)
         sign_in(page, "mara", PASSWORD)
         for address in name_pages(service):
             page.goto(address)
+            if found := page.evaluate(FIND_CUT):
+                cut[address] = found
             foreign += find_foreign(page, language)
             barriers += [f"{address} {barrier}" for barrier in find_barriers(page, theme, colours=colours)]
         page.goto(f"/work-orders/{service.seeded.orders[0]}")
@@ -125,6 +132,7 @@ def test_no_barrier_no_error_no_stranger_nothing_half_translated(
         barriers += [f"open forms {barrier}" for barrier in find_barriers(page, theme, colours=colours)]
         assert barriers == []
         assert foreign == []
+        assert cut == {}
         assert watched.errors == []
         assert watched.strangers == []
 
@@ -176,6 +184,9 @@ def test_pages_of_administration_have_no_barrier_and_fit_a_phone(chromium: Brows
                 assert find_foreign(page, language) == []
                 assert int(page.evaluate("document.documentElement.scrollWidth")) <= PHONE["width"], address
                 assert page.evaluate(FIND_SMALL) == [], address
+            page.set_viewport_size(SMALL_DESK)
+            page.goto("/admin/roles" if who == "ada" else addresses[0])
+            assert page.evaluate(FIND_CUT) == []
             assert (watched.errors, watched.strangers) == ([], [])
 
 

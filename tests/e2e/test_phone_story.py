@@ -196,6 +196,40 @@ def sign_off(chromium: Browser, place: Service, code: str) -> None:
         assert_quiet(watched)
 
 
+def queue_note(page: Page, note: str, path: str = "") -> None:
+    """A note as a page of another version of the service would send it, whatever it is."""
+    page.evaluate("document.getElementById('job-note-body').removeAttribute('maxlength')")
+    if path:
+        page.evaluate(
+            "path => { document.querySelector('form:has(#job-note-body)').dataset.path = path; }", f"/api/v1/{path}"
+        )
+    page.fill("#job-note-body", note)
+    page.locator("form:has(#job-note-body) button[type=submit]").click()
+
+
+def test_what_was_refused_says_in_each_language_which_field_and_why(chromium: Browser, place: Service) -> None:
+    code = place.seeded.orders[1]
+    with open_page(chromium, place.url, viewport=HAND, touch=True) as (page, _):
+        sign_in(page, "tom", PASSWORD)
+        page.goto(f"/my/{code}")
+        queue_note(page, "x" * 10_001)
+        refused = page.locator("#outbox-list .wrong")
+        expect(refused).to_have_text("Refused: This cannot be used as it is: Note (has more characters than 10,000).")
+        queue_note(page, "Who is there?", "work-orders/WO-1999-000001/notes")
+        expect(refused.last).to_have_text("Refused: the order is not there or not yours")
+        queue_note(page, "I may not", "work-orders")
+        expect(refused).to_have_count(3)
+        in_english = refused.last.inner_text()
+        # The reason is kept and not the sentence: it is said in the language that the page has now.
+        page.context.add_cookies([{"name": "forewarn_language", "value": "zh", "url": place.url}])
+        page.goto(f"/my/{code}")
+        expect(refused.first).to_have_text("被拒绝：以下内容无法使用：备注（超过 10,000 个字符）。")
+        expect(refused.nth(1)).to_have_text("被拒绝：找不到该工单，或该工单不是您的")
+        assert in_english == "Refused: your role does not allow it"
+        assert refused.last.inner_text() == "被拒绝：您的角色无权执行此操作"
+        assert find_foreign(page, "zh") == []
+
+
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("zh", "dark")])
 def test_pages_of_the_phone_have_no_barrier_and_fit(
     chromium: Browser, place: Service, language: str, theme: Literal["light", "dark"]

@@ -5,12 +5,12 @@ import gzip
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import PHONE, open_page, sign_in
+from tests.e2e.browser import PHONE, SMALL_DESK, open_page, sign_in
 from tests.e2e.draft_seeding import seed_drafts
 from tests.e2e.quality_seeding import seed_quality
 from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
-from tests.e2e.test_pages import FIND_SMALL, find_barriers
+from tests.e2e.test_pages import FIND_CUT, FIND_SMALL, find_barriers
 from tests.e2e.wording import find_foreign
 
 pytestmark = pytest.mark.browser
@@ -22,12 +22,15 @@ def test_pages_of_quality_hold_what_every_page_holds(chromium: Browser, service:
     quality = seed_quality(service.database.owner_url, service.seeded.now)
     drafts = seed_drafts(service.database.owner_url, service.seeded.now)
     addresses = (*LISTS, *quality.values(), *drafts.values())
-    with open_page(chromium, service.url) as (page, watched):
+    cut: dict[str, list[str]] = {}
+    with open_page(chromium, service.url, viewport=SMALL_DESK) as (page, watched):
         sign_in(page, "mara", PASSWORD)
         barriers: list[str] = []
         foreign: list[str] = []
         for address in addresses:
             page.goto(address)
+            if found := page.evaluate(FIND_CUT):
+                cut[address] = found
             page.evaluate(OPEN_ALL)
             barriers += [f"{address} {barrier}" for barrier in find_barriers(page)]
             foreign += find_foreign(page, "en")
@@ -35,6 +38,7 @@ def test_pages_of_quality_hold_what_every_page_holds(chromium: Browser, service:
             assert size <= 60_000, f"{address}: {size} bytes"
         assert barriers == []
         assert foreign == []
+        assert cut == {}
         assert (watched.errors, watched.strangers) == ([], [])
     with open_page(chromium, service.url, viewport=PHONE, language="zh", theme="dark") as (page, watched):
         sign_in(page, "mara", PASSWORD)

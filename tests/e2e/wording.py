@@ -1,4 +1,5 @@
-"""What a page says in the language that is not its own: all that is read or read aloud, but what is marked as data.
+"""What a page says in the language that is not its own or as a raw key: all that is read or read aloud, but what is
+marked as data.
 
 Templates mark with `translate="no"` what no language translates: codes, field names, what people or devices wrote.
 What stands inside a sentence cannot be marked; what the seeds call their people, places and plans excuses it.
@@ -9,7 +10,7 @@ from playwright.sync_api import Page
 from tests.e2e.configuration_seeding import CALENDAR, POLICY
 from tests.e2e.quality_seeding import PEOPLE as QUALITY_PEOPLE
 from tests.e2e.seeding import CUSTOMERS, PEOPLE
-from tests.support.wording import find_chinese_words, find_english_words
+from tests.support.wording import find_chinese_words, find_english_words, find_keys
 
 # In sentences, titles and lists of facts of the seeded records: who and what they are called.
 SEEDED = (
@@ -34,11 +35,14 @@ FIND_SPOKEN = """() => {
 
 
 def find_foreign(page: Page, language: str) -> list[str]:
-    """Words of the other language on the page that is open, each with the text around it."""
+    """Words of the other language and raw keys on the page that is open, each with the text around it."""
     spoken: list[str] = page.evaluate(FIND_SPOKEN)
     found = {
         f"{page.url}: {run!r} in {text[:160]!r}"
         for text in spoken
-        for run in (find_english_words(text, SEEDED) if language == "zh" else find_chinese_words(text))
+        for run in (
+            *(find_english_words(text, SEEDED) if language == "zh" else find_chinese_words(text)),
+            *find_keys(text, SEEDED),
+        )
     }
     return sorted(found)

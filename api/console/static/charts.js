@@ -78,8 +78,10 @@
       const clear = spec.limits.find((other) => other.kind === "clear"), raise = spec.limits.find((other) => other.kind === "raise");
       const isLow = Boolean(clear && raise && raise.value < clear.value);
       const below = (limit.kind === "clear") !== isLow;
-      const wanted = below ? y + height / 2 + 2 * ratio : y - height / 2 - 2 * ratio;
-      const above = Math.max(bbox.top + height / 2, Math.min(bbox.top + bbox.height - height / 2, wanted));
+      // The marks have the top edge for themselves: a label that would stand there changes to the other side of its line.
+      const least = bbox.top + height / 2 + (spec.marks?.length ? height : 0), under = y + height / 2 + 2 * ratio, over = y - height / 2 - 2 * ratio;
+      const wanted = below || over < least ? under : over;
+      const above = Math.max(least, Math.min(bbox.top + bbox.height - height / 2, wanted));
       const crowded = taken.some((other) => Math.abs(other - above) < height);
       const left = crowded ? bbox.left + bbox.width / 2 : bbox.left + 6 * ratio;
       taken.push(above);
@@ -112,6 +114,9 @@
       ctx.textAlign = isLeft ? "right" : "left";
       const from = isLeft ? x - wide : x - 5 * ratio;
       if (from < free) continue; // its name stands in the list of events
+      // Set off from the line that it may stand on.
+      ctx.strokeStyle = colour.surface; ctx.lineWidth = 3 * ratio; ctx.lineJoin = "round";
+      ctx.strokeText(one.label, x + (isLeft ? -8 : 8) * ratio, bbox.top + 6 * ratio);
       ctx.fillText(one.label, x + (isLeft ? -8 : 8) * ratio, bbox.top + 6 * ratio);
       free = isLeft ? x : x + wide;
     }

@@ -4,9 +4,10 @@
   "use strict";
   const root = () => document.getElementById("outbox");
   if (!root()) return;
-  const { say: words, guards, most } = JSON.parse(document.getElementById("outbox-words").textContent);
+  const { say: words, guards, fields, wrongs, rights, most } = JSON.parse(document.getElementById("outbox-words").textContent);
   const who = root().dataset.who;
-  const say = (key, params) => Object.entries(params || {}).reduce((text, [name, value]) => text.replaceAll(`{${name}}`, value), words[key] || key);
+  const fill = (text, params) => Object.entries(params || {}).reduce((filled, [name, value]) => filled.replaceAll(`{${name}}`, value), text);
+  const say = (key, params) => fill(words[key] || key, params);
   // A clock that is off by more than the service allows would have every visit refused.
   // A page that was kept says when it was made and not what time it is: then what was found last counts.
   const isKept = document.documentElement.dataset.keptAt !== undefined, CLOCK = "forewarn.clock";
@@ -81,7 +82,7 @@
     const at = stamp();
     try {
       await write((step) => {
-        for (const entry of entries) step.entries.put({ who, key: makeKey(), code: form.dataset.code, label: form.dataset.label, at, state: "waiting", why: "", ...entry });
+        for (const entry of entries) step.entries.put({ who, key: makeKey(), code: form.dataset.code, label: form.dataset.label, at, state: "waiting", ...entry });
         if (isDone) dropDrafts(step.drafts, form);
       });
     } catch (problem) {
@@ -227,7 +228,7 @@
       const answer = await request("GET", path.replace(/\/\{visit\}.*/, ""));
       if (answer.status !== 200) throw wait("Unavailable");
       const visit = (await answer.json()).items.find((one) => one.left_at === null && one.technician === who);
-      if (!visit) { await refuse(entry, guards.visit_over); return; }
+      if (!visit) { await refuse(entry, 409, { guard: "visit_over" }); return; }
       path = entry.path = path.replace("{visit}", visit.id);
       await write(({ entries }) => entries.put(entry));
     }
@@ -238,19 +239,27 @@
     if (answer.status === 403 && (await problemOf(answer)).type?.endsWith(":csrf")) { await renew(); answer = await send(); }
     if (answer.status === 401) throw wait("SignedOut");
     if ([408, 425, 429].includes(answer.status) || answer.status >= 500) throw wait("Unavailable");
-    if (!answer.ok) { const problem = await problemOf(answer); await refuse(entry, guards[problem.guard] || tellWhy(answer.status, problem)); return; }
+    if (!answer.ok) { await refuse(entry, answer.status, await problemOf(answer)); return; }
     const made = entry.then ? await answer.json() : null;
     await write(({ entries }) => {
       entries.delete(entry.id);
       const { code, label, at, text, then } = entry;
-      if (made) entries.put({ who, code, label, at, text, state: "waiting", why: "", key: makeKey(), path: then.path, body: { answers: [{ item: then.item, value: made.id, remark: "" }] } });
+      if (made) entries.put({ who, code, label, at, text, state: "waiting", key: makeKey(), path: then.path, body: { answers: [{ item: then.item, value: made.id, remark: "" }] } });
     });
   }
-  // The API says its reasons in English.
-  const tellWhy = (status, problem) => (document.documentElement.lang === "en" && problem.detail) || words[`why_${status}`] || say("why_other", { status });
+  // The API says its reasons in English and names them by codes: what is said here is said by those, in any language.
+  const nameField = (path) => fields[path.split(/[.[\]]+/).findLast((part) => fields[part])] || path;
+  const tellFault = ({ field, code, limit }) => say("field_wrong", { field: nameField(field), why: fill(wrongs[code] || wrongs.unusable, { limit: limit?.toLocaleString("en") }) });
+  function tellWhy({ status, guard, right, type, faults }) {
+    if (!guards[guard] && status === 422 && faults.length) return say("fields_wrong", { fields: [...new Set(faults.map(tellFault))].join(words.comma) });
+    const known = guards[guard] || rights[right] || words[`why_${type}`] || words[`why_${status}_${faults[0]?.field}`] || words[`why_${status}`];
+    return known ? fill(known, { most: Math.floor(most / 1e6) }) : say("why_other", { status });
+  }
+  // What was refused by an earlier version of this page has its sentence.
+  const findWhy = (entry) => entry.refusal ? tellWhy(entry.refusal) : entry.why;
   const problemOf = (answer) => answer.clone().json().catch(() => ({}));
-  async function refuse(entry, why) {
-    Object.assign(entry, { state: "refused", why });
+  async function refuse(entry, status, { guard, permission, type, errors }) {
+    Object.assign(entry, { state: "refused", refusal: { status, guard, right: permission, type: type?.split(":").pop().replaceAll("-", "_"), faults: errors || [] } });
     await write(({ entries }) => entries.put(entry));
   }
   // A connection that hangs is none: a note has half a minute, a picture five.
@@ -270,6 +279,8 @@
     place.textContent = text;
   }
   const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text, ...more });
+  const MOST_SHOWN = 160; // characters of what was written, which tell it from the rest
+  const shorten = (text) => text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
   async function show() {
     const entries = await own(), waiting = entries.filter((one) => one.state === "waiting"), refused = entries.filter((one) => one.state === "refused");
     const parts = [waiting.length ? say("waiting", { count: waiting.length }) : "", refused.length ? say("refused", { count: refused.length }) : ""].filter(Boolean);
@@ -281,19 +292,19 @@
     for (const badge of document.querySelectorAll("[data-outbox-count]")) badge.textContent = parts.join(" · ");
     place.replaceChildren(...entries.map((entry) => {
       const line = make("li", ""), at = new Date(entry.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
-      line.append(make("strong", `${entry.label} · ${entry.code}`), make("span", ` ${at} ${entry.text || ""}`));
+      line.append(make("strong", `${entry.label} · ${entry.code}`), make("span", ` ${at} ${shorten(entry.text || "")}`, { translate: false }));
       if (entry.state === "refused") {
         const again = make("button", say("again"), { type: "button" }), remove = make("button", say("remove"), { type: "button" });
-        again.addEventListener("click", async () => { Object.assign(entry, { state: "waiting", why: "", key: makeKey() }); await write(({ entries: all }) => all.put(entry)); await show(); flush(); });
+        again.addEventListener("click", async () => { Object.assign(entry, { state: "waiting", refusal: null, key: makeKey() }); await write(({ entries: all }) => all.put(entry)); await show(); flush(); });
         remove.addEventListener("click", async () => { if (confirm(say("remove_sure"))) { await write(({ entries: all }) => all.delete(entry.id)); await show(); } });
-        line.append(make("p", say("because", { why: entry.why }), { className: "wrong" }), again, remove);
+        line.append(make("p", say("because", { why: findWhy(entry) }), { className: "wrong" }), again, remove);
       }
       return line;
     }));
     showVisits(entries);
     for (const form of document.querySelectorAll('form[data-outbox="answer"]')) {
       const entry = entries.find((one) => (one.path === form.dataset.path && one.body?.answers[0].item === form.dataset.item) || (one.then?.path === form.dataset.path && one.then.item === form.dataset.item));
-      form.querySelector("[data-pending]").textContent = !entry ? "" : entry.state === "refused" ? say("because", { why: entry.why }) : say("pending");
+      form.querySelector("[data-pending]").textContent = !entry ? "" : entry.state === "refused" ? say("because", { why: findWhy(entry) }) : say("pending");
     }
   }
   // Arrived without a network: from then on one can leave.

@@ -49,7 +49,8 @@ def fetch(api: Api, path: str, role: Role, *, status: int = 200, part: bool = Fa
 
 
 def read(text: str) -> str:
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<script.*?</script>", "", text))))
+    words = re.sub(r'<span class="nowrap">([^<]*)</span>', r"\1", text)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<script.*?</script>", "", words))))
 
 
 def test_everything_of_a_device_is_there(made: Api) -> None:

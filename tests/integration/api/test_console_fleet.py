@@ -108,6 +108,23 @@ def test_the_page_says_rate_change_silence_and_capa(made: Api) -> None:
     assert "less than 1 % of the time" in together
 
 
+def test_a_period_is_counted_once_in_a_minute_and_anew_where_that_is_asked(made: Api) -> None:
+    address = "/fleet?from=2024-06-01&to=2024-06-30"
+    with psycopg.connect(made.settings.database_url, autocommit=True) as conn:
+        assert "? 20.0%" in show(made, f"{address}&anew=1")
+        conn.execute("UPDATE device SET connectivity = 'OFFLINE' WHERE serial = 'T-0002'")
+        try:
+            kept = show(made, f"{address}&by=firmware")  # the same, put together otherwise
+            assert "Counted at" in kept
+            assert "? 20.0%" in kept
+            assert "20.0%" not in show(made, address, "own-manager")  # three devices of its own
+            assert "? 40.0%" in show(made, f"{address}&anew=1")
+            assert "? 40.0%" in show(made, address)
+        finally:
+            conn.execute("UPDATE device SET connectivity = 'UNKNOWN' WHERE serial = 'T-0002'")
+            show(made, f"{address}&anew=1")
+
+
 def test_what_improves_and_worsens_is_marked_in_words(made: Api) -> None:
     """The nine tickets of 2.0 are of June 12 to 20: in the nine days before it had none, in those after none again."""
     worse = show(made, "/fleet?from=2024-06-12&to=2024-06-20&by=firmware")

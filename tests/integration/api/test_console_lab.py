@@ -72,8 +72,12 @@ def test_an_engineer_plants_a_fault_and_calls_it_off(api: Api) -> None:
     assert 'hx-trigger="every 2s"' in shown
     run = api.get(f"/lab/runs/{page.rpartition('/')[2]}", headers=eva.reading).json()
     assert (run["request"]["rate"], run["request"]["span_h"], run["state"]) == (0.125, 200.0, "QUEUED")
-    assert post(api, eva, f"{page}/cancel").status_code == 303
-    assert "Eva called the run off" in api.client.get(page, headers=eva.reading).text
+    assert post(api, eva, f"{page}/cancel", reason="the wrong fault").status_code == 303
+    called_off = api.client.get(page, headers=eva.reading).text
+    assert "Eva called the run off" in called_off
+    assert "The reason: the wrong fault" in called_off
+    run = api.get(f"/lab/runs/{page.rpartition('/')[2]}", headers=eva.reading).json()
+    assert (run["cancelled_by"], run["cancel_reason"]) == ("eva", "the wrong fault")
     assert post(api, eva, "/lab/LAB-1999-000001/cancel").status_code == 404
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from domain.audit import Actor
 from domain.model_record import ModelKind
+from domain.monitor_names import name_monitor
 from domain.profile import Profile
 from domain.roles import Role
 from store.model_jobs import MODEL_JOBS, open_job
@@ -159,3 +160,47 @@ def test_a_fleet_prior_is_linked_with_the_monitors_that_start_from_it(api: Api, 
         api, eva, f"/monitors/{MODEL}/{keys[0]}"
     )
     assert code not in read(api, eva, f"/monitors/{MODEL}/{keys[1]}")
+
+
+def test_a_backtest_that_waits_names_its_monitor_as_people_do(api: Api) -> None:
+    eva = enter(api, "eva", Role.ENGINEER)
+    profile = load_current(api)
+    watched = find_watched(profile)
+    name = name_monitor(profile, watched)
+    with open_connection(api.settings.database_url, application="test", autocommit=True) as conn:
+        for monitor in (watched.key, "not_there_any_more"):
+            open_job(conn, "backtest", {"model": MODEL, "monitor": monitor}, "eva")
+    for language, said in (("en", name.en), ("zh", name.zh)):
+        page = api.client.get("/models", headers=eva.reading | {"Accept-Language": language}).text
+        assert f'<a href="/monitors/{MODEL}/{watched.key}">{MODEL} · {said}</a>' in page
+        assert f"{MODEL} · not_there_any_more" in page
+
+
+def test_work_that_waits_is_called_off_on_the_page_with_a_reason(api: Api) -> None:
+    eva, otto = enter(api, "eva", Role.ENGINEER), enter(api, "otto", Role.AUDITOR)
+    with open_connection(api.settings.database_url, application="test", autocommit=True) as conn:
+        job_id = open_job(conn, "train", {"model": MODEL}, "eva")
+        address = f"/model-jobs/{job_id}/cancel"
+
+        def post(who: Session, reason: str, language: str = "en") -> tuple[int, str]:
+            headers = who.writing | {"Accept-Language": language}
+            answer = api.client.post(address, headers=headers, data={"reason": reason}, follow_redirects=False)
+            return answer.status_code, answer.text
+
+        shown = api.client.get("/models", headers=eva.reading).text
+        assert "Trainings and backtests that wait or run" in shown
+        assert f'action="{address}"' in shown
+        refused = api.client.get("/models", headers=otto.reading).text
+        assert "Call off" in refused
+        assert address not in refused
+        assert post(otto, "no")[0] == 403
+        empty = post(eva, " ", "zh")
+        assert (empty[0], "请说明取消的原因。" in empty[1]) == (422, True)
+        assert post(eva, "wrong window")[0] == 303
+        job = MODEL_JOBS.load(conn, job_id)
+        assert job is not None
+        assert (job.state, job.cancelled_by, job.cancel_reason) == ("CANCELLED", "eva", "wrong window")
+        assert "that wait or run" not in api.client.get("/models", headers=eva.reading).text
+        conn.execute("UPDATE model_job SET state = 'DONE', cancelled_by = NULL, cancel_reason = NULL")
+        over = post(eva, "too late")
+        assert (over[0], "It has ended already" in over[1]) == (409, True)

@@ -152,8 +152,9 @@ def test_another_threshold_is_backtested_on_request(api: Api, code: str) -> None
     eva = enter(api, "eva", Role.ENGINEER)
     address = f"{find_page(api)}/backtest"
 
-    def ask(**fields: str) -> tuple[int, str]:
-        answer = api.client.post(address, headers=eva.writing, data=fields, follow_redirects=False)
+    def ask(language: str = "en", **fields: str) -> tuple[int, str]:
+        headers = eva.writing | {"Accept-Language": language}
+        answer = api.client.post(address, headers=headers, data=fields, follow_redirects=False)
         return answer.status_code, answer.text
 
     with open_connection(api.settings.database_url, application="test") as conn:
@@ -169,6 +170,14 @@ def test_another_threshold_is_backtested_on_request(api: Api, code: str) -> None
     beyond = ask(raise_at="1e9", days="90")
     assert (beyond[0], "cannot have this threshold" in beyond[1]) == (422, True)
     assert watched.raise_at is not None
+    sensor = profile.find_sensor(watched.sensors[0])
+    assert sensor is not None
+    assert f"physical range of “{sensor.label.en}”, " in beyond[1]
+    crossed = ask(raise_at=str(watched.raise_at), clear_at=str(watched.raise_at + 1), days="90")
+    assert f"Raises at: must be above “Clears at” ({watched.raise_at + 1:.15g})" in crossed[1]
+    in_chinese = ask("zh", raise_at="1e9", clear_at="2e9", days="90")[1]
+    assert "须高于“触发值”（1000000000）" in in_chinese
+    assert f"超出“{sensor.label.zh}”的物理范围" in in_chinese
     assert ask(raise_at=str(watched.raise_at + 1), days="30")[0] == 303
     with open_connection(api.settings.database_url, application="test") as conn:
         jobs = MODEL_JOBS.load_page(conn)

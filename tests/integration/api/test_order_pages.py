@@ -1,5 +1,6 @@
 """The records of a work order on its page and on the technician's, without a browser: by role, masked, refused."""
 
+import json
 import re
 from dataclasses import dataclass
 from html import unescape
@@ -134,7 +135,7 @@ def test_visits_parts_answers_and_files_from_the_page_to_the_section(desk: Desk)
     assert "correct horse" not in wrong.text
     missing = desk.send("dirk", "parts", to="REQUESTED", item="", quantity="many")
     assert missing.status_code == 422
-    assert "This cannot be used as it is: Part number, Quantity." in read(missing)
+    assert "This cannot be used as it is: Part number (is empty), Quantity (is not a number)." in read(missing)
     used = desk.send(
         "tom", "parts", to="USED", part_id=part[1], quantity="1", lot="L-7", meaning="Fitted", password=PASSWORD
     )
@@ -270,7 +271,13 @@ def test_a_technicians_day_on_the_phone(desk: Desk) -> None:
     for text in ("No leak", "9.8 to 10.2 mL/h", "Take a photo", "Use a part at hand", "Work done"):
         assert text in read(job)
     assert 'capture="environment"' in job.text
-    assert "现场服务" in read(desk.open("tom", f"/my/{desk.code}", language="zh"))
+    in_chinese = desk.open("tom", f"/my/{desk.code}", language="zh")
+    assert "现场服务" in read(in_chinese)
+    spoken = re.search(r'id="outbox-words">(.*?)</script>', in_chinese.text)
+    assert spoken is not None
+    words = json.loads(spoken[1])
+    assert words["rights"]["work_order.note"] == "需要权限：“填写工单备注”（work_order.note）"
+    assert {"work_order.read", "work_order.work", "work_order.attach"} < set(words["rights"])
     # What is refused comes back on the phone's page, with what was typed.
     done = {"to": "WORK_DONE", "row_version": re.findall(r'name="row_version" value="(\d+)"', job.text)[0]}
     refused = desk.send("tom", f"/my/{desk.code}/transitions", **done, work_performed="Tightened the hose")

@@ -41,7 +41,6 @@ from domain.long_jobs import QueueGuard
 from domain.maintenance_plan import OccurrenceState, PlanAnchor, PlanGuard, PlanKind, PlanState, PlanUnit
 from domain.model_record import ModelGuard, ModelKind, ModelState
 from domain.part_usage import PartGuard, PartState
-from domain.profile import Direction, MonitorRule
 from domain.reading import RejectionReason
 from domain.report import FirmwareState
 from domain.retention import KeptClass, RetentionGuard
@@ -135,8 +134,6 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("record_guard", RetentionGuard),
     ("day_kind", DayKind),
     ("severity", Severity),
-    ("rule", MonitorRule),
-    ("direction", Direction),
     ("proposal_state", ProposalState),
     ("proposal_guard", ProposalGuard),
     ("model_state", ModelState),

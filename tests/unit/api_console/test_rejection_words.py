@@ -100,12 +100,12 @@ def test_a_sentence_of_no_known_version_stays_as_it_was_written() -> None:
         (
             "must be above clear_at (45), or the breach would raise and clear at once",
             "threshold_problem",
-            "须高于解除值 45，否则异常会同时触发和解除",
+            "须高于clear_at（45），否则异常会同时触发和解除",
         ),
         (
             "1e+09 is outside the physical range of level, 0 to 100 mm: it could never be read",
             "threshold_problem",
-            "1e+09 超出传感器 level 的物理范围（0 至 100 mm），永远不会测到",
+            "1e+09 超出level的物理范围（0 至 100 mm），永远不会测到",
         ),
         ("it looks at less than 3 minutes at a time", "backtest_reason", "它每次判断所用的分钟数据不足 3 个"),
         ("it rains", "backtest_reason", None),

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from api.console.language import load_catalogue
+from api.console.language import LANGUAGES, load_catalogue
 from domain.kpi_catalogue import KPIS
+from domain.monitor_names import DIRECTIONS, RULES
 from domain.profile import Profile
 from domain.profile_file import parse_profile
 from domain.sentence_templates import SENTENCES
-from tests.support.wording import find_chinese_words, find_english_words
+from tests.support.wording import find_chinese_words, find_english_words, find_keys
 
 PROFILES = sorted((Path(__file__).parents[3] / "profiles").glob("*.yaml"))
 # Words of the wire stand in these as they are sent.
@@ -28,6 +29,8 @@ def find_words(language: str) -> Iterator[tuple[str, str]]:
     for kpi in KPIS:
         for text in (kpi.name, kpi.definition, kpi.numerator, kpi.denominator):
             yield f"figure {kpi.key}", text.zh if language == "zh" else text.en
+    for code, text in (*RULES.items(), *DIRECTIONS.items()):
+        yield f"monitor {code}", text.zh if language == "zh" else text.en
     for path in PROFILES:
         profile = parse_profile(path.read_text("utf-8"), path.stem)
         assert isinstance(profile, Profile), profile
@@ -46,6 +49,29 @@ def test_chinese_words_are_chinese() -> None:
 def test_english_words_are_english() -> None:
     said = list(find_words("en"))
     assert [f"{where}: {run}" for where, text in said for run in find_chinese_words(text)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_words_are_keys(language: str) -> None:
+    said = [(where, text) for where, text in find_words(language) if not where.startswith(QUOTING)]
+    assert [f"{where}: {run}" for where, text in said for run in find_keys(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The open breach of motor_current_high was closed.", ["motor_current_high"]),
+        ("未结束的 motor_current_high 异常已关闭。", ["motor_current_high"]),
+        ("Motor current: limit, high (motor_current_high), profile version 4", []),
+        ("“处理工单”（work_order.work）", []),
+        ("This needs work_order.work.", ["work_order.work"]),
+        ("It is IN_PROGRESS.", ["IN_PROGRESS"]),
+        ("Raises at: must be above clear_at (45).", ["clear_at"]),
+        ("type-plate.png of demo.example at /api/v1/work_orders", []),
+    ],
+)
+def test_keys_are_found_in_any_language(text: str, found: list[str]) -> None:
+    assert find_keys(text) == found
 
 
 @pytest.mark.parametrize(
