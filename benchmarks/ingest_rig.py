@@ -5,12 +5,13 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from signal import SIGTERM
 
-from benchmarks.installation import BenchInstallation, find_free_port, is_listening
+from benchmarks.installation import BenchInstallation, BenchmarkFailedError, find_free_port, is_listening
 from domain.breach import BreachKind, Severity
 from domain.installed_base import InstalledDevice
 from domain.profile import Direction, FaultGroup, Monitor, MonitorRule, Profile, Sensor, Text
@@ -25,6 +26,8 @@ from store.profiles import record_profile
 
 PROBES = tuple(f"PROBE-{number:03d}" for number in range(80))
 DEVICES = LoadSettings(mqtt_url="").devices
+MEMORY = Path("/dev/shm")
+ROOM_IN_MEMORY = 12 << 30  # bytes
 RAISE_AT_SPREADS = 40.0  # beyond what the load's noise ever reaches: a breach is the probe's own
 MOSQUITTO = """\
 listener {port} 127.0.0.1
@@ -38,10 +41,27 @@ user {user}
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[Cluster]:
-    """An embedded PostgreSQL with the settings of the product: fsync and synchronous commit on."""
+def temporary_place(*, in_memory: bool = False) -> Iterator[Path]:
+    """A folder for an installation, gone afterwards.
+
+    Raises
+    ------
+    BenchmarkFailedError
+        It shall be in memory, and there is no such file system or less room than a few minutes of load take.
+    """
+    if in_memory and (not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM_IN_MEMORY):
+        raise BenchmarkFailedError(f"{MEMORY} has not {ROOM_IN_MEMORY >> 30} GiB to spare: run it on a disk")
+    with tempfile.TemporaryDirectory(prefix="forewarn-bench-", dir=MEMORY if in_memory else None) as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # as root, PostgreSQL runs under another account
+        yield folder
+
+
+@contextmanager
+def running_server(folder: Path, **settings: str) -> Iterator[Cluster]:
+    """An embedded PostgreSQL with the settings of the product, fsync and synchronous commit on, but for `settings`."""
     cluster = prepare_cluster(folder)
-    server = start_server(cluster, folder / "postgres.log")
+    server = start_server(cluster, folder / "postgres.log", timeout_s=120.0, **settings)
     try:
         yield cluster
     finally:
