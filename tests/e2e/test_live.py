@@ -79,41 +79,55 @@ def test_an_order_that_opens_while_the_page_is_compared_is_seen(chromium: Browse
         assert len(compared) > 1
 
 
+class FailsOnce:
+    """Answers the first request that it is asked about with 503 and keeps the ones after it until they are let through.
+
+    What the page says in between stands only until it has asked again, which may be sooner than a test looks.
+    """
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+        self._kept: list[Route] = []
+        self._open = False
+
+    def take(self, route: Route) -> None:
+        if not self.failed:
+            self.failed.append(route.request.url)
+            route.fulfill(status=503)
+        elif self._open:
+            route.continue_()
+        else:
+            self._kept.append(route)
+
+    def let_through(self) -> None:
+        self._open = True
+        for route in self._kept:
+            route.continue_()
+
+
 def test_a_page_that_the_server_could_not_give_is_asked_for_again(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, _):
         sign_in(page, "mara", PASSWORD)
         page.goto("/work-orders")
         expect(page.locator("#live")).to_have_attribute("data-state", "on")
-        failed: list[str] = []
-
-        def fail_once(route: Route) -> None:
-            if route.request.resource_type == "fetch" and not failed:
-                failed.append(route.request.url)
-                route.fulfill(status=503)
-            else:
-                route.continue_()
-
-        page.route(ORDERS, fail_once)
+        server = FailsOnce()
+        page.route(ORDERS, server.take)
         open_order(service, SERIALS[6], "battery_health_low")
         expect(page.locator("#live")).to_have_attribute("data-state", "stale")
+        assert len(server.failed) == 1
+        server.let_through()
         expect(page.locator("#pending button")).to_have_text("1 new · Show (.)")
         expect(page.locator("#live")).to_have_attribute("data-state", "on")
 
 
 def test_a_stream_that_was_refused_is_opened_later(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, _):
-        refused: list[str] = []
-
-        def refuse_once(route: Route) -> None:
-            if refused:
-                route.continue_()
-            else:
-                refused.append(route.request.url)
-                route.fulfill(status=503)
-
-        page.route(STREAM, refuse_once)
+        server = FailsOnce()
+        page.route(STREAM, server.take)
         sign_in(page, "mara", PASSWORD)
         expect(page.locator("#live")).to_have_attribute("data-state", "stale")
+        assert len(server.failed) == 1
+        server.let_through()
         expect(page.locator("#live")).to_have_attribute("data-state", "on")
 
 
