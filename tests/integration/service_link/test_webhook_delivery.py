@@ -115,12 +115,13 @@ def test_retry_after_is_obeyed_within_bounds(hooks: Hooks, receiver: Receiver, a
 
 def test_a_receiver_that_drips_is_cut_off_in_time(hooks: Hooks, receiver: Receiver) -> None:
     hooks.add_receiver(receiver)
+    hooks.settings = replace(hooks.settings, webhook_timeout_s=1.0)
     receiver.hold.clear()
     hooks.tell("b-1")
     hooks.deliver()
     (attempt,) = hooks.find_attempts()
     assert attempt.error == "timeout"
-    assert attempt.duration_ms >= 1900
+    assert attempt.duration_ms >= 900
 
 
 def test_inner_networks_are_refused_when_the_name_is_looked_up(hooks: Hooks, receiver: Receiver) -> None:
