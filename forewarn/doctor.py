@@ -17,7 +17,7 @@ from forewarn.installation_lock import AlreadyRunningError, InstallationLock
 from forewarn.ports import PortTakenError, is_listening, require_free_port
 from forewarn.program_settings import PROGRAMS, find_unknown_variables, verify_program_settings
 from forewarn.settings import Settings, mask_secrets
-from store.heartbeats import Heartbeat, load_heartbeats
+from store.heartbeats import Heartbeat, find_standstills, load_heartbeats
 from store.installation_health import Flow, load_flow
 from store.migrate import load_flavour, verify_migrated
 from store.pool import DATABASE_GONE, Connection, open_connection
@@ -132,6 +132,18 @@ def check_heartbeats(heartbeats: list[Heartbeat], *, running: bool) -> Iterator[
         else:
             state = State.BAD if running else State.NOTE
             yield Finding(subject, state, "not running", f"Start it: `forewarn up`, or `forewarn {name}`.")
+
+
+def check_standstills(heartbeats: list[Heartbeat]) -> Iterator[Finding]:
+    """What programs do beside their main path gets done."""
+    for beat, stands in find_standstills(heartbeats):
+        yield Finding(
+            f"Program {beat.program}",
+            State.BAD,
+            f"{stands['what']}: nothing since {datetime.fromisoformat(stands['since']):%Y-%m-%d %H:%M:%S} UTC, "
+            f"{stands['problem']}",
+            f"See its log (log/{beat.program}.log below FOREWARN_VAR); nothing is lost, it is tried again.",
+        )
 
 
 def check_webhooks(flow: Flow) -> Iterator[Finding]:
@@ -251,4 +263,5 @@ def _look_into_database(conn: Connection, url: str, running: bool) -> Iterator[F
     if clock is not None:
         yield clock
     yield from check_heartbeats(heartbeats, running=running)
+    yield from check_standstills(heartbeats)
     yield from check_webhooks(load_flow(conn))

@@ -1,26 +1,19 @@
 """Folds ledger blocks into the days of their devices."""
 
-import logging
 import threading
 
-from domain.errors import BlockCorruptError
-from ingest.side_task import keep_doing
+from ingest.side_task import SideTask
 from store.device_days import fold_ledger_blocks
 from store.pool import Connection
-
-log = logging.getLogger(__name__)
 
 FOLDED_AT_ONCE = 500
 
 
-def keep_folding(database_url: str, every_s: float, stop: threading.Event) -> None:
-    """Folds what has come every so often, until `stop`; a database that is away is tried again the next time."""
+def make_folding(database_url: str, every_s: float, stop: threading.Event) -> SideTask:
+    """Folds what has come every so often, once it is started. A block that cannot be read stops it at that block."""
 
     def fold(conn: Connection) -> None:
-        try:
-            while fold_ledger_blocks(conn, FOLDED_AT_ONCE) == FOLDED_AT_ONCE and not stop.is_set():
-                continue
-        except BlockCorruptError as problem:
-            log.error("the counts by device stand still: %s", problem)
+        while fold_ledger_blocks(conn, FOLDED_AT_ONCE) == FOLDED_AT_ONCE and not stop.is_set():
+            continue
 
-    keep_doing("ledger", fold, database_url, every_s, stop)
+    return SideTask("counts by device", fold, database_url, every_s, stop)

@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +17,7 @@ from domain.reading import Rejection
 from domain.sparkplug import find_topic
 from ingest.batch import Batch, may_be_repeated, read_batch
 from ingest.device_table import DeviceTable
-from ingest.folding import keep_folding
+from ingest.folding import make_folding
 from ingest.listening import Listening
 from ingest.mqtt_source import Chunk, MqttSource
 from ingest.rate_limit import MERGE_US, RateLimit
@@ -24,7 +25,7 @@ from ingest.recorder import Outcome, Recorder, find_coming_days
 from ingest.registry_table import build_table
 from ingest.replay import RegistryMovedError, replay_requested
 from ingest.settings import IngestSettings
-from ingest.side_task import keep_doing
+from ingest.side_task import SideTask
 from ingest.sightings import Sightings
 from ingest.sparkplug.edges import Edges
 from ingest.sparkplug.machine import FIRST_WAIT_US
@@ -56,15 +57,13 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     DatabaseNotMigratedError
         The database has no schema of this version.
     """
-    folding = threading.Thread(
-        target=keep_folding, args=(settings.database_url, settings.fold_s, stop), name="ledger", daemon=True
-    )
+    folding = make_folding(settings.database_url, settings.fold_s, stop)
     folding.start()
     sparkplug = threading.Thread(target=_run_sparkplug, args=(settings, stop), name="sparkplug")
     if settings.sparkplug.enabled and not settings.leave:
         sparkplug.start()
     try:
-        _Ingest(settings, stop).run()
+        _Ingest(settings, stop, beside=(folding,)).run()
     finally:
         stop.set()
         if sparkplug.ident is not None:
@@ -109,10 +108,17 @@ class _Ingest:
     """The loop and what it holds. One thread, a second one that decodes ahead and a third that writes down how devices
     stand; the source has its own.
 
-    With `ownership` it is Sparkplug that is read, and only as long as no other process may.
+    With `ownership` it is Sparkplug that is read, and only as long as no other process may. The heartbeat tells of what
+    stands still `beside` it, too.
     """
 
-    def __init__(self, settings: IngestSettings, stop: threading.Event, ownership: Ownership | None = None) -> None:
+    def __init__(
+        self,
+        settings: IngestSettings,
+        stop: threading.Event,
+        ownership: Ownership | None = None,
+        beside: Sequence[SideTask] = (),
+    ) -> None:
         self._settings = settings
         self._stop = stop
         self._ownership = ownership
@@ -137,12 +143,10 @@ class _Ingest:
         self._started_at = datetime.now(UTC)
         self._listening = Listening()
         self._is_over = threading.Event()
-        self._standing = threading.Thread(
-            target=keep_doing,
-            args=("standing", self._write_standing, settings.database_url, settings.last_seen_s, self._is_over),
-            name="standing",
-            daemon=True,
+        self._standing = SideTask(
+            "signs of life", self._write_standing, settings.database_url, settings.last_seen_s, self._is_over
         )
+        self._beside = (self._standing, *beside)
         self._due: dict[str, float] = {}
         self._totals = LedgerEntry()
         self._batches = 0
@@ -160,8 +164,7 @@ class _Ingest:
         finally:
             self._source.close()
             self._is_over.set()
-            if self._standing.ident is not None:
-                self._standing.join()
+            self._standing.join()
             self._leave()
 
     def _serve(self, ahead: Executor) -> None:
@@ -373,6 +376,11 @@ class _Ingest:
             "broker_problem": state.problem,
             "registry_version": 0 if self._table is None else self._table.version,
             "devices": 0 if self._table is None else len(self._table.devices),
+            "standstills": [
+                {"what": stands.what, "since": stands.since.isoformat(timespec="seconds"), "problem": stands.problem}
+                for stands in (task.find_standstill() for task in self._beside)
+                if stands is not None
+            ],
         }
 
     def _leave(self) -> None:

@@ -1,5 +1,6 @@
 """What each running program says of itself; `/health` and `forewarn doctor` read it."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,3 +63,8 @@ def load_heartbeats(conn: Connection) -> list[Heartbeat]:
     """
     with conn.cursor(row_factory=class_row(Heartbeat)) as cursor:
         return cursor.execute(LOAD_HEARTBEATS).fetchall()
+
+
+def find_standstills(heartbeats: Iterable[Heartbeat]) -> list[tuple[Heartbeat, Mapping[str, str]]]:
+    """What running programs say does not get done, with who says it: `what`, `since` (ISO 8601) and `problem`."""
+    return [(beat, stands) for beat in heartbeats for stands in beat.details.get("standstills", ())]

@@ -22,7 +22,7 @@ from domain.data_quality import AlertKind
 from domain.errors import DatabaseNotMigratedError
 from domain.roles import Permission
 from store.data_quality_queries import count_alerts
-from store.heartbeats import Heartbeat, load_heartbeats
+from store.heartbeats import Heartbeat, find_standstills, load_heartbeats
 from store.installation_health import Flow, LedgerDay, load_flow, load_ledger_today
 from store.ledger_queries import LedgerTotals, load_ledger_totals
 from store.migrate import verify_migrated
@@ -94,7 +94,8 @@ def read_health(pool: Database, caller: Annotated[Caller | None, Depends(identif
     flow = figures.flow
     is_insider = caller is not None and caller.may(Permission.HEALTH_READ)
     programs = find_program_health(figures.heartbeats, is_insider=is_insider)
-    is_whole = all(p.status == "alive" for p in programs) and flow.monitors_unscored == 0
+    standstills = len(find_standstills(figures.heartbeats))
+    is_whole = all(p.status == "alive" for p in programs) and flow.monitors_unscored == 0 and standstills == 0
     return Health(
         status="ok" if is_whole else "degraded",
         version=version("forewarn"),
@@ -116,6 +117,7 @@ def read_health(pool: Database, caller: Annotated[Caller | None, Depends(identif
             webhooks_gone=flow.webhooks_gone,
             notices_waiting=flow.notices_waiting,
             monitors_unscored=flow.monitors_unscored,
+            standstills=standstills,
             rollup_lag_s=(flow.at - flow.rolled_up_to).total_seconds(),
             rollups_late=flow.rollups_late,
         ),
@@ -218,6 +220,10 @@ def make_families(found: Figures) -> list[Metric]:
         "forewarn_webhooks_gone": ("Webhooks disabled since their receiver answered 410", flow.webhooks_gone),
         "forewarn_device_notices_waiting": ("Notices to devices not acknowledged by the broker", flow.notices_waiting),
         "forewarn_monitors_unscored": ("Monitors that nobody judges: a detector failed", flow.monitors_unscored),
+        "forewarn_standstills": (
+            "What programs do beside their main path and does not get done",
+            len(find_standstills(found.heartbeats)),
+        ),
         "forewarn_rollup_lag_seconds": (
             "How far the roll-ups of readings are behind",
             (flow.at - flow.rolled_up_to).total_seconds(),

@@ -39,6 +39,11 @@ class FlowHealth(Shape):
         description="Monitors that nobody judges, since a detector raised an error on them; `anomaly` names them in "
         "its details. Their devices are of unknown health."
     )
+    standstills: int = Field(
+        description="What `ingest` does beside the readings (signs of life, counts by device) and that has failed at "
+        "least twice in a row; its details name it, since when and why. Nothing is lost meanwhile, but what people see "
+        "of it is old."
+    )
     rollup_lag_s: float = Field(
         description="How far the roll-ups of readings are behind; 70 minutes is usual, and charts are exact anyway."
     )

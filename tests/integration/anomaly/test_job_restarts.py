@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -13,15 +15,17 @@ import pytest
 from anomaly.job_runner import MODULE, URL_VARIABLE
 from anomaly.training.jobs import run_job
 from anomaly.training.progress import Step
+from domain.audit import Actor
 from store.job_queue import JobQueue
-from store.model_jobs import MODEL_JOBS, open_job
-from store.pool import open_connection
+from store.model_jobs import MODEL_JOBS, ModelJob, cancel_job, open_job
+from store.pool import open_connection, transaction
 from tests.support.databases import Database
 from tests.support.fleet import MODEL, PROFILE, make_devices, register
 from tests.support.models import work_jobs
 from tests.support.scoring import Sample, select, write_blocks
 from tests.support.waiting import wait_until
 
+EVA = Actor("eva", "engineer", "profile.write")
 REQUEST = {"model": MODEL, "firmware": "", "since": None, "until": None}
 # The audit is written when the model is registered and its job is not yet done.
 READING = "LOCK TABLE reading IN ACCESS EXCLUSIVE MODE"
@@ -29,6 +33,10 @@ REGISTERING = "LOCK TABLE audit_event IN EXCLUSIVE MODE"
 IS_BLOCKED = """
     SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
         AND application_name LIKE '%%model_job%%'
+"""
+WAITS_FOR_LOCK = """
+    SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND application_name = 'forewarn {}'
 """
 IS_GONE = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%%model_job%%'"
 
@@ -147,3 +155,76 @@ def test_nothing_is_registered_by_a_training_that_is_called_off_while_it_runs(ur
         assert (left.state, left.error) == ("FAILED", "not wanted any more")
         assert not MODEL_JOBS.is_waiting(other)
     assert select(url, "SELECT 1 FROM model_record") == []
+
+
+def call_off(url: str, job_id: int) -> bool:
+    """Whether that was in time: as the API does it, in one transaction."""
+    with open_connection(url, application="caller", autocommit=True) as conn, transaction(conn):
+        job = MODEL_JOBS.load(conn, job_id)
+        assert job is not None
+        return cancel_job(conn, EVA, job, "the wrong window", datetime.now(UTC))
+
+
+def load(url: str, job_id: int) -> ModelJob:
+    with open_connection(url, application="test", autocommit=True) as conn:
+        job = MODEL_JOBS.load(conn, job_id)
+    assert job is not None
+    return job
+
+
+def wait_for_lock(url: str, who: str) -> None:
+    wait_until(lambda: bool(select(url, WAITS_FOR_LOCK.format(who))), what=f"the {who} at a lock")
+
+
+def list_actions(url: str) -> list[str]:
+    return [
+        row["action"] for row in select(url, "SELECT action FROM audit_event ORDER BY seq") if "model" in row["action"]
+    ]
+
+
+def test_who_calls_a_training_off_while_its_draft_is_registered_is_too_late(database: Database, url: str) -> None:
+    """The worker is at the audit, and holds its job: neither waits for the other crosswise."""
+    with open_connection(url, application="test", autocommit=True) as conn:
+        job_id = open_job(conn, "train", REQUEST, "eva")
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(database.owner_url) as owner:
+        owner.execute(REGISTERING.encode())
+        worker = threads.submit(work_jobs, url)
+        wait_for_lock(url, "model_job")
+        caller = threads.submit(call_off, url, job_id)
+        wait_for_lock(url, "caller")
+        owner.commit()
+        assert (worker.result(60), caller.result(60)) == (1, False)
+    done = load(url, job_id)
+    assert (done.state, done.cancelled_by, done.error) == ("DONE", None, None)
+    assert [row["code"] for row in select(url, "SELECT code FROM model_record")] == [done.model_code]
+    assert list_actions(url) == ["model.registered"]
+
+
+def test_a_training_that_is_called_off_just_before_its_draft_is_registered_leaves_none(
+    database: Database, url: str
+) -> None:
+    """The worker has said its last word of progress, and comes to register while the calling off is not committed."""
+    with (
+        ThreadPoolExecutor(2) as threads,
+        psycopg.connect(database.owner_url) as owner,
+        open_connection(url, application="model_job", autocommit=True) as conn,
+    ):
+        job_id = open_job(conn, "train", REQUEST, "eva")
+        job = MODEL_JOBS.begin(conn, job_id)
+        assert job is not None
+        callers: list[Future[bool]] = []
+
+        def call_off_behind(step: Step) -> None:
+            assert not callers, "so little is learnt with one word of progress"
+            owner.execute(REGISTERING.encode())
+            callers.append(threads.submit(call_off, url, job_id))
+            wait_for_lock(url, "caller")
+
+        worker = threads.submit(run_job, conn, job, call_off_behind)
+        wait_for_lock(url, "model_job")
+        owner.commit()
+        assert (worker.result(60), [caller.result(60) for caller in callers]) == ("It was called off.", [True])
+    left = load(url, job_id)
+    assert (left.state, left.cancelled_by, left.cancel_reason) == ("CANCELLED", "eva", "the wrong window")
+    assert select(url, "SELECT 1 FROM model_record") == []
+    assert list_actions(url) == ["model.train_cancelled"]

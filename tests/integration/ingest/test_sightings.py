@@ -4,21 +4,25 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import psycopg
 import pytest
 
 from domain.clock import from_micros
+from domain.roles import Role
 from ingest.program import run
 from ingest.registry_table import build_table
 from ingest.settings import IngestSettings, MqttSettings
+from store.heartbeats import find_standstills, load_heartbeats
 from store.pool import DATABASE_GONE, open_connection
 from store.registry import load_registry
 from tests.integration.ingest.lab import Bench, Lab, telemetry
 from tests.support.brokers import Broker
 from tests.support.databases import Database
 from tests.support.fleet import PROFILE, make_devices, register
+from tests.support.http_api import running_api
 from tests.support.publisher import publish_all
 from tests.support.waiting import wait_until
 
@@ -89,38 +93,102 @@ def test_what_was_written_is_not_written_again(lab: Lab, bench: Bench) -> None:
     assert lab.query("SELECT xmin, ctid FROM device UNION ALL SELECT xmin, ctid FROM series") == before
 
 
-def test_readings_are_stored_while_signs_of_life_wait(database: Database, broker: Broker) -> None:
+@contextmanager
+def running_ingest(database: Database, broker: Broker) -> Iterator[Lab]:
+    """Ingest with two devices, in a hurry with what it does beside the readings."""
     register(database.url, PROFILE, make_devices(2))
-    lab, stop = Lab(database.url), threading.Event()
-    settings = IngestSettings(database.url, MqttSettings(broker.url), last_seen_s=0.1)
+    stop = threading.Event()
+    settings = IngestSettings(
+        database.url, MqttSettings(broker.url), last_seen_s=0.1, fold_s=0.1, heartbeat_s=0.1, instance="one"
+    )
     thread = threading.Thread(target=run, args=(settings, stop))
     thread.start()
+    try:
+        yield Lab(database.url)
+    finally:
+        stop.set()
+        thread.join(60)
+    assert not thread.is_alive()
+
+
+def say(broker: Broker, level: float) -> None:
+    """A reading of T-0000; it is lost where ingest has not subscribed yet."""
+    body = json.dumps({"ts": time.time_ns() // 1_000_000, "values": {"level": level}}).encode()
+    publish_all(broker.port, [("forewarn/v1/T-0000/telemetry", body)], client_id=f"test-{time.monotonic_ns()}")
+
+
+def say_until_heard(lab: Lab, broker: Broker) -> None:
+    """The first sign of life is written down."""
+
+    def was_heard() -> bool:
+        say(broker, 1.0)
+        return bool(load_seen(lab))
+
+    wait_until(was_heard, what="the first sign of life", timeout_s=60, every_s=0.2)
+
+
+def test_readings_are_stored_while_signs_of_life_wait(database: Database, broker: Broker) -> None:
     waiting = """
         SELECT count(*) FROM pg_stat_activity
-        WHERE application_name LIKE '%%ingest standing' AND wait_event_type = 'Lock' AND datname = current_database()
+        WHERE application_name LIKE '%%ingest signs of life' AND wait_event_type = 'Lock'
+        AND datname = current_database()
     """
-    try:
-
-        def say(level: float) -> None:
-            body = json.dumps({"ts": time.time_ns() // 1_000_000, "values": {"level": level}}).encode()
-            publish_all(broker.port, [("forewarn/v1/T-0000/telemetry", body)], client_id=f"test-{time.monotonic_ns()}")
-
-        def was_heard() -> bool:
-            say(1.0)  # lost where ingest has not subscribed yet
-            return bool(load_seen(lab))
-
-        wait_until(was_heard, what="the first sign of life", timeout_s=60, every_s=0.2)
-        with psycopg.connect(database.url) as other:
+    with running_ingest(database, broker) as lab:
+        say_until_heard(lab, broker)
+        with psycopg.connect(database.owner_url) as other:
             first = other.execute("SELECT last_seen_at FROM device WHERE serial = 'T-0000' FOR UPDATE").fetchone()
-            say(2.0)
+            say(broker, 2.0)
             wait_until(lambda: lab.value(waiting), what="signs of life to wait", timeout_s=60)
             stored = lab.count_readings()
-            say(3.0)
+            say(broker, 3.0)
             wait_until(lambda: lab.count_readings() > stored, what="a reading", timeout_s=60)
             assert lab.value(waiting) == 1, "all the while"
             assert (load_seen(lab)["T-0000"],) == first
         wait_until(lambda: (load_seen(lab)["T-0000"],) != first, what="the later sign of life", timeout_s=60)
-    finally:
-        stop.set()
-        thread.join(30)
-    assert not thread.is_alive()
+
+
+REFUSE = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused by hand'; END $$;
+    CREATE TRIGGER refuse BEFORE UPDATE OF last_seen_at ON device FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+def load_standstills(lab: Lab) -> list[dict[str, str]]:
+    """What ingest says does not get done."""
+    with psycopg.connect(lab.url) as conn:
+        return [dict(stands) for _, stands in find_standstills(load_heartbeats(conn))]
+
+
+def test_signs_of_life_that_cannot_be_written_are_told_of_until_they_can(database: Database, broker: Broker) -> None:
+    with running_ingest(database, broker) as lab, psycopg.connect(database.owner_url, autocommit=True) as owner:
+        say_until_heard(lab, broker)
+        assert load_standstills(lab) == []
+        before, stored = load_seen(lab), lab.count_readings()
+        owner.execute(REFUSE)
+        say(broker, 2.0)
+        wait_until(lambda: load_standstills(lab), what="word of the standstill", timeout_s=60)
+        (stands,) = load_standstills(lab)
+        assert (stands["what"], stands["problem"].splitlines()[0]) == ("signs of life", "refused by hand")
+        assert datetime.fromisoformat(stands["since"]).tzinfo is not None
+        with running_api(database.url) as api:
+            health = api.get("/health").json()
+            assert (health["status"], health["flow"]["standstills"]) == ("degraded", 1)
+            assert "refused by hand" not in api.get("/health").text, "a stranger asked"
+            assert "refused by hand" in api.get("/health", headers=api.token(Role.AUDITOR)).text
+            assert "forewarn_standstills 1.0" in api.get("/metrics").text
+        say(broker, 3.0)
+        wait_until(lambda: lab.count_readings() > stored + 1, what="the readings meanwhile", timeout_s=60)
+        assert load_seen(lab) == before
+        owner.execute("DROP TRIGGER refuse ON device")
+        wait_until(lambda: load_seen(lab) != before, what="the later sign of life", timeout_s=60)
+        wait_until(lambda: not load_standstills(lab), what="the all-clear", timeout_s=60)
+
+
+def test_a_block_of_counts_that_cannot_be_read_is_told_of(database: Database, broker: Broker) -> None:
+    with running_ingest(database, broker) as lab, psycopg.connect(database.owner_url, autocommit=True) as owner:
+        say_until_heard(lab, broker)
+        owner.execute("INSERT INTO ledger_block (writer, day, payload) VALUES ('x', current_date, 'not a block')")
+        wait_until(lambda: load_standstills(lab), what="word of the standstill", timeout_s=60)
+        assert [stands["what"] for stands in load_standstills(lab)] == ["counts by device"]
+        owner.execute("DELETE FROM ledger_block WHERE payload = 'not a block'")
+        wait_until(lambda: not load_standstills(lab), what="the all-clear", timeout_s=60)

@@ -13,6 +13,7 @@ from forewarn.doctor import (
     check_disk,
     check_heartbeats,
     check_python,
+    check_standstills,
     check_webhooks,
 )
 from forewarn.finding import State
@@ -60,6 +61,15 @@ def test_silence_is_bad_and_absence_is_bad_only_where_it_should_run() -> None:
     assert running["Program api"].state is State.BAD
     stopped = {finding.subject: finding for finding in check_heartbeats([], running=False)}
     assert {finding.state for finding in stopped.values()} == {State.NOTE}
+
+
+def test_what_stands_still_is_bad_and_says_since_when_and_why() -> None:
+    stands = {"what": "signs of life", "since": "2026-11-22T11:30:00+00:00", "problem": "no space left"}
+    told = replace(beat("ingest", 1.0), details={"standstills": [stands]})
+    assert list(check_standstills([beat("ingest", 1.0), beat("api", 1.0)])) == []
+    (finding,) = check_standstills([told, beat("api", 1.0)])
+    assert (finding.subject, finding.state) == ("Program ingest", State.BAD)
+    assert finding.detail == "signs of life: nothing since 2026-11-22 11:30:00 UTC, no space left"
 
 
 def test_a_database_with_another_clock_is_found() -> None:
