@@ -18,6 +18,7 @@ from domain.roles import Permission
 from domain.threshold_proposal import ProposalState
 from service_link.monitor_feedback import find_precision, watch_monitors
 from store.audit import verify_chain
+from store.model_jobs import MODEL_JOBS, cancel_job
 from store.monitor_lead_times import load_lead_times
 from store.monitor_quality import MonitorQuality, load_quality
 from store.pool import open_connection
@@ -327,7 +328,7 @@ def test_the_backtest_is_run_by_the_worker_of_models_and_attached(world: World, 
     assert (failed.state, failed.backtest_job_state) == ("PROPOSED", "FAILED")
     assert failed.backtest_error
     # With two days of readings that reach 1.2 A now and then it says what the threshold would have saved.
-    world.conn.execute("INSERT INTO series (device_id, sensor) SELECT id, 'current' FROM device ON CONFLICT DO NOTHING")
+    store_series(world)
     store_current(world)
     assert work_jobs(database.url) == 0, "nobody asks again at once"
     # What happened a day ago was too little: it is asked for again, once.
@@ -341,6 +342,45 @@ def test_the_backtest_is_run_by_the_worker_of_models_and_attached(world: World, 
     assert ready.backtest is not None
     assert ready.backtest["now"]["tickets"] > ready.backtest["proposed"]["tickets"] == 0
     assert ready.backtest["profile_proposed"]["version"] == 3
+
+
+def test_a_backtest_that_was_called_off_is_asked_for_again_a_day_later_and_attached(
+    world: World, database: Database
+) -> None:
+    proposal = make_proposal(world, "L")
+    store_series(world)
+    store_current(world)
+    assert proposal.backtest_job_id is not None
+    first = MODEL_JOBS.load(world.conn, proposal.backtest_job_id)
+    assert first is not None
+    with world.conn.transaction():
+        eva = actor("eva", Permission.PROFILE_WRITE)
+        assert cancel_job(world.conn, eva, first, "the machine is needed", world.now)
+    watch_monitors(world.conn, world.now)
+    assert work_jobs(database.url) == 0, "nobody asks again at once"
+    (waiting,) = load_threshold_proposals(world.conn)
+    assert (waiting.state, waiting.backtest_job_state) == ("PROPOSED", "CANCELLED")
+    world.now += timedelta(days=1)
+    watch_monitors(world.conn, world.now)
+    watch_monitors(world.conn, world.now)
+    (asked,) = load_threshold_proposals(world.conn)
+    assert asked.backtest_job_id is not None
+    assert (asked.backtest_job_state, asked.backtest_job_id != first.id) == ("QUEUED", True)
+    second = MODEL_JOBS.load(world.conn, asked.backtest_job_id)
+    assert second is not None
+    assert (second.request, second.requested_by) == (first.request, first.requested_by)
+    assert work_jobs(database.url) == 1, "asked for once"
+    watch_monitors(world.conn, world.now)
+    (ready,) = load_threshold_proposals(world.conn)
+    assert (ready.state, ready.backtest_error) == ("BACKTESTED", None)
+    left = MODEL_JOBS.load(world.conn, first.id)
+    assert left is not None
+    assert (left.state, left.cancelled_by, left.cancel_reason) == ("CANCELLED", "eva", "the machine is needed")
+
+
+def store_series(world: World) -> None:
+    """Of the motor's current, for every device."""
+    world.conn.execute("INSERT INTO series (device_id, sensor) SELECT id, 'current' FROM device ON CONFLICT DO NOTHING")
 
 
 def store_current(world: World) -> None:
