@@ -139,6 +139,8 @@ def find_make_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Act
     t = view.t
     if not view.may(Permission.PLAN_WRITE):
         return refuse_act(view, MAKE_ACT, view.say_missing(Permission.PLAN_WRITE))
+    if not profiles:
+        return refuse_act(view, MAKE_ACT, view.t("profiles.empty"))
     said = typed.of(MAKE_ACT)
     values = {"every_count": "1", "every_unit": "YEAR", "lead_days": "14", "priority": "P3"} | dict(said.values)
     none = ("", "–")
