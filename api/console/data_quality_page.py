@@ -1,7 +1,7 @@
 """Where we are blind: the ledger, devices over a limit or silent, and what was refused, by cause and one by one."""
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -52,62 +52,70 @@ def show_data_quality(
     view = find_view(request, caller)
     reason = find_choice(reason, [r.value for r in RejectionReason])
     serial = serial.strip()[:64]
-    today = view.now.date()
-    week = today - timedelta(days=LEDGER_DAYS - 1)
     with pool.connection() as conn:
-        ledger = load_ledger_days(conn, week, today)
-        in_flight = find_in_flight(load_heartbeats(conn))
-        over = QualityFilters(
-            today - timedelta(days=1), today, customer_id=caller.customer_id, serial=serial or None, alerts_only=True
-        )
-        quality = load_quality_days(conn, over, limit=QUALITY_SHOWN)
-        quality_total = count_quality_days(conn, over)
-        summary = load_quality_summary(conn, QualityFilters(today, today, customer_id=caller.customer_id))
-        groups = load_rejection_groups(
-            conn,
-            today - timedelta(days=GROUP_DAYS - 1),
-            reason=reason or None,
-            serial=serial or None,
-            limit=GROUPS_SHOWN,
-        )
-        waiting = count_waiting(conn, 10_000)
-        wanted = RejectionFilters(reason=reason or None, serial=serial or None)
-        refused = load_rejections(conn, wanted, before=_read_cursor(before), limit=ROWS + 1)
+        view.learn_names(conn)
+        sections = _load_ledger(view, conn) | _load_quality(view, conn, serial)
+        sections |= _load_refused(view, conn, reason, serial, before)
         silent, silent_total = _load_silent(view, conn)
-    last = refused[ROWS - 1] if len(refused) > ROWS else None
-    cursor = f"{last.received_at.isoformat()}~{last.id}" if last else None
-    now_day = next((day for day in ledger if day.day == today), None) or LedgerDay(today, 0, 0, 0, 0, 0, 0, 0, 0)
+    reasons = [(r.value, view.name("rejection", r.value)) for r in RejectionReason]
     return view.render(
         "data_quality.html",
-        today=find_ledger_line(view, now_day),
-        in_flight=f"{sum(writer.messages for writer in in_flight):,}",
-        writers=len(in_flight),
-        ledger=[find_ledger_line(view, day) for day in ledger],
-        quality=[find_quality_line(view, day) for day in quality],
-        quality_total=quality_total,
-        judged=summary.devices,
-        incomplete=summary.incomplete,
-        not_known=summary.not_known,
-        groups=[find_group_line(view, group, place) for place, group in enumerate(groups)],
+        **sections,
         may_replay=view.may(Permission.REJECTION_REPLAY),
         replay_right=Permission.REJECTION_REPLAY.value,
-        waiting=waiting,
         silent=silent,
         silent_total=silent_total,
         serial=serial,
-        filters=[
-            Filter(
-                "reason",
-                view.t("column.refused"),
-                reason,
-                [(r.value, view.name("rejection", r.value)) for r in RejectionReason],
-            )
-        ],
+        filters=[Filter("reason", view.t("column.refused"), reason, reasons)],
         filtered=bool(reason or serial),
-        rows=[find_rejection_line(view, one) for one in refused[:ROWS]],
-        older=view.link("/data-quality", reason=reason, serial=serial, before=cursor) if cursor else None,
-        proof=view.t("data_quality.proof", messages=f"{now_day.messages:,}"),
     )
+
+
+def _load_ledger(view: View, conn: Connection) -> dict[str, Any]:
+    """What was received and what became of it: today, the days before, and what is still on its way."""
+    today = view.now.date()
+    ledger = load_ledger_days(conn, today - timedelta(days=LEDGER_DAYS - 1), today)
+    in_flight = find_in_flight(load_heartbeats(conn))
+    now_day = next((day for day in ledger if day.day == today), None) or LedgerDay(today, 0, 0, 0, 0, 0, 0, 0, 0)
+    return {
+        "today": find_ledger_line(view, now_day),
+        "in_flight": f"{sum(writer.messages for writer in in_flight):,}",
+        "writers": len(in_flight),
+        "ledger": [find_ledger_line(view, day) for day in ledger],
+        "proof": view.t("data_quality.proof", messages=f"{now_day.messages:,}"),
+    }
+
+
+def _load_quality(view: View, conn: Connection, serial: str) -> dict[str, Any]:
+    """Devices that are over a limit of theirs since yesterday, and how many were judged today."""
+    today, customer_id = view.now.date(), view.person.customer_id
+    over = QualityFilters(
+        today - timedelta(days=1), today, customer_id=customer_id, serial=serial or None, alerts_only=True
+    )
+    summary = load_quality_summary(conn, QualityFilters(today, today, customer_id=customer_id))
+    return {
+        "quality": [find_quality_line(view, day) for day in load_quality_days(conn, over, limit=QUALITY_SHOWN)],
+        "quality_total": count_quality_days(conn, over),
+        "judged": summary.devices,
+        "incomplete": summary.incomplete,
+        "not_known": summary.not_known,
+    }
+
+
+def _load_refused(view: View, conn: Connection, reason: str, serial: str, before: str) -> dict[str, Any]:
+    """What was refused, by cause and one by one, newest first; `before` is where an earlier page ended."""
+    since = view.now.date() - timedelta(days=GROUP_DAYS - 1)
+    groups = load_rejection_groups(conn, since, reason=reason or None, serial=serial or None, limit=GROUPS_SHOWN)
+    wanted = RejectionFilters(reason=reason or None, serial=serial or None)
+    refused = load_rejections(conn, wanted, before=_read_cursor(before), limit=ROWS + 1)
+    last = refused[ROWS - 1] if len(refused) > ROWS else None
+    cursor = f"{last.received_at.isoformat()}~{last.id}" if last else None
+    return {
+        "groups": [find_group_line(view, group, place) for place, group in enumerate(groups)],
+        "waiting": count_waiting(conn, 10_000),
+        "rows": [find_rejection_line(view, one) for one in refused[:ROWS]],
+        "older": view.link("/data-quality", reason=reason, serial=serial, before=cursor) if cursor else None,
+    }
 
 
 @router.post("/data-quality/replay")

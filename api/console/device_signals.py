@@ -9,6 +9,7 @@ from api.console.charts import (
     MAX_POINTS,
     Chart,
     Limit,
+    Line,
     find_line,
     find_marks,
     find_outer_gaps,
@@ -81,35 +82,23 @@ def _find_chart(
     newest: LatestValue | None,
 ) -> Chart:
     zone = view.find_zone(device.site_time_zone)
-    unit, digits = find_unit_sign(sensor.unit), sensor.decimals + SPARE_DECIMALS
-    usual = readings.width.total_seconds() if readings.width else None
+    unit = find_unit_sign(sensor.unit)
     first, last = (to_micros(at) / 1e6 for at in extent)
     limits = find_limits(view, profile, sensor)
     at_limits = [limit.value for limit in limits]
-    x = [round(to_micros(bucket.at) / 1e6, 3) for bucket in readings.buckets]
-    line = find_line(x, [round_beside(bucket.mean, at_limits, digits) for bucket in readings.buckets], usual)
-    gaps = [*line.gaps, *find_outer_gaps(x, (first, last), usual)]
-    rules = _find_rules(profile, sensor)
-    breach: list[float | None] = [None] * len(line.x)
-    low: list[float | None] = [None] * len(line.x)
-    high: list[float | None] = [None] * len(line.x)
-    is_bucketed = readings.width is not None
-    for place, bucket in zip(line.places, readings.buckets, strict=True):
-        if is_bucketed or not bucket.flags & BAD:
-            breach[place] = round_beside(find_worst(bucket, rules), at_limits, digits)
-        if is_bucketed:
-            low[place] = round_beside(bucket.minimum, at_limits, digits)
-            high[place] = round_beside(bucket.maximum, at_limits, digits)
-    beyond = [value is not None for value in breach]
-    values = [*line.y, *low, *high]
+    drawn = draw(readings, _find_rules(profile, sensor), at_limits, sensor.decimals + SPARE_DECIMALS)
+    line = drawn.line
+    gaps = [*line.gaps, *find_outer_gaps(drawn.instants, (first, last), drawn.usual)]
+    is_bucketed = drawn.spread is not None
+    low, high = drawn.spread or ([], [])
+    beyond = [value is not None for value in drawn.breach]
     # The newest reading itself: the mean of the last bucket is no reading.
     latest = newest.value if newest is not None else None
-    spread = (low, high) if is_bucketed else None
     data: dict[str, Any] = {
         "x": line.x,
         "y": line.y,
-        "breach": breach,
-        "range": find_range(values, [limit.value for limit in limits], reach=LIMIT_REACH),
+        "breach": drawn.breach,
+        "range": find_range([*line.y, *low, *high], at_limits, reach=LIMIT_REACH),
         "extent": [first, last],
         "gaps": gaps,
         "limits": [{"kind": limit.kind, "value": limit.value, "label": limit.label} for limit in limits],
@@ -127,7 +116,9 @@ def _find_chart(
         label=view.say(sensor.label),
         unit=unit,
         data=data,
-        table=find_table(line.x, line.y, beyond, sensor.decimals, zone, limits=limits, spread=spread, rows=TABLE_ROWS),
+        table=find_table(
+            line.x, line.y, beyond, sensor.decimals, zone, limits=limits, spread=drawn.spread, rows=TABLE_ROWS
+        ),
         limits=limits,
         has_breach=any(beyond),
         has_band=False,
@@ -136,8 +127,38 @@ def _find_chart(
         has_points=bool(line.x),
         latest=data["latest"],
         diagnostic=sensor.diagnostic,
-        width_s=usual,
+        width_s=drawn.usual,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The readings of one window as what is drawn of them, everything by the places of the line."""
+
+    instants: list[float]  # of the readings, in seconds since 1970
+    usual: float | None  # how far apart they are, where that is known
+    line: Line
+    breach: list[float | None]
+    spread: tuple[list[float | None], list[float | None]] | None  # lowest and highest of each bucket; None of readings
+
+
+def draw(readings: Readings, rules: Sequence[Monitor], limits: Sequence[float], digits: int) -> Drawn:
+    """The line with its gaps, what of it lies beyond a limit, and how far each bucket spreads. What is known to be bad
+    is no breach."""
+    usual = readings.width.total_seconds() if readings.width else None
+    instants = [round(to_micros(bucket.at) / 1e6, 3) for bucket in readings.buckets]
+    line = find_line(instants, [round_beside(bucket.mean, limits, digits) for bucket in readings.buckets], usual)
+    breach: list[float | None] = [None] * len(line.x)
+    low: list[float | None] = [None] * len(line.x)
+    high: list[float | None] = [None] * len(line.x)
+    is_bucketed = usual is not None
+    for place, bucket in zip(line.places, readings.buckets, strict=True):
+        if is_bucketed or not bucket.flags & BAD:
+            breach[place] = round_beside(find_worst(bucket, rules), limits, digits)
+        if is_bucketed:
+            low[place] = round_beside(bucket.minimum, limits, digits)
+            high[place] = round_beside(bucket.maximum, limits, digits)
+    return Drawn(instants, usual, line, breach, (low, high) if is_bucketed else None)
 
 
 def say_level(view: View, charts: Sequence[Chart]) -> str:

@@ -45,19 +45,6 @@ def find_draft_act(
         return Field(key, t(f"field.fa_{key}"), "select", values.get(key, ""), options, wrong=wrong.get(key, ""))
 
     kinds = tuple((kind.value, view.name("field_action_kind", kind)) for kind in FieldActionKind)
-    images = [("", t("field_action.no_firmware"))]
-    images += [
-        (
-            f"{f.model}/{f.component}/{f.version}",
-            t(
-                "code.beside",
-                name=f"{f.model} {f.component} {f.version}",
-                code=view.name("firmware_state", f.state),
-            ),
-        )
-        for f in firmware
-        if f.model in models
-    ]
     records = (("real", t("customers.real")), ("simulated", t("customers.simulated")))
     act = Act(
         *name_act(view, name),
@@ -68,7 +55,7 @@ def find_draft_act(
             make("title"),
             choose("kind", kinds),
             choose("model", tuple((model, model) for model in models)),
-            choose("firmware", tuple(images)),
+            choose("firmware", (("", t("field_action.no_firmware")), *find_images(view, models, firmware))),
             make("description", "textarea", required=False),
             make("instructions", "textarea", required=False),
             choose("priority", tuple((p.value, f"{p.value} {view.name('priority', p.value)}") for p in Priority)),
@@ -85,6 +72,17 @@ def find_draft_act(
         open=bool(said.act),
     )
     return act if action is None else add_marks(act, stands, said.values, said.disputed)
+
+
+def find_images(view: View, models: Sequence[str], firmware: Sequence[FirmwareRecord]) -> list[tuple[str, str]]:
+    """What may be installed on devices of these models: each version with its state."""
+    offered = []
+    for one in firmware:
+        if one.model in models:
+            named = f"{one.model} {one.component} {one.version}"
+            said = view.t("code.beside", name=named, code=view.name("firmware_state", one.state))
+            offered.append((f"{one.model}/{one.component}/{one.version}", said))
+    return offered
 
 
 def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The inbox: what somebody must decide now, with its filters, which stand in the address."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -20,8 +21,10 @@ from api.console.proofs import load_proof
 from api.console.saved_view_pages import find_opening, load_menu
 from api.state import Database
 from domain.masking import mask_row
+from domain.profile import Profile
 from domain.roles import Permission
 from domain.saved_view import ViewPage
+from store.assignments import AssignmentBook, TechnicianFacts
 from store.pool import Connection, Pool
 from store.profiles import load_profiles
 from store.work_order_filters import WorkOrderFilter
@@ -58,6 +61,7 @@ def render_inbox(
 ) -> Response:
     """The page; `opens`: the person's default view takes the place of the bare address. After a step it says what
     became of it (`results`) and keeps what was ticked (`picked`) and typed."""
+    typed = typed or Wish("")
     sort = find_choice(query.get("sort", ""), SORTS) or "sla"
     group = find_choice(query.get("group", ""), GROUPS)
     with pool.connection() as conn:
@@ -65,50 +69,35 @@ def render_inbox(
         if opens and (opening := find_opening(view, views)) is not None:
             return opening
         profiles = load_profiles(conn)
-        filters = load_filters(view, conn, profiles, query)
-        # Whose they are is asked for by who may read the staff's names.
-        owner = query.get("owner", "") if view.may(Permission.STAFF_READ) else ""
-        chosen = {f.name: f.value for f in filters}
-        wanted = find_wanted(view, chosen | {"owner": owner})
-        page = _load_page(conn, wanted, SORTS[sort], query.get("cursor", ""))
-        total = count_work_orders(conn, wanted) if page.next_cursor or query.get("cursor") else len(page.rows)
+        found = _load_found(view, conn, profiles, query, sort)
         proposals = load_proposals(view, conn, profiles)
-        book = load_book(view, conn, page.rows)
-        proof = load_proof(view, conn) if not page.rows else ""
-    people = sorted(book.technicians, key=lambda one: (one.full_name, one.name)) if book else []
-    if people or owner:
-        names = {one.name: one.full_name for one in people} | (
-            {} if owner in {p.name for p in people} else {owner: owner}
-        )
-        options = sorted(((name, label) for name, label in names.items() if name), key=lambda o: o[1])
-        filters.append(Filter("owner", view.t("column.owner"), owner, options))
-        chosen["owner"] = owner
-    shown = [mask_row("work_order", row, view.person.permissions) for row in page.rows]
-    rows = [find_line(view, row, profiles, book) for row in shown]
-    kept = {name: value for name, value in chosen.items() if value}
+        proof = load_proof(view, conn) if not found.orders else ""
+    rows = [find_line(view, row, profiles, found.book) for row in found.orders]
+    kept = {f.name: f.value for f in found.filters if f.value}
+    is_filtered, total = bool(kept), found.total
     kept |= {"sort": sort} if sort != "sla" else {}
     kept |= {"group": group} if group else {}
     return view.render(
         "inbox.html",
         status,
-        groups=_find_groups(view, rows, shown, group),
+        groups=_find_groups(view, rows, found.orders, group),
         count=len(rows),
         total=total,
         proposals=proposals,
         views=views,
-        filters=filters,
-        filtered=any(chosen.values()),
+        filters=found.filters,
+        filtered=is_filtered,
         sort=sort,
         group=group,
-        people=Filter("assignee", "", (typed or Wish("")).assignee, [(one.name, one.full_name) for one in people]),
+        people=Filter("assignee", "", typed.assignee, [(one.name, one.full_name) for one in found.people]),
         action=view.link("/inbox/actions", **kept, cursor=query.get("cursor", "")),
         versions=view.link("/inbox/versions", **kept, cursor=query.get("cursor", "")),
         everything=min(total, MAX_LIMIT),
-        older=view.link("/inbox", **kept, cursor=page.next_cursor) if page.next_cursor else None,
+        older=view.link("/inbox", **kept, cursor=found.next_cursor) if found.next_cursor else None,
         results=results,
         results_refused=status != 200,
         picked=picked,
-        typed=typed or Wish(""),
+        typed=typed,
         proof=proof,
         may_accept=view.may(Permission.WORK_ORDER_TRIAGE) and view.may(Permission.WORK_ORDER_ASSIGN),
         may_cancel=view.may(Permission.WORK_ORDER_CANCEL),
@@ -116,6 +105,37 @@ def render_inbox(
         may_shelve=view.may(Permission.DEVICE_SHELVE),
         shelve_spans=[(hours, name_duration(timedelta(hours=hours), view.language)) for hours in SHELVE_HOURS],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the address asks for: its orders as this person may see them, and by what they are filtered and assigned."""
+
+    filters: list[Filter]
+    orders: list[WorkOrderRow]
+    next_cursor: str | None
+    total: int
+    book: AssignmentBook | None
+    people: list[TechnicianFacts]  # who work may be given to, by name
+
+
+def _load_found(
+    view: View, conn: Connection, profiles: Mapping[str, Profile], query: Mapping[str, str], sort: str
+) -> _Found:
+    filters = load_filters(view, conn, profiles, query)
+    # Whose they are is asked for by who may read the staff's names.
+    owner = query.get("owner", "") if view.may(Permission.STAFF_READ) else ""
+    wanted = find_wanted(view, {f.name: f.value for f in filters} | {"owner": owner})
+    page = _load_page(conn, wanted, SORTS[sort], query.get("cursor", ""))
+    total = count_work_orders(conn, wanted) if page.next_cursor or query.get("cursor") else len(page.rows)
+    book = load_book(view, conn, page.rows)
+    people = sorted(book.technicians, key=lambda one: (one.full_name, one.name)) if book else []
+    if people or owner:
+        # An owner who is no technician is still what the list is filtered by.
+        names = ({owner: owner} if owner else {}) | {one.name: one.full_name for one in people}
+        filters = [*filters, Filter("owner", view.t("column.owner"), owner, sorted(names.items(), key=lambda o: o[1]))]
+    shown = [mask_row("work_order", row, view.person.permissions) for row in page.rows]
+    return _Found(filters, shown, page.next_cursor, total, book, people)
 
 
 def _find_groups(

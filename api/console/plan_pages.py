@@ -1,6 +1,5 @@
 """Maintenance plans: what is due where, the plans, and leaving one occurrence out, which takes two people."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +10,6 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Caller, require
 from api.console.acting import find_actor
 from api.console.approval_views import GUARDS as APPROVAL_GUARDS
-from api.console.filters import Filter, find_choice
 from api.console.forms import (
     NOT_REFUSED,
     Fields,
@@ -29,6 +27,7 @@ from api.console.forms import (
     take_step,
 )
 from api.console.page import View, find_view
+from api.console.plan_due import OPEN, find_plan_filters, load_asked, load_due
 from api.console.plan_views import (
     END_ACT,
     MAKE_ACT,
@@ -43,21 +42,15 @@ from api.once import change
 from api.problems import not_found
 from api.shapes.maintenance_plans import NewMaintenancePlan
 from api.state import Database
-from domain.approval_request import ApprovalKind, ApprovalState, ApprovalWish
+from domain.approval_request import ApprovalKind, ApprovalWish
 from domain.audit_plan import ENTITY
 from domain.errors import GuardRefusedError, NotFoundError
-from domain.maintenance_plan import OccurrenceState, PlanDraft, find_plan_problems
+from domain.maintenance_plan import PlanDraft, find_plan_problems
 from domain.roles import Permission
 from store.approval_handlers import HANDLERS
-from store.approval_requests import ask_approval, load_approval_requests
-from store.maintenance_plans import (
-    end_maintenance_plan,
-    load_maintenance_plan,
-    load_maintenance_plans,
-    record_maintenance_plan,
-)
-from store.place_names import load_place_names
-from store.plan_occurrence_lists import PlanOccurrence, load_plan_occurrences
+from store.approval_requests import ask_approval
+from store.maintenance_plans import end_maintenance_plan, load_maintenance_plan, record_maintenance_plan
+from store.plan_occurrence_lists import load_plan_occurrences
 from store.pool import Connection, Pool
 from store.profiles import load_profile, load_profiles
 
@@ -65,9 +58,6 @@ router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
 Writer = Annotated[Caller, require(Permission.PLAN_WRITE)]
 Skipper = Annotated[Caller, require(Permission.PLAN_SKIP)]
-ROWS = 50
-OPEN = tuple(state for state in OccurrenceState if state.is_open)
-NEVER = date(9999, 12, 31)
 
 
 @router.get("/plans")
@@ -97,75 +87,29 @@ def render_plans(
 ) -> Response:
     """The page; with a step that was refused, what was typed stands where it was typed."""
     values, typed = chosen or {}, refused.typed
-    states = [(s.value, view.name("occurrence", s)) for s in OccurrenceState]
-    state = find_choice(values.get("state", ""), [value for value, _ in states])
-    customer_id = view.person.customer_id
     with pool.connection() as conn:
-        plans = load_maintenance_plans(conn, customer_id=customer_id, limit=100)
-        names = [(plan.code, f"{plan.code} {plan.name}") for plan in plans]
-        plan = find_choice(values.get("plan", ""), [value for value, _ in names])
-        found = load_plan_occurrences(
-            conn,
-            plan=plan,
-            serial=values.get("device", ""),
-            states=[state] if state else list(OPEN),
-            customer_id=customer_id,
-            after=_read_cursor(after),
-            limit=ROWS + 1,
-        )
-        overdue = load_plan_occurrences(conn, states=[OccurrenceState.OVERDUE], customer_id=customer_id, limit=1_000)
-        picked = next((one for one in found[:ROWS] if one.code == occurrence), None)
-        asked = _load_asked(conn, view, picked)
+        due = load_due(view, conn, values, after)
+        picked = next((one for one in due.shown if one.code == occurrence), None)
+        asked = load_asked(view, conn, picked)
         profiles = load_profiles(conn)
-        places = load_place_names(
-            conn,
-            customers=[one.customer for one in found],
-            sites=[one.site for one in found],
-            customer_id=customer_id,
-        )
-    chosen_plan = next((one for one in plans if one.code == plan), None)
-    filters = [
-        Filter("state", view.t("column.state"), state, states, view.t("plans.open")),
-        Filter("plan", view.t("plans.plan"), plan, names),
-    ]
-    last = found[ROWS - 1] if len(found) > ROWS else None
-    kept = {"state": state, "plan": plan, "device": values.get("device", "")}
-    cursor = "" if last is None else f"{(last.due_on or NEVER).isoformat()}~{last.id}"
     return view.render(
         "plans.html",
         refused.status,
         problem=refused.problem,
-        row_version=0 if chosen_plan is None else chosen_plan.row_version,
-        rows=[find_occurrence_line(view, one, places) for one in found[:ROWS]],
-        href=view.link("/plans", **kept),
-        picked=None if picked is None else find_occurrence_line(view, picked, places),
+        row_version=0 if due.plan is None else due.plan.row_version,
+        rows=[find_occurrence_line(view, one, due.places) for one in due.shown],
+        href=view.link("/plans", **due.kept),
+        picked=None if picked is None else find_occurrence_line(view, picked, due.places),
         skip=None if picked is None else find_skip_act(view, picked, asked, typed),
-        overdue=len(overdue),
-        filters=filters,
-        filtered=any(kept.values()),
-        older=view.link("/plans", **kept, after=cursor) if cursor else None,
-        plans=[find_plan_line(view, one) for one in plans],
-        chosen_plan=None if chosen_plan is None else find_plan_line(view, chosen_plan),
-        end=None if chosen_plan is None else find_end_act(view, chosen_plan, typed),
+        overdue=due.overdue,
+        filters=find_plan_filters(view, due),
+        filtered=any(due.kept.values()),
+        older=view.link("/plans", **due.kept, after=due.cursor) if due.cursor else None,
+        plans=[find_plan_line(view, one) for one in due.plans],
+        chosen_plan=None if due.plan is None else find_plan_line(view, due.plan),
+        end=None if due.plan is None else find_end_act(view, due.plan, typed),
         make=find_make_act(view, profiles, typed),
     )
-
-
-def _load_asked(conn: Connection, view: View, picked: PlanOccurrence | None) -> str:
-    """The code of the open question whether that occurrence is left out."""
-    if picked is None or view.person.customer_id is not None:
-        return ""
-    kind = (ApprovalKind.PLAN_SKIP,)
-    found = load_approval_requests(conn, kinds=kind, states=(ApprovalState.ASKED,), entity_id=picked.code, limit=1)
-    return found[0].code if found else ""
-
-
-def _read_cursor(after: str) -> tuple[date, int] | None:
-    day, _, number = after.partition("~")
-    try:
-        return (date.fromisoformat(day), int(number)) if day else None
-    except ValueError:  # of another version: the first page
-        return None
 
 
 @router.post("/plans/skips")
