@@ -62,6 +62,12 @@ def render(reason_code: str, params: Mapping[str, Any], lang: str) -> str:
     return fill(templates[language], params, language)
 
 
+def lacks_monitor_name(reason_code: str, params: Mapping[str, Any]) -> bool:
+    """Whether the sentence calls a monitor by a name that its record, of an earlier version, does not hold."""
+    templates = SENTENCES.get(reason_code)
+    return templates is not None and "monitor_name" not in params and "monitor_name" in _find_fields(templates["en"])
+
+
 def fill(template: str, params: Mapping[str, Any], lang: str, zone: tzinfo = UTC) -> str:
     """The template with its parameters said in `lang`, instants in `zone`; one that is missing becomes "?"."""
     language = lang if lang in LANGUAGES else "en"

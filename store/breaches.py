@@ -66,6 +66,15 @@ def load_active_breaches(conn: Connection, shard: int) -> list[ActiveBreach]:
         return cursor.execute(LOAD_ACTIVE_BREACHES, (shard,)).fetchall()
 
 
+LOAD_RAISED_BY = "SELECT id, device_id, profile_version, monitor FROM breach WHERE id = ANY (%s)"
+
+
+def load_raised_by(conn: Connection, breach_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int, str]]:
+    """Who raised each of those breaches: (id of the device, version of its profile, key of the monitor)."""
+    rows = conn.execute(LOAD_RAISED_BY, (list(breach_ids),)).fetchall()
+    return {breach: (device, version, monitor) for breach, device, version, monitor in rows}
+
+
 # A replay names the same breach: what is there already stays. An older step never overwrites a newer one.
 OPEN_BREACH = """
     INSERT INTO breach (id, device_id, series_id, monitor, profile_version, kind, severity, fault_group, state,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.console.order_rows import find_clock, find_fault, find_summary
+from api.console.order_rows import find_clock, find_fault, find_summary, name_fault
 from api.console.page import View
 from domain.profile import Profile
 from domain.roles import Permission
@@ -55,7 +55,7 @@ def find_head(
             held=order.hold_reason,
             zone=zone,
         ),
-        "sentence": find_summary(view, order.title_code, order.title_params, zone),
+        "sentence": find_summary(view, order.title_code, name_fault(fault, order.title_params), zone),
         "advice": _find_advice(view, order, profiles.get(cards.model or "")),
         "description": order.description,
         "created_by": view.who(order.created_by) or view.t("fact.hidden"),

@@ -1,15 +1,17 @@
 """One work order with all that its page tells, as this reader may know it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.auth import Caller
+from api.console.monitor_titles import load_missing_names
 from api.console.page import View
 from api.console.work_order_acts import Assignees, asks_for_assignee
 from api.problems import not_found
 from api.shapes.signatures import SignatureShape
 from domain.assignment import Work
 from domain.masking import mask_row
-from domain.profile import Profile
+from domain.profile import Profile, Text
 from domain.roles import Permission
 from domain.work_order import WorkOrder
 from store.assignments import load_assignment_book
@@ -43,6 +45,7 @@ class OrderRecords:
     breaches: list[LinkedBreach]
     decisions: list[DecisionRow]
     timeline: list[TimelineEntry]
+    monitor_names: Mapping[str, Text]  # by breach, for entries of the timeline that hold none
     similar: list[SimilarOrder]
     assignees: Assignees
     counts: RecordCounts
@@ -93,13 +96,15 @@ def load_order_records(view: View, conn: Connection, code: str) -> OrderRecords:
     if cards is None:
         raise not_found("work order", code, "code")
     permissions = view.person.permissions
+    timeline = load_timeline(conn, order.id, code) if is_staff else []
     return OrderRecords(
         order=mask_row("work_order", order, permissions),
         cards=mask_row("work_order", cards, permissions),
         profiles=load_profiles(conn),
         breaches=load_linked_breaches(conn, order.id),
         decisions=load_order_decisions(conn, order.id) if is_staff else [],
-        timeline=load_timeline(conn, order.id, code) if is_staff else [],
+        timeline=timeline,
+        monitor_names=load_missing_names(conn, timeline),
         similar=load_similar_orders(conn, order.id, now=view.now) if is_staff else [],
         assignees=_load_assignees(view, conn, order, cards.model) if is_staff else Assignees(),
         counts=load_record_counts(conn, order, internal=is_staff and view.person.customer_id is None),

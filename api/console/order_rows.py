@@ -73,6 +73,11 @@ def find_fault(view: View, profiles: Mapping[str, Profile], model: str | None, f
     return view.name("fault", fault_group)
 
 
+def name_fault(fault: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters of an order's title; those of an earlier version hold no name of its fault, and get this one."""
+    return {"fault_name": fault, **params}
+
+
 def find_headline(view: View, fault: str, code: str, params: Mapping[str, Any]) -> str:
     """What is wrong, short enough for a line: the fault, then the figure that says so."""
     template = load_catalogue(view.language).get(f"short.{code}")
@@ -121,14 +126,15 @@ def find_row(view: View, row: WorkOrderRow, profiles: Mapping[str, Profile]) -> 
     firmware = f"{view.t('fact.firmware')} {row.firmware}" if row.firmware else None
     parts = (row.model or model, row.serial or row.gateway or row.site_name, firmware, row.customer_name)
     is_response = row.responded_at is None
+    params = name_fault(fault, row.title_params)
     return OrderRow(
         code=row.code,
         row_version=row.row_version,
         priority=row.priority,
         state=row.state,
         hold_reason=row.hold_reason,
-        headline=find_headline(view, fault, row.title_code, row.title_params),
-        summary=find_summary(view, row.title_code, row.title_params, zone),
+        headline=find_headline(view, fault, row.title_code, params),
+        summary=find_summary(view, row.title_code, params, zone),
         under=" · ".join(part for part in parts if part),
         count=row.breach_count,
         clock=find_clock(

@@ -8,6 +8,8 @@ from api.console.instants import Instant
 from api.console.order_rows import find_sentence
 from api.console.page import MACHINES, View
 from domain.audit import AuditEvent
+from domain.profile import Text
+from domain.sentences import in_both
 from store.work_order_pages import DecisionRow, TimelineEntry
 
 
@@ -37,8 +39,13 @@ def find_audit_lines(view: View, events: Iterable[AuditEvent], zone: str | None 
     ]
 
 
-def find_timeline(view: View, entries: Iterable[TimelineEntry], zone: str | None) -> list[TimelineLine]:
-    """The entries of a work order's timeline as lines; what two tables say of one step is said once."""
+def find_timeline(
+    view: View, entries: Iterable[TimelineEntry], zone: str | None, monitor_names: Mapping[str, Text]
+) -> list[TimelineLine]:
+    """The entries of a work order's timeline as lines; what two tables say of one step is said once.
+
+    `monitor_names`, by breach, are of those that hold none, see `api.console.monitor_titles`.
+    """
     lines: list[TimelineLine] = []
     for entry in entries:
         at, who = view.when(entry.at, zone), view.who(entry.actor)
@@ -47,7 +54,9 @@ def find_timeline(view: View, entries: Iterable[TimelineEntry], zone: str | None
         elif entry.kind == "signature":
             lines.append(TimelineLine(at, who, view.t("timeline.signed"), entry.text, is_typed=True))
         elif entry.kind == "decision":
-            sentence = find_sentence(view, entry.details["reason_code"], entry.details["reason_params"])
+            name = monitor_names.get(entry.details["breach_id"])
+            more = {} if name is None else {"monitor_name": in_both(name)}
+            sentence = find_sentence(view, entry.details["reason_code"], more | entry.details["reason_params"])
             what = f"{view.name('decision', entry.details['decision'])} {view.name('reason', entry.code)}"
             lines.append(TimelineLine(at, view.name("machine", "service_link"), what, sentence))
         elif entry.actor not in MACHINES:

@@ -100,7 +100,7 @@ def render_order(
         device=find_device_card(view, cards),
         customer=find_customer_card(view, cards, order.region),
         close_out=find_close_out(view, order) if order.close_out else [],
-        timeline=find_timeline(view, records.timeline, zone),
+        timeline=find_timeline(view, records.timeline, zone, records.monitor_names),
         may_note=view.may(Permission.WORK_ORDER_NOTE),
         typed_note=step.note,
         sections=sections,
