@@ -111,10 +111,11 @@ def call_off(pool: Pool, caller: Caller, code: str, reason: str = "") -> LabRunD
     """
 
     def work(conn: Connection) -> LabRunDetail:
-        known = read_run(conn, code)
-        if not cancel_run(conn, caller.actor, code, now(), reason.strip()) and known.state != "CANCELLED":
-            raise GuardRefusedError("run_is_over", "It has ended.")
-        return read_run(conn, code)
+        is_ended = cancel_run(conn, caller.actor, code, now(), reason)
+        run = read_run(conn, code)
+        if not is_ended and run.state != "CANCELLED":
+            raise GuardRefusedError("run_is_over", f"It has ended: {run.state}.")
+        return run
 
     return change(pool, work)
 

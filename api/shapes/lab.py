@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from api.shapes.pages import Sent, Shape
 from domain.lab import MOST_DEVICE_DAYS, LabRequest, RunState
@@ -53,7 +53,7 @@ class NewLabRun(Sent):
 class CallOffRun(Sent):
     """Why a run is called off, if that is to be said."""
 
-    reason: str = Field("", max_length=10_000)
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)] = ""
 
 
 class LabRunShape(Shape):

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from api.shapes.pages import Instant, Sent, Shape
 from domain.model_record import ModelKind, ModelState, ModelStep
@@ -113,7 +113,7 @@ class MonitorProposal(Sent):
 class CallOff(Sent):
     """Why a job is called off."""
 
-    reason: str = Field(min_length=1, max_length=10_000)
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
 
 
 class ModelJobShape(Shape):

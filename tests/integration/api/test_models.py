@@ -259,7 +259,7 @@ def test_a_backtest_is_called_off_by_whoever_may_ask_for_one_and_says_by_whom_an
     path = f"/model-jobs/{asked['id']}/cancel"
     auditor = fleet.token(Role.AUDITOR)
     assert fleet.post(path, json={"reason": "no"}, headers=auditor).status_code == 403
-    for body in ({}, {"reason": ""}):
+    for body in ({}, {"reason": ""}, {"reason": " \n"}, {"reason": "x" * 10_001}):
         assert set(find_errors(fleet.post(path, json=body, headers=one.writing))) == {"reason"}
     assert fleet.post("/model-jobs/999999/cancel", json={"reason": "x"}, headers=one.writing).status_code == 404
     once = one.writing | {"Idempotency-Key": "call-it-off"}
