@@ -50,8 +50,9 @@ def show_customers(
     records = find_choice(records, (SIMULATED,))
     wish = AttentionWish(records == SIMULATED, region.strip()[:100], type_, q)
     at, standing = find_state(request).recent.find(
-        ("attention", wish.is_simulated, caller.customer_id, caller.permissions),
+        ("attention", wish.is_simulated),
         lambda: _count(pool, caller, view, is_simulated=wish.is_simulated),
+        who=caller,
         at=view.now,
         lasts=LASTS,
         anew=bool(anew),

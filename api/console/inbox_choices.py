@@ -27,8 +27,9 @@ def load_filters(
     said_by = frozenset((profile.model, profile.version) for profile in profiles.values())
     for anew in (False, True):
         _, offers = find_state(view.request).recent.find(
-            ("inbox choices", view.person.customer_id, view.language, said_by),
+            ("inbox choices", view.language, said_by),
             lambda: find_offers(view, profiles, load_order_facets(conn, find_wanted(view))),
+            who=view.person,
             at=view.now,
             lasts=CHOICES_LAST,
             anew=anew,

@@ -48,11 +48,11 @@ def find_look(view: View, asked: Asked, path: str, count: Callable[[], Figures],
     `path` and `more` (grouping, unit) tell what is counted. Who sees fewer customers or kinds of records has figures of
     their own. `anew` in the address counts in any case, for everybody who looks after that.
     """
-    person = view.person
     key = ("kpis", path, tuple(sorted(asked.chosen.items())), tuple(sorted(more.items())))
     at, (then, figures) = find_state(view.request).recent.find(
-        (key, person.customer_id, person.permissions),
+        key,
         lambda: (asked, count()),
+        who=view.person,
         at=view.now,
         lasts=LASTS,
         anew=bool(view.request.query_params.get("anew")),

@@ -69,6 +69,31 @@ def test_all_customers_are_counted_once_in_a_minute_and_anew_where_that_is_asked
             show(made, "/customers?anew=1", Role.SERVICE_MANAGER)
 
 
+def test_nobody_is_shown_what_was_counted_for_somebody_who_sees_other_customers_or_more(made: Api) -> None:
+    """Within the minute of one answer, by an account whose customer and roles change."""
+    made.add_user("mover", Role.TECHNICIAN)
+    mover = made.sign_in("mover").reading
+    change = (
+        "UPDATE app_user SET customer_id = (SELECT id FROM customer WHERE code = %s), roles = %s WHERE name = 'mover'"
+    )
+
+    def look(customer: str | None, role: Role) -> tuple[list[str], bool, bool]:
+        """Which customers, whether of the other's name a word is there, and whether something is hidden."""
+        with psycopg.connect(made.settings.database_url) as conn:
+            conn.execute(change, (customer, [role.value]))
+        page = made.client.get("/customers", headers=mover).text
+        names = {"T-C0": "Hospital 0", "T-C1": "Hospital 1"}
+        others = [name for code, name in names.items() if customer not in (None, code)]
+        return re.findall(r'data-row="([^"]+)"', page), any(name in page for name in others), "give no points" in page
+
+    assert look(None, Role.SERVICE_MANAGER) == (["T-C0", "T-C1"], False, False)
+    for customer in ("T-C0", "T-C1", "T-C0"):
+        for role in (Role.CUSTOMER, Role.SERVICE_MANAGER):
+            assert look(customer, role) == ([customer], False, role is Role.CUSTOMER), (customer, role)
+    assert look(None, Role.TECHNICIAN) == (["T-C0", "T-C1"], False, True)
+    assert look(None, Role.SERVICE_MANAGER) == (["T-C0", "T-C1"], False, False)
+
+
 def test_who_needs_a_call_stands_first_with_reasons_and_a_number_to_call(made: Api) -> None:
     assert find_rows(made, "") == ["T-C0", "T-C1"]
     page = show(made, "/customers", Role.SERVICE_MANAGER)

@@ -1,5 +1,6 @@
 """Answers of a moment ago: as old as is said, of what was asked, and no more than fit."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +11,23 @@ AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
+@dataclass(frozen=True)
+class Viewer:
+    """Who asks."""
+
+    customer_id: int | None = None
+    permissions: frozenset[str] = frozenset({"device.read"})
+
+
+WHO = Viewer()
+
+
 def test_an_answer_lasts_as_long_as_is_said() -> None:
     kept, made = RecentAnswers(), iter(range(10))
 
     def ask(seconds: int, *, key: str = "a", anew: bool = False) -> tuple[float, int]:
-        at, found = kept.find(key, lambda: next(made), at=AT + timedelta(seconds=seconds), lasts=MINUTE, anew=anew)
+        now = AT + timedelta(seconds=seconds)
+        at, found = kept.find(key, lambda: next(made), who=WHO, at=now, lasts=MINUTE, anew=anew)
         return (at - AT).total_seconds(), found
 
     assert ask(0) == (0, 0)
@@ -28,7 +41,7 @@ def test_an_answer_lasts_as_long_as_is_said() -> None:
 
 def test_what_was_asked_for_last_is_kept() -> None:
     kept, made = RecentAnswers(most=2), iter(range(10))
-    found = [kept.find(key, lambda: next(made), at=AT, lasts=MINUTE)[1] for key in "abacab"]
+    found = [kept.find(key, lambda: next(made), who=WHO, at=AT, lasts=MINUTE)[1] for key in "abacab"]
     assert found == [0, 1, 0, 2, 0, 3]
 
 
@@ -39,5 +52,18 @@ def test_what_failed_is_asked_again() -> None:
         raise ValueError("refused")
 
     with pytest.raises(ValueError, match="refused"):
-        kept.find("a", fail, at=AT, lasts=MINUTE)
-    assert kept.find("a", lambda: 7, at=AT, lasts=MINUTE) == (AT, 7)
+        kept.find("a", fail, who=WHO, at=AT, lasts=MINUTE)
+    assert kept.find("a", lambda: 7, who=WHO, at=AT, lasts=MINUTE) == (AT, 7)
+
+
+def test_an_answer_is_for_those_who_may_see_the_same() -> None:
+    kept, made = RecentAnswers(), iter(range(10))
+    less, more = frozenset({"device.read"}), frozenset({"device.read", "capa.read"})
+
+    def ask(customer_id: int | None, permissions: frozenset[str]) -> int:
+        who = Viewer(customer_id, permissions)
+        return kept.find("a", lambda: next(made), who=who, at=AT, lasts=MINUTE)[1]
+
+    seen = [ask(customer, rights) for customer in (None, 1, 2) for rights in (less, more)]
+    assert seen == [0, 1, 2, 3, 4, 5]
+    assert [ask(customer, rights) for customer in (None, 1, 2) for rights in (less, more)] == seen
