@@ -62,3 +62,14 @@ def test_a_form_of_another_site_does_nothing(api: Api) -> None:
         address = re.sub(r"\{\w+\}", "nobody", page.path)
         answer = api.client.post(address, headers=session.reading, data={"x": "1"}, follow_redirects=False)
         assert answer.status_code == 403, f"POST {page.path}: {answer.status_code}"
+
+
+def test_a_page_that_is_refused_leads_to_one_that_is_not(api: Api) -> None:
+    for role, refused in ((Role.ADMIN, "/inbox"), (Role.TECHNICIAN, "/admin/users")):
+        api.add_user(f"b-{role}", role)
+        session = api.sign_in(f"b-{role}")
+        answer = api.client.get(refused, headers=session.reading)
+        assert answer.status_code == 403
+        again, elsewhere = re.findall(r'<a class="button" href="([^"]+)"', answer.text)
+        assert again == refused
+        assert api.client.get(elsewhere, headers=session.reading).status_code == 200

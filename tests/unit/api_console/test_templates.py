@@ -17,13 +17,17 @@ ACTS = '{% from "parts/act.html" import act_list with context %}{{ act_list(acts
     [
         ("due on 2026-12-13.", 'due on <span class="nowrap">2026-12-13</span>.'),
         ("INF-74822 应于", '<span class="nowrap">INF-74822</span> 应于'),
-        ("a rise of -25.00 % - see", "a rise of -25.00 % - see"),
+        ("a rise of -25.00 % - see", 'a rise of <span class="nowrap">-25.00 %</span> - see'),
+        ("limit 0.5500 A, 61.0%", 'limit <span class="nowrap">0.5500 A</span>, 61.0%'),
+        ("4.000 cmH₂O over 24 h", '<span class="nowrap">4.000 cmH₂O</span> over <span class="nowrap">24 h</span>'),
+        # A word behind a number that is no unit may go to the next line.
+        ("12 thousands of them", "12 thousands of them"),
         # Longer than a line of a phone: it may break.
         ("of-four-parts-and-more-than-that", "of-four-parts-and-more-than-that"),
         ("<b>A-1</b>", '&lt;b&gt;<span class="nowrap">A-1</span>&lt;/b&gt;'),
     ],
 )
-def test_a_date_and_a_serial_stand_on_one_line(text: str, shown: str) -> None:
+def test_a_date_a_serial_and_a_number_with_its_unit_stand_on_one_line(text: str, shown: str) -> None:
     assert str(keep_whole(text)) == shown
 
 
