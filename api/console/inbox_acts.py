@@ -139,6 +139,8 @@ def _accept(view: View, conn: Connection, one: Picked, wish: Wish) -> Said:
         raise GuardRefusedError("assignee_missing", one.code)
     version = one.row_version
     if order.state is _S.NEW:
+        # No step leads to NEW: nobody has decided on it meanwhile, and what a breach added does not stand against it.
+        version = order.row_version
         actor = find_actor(view.person, find_permissions_for(_S.NEW, _S.TRIAGED))
         triaged = record_transition(
             conn, actor, one.code, TransitionRequest(_S.TRIAGED), expected_row_version=version, now=view.now

@@ -67,6 +67,36 @@ def test_an_accepted_order_is_taken_back_by_a_step_of_its_own(api: Api, mona: Se
         assert undo(api, mona, nonsense)[0] == 409
 
 
+def test_a_new_order_is_accepted_though_more_of_the_same_joined_it_meanwhile(api: Api, mona: Session) -> None:
+    code, other = report(api, mona), report(api, mona, serial="T-0001")
+    for serial in ("T-0000", "T-0001"):
+        joined = api.post("/work-orders", headers=mona.writing, json=ORDER | {"serial": serial})
+        assert (joined.status_code, joined.json()["row_version"]) == (200, 2)
+    status, answer = act(api, mona, f"{code}:1", action="accept")
+    assert (status, answer["done"], read(api, mona, code)["state"]) == (200, 1, "ASSIGNED")
+    # Whoever ends it judges what there is, and looks at that first.
+    status, answer = act(api, mona, f"{other}:1", action="false_alarm")
+    assert (status, answer["results"][0]["is_conflict"], read(api, mona, other)["state"]) == (412, True, "NEW")
+    # One that somebody else accepted meanwhile is not accepted again.
+    api.add_user("nora", Role.SERVICE_MANAGER)
+    act(api, api.sign_in("nora"), f"{other}:2", action="accept")
+    status, answer = act(api, mona, f"{other}:2", action="accept")
+    assert (status, answer["results"][0]["is_conflict"], "Nora" in answer["results"][0]["text"]) == (412, True, True)
+
+
+def test_what_was_taken_back_is_told_as_that_in_the_language_of_who_reads(api: Api, mona: Session) -> None:
+    code = report(api, mona)
+    (said,) = act(api, mona, f"{code}:1", action="accept")[1]["results"]
+    undo(api, mona, said["undo"])
+    for language, told, reason in (
+        ("en", "gave the order back", "Taken back in the inbox"),
+        ("zh", "退回派工", "在待处理列表中撤回"),
+    ):
+        headers = mona.reading | {"Accept-Language": language}
+        page = api.client.get(f"/work-orders/{code}", headers=headers).text
+        assert (page.count(told), page.count(reason), page.count("Taken back")) == (1, 1, int(language == "en"))
+
+
 def test_a_shelving_is_ended_and_a_false_alarm_has_no_way_back(api: Api, mona: Session) -> None:
     code, other = report(api, mona), report(api, mona, serial="T-0001")
     silent = act(api, mona, f"{code}:1", action="shelve", shelve_reason=" ")
