@@ -20,6 +20,13 @@ STEP_ACTIONS = {
     _S.CLOSED: "workorder.closed",
     _S.CANCELLED: "workorder.cancelled",
 }
+# Steps back, and on after a pause: into a state that is entered by another step too, which they are not.
+STEPS_BACK = {
+    (_S.ASSIGNED, _S.TRIAGED): "workorder.given_back",
+    (_S.ON_HOLD, _S.IN_PROGRESS): "workorder.resumed",
+    (_S.WORK_DONE, _S.IN_PROGRESS): "workorder.sent_back",
+    (_S.VERIFIED, _S.IN_PROGRESS): "workorder.sent_back",
+}
 
 
 class OrderNews(StrEnum):
@@ -53,8 +60,8 @@ def order_told_of_breach(
 def order_stepped(
     code: str, was: WorkOrderState, to: WorkOrderState, before: Mapping[str, Any], after: Mapping[str, Any], reason: str
 ) -> AuditEntry:
-    """A person took a step of the life-cycle; out of CLOSED it is a reopening."""
-    action = OrderNews.REOPENED if was is _S.CLOSED else STEP_ACTIONS[to]
+    """A person took a step of the life-cycle; out of CLOSED it is a reopening, and a step back is called one."""
+    action = OrderNews.REOPENED if was is _S.CLOSED else STEPS_BACK.get((was, to), STEP_ACTIONS[to])
     return AuditEntry(action, ENTITY, code, before, after, reason)
 
 

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.console.instants import Instant
+from api.console.language import LANGUAGES, load_catalogue
 from api.console.order_rows import find_sentence
 from api.console.page import MACHINES, View
 from domain.audit import AuditEvent
 from domain.profile import Text
 from domain.sentences import in_both
 from store.work_order_pages import DecisionRow, TimelineEntry
+
+# Reasons that the console itself gives, in the language of who pressed the button.
+OWN_REASONS = ("inbox.undo_reason", "inbox.false_alarm_reason", "work_order.undo_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,13 @@ def find_timeline(
             what = f"{view.name('decision', entry.details['decision'])} {view.name('reason', entry.code)}"
             lines.append(TimelineLine(at, view.name("machine", "service_link"), what, sentence))
         elif entry.actor not in MACHINES:
+            own = _find_own_reason(entry.text)
+            reason = view.t(own) if own else entry.text
             detail = " · ".join(
-                part for part in (entry.text, _say_changes(view, entry.code, entry.details.get("after"))) if part
+                part for part in (reason, _say_changes(view, entry.code, entry.details.get("after"))) if part
             )
-            lines.append(TimelineLine(at, who, view.name("audit", entry.code), detail, is_typed=bool(entry.text)))
+            is_typed = bool(reason) and not own
+            lines.append(TimelineLine(at, who, view.name("audit", entry.code), detail, is_typed=is_typed))
     return lines
 
 
@@ -78,6 +85,12 @@ def find_decisions(view: View, decisions: Sequence[DecisionRow], code: str, zone
         for d in reversed(decisions)
         if d.decision != "NOTHING" and d.work_order_code == code
     ]
+
+
+def _find_own_reason(text: str) -> str:
+    """The key of the reason, if it is one of the console's own in whatever language; else empty."""
+    catalogues = [load_catalogue(language) for language in LANGUAGES]
+    return next((key for key in OWN_REASONS if any(catalogue.get(key) == text for catalogue in catalogues)), "")
 
 
 def _say_changes(view: View, action: str, after: Mapping[str, Any] | None) -> str:
