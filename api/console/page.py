@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from api.auth import Caller
+from api.auth import Caller, lacks_second_factor
 from api.console.instants import SITE_ZONE, Instant, find_zone, name_offset, render_instant
 from api.console.language import (
     LANGUAGE_NAMES,
@@ -68,10 +68,10 @@ KEY_HELP = (
     ("3", "keys.false_alarm"),
     ("H", "keys.shelve"),
     ("Z", "keys.undo"),
-    ("A S O D V C", "keys.order"),
+    ("A S O D V L B R C", "keys.order"),
     (".", "keys.show_changes"),
     ("/", "keys.find"),
-    ("g i w c d", "keys.go"),
+    ("g i w c d q a", "keys.go"),
     ("?", "keys.help"),
 )
 
@@ -162,6 +162,14 @@ class View:
         """Whether who looks has this right."""
         return self.caller is not None and self.caller.may(permission)
 
+    def may_open(self, permission: Permission) -> bool:
+        """Whether a page that needs this right opens now: before a password was chosen, or a second factor that
+        everybody needs, none does but those of the own account."""
+        if self.caller is None or (session := self.caller.session) is None:
+            return self.may(permission)
+        is_held = session.must_change_password or lacks_second_factor(find_state(self.request).settings, self.caller)
+        return self.may(permission) and not is_held
+
     def who(self, account: str | None) -> Who:
         """What a page calls whoever acts by that account: a person by the full name, a program by its name in this
         language, a token as it is called; empty where there is no account to tell."""
@@ -246,8 +254,8 @@ class View:
             "role_names": self.t("list.comma").join(self.name("role", role) for role in self.caller.roles)
             if self.caller
             else "",
-            "navigation": build_navigation(path, self.may),
-            "finds": self.may(Permission.DEVICE_READ),
+            "navigation": build_navigation(path, self.may_open),
+            "finds": self.may_open(Permission.DEVICE_READ),
             "key_help": [
                 {"key": self.t(key) if key.startswith("keys.") else key, "label": label} for key, label in KEY_HELP
             ],

@@ -128,6 +128,9 @@ def test_who_must_change_the_password_can_do_nothing_else(api: Api) -> None:
     assert refused.status_code == 403
     assert refused.json()["type"] == "urn:forewarn:problem:password-change-required"
     assert api.get("/account", headers=session.reading).json()["must_change_password"] is True
+    # The page on which one is chosen leads nowhere else, and waits for no news that this session may not hear.
+    door = api.client.get("/password", headers=session.reading).text
+    assert [word for word in ('href="/devices"', 'id="live"', 'id="find"') if word in door] == []
 
     def change(current: str, new: str) -> dict[str, str]:
         response = api.post("/account/password", headers=session.writing, json={"current": current, "new": new})
@@ -140,6 +143,8 @@ def test_who_must_change_the_password_can_do_nothing_else(api: Api) -> None:
     assert set(change(PASSWORD, PASSWORD)) == {"new"}
     assert change(PASSWORD, "a new long password") == {}
     assert api.get("/devices", headers=session.reading).status_code == 200
+    door = api.client.get("/password", headers=session.reading).text
+    assert [word for word in ('href="/devices"', 'id="live"', 'id="find"') if word not in door] == []
     assert api.get("/account", headers=elsewhere.reading).status_code == 401, "other sessions have ended"
     assert isinstance(attempt(api, "anna", "a new long password", now()), SignedIn)
 
