@@ -140,8 +140,11 @@ def find_row(view: View, row: WorkOrderRow, profiles: Mapping[str, Profile]) -> 
         clock=find_clock(
             view,
             "response" if is_response else "resolution",
-            row.next_due_at,
+            # Of an order whose work is done none runs: what became of the last one is told.
+            row.next_due_at or (row.resolution_due_at if row.resolved_at else None),
             started=row.created_at,
+            met_at=row.resolved_at if row.next_due_at is None else None,
+            was_late=row.resolution_breached,
             held=row.hold_reason,
             zone=zone,
         ),

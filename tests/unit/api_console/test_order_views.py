@@ -1,5 +1,6 @@
 """What the pages of orders and jobs make of numbers, sizes, answers and due times."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -7,12 +8,15 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
+from starlette.requests import Request
 
 from api.console.checklist_views import read_value, say_value
 from api.console.my_views import is_due_today, read_number
+from api.console.order_rows import find_row
 from api.console.order_sections import say_size
 from api.console.page import View
 from api.console.part_views import say_quantity
+from store.work_order_lists import WorkOrderRow
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EVENING = datetime(2026, 3, 5, 22, 30, tzinfo=UTC)  # 23:30 in Berlin
@@ -67,3 +71,29 @@ def test_today_ends_with_the_day_of_the_place() -> None:
     assert is_due_today(EVENING - timedelta(days=3), EVENING, view, "Europe/Berlin")
     assert is_due_today(EVENING + timedelta(minutes=29), EVENING, view, "Europe/Berlin")
     assert not is_due_today(EVENING + timedelta(minutes=31), EVENING, view, "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("due", "next_due", "resolved", "said"),
+    [
+        (EVENING + timedelta(hours=2), EVENING + timedelta(hours=2), None, "2 h left"),
+        (EVENING + timedelta(hours=2), None, EVENING - timedelta(hours=1), "met"),
+        (EVENING - timedelta(hours=2), None, EVENING - timedelta(hours=1), "done, 1 h late"),
+        (None, None, EVENING - timedelta(hours=1), None),
+    ],
+)
+def test_an_order_whose_work_is_done_says_what_became_of_its_clock(
+    due: datetime | None, next_due: datetime | None, resolved: datetime | None, said: str | None
+) -> None:
+    told: dict[str, Any] = {
+        "code": "WO-1", "title_code": "manual_order", "fault_group": "tank", "title_params": {"serial": "A-1"},
+        "responded_at": EVENING - timedelta(hours=8), "created_at": EVENING - timedelta(hours=9),
+        "resolution_due_at": due, "next_due_at": next_due, "resolved_at": resolved,
+        "resolution_breached": False, "reopen_count": 0, "capa_codes": [], "is_simulated": False,
+    }  # fmt: skip
+    nothing: dict[str, Any] = {field.name: None for field in fields(WorkOrderRow)}
+    row = WorkOrderRow(**nothing | told)
+    view = View(Request({"type": "http", "headers": []}), None, "en", EVENING, "UTC")
+    clock = find_row(view, row, {}).clock
+    assert (clock and clock.text) == said
+    assert clock is None or clock.name == "resolution"
