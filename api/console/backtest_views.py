@@ -64,14 +64,7 @@ def find_backtest(view: View, result: Mapping[str, Any] | None, profile: Profile
         return None
     now, proposed = result["now"], result["proposed"]
     return Backtest(
-        scope=view.t(
-            "backtest.scope",
-            since=str(result.get("counted_from", result.get("since", "")))[:10],
-            until=str(result.get("until", ""))[:10],
-            devices=result.get("devices", 0),
-            days=f"{result.get('device_days', 0):,}",
-            level=view.name("backtest_level", result.get("level")),
-        ),
+        scope=_say_scope(view, result),
         lines=_find_lines(view, now, proposed),
         gained=_find_orders(view, result.get("gained", {}), is_lost=False),
         lost=_find_orders(view, result.get("lost", {}), is_lost=True),
@@ -82,6 +75,18 @@ def find_backtest(view: View, result: Mapping[str, Any] | None, profile: Profile
         remarks=_find_remarks(view, result, profile),
         assumptions=[_find_assumption(view, text) for text in result.get("assumptions", [])],
     )
+
+
+def _say_scope(view: View, result: Mapping[str, Any]) -> str:
+    """Over which days, devices and readings. Where none was counted, the days in which all settle may reach beyond
+    the end of the window: then no span is named."""
+    devices, days = result.get("devices", 0), result.get("device_days", 0)
+    level = view.name("backtest_level", result.get("level"))
+    since, until = (str(result.get(name, ""))[:10] for name in ("counted_from", "until"))
+    if not days and since > until:
+        return view.t("backtest.scope_nothing", devices=devices, level=level, until=until)
+    since = since or str(result.get("since", ""))[:10]
+    return view.t("backtest.scope", since=since, until=until, devices=devices, days=f"{days:,}", level=level)
 
 
 def _find_lines(view: View, now: Mapping[str, Any], proposed: Mapping[str, Any]) -> list[BacktestLine]:

@@ -114,7 +114,7 @@ def find_facts(view: View, action: FieldAction) -> list[Fact]:
         state = view.name("firmware_state", action.firmware_state)
         facts.insert(1, Fact(t("fact.firmware"), f"{version} · {state}"))
         facts.append(Fact(t("field_action.install_attempts"), str(action.install_attempts)))
-        facts.append(Fact(t("field_action.halt_p"), f"{action.halt_p:g}"))
+        facts.append(Fact(t("field_action.halt_p"), f"{100 * action.halt_p:g}%"))
         facts.append(Fact(t("field_action.image"), action.firmware_sha256 or "–", code=True))
     if action.capa_code:
         facts.append(Fact("CAPA", action.capa_code))

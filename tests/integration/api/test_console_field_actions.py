@@ -1,5 +1,6 @@
 """Firmware and field actions on their pages: from the registered version to a campaign that halts and goes on."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -127,6 +128,7 @@ def test_a_campaign_from_its_draft_to_a_halt_and_on(console: Console) -> None:
     page = console.read("ada", path)
     assert "SHA-256 over serials and waves" in page
     assert "T-0000" in page
+    assert re.search(r"Chance of a halt for nothing</dt>\s*<dd[^>]*>5%<", page), "as the form asks for it"
     assert "Approval of a field action" in console.read("ada", "/approvals")
 
     send("ada", "transitions", to="APPROVED", **SIGNED)

@@ -1,10 +1,11 @@
-"""What outcomes say of a monitor, in the words of its line."""
+"""What outcomes say of a monitor, in the words of its line, and over what a backtest compared."""
 
 from datetime import UTC, datetime
 
 import pytest
 from starlette.requests import Request
 
+from api.console.backtest_views import find_backtest
 from api.console.monitor_lines import find_quality
 from api.console.page import View
 from api.shapes.monitors import QualityShape
@@ -39,3 +40,25 @@ def test_a_budget_is_judged_where_no_rate_is_said(
         line = find_quality(view, make_quality(budget), None)
         assert (line.rate, line.is_over, line.tickets) == (rate, is_over, tickets)
         assert line.has_rate is (rate != "–")
+
+
+@pytest.mark.parametrize(
+    ("counted_from", "device_days", "said"),
+    [
+        ("2026-02-20", 240, "2026-02-20 to 2026-03-02: 24 devices, 240 device-days, every reading."),
+        ("2026-03-02", 0, "2026-03-02 to 2026-03-02: 24 devices, 0 device-days, every reading."),
+        # A fleet of some hours: the days in which detectors settle end after the window.
+        (
+            "2026-03-03",
+            0,
+            "Up to 2026-03-02: 24 devices, every reading. All readings lie within the days in which detectors settle.",
+        ),
+    ],
+)
+def test_a_backtest_names_no_span_that_ends_before_it_begins(counted_from: str, device_days: int, said: str) -> None:
+    view = View(Request({"type": "http", "headers": []}), None, "en", NOW, "UTC")
+    window = {"since": "2026-03-01T09:00:00+00:00", "until": "2026-03-02T09:00:00+00:00", "level": "raw"}
+    counted = {"counted_from": f"{counted_from}T09:00:00+00:00", "devices": 24, "device_days": device_days}
+    shown = find_backtest(view, {**window, **counted, "now": {}, "proposed": {}}, None)
+    assert shown is not None
+    assert shown.scope == said
