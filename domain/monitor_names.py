@@ -26,10 +26,14 @@ _SIDED = frozenset({MonitorRule.LIMIT, MonitorRule.FORECAST, MonitorRule.RATE_OF
 
 
 def name_monitor(profile: Profile, monitor: Monitor) -> Text:
-    """The monitor by its sensors' labels and its rule; a sensor that the profile does not have by its key."""
+    """The monitor by its sensors' labels and its rule, one of the device's own alarms by their codes; a sensor that the
+    profile does not have by its key."""
     rule = RULES[monitor.rule]
     if not monitor.sensors:
-        return Text(rule.en[:1].upper() + rule.en[1:], rule.zh)
+        name = Text(rule.en[:1].upper() + rule.en[1:], rule.zh)
+        if not monitor.codes:
+            return name
+        return Text(f"{name.en} {', '.join(monitor.codes)}", f"{name.zh} {'、'.join(monitor.codes)}")
     if monitor.rule in _SIDED:
         side = DIRECTIONS[monitor.direction]
         rule = Text(f"{rule.en}, {side.en}", f"{rule.zh}（{side.zh}）")

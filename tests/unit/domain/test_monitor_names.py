@@ -1,11 +1,13 @@
 """A monitor is called by what it watches and how; nobody has to read its key."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from domain.breach import BreachKind, Severity
 from domain.monitor_names import DIRECTIONS, RULES, name_monitor, name_rule, name_sensor
-from domain.profile import Direction, MonitorRule, Profile, Text
+from domain.profile import Direction, Monitor, MonitorRule, Profile, Text
 from domain.profile_file import parse_profile
 from tests.support.wording import find_chinese_words, find_keys
 
@@ -27,6 +29,17 @@ def test_monitors_of_the_shipped_profiles_are_called_by_words_and_each_by_its_ow
     names = [name_monitor(profile, monitor) for monitor in profile.monitors]
     assert [found for name in names for text in (name.en, name.zh) for found in find_keys(text)] == []
     assert [name for name in names if not find_chinese_words(name.zh)] == []
+    for told in ([name.en for name in names], [name.zh for name in names]):
+        assert sorted(told) == sorted(set(told))
+
+
+def test_an_alarm_of_the_device_is_called_by_its_codes_where_it_has_some() -> None:
+    monitor = Monitor("alarm", MonitorRule.DEVICE_CODE, BreachKind.DEVICE_CODE, Severity.MAJOR, "drive")
+    profile = parse_profile(PROFILES[0].read_text("utf-8"), PROFILES[0].stem)
+    assert isinstance(profile, Profile)
+    assert name_monitor(profile, monitor) == Text("Device alarm", "设备报警")
+    named = name_monitor(profile, replace(monitor, codes=("E1042", "E2001")))
+    assert named == Text("Device alarm E1042, E2001", "设备报警 E1042、E2001")
 
 
 def test_what_a_profile_or_this_version_does_not_know_is_called_by_its_key() -> None:
