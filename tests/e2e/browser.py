@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect, sync_playwright
@@ -92,14 +93,30 @@ def open_page(
         has_touch=touch,
         is_mobile=touch,
     )
+    context.set_default_timeout(PATIENCE_MS)  # of its pages, and of what a test asks for beside them
     watched = Watched(urlsplit(base_url).netloc)
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
     watched.follow(page)
     try:
         yield page, watched
     finally:
         context.close()
+
+
+def wait_for_parts(page: Page) -> None:
+    """What the page fetches when it, or a section of it, is opened has come."""
+    expect(page.locator("details[data-section][open] > .section-body > p:only-child > a[href*='open=']")).to_have_count(
+        0
+    )
+    expect(page.locator(".htmx-request")).to_have_count(0)
+
+
+def press_in_a_row(page: Page, *keys: str) -> None:
+    """Keys that mean something together only, one soon after the other: for the page no time passes between them,
+    however long this machine takes. Its clock stands still from then on; what it waits for goes on."""
+    page.clock.set_fixed_time(datetime.now(UTC))
+    for key in keys:
+        page.keyboard.press(key)
 
 
 def sign_in(page: Page, name: str, password: str) -> None:

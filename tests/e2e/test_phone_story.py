@@ -7,12 +7,13 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.e2e.browser import HAND, PHONE, Watched, open_page, sign_in
+from tests.e2e.browser import HAND, PHONE, Watched, open_page, sign_in, wait_for_parts
 from tests.e2e.job_seeding import make_picture, seed_job, seed_place
 from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
 from tests.e2e.test_pages import find_barriers
 from tests.e2e.wording import find_foreign
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 # 48 pixels for a finger in a glove; what a label stands for is touched by the label.
@@ -56,6 +57,11 @@ def assert_quiet(watched: Watched) -> None:
     assert watched.strangers == []
 
 
+def wait_for_outbox(page: Page) -> None:
+    """A page that is seen may not yet have the script that takes its forms."""
+    page.locator("#outbox[data-begun]").wait_for(state="attached")
+
+
 def take_photo(page: Page, field: str, name: str, shade: int) -> None:
     picture = {"name": name, "mimeType": "image/png", "buffer": make_picture(shade)}
     page.locator(field).set_input_files(picture)  # type: ignore[arg-type]
@@ -78,6 +84,7 @@ def test_fault_to_signature_over_the_phone(chromium: Browser, place: Service) ->
         assert page.get_by_role("link", name="Call Nora Wolff").get_attribute("href") == "tel:+49305550134"
         page.get_by_role("button", name="Start work").tap()
         expect(page.locator(".state").first).to_have_text("In progress")
+        wait_for_outbox(page)
         page.get_by_role("button", name="Arrived").tap()
         expect(page.get_by_text("You are there since")).to_be_visible()
         page.locator("#job-steps label", has_text="Yes").tap()
@@ -99,6 +106,7 @@ def test_fault_to_signature_over_the_phone(chromium: Browser, place: Service) ->
         page.select_option("#act-done-outcome", "CONFIRMED")
         page.get_by_role("button", name="Report work done").tap()
         expect(page.get_by_text("Handed in: a service manager verifies.")).to_be_visible()
+        wait_for_outbox(page)
         page.select_option("#leave-outcome", "COMPLETED")
         page.get_by_role("button", name="End the visit").tap()
         expect(page.locator("#job-visit .records")).to_contain_text("completed")
@@ -158,10 +166,12 @@ def use_part(page: Page) -> None:
     page.fill("#use-password", PASSWORD)
     page.locator("#use button[type=submit]").tap()
     expect(page.locator("#job-parts .state")).to_have_text("Used")
+    wait_for_outbox(page)
 
 
 def send_what_is_not_taken(page: Page) -> None:
     """A file that is refused stays with the reason until somebody removes it."""
+    wait_for_outbox(page)
     picture = {"name": "drawing.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}
     page.locator("#file-file").set_input_files(picture)  # type: ignore[arg-type]
     page.get_by_role("button", name="Attach").click()
@@ -193,6 +203,27 @@ def sign_off(chromium: Browser, place: Service, code: str) -> None:
         page.get_by_role("button", name="Sign and close").click()
         expect(page.locator(".state").first).to_have_text("Closed")
         expect(page.locator("section[aria-labelledby=signatures-title]")).to_contain_text("still stands")
+        assert_quiet(watched)
+
+
+def test_a_file_that_is_sent_before_its_script_is_there_stays_chosen(chromium: Browser, place: Service) -> None:
+    code = place.seeded.orders[2]
+    held: list[Route] = []
+    with open_page(chromium, place.url) as (page, watched):
+        sign_in(page, "mara", PASSWORD)
+        page.route("**/static/outbox.js*", lambda route: held.append(route))
+        page.goto(f"/work-orders/{code}")
+        page.locator("#section-files > summary").click()
+        wait_for_parts(page)
+        take_photo(page, "#file-file", "plate.png", 30)
+        page.get_by_role("button", name="Attach").click()
+        assert page.url.endswith(f"/{code}"), "it went to the address of the page"
+        assert page.locator("#file-file").evaluate("it => it.files.length") == 1
+        wait_until(lambda: page.evaluate("true") and held, what="the script to be asked for")
+        held[0].continue_()
+        wait_for_outbox(page)
+        page.get_by_role("button", name="Attach").click()
+        expect(page.locator("#section-files img")).to_have_count(1)
         assert_quiet(watched)
 
 
@@ -243,7 +274,7 @@ def test_pages_of_the_phone_have_no_barrier_and_fit(
             page.evaluate(
                 "document.querySelectorAll('main details:not(.as-table)').forEach((it) => { it.open = true; })"
             )
-            page.wait_for_load_state("networkidle")
+            wait_for_parts(page)
             wide: list[str] = page.evaluate(FIND_WIDE, PHONE["width"])
             assert wide == [], address
             small: list[str] = page.evaluate(FIND_SMALL) if address.startswith("/my") else []

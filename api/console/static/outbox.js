@@ -348,4 +348,5 @@
   if (/iPhone|iPad|iPod/.test(navigator.userAgent)) for (const link of document.querySelectorAll("a[data-map]")) link.href = `maps:?q=${encodeURIComponent(link.dataset.map)}`;
   restoreDrafts();
   show().then(flush);
+  root().dataset.begun = "";
 })();
