@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.browser import open_page, sign_in
 from tests.e2e.seeding import PASSWORD, SERIALS
@@ -142,11 +142,11 @@ def test_a_window_that_does_not_come_leaves_the_picture_and_says_so(chromium: Br
         expect(panels.locator(".chart[data-drawn]")).to_have_count(8)
         asked: list[str] = []
 
-        def is_window(request: Request) -> bool:
-            return "from=" in request.url
+        def refuse(route: Route) -> None:
+            asked.append(route.request.url)
+            route.abort()
 
-        page.route(lambda url: "from=" in url and "/signals" in url, lambda route: route.abort())
-        page.on("requestfailed", lambda request: asked.append(request.url) if is_window(request) else None)
+        page.route(lambda url: "from=" in url and "/signals" in url, refuse)
         panels.focus()
         page.keyboard.press("-")
         expect(panels.locator("[data-panels-stale]")).to_be_visible()

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import open_page, sign_in
+from tests.e2e.browser import open_page, press_in_a_row, sign_in
 from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
 from tests.e2e.test_pages import find_barriers
@@ -60,7 +60,8 @@ def test_space_previews_and_z_takes_back_what_was_decided(chromium: Browser, ser
         expect(decided).to_contain_text("It waits under Work orders.")
         page.locator("#views > summary").click()
         page.fill("#view-name", "By firmware")
-        page.click("#view-save")
+        with page.expect_navigation():
+            page.click("#view-save")
         page.goto("/inbox")
         page.locator("#views > summary").click()
         page.get_by_role("link", name="By firmware").click()
@@ -103,6 +104,5 @@ def test_help_opens_and_keys_can_be_switched_off(chromium: Browser, service: Ser
 def test_g_then_letter_goes_to_a_page(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, _):
         sign_in(page, "mara", PASSWORD)
-        page.keyboard.press("g")
-        page.keyboard.press("d")
+        press_in_a_row(page, "g", "d")
         page.wait_for_url("**/devices")

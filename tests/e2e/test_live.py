@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from store.readings import ensure_partitions
 from store.registry import load_registry
 from tests.e2e.browser import HAND, PHONE, open_page, sign_in
 from tests.e2e.seeding import PASSWORD, SERIALS, load_profile_of, raise_breach, triage
@@ -164,7 +165,9 @@ def test_device_charts_are_drawn_and_follow_new_readings(chromium: Browser, serv
         before = latest.inner_text()
         with psycopg.connect(service.database.owner_url) as conn:
             series = load_registry(conn).devices[SERIALS[0]].series["pressure"]
-            conn.execute("INSERT INTO reading (series_id, observed_at, value) VALUES (%s, now(), 12.34)", (series,))
+            now = datetime.now(UTC)
+            ensure_partitions(conn, {now.date()})  # it may be the first of its day
+            conn.execute("INSERT INTO reading (series_id, observed_at, value) VALUES (%s, %s, 12.34)", (series, now))
         expect(latest).to_have_text("12.34 kPa")
         assert before != "12.34 kPa"
         assert (watched.errors, watched.strangers) == ([], [])

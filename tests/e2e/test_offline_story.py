@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.e2e.browser import HAND, PHONE, open_page, sign_in
+from tests.e2e.browser import HAND, PHONE, open_page, sign_in, wait_for_parts
 from tests.e2e.job_seeding import seed_job, seed_place
 from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
 from tests.e2e.test_pages import find_barriers
 from tests.e2e.test_phone_story import FIND_WIDE, assert_quiet, count_files
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 # What is touched with a finger, but for links within a sentence.
@@ -20,6 +21,8 @@ FIND_SMALL = """() => [...document.querySelectorAll('header *, main *, .bottom *
     .filter((item) => !['hidden', 'radio', 'checkbox'].includes(item.type) && item.checkVisibility())
     .filter((item) => item.getBoundingClientRect().height < 48)
     .map((item) => item.outerHTML.slice(0, 100))"""
+# With the day where midnight lies between.
+AS_OF = re.compile(r"Offline, as of (\d\d/\d\d, )?\d\d:\d\d\.\s*Load again")
 FIND_KEPT = """async () => {
     const found = {};
     for (const name of await caches.keys())
@@ -51,7 +54,8 @@ def find_kept(page: Page) -> dict[str, list[str]]:
 
 
 def wait_for_nothing_kept(page: Page) -> None:
-    page.wait_for_function("async () => !(await caches.keys()).some((name) => name.startsWith('forewarn-my-'))")
+    # Not wait_for_function: it takes the promise of an answer for a yes.
+    wait_until(lambda: not find_kept(page), what="all that was kept to be gone")
 
 
 def come_in(page: Page, name: str) -> None:
@@ -71,7 +75,7 @@ def leave(page: Page) -> None:
 def reload_without_network(page: Page, context: BrowserContext, code: str) -> None:
     context.set_offline(True)
     page.goto(f"/my/{code}")
-    expect(page.locator("#kept")).to_have_text(re.compile(r"Offline, as of \d\d:\d\d\.\s*Load again"))
+    expect(page.locator("#kept")).to_have_text(AS_OF)
 
 
 def test_day_of_jobs_opens_without_a_network_and_sends_what_was_written(chromium: Browser, place: Service) -> None:
@@ -151,7 +155,7 @@ def test_phone_has_a_low_bar_large_targets_and_few_requests(chromium: Browser, p
     code = place.seeded.orders[1]
     with open_page(chromium, place.url, viewport=PHONE, touch=True) as (page, watched):
         sign_in(page, "tom", PASSWORD)
-        page.wait_for_load_state("networkidle")
+        expect(page.locator("html")).to_have_attribute("data-kept", "2")  # what it asks for besides has come
         loaded: list[str] = []
         page.on("request", lambda request: loaded.append(request.url) if "/events/" not in request.url else None)
         page.goto(f"/my/{code}")
@@ -164,6 +168,7 @@ def test_phone_has_a_low_bar_large_targets_and_few_requests(chromium: Browser, p
             assert bar is not None
             assert bar["height"] <= 96, address
             page.evaluate("document.querySelectorAll('main details').forEach((it) => { it.open = true; })")
+            wait_for_parts(page)
             if address.startswith("/my"):
                 assert page.evaluate(FIND_SMALL) == [], address
             page.locator("#places-toggle").tap()

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from tests.e2e.browser import DESKTOP, PHONE, SMALL_DESK, open_page, sign_in
+from tests.e2e.browser import DESKTOP, PHONE, SMALL_DESK, open_page, press_in_a_row, sign_in, wait_for_parts
 from tests.e2e.configuration_seeding import CALENDAR, POLICY
 from tests.e2e.seeding import NEVER_SEEN, PASSWORD, SERIALS
 from tests.e2e.service import Service
@@ -122,13 +122,14 @@ def test_no_barrier_no_error_no_stranger_nothing_half_translated(
         sign_in(page, "mara", PASSWORD)
         for address in name_pages(service):
             page.goto(address)
+            wait_for_parts(page)
             if found := page.evaluate(FIND_CUT):
                 cut[address] = found
             foreign += find_foreign(page, language)
             barriers += [f"{address} {barrier}" for barrier in find_barriers(page, theme, colours=colours)]
         page.goto(f"/work-orders/{service.seeded.orders[0]}")
-        for summary in page.locator("details:not(.menu) > summary").all():
-            summary.click()
+        page.evaluate("document.querySelectorAll('main details:not(.menu)').forEach((it) => { it.open = true; })")
+        wait_for_parts(page)
         barriers += [f"open forms {barrier}" for barrier in find_barriers(page, theme, colours=colours)]
         assert barriers == []
         assert foreign == []
@@ -200,6 +201,7 @@ def test_every_page_fits_320_pixels_and_its_targets_are_large_enough_to_touch(
         sign_in(page, "mara", PASSWORD)
         for address in name_pages(service):
             page.goto(address)
+            wait_for_parts(page)
             width = int(page.evaluate("document.documentElement.scrollWidth"))
             if width > PHONE["width"]:
                 wide[address] = width
@@ -268,8 +270,7 @@ def test_a_cause_is_replayed_after_a_question_and_says_what_becomes_of_it(chromi
 def test_a_manager_finds_whom_to_call_and_why_and_what_the_figures_rest_on(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, watched):
         sign_in(page, "mara", PASSWORD)
-        page.keyboard.press("g")
-        page.keyboard.press("p")
+        press_in_a_row(page, "g", "p")
         page.wait_for_url("**/customers")
         first = page.locator("tr[data-row]").first
         assert "nobody could be reached" in first.inner_text()

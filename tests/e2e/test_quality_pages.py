@@ -5,7 +5,7 @@ import gzip
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import PHONE, SMALL_DESK, open_page, sign_in
+from tests.e2e.browser import PHONE, SMALL_DESK, open_page, sign_in, wait_for_parts
 from tests.e2e.draft_seeding import seed_drafts
 from tests.e2e.quality_seeding import seed_quality
 from tests.e2e.seeding import PASSWORD
@@ -32,6 +32,7 @@ def test_pages_of_quality_hold_what_every_page_holds(chromium: Browser, service:
             if found := page.evaluate(FIND_CUT):
                 cut[address] = found
             page.evaluate(OPEN_ALL)
+            wait_for_parts(page)
             barriers += [f"{address} {barrier}" for barrier in find_barriers(page)]
             foreign += find_foreign(page, "en")
             size = len(gzip.compress(page.request.get(address).body()))
@@ -46,6 +47,7 @@ def test_pages_of_quality_hold_what_every_page_holds(chromium: Browser, service:
         for address in addresses:
             page.goto(address)
             page.evaluate(OPEN_ALL)
+            wait_for_parts(page)
             foreign += find_foreign(page, "zh")
             if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
                 wide.append(address)

@@ -10,7 +10,7 @@ from api.passwords import hash_password
 from store.customers import load_customer_id
 from store.registry import load_registry
 from store.users import record_user
-from tests.e2e.browser import open_page, sign_in
+from tests.e2e.browser import open_page, press_in_a_row, sign_in
 from tests.e2e.seeding import PASSWORD, SERIALS, load_profile_of, raise_breach, triage
 from tests.e2e.service import Service
 
@@ -96,8 +96,7 @@ def test_a_fault_is_opened_noted_and_left_without_a_mouse(chromium: Browser, ser
         page.keyboard.press("Enter")
         expect(page.locator(".timeline .body").first).to_have_text("Seen without a mouse")
         page.wait_for_load_state("load")
-        page.keyboard.press("g")
-        page.keyboard.press("i")
+        press_in_a_row(page, "g", "i")
         page.wait_for_url("**/inbox")
         assert watched.errors == []
 
