@@ -7,7 +7,7 @@ from typing import Any
 
 from api.capa_answers import OFFERED
 from api.console.acts import Act, Field
-from api.console.capa_acts import GUARDS
+from api.console.capa_acts import GUARDS, NAMES
 from api.console.capa_figures import say_days, say_rate
 from api.console.facts import Fact
 from api.console.forms import Typed, say_guard
@@ -77,7 +77,7 @@ def find_effect(
         rows=[_find_row(view, result) for result in results],
         verdict=verdict,
         verdict_code=newest.verdict if newest is not None and verdict else "",
-        offered="" if to is None else view.t("capa.offered", step=view.name("state", to)),
+        offered="" if to is None else view.t("capa.offered", step=view.t(f"act.{NAMES[CapaState(capa.state), to][0]}")),
         form=_find_form(view, standing, plan, typed),
     )
 

@@ -122,7 +122,8 @@ def take_transition(
     refused = take_step(view, pool, code, form)
     if refused is not None:
         return render_order(view, pool, code, step=refused)
-    done = "assigned" if form.to is WorkOrderState.ASSIGNED else "saved"
+    is_accepted_for = form.to is WorkOrderState.TRIAGED and form.values["assignee"]  # one form, both steps
+    done = "assigned" if form.to is WorkOrderState.ASSIGNED or is_accepted_for else "saved"
     return RedirectResponse(view.link(f"/work-orders/{code}", done=done), 303)
 
 

@@ -105,7 +105,7 @@ def test_a_capa_from_proposal_to_effectiveness_and_closure(chromium: Browser, se
         let_the_period_pass(service, code)
         quinn.goto(f"/capa/{code}")
         expect(quinn.get_by_text("Over the whole period: effective.")).to_be_visible()
-        expect(quinn.get_by_text("The figures speak for: Closed. A person decides.")).to_be_visible()
+        expect(quinn.get_by_text("The figures speak for: Close. A person decides.")).to_be_visible()
         assert find_barriers(quinn) == []
         take(quinn, "capa_close", **signed)
         mara.goto(f"/capa/{code}")

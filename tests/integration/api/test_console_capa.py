@@ -150,7 +150,7 @@ def test_a_capa_from_proposal_to_closure_on_its_page(api: Api, pages: Pages) -> 
         assert measure_effectiveness(conn, datetime.now(UTC)) == [pages.code]
     page = pages.read("quinn")
     assert "Over the whole period: effective. The rate is below the limit, and not by chance." in page
-    assert "The figures speak for: Closed. A person decides." in page
+    assert "The figures speak for: Close. A person decides." in page
     assert "limit 100.00" in page
     pages.step("quinn", "CLOSED", **SIGNED)
     assert "was asked for on these figures" in pages.read("bob")

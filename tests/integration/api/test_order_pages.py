@@ -249,6 +249,12 @@ def test_an_assignment_is_taken_back_at_once(desk: Desk) -> None:
     back = {"to": "TRIAGED", "row_version": "3", "reason": "Undone right after assigning."}
     assert desk.send("dirk", f"{page}/transitions", **back).status_code == 303
     assert "Undo the assignment" not in read(desk.open("dirk", f"{page}?done=assigned"))
+    # Accepted for somebody in one form, it was assigned too.
+    other = desk.api.post("/work-orders", headers=dirk, json=ORDER | {"serial": "T-0003"}).json()["code"]
+    page = f"/work-orders/{other}"
+    accepted = desk.send("dirk", f"{page}/transitions", to="TRIAGED", row_version="1", assignee="tom")
+    assert accepted.headers["location"] == f"{page}?done=assigned"
+    assert "Undo the assignment" in read(desk.open("dirk", f"{page}?done=assigned"))
 
 
 def test_a_technicians_day_on_the_phone(desk: Desk) -> None:
