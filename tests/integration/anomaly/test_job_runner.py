@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,6 +57,11 @@ def has_failed(runner: JobRunner, conn: Connection, job_id: int) -> bool:
     return load(conn, job_id).state == "FAILED"
 
 
+def has_said_more(conn: Connection, job_id: int, said: int) -> bool:
+    """Beyond the word of that number; the one before the newest is in the pipe for certain."""
+    return int(load(conn, job_id).message) > said + 1
+
+
 @pytest.mark.parametrize("is_deaf", [False, True])
 def test_a_job_that_is_called_off_ends_though_its_worker_says_nothing(
     url: str, conn: Connection, is_deaf: bool
@@ -88,6 +95,28 @@ def test_a_job_that_says_nothing_for_too_long_has_failed_and_the_next_one_is_beg
     assert error is not None
     assert error.startswith("The job said nothing for ")
     start(url, conn, following, 600.0).close()
+
+
+def test_a_job_that_goes_on_saying_words_is_left_alone_and_ends_by_itself_when_it_is_called_off(
+    url: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(job_runner, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    job_id = open_job(conn, "train", {"model": "M", "is_talkative": True}, "eva")
+    runner = start(url, conn, job_id, 100.0)
+    try:
+        for _ in range(5):
+            clock.now += 60.0
+            said = int(load(conn, job_id).message)
+            wait_until(partial(has_said_more, conn, job_id, said), what="more words")
+            runner.look(conn)
+            assert runner.is_working
+            assert load(conn, job_id).state == "RUNNING"
+        assert cancel_job(conn, EVA, load(conn, job_id), "the wrong window", datetime.now(UTC))
+        wait_until(lambda: not runner.is_working, what="the worker to end at its next word")
+    finally:
+        runner.close()
+    assert (load(conn, job_id).state, load(conn, job_id).error) == ("CANCELLED", None)
 
 
 def test_a_job_that_is_called_off_before_it_was_begun_never_is(conn: Connection) -> None:
