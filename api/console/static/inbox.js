@@ -17,8 +17,13 @@
   }
   async function send(address, data) {
     const answer = await fetch(address, { method: "POST", headers: { Accept: "application/json" }, body: data });
-    if (!(answer.headers.get("content-type") || "").includes("application/json")) throw new Error(answer.statusText);
-    return answer.json();
+    if ((answer.headers.get("content-type") || "").includes("application/json")) return answer.json();
+    // Who is not signed in any more is led to the door, as from every page.
+    throw new Error(answer.redirected && new URL(answer.url).pathname === "/sign-in" ? words.ended : words.failed);
+  }
+  // Of a network that is away the browser has words of its own, in its language.
+  function tellFailure(failure, canUndo) {
+    tell(failure instanceof TypeError ? words.failed : failure.message, true, canUndo);
   }
   // The row stays where it was and as high as it was; it is no row of the list any more.
   function settle(row, one) {
@@ -86,7 +91,7 @@
         for (const menu of form().querySelectorAll("details.menu[open]")) menu.open = false;
         if (!answer.results.some((one) => !one.is_done)) for (const field of form().querySelectorAll(".sheet input[type=text]")) field.value = field.defaultValue;
       }
-    } catch { tell(words.failed, true, last.length > 0); }
+    } catch (failure) { tellFailure(failure, last.length > 0); }
     for (const button of buttons) button.disabled = false;
   });
   async function undo(tokens) {
@@ -99,7 +104,7 @@
       for (const button of document.querySelectorAll("[data-undo]")) if (tokens.includes(button.dataset.undo)) button.remove();
       show(answer, (code) => document.querySelector(`tr[data-handled="${CSS.escape(code)}"]`));
       if (answer.results.length === 1) tell(answer.results[0].text, !answer.results[0].is_done, last.length > 0);
-    } catch { tell(words.failed, true, true); }
+    } catch (failure) { tellFailure(failure, true); }
   }
   undoAll.addEventListener("click", () => { if (last.length) undo(last); });
   document.addEventListener("click", (event) => {
