@@ -142,6 +142,9 @@ def test_a_finished_run_answers_in_a_sentence_and_beside_another_one(api: Api) -
     assert "4 个故障中发现了 3 个" in chinese
     assert "motor wear" not in chinese
     assert post(api, eva, f"/lab/{first}/cancel").status_code == 409
+    refused = api.post(f"/lab/runs/{first}/cancel", headers=eva.writing)
+    assert (refused.status_code, refused.json()["guard"]) == (409, "run_is_over")
+    assert "DONE" in refused.json()["detail"]
 
 
 def test_the_same_request_with_the_same_key_is_one_run(api: Api) -> None:

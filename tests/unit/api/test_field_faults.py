@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from api.console.language import LANGUAGES, load_catalogue
 from api.field_faults import CODES, find_field_errors
+from api.problems import INVALID, ProblemError
 from api.shapes.work_order_records import Departure, NewAnswers, NewPart
 
 
@@ -45,6 +46,17 @@ def test_a_fault_without_a_code_is_told_by_its_text_and_the_path_begins_behind_t
     assert error.model_dump(exclude_defaults=True) == {"field": "lines[2].serial", "detail": "odd"}
     (error,) = find_field_errors([{"loc": ("body",), "type": "missing", "msg": "Field required"}], skip=1)
     assert (error.field, error.code) == ("body", "missing")
+
+
+def test_a_problem_says_of_a_fault_what_there_is_to_say() -> None:
+    problem = ProblemError(INVALID, fields={"customer": "not found"})
+    problem.errors += find_field_errors(
+        [{"loc": ("item",), "type": "string_too_long", "msg": "long", "ctx": {"max_length": 7}}]
+    )
+    assert problem.to_json("r")["errors"] == [
+        {"field": "customer", "detail": "not found"},
+        {"field": "item", "detail": "long", "code": "too_long", "limit": 7},
+    ]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
