@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -19,10 +19,20 @@ from store.pool import open_connection
 from tests.integration.ingest.lab import Bench, Lab, telemetry
 from tests.support.http_api import Api, find_errors
 
-# Of the day on which these tests began, also where midnight comes before they end.
-NOW_MS = time.time_ns() // 1_000_000
-_NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
-TODAY, YESTERDAY = _NOW.date().isoformat(), (_NOW - timedelta(days=1)).date().isoformat()
+
+class Began(NamedTuple):
+    """When a test began, also where midnight comes before it ends; tests may be collected hours before they run."""
+
+    ms: int
+    today: str
+    yesterday: str
+
+
+@pytest.fixture
+def began() -> Began:
+    ms = time.time_ns() // 1_000_000
+    day = datetime.fromtimestamp(ms / 1000, UTC).date()
+    return Began(ms, day.isoformat(), (day - timedelta(days=1)).isoformat())
 
 
 @pytest.fixture
@@ -33,9 +43,7 @@ def bench(api: Api) -> Iterator[Bench]:
     bench.close()
 
 
-def judge_by_hand(
-    api: Api, serial: str, *, completeness: float, alerts: tuple[str, ...] = (), day: str = TODAY
-) -> None:
+def judge_by_hand(api: Api, day: str, serial: str, *, completeness: float, alerts: tuple[str, ...] = ()) -> None:
     with psycopg.connect(api.settings.database_url) as conn:
         conn.execute(
             "INSERT INTO data_quality_day (day, device_id, expected, present, missing_ratio, completeness, received,"
@@ -51,14 +59,14 @@ def find_health_of(api: Api, serial: str, headers: dict[str, str]) -> dict[str, 
     return health
 
 
-def test_judged_days_with_filters_and_pages(api: Api) -> None:
-    judge_by_hand(api, "T-0000", completeness=1.0)
-    judge_by_hand(api, "T-0001", completeness=0.5, alerts=("missing", "clock_skew"))
-    judge_by_hand(api, "T-0001", completeness=0.9, day=YESTERDAY)
+def test_judged_days_with_filters_and_pages(api: Api, began: Began) -> None:
+    judge_by_hand(api, began.today, "T-0000", completeness=1.0)
+    judge_by_hand(api, began.today, "T-0001", completeness=0.5, alerts=("missing", "clock_skew"))
+    judge_by_hand(api, began.yesterday, "T-0001", completeness=0.9)
     headers = api.token(Role.QUALITY_ENGINEER)
     everything = api.get("/data-quality?total=true", headers=headers).json()
     assert [(d["day"], d["serial"]) for d in everything["items"]] == [
-        (TODAY, "T-0000"), (TODAY, "T-0001"), (YESTERDAY, "T-0001"),
+        (began.today, "T-0000"), (began.today, "T-0001"), (began.yesterday, "T-0001"),
     ]  # fmt: skip
     assert everything["total"] == 3
     assert everything["items"][1]["alerts"] == ["missing", "clock_skew"]
@@ -67,7 +75,7 @@ def test_judged_days_with_filters_and_pages(api: Api) -> None:
     assert [*first["items"], *rest["items"]] == everything["items"]
     for query, expected in (
         ("device=T-0001", 2), ("alert=clock_skew", 1), ("alert=duplicate", 0), ("alerts_only=true", 1),
-        ("customer=T-C1", 2), (f"from={TODAY}", 2), (f"from={YESTERDAY}&to={YESTERDAY}", 1),
+        ("customer=T-C1", 2), (f"from={began.today}", 2), (f"from={began.yesterday}&to={began.yesterday}", 1),
     ):  # fmt: skip
         assert len(api.get(f"/data-quality?{query}", headers=headers).json()["items"]) == expected, query
     summary = api.get("/data-quality/summary", headers=headers).json()
@@ -78,9 +86,9 @@ def test_judged_days_with_filters_and_pages(api: Api) -> None:
     assert "cursor" in find_errors(api.get("/data-quality?cursor=bm8", headers=headers))
 
 
-def test_a_customer_sees_the_days_of_its_own_devices(api: Api) -> None:
-    judge_by_hand(api, "T-0000", completeness=1.0)
-    judge_by_hand(api, "T-0001", completeness=0.5, alerts=("missing",))
+def test_a_customer_sees_the_days_of_its_own_devices(api: Api, began: Began) -> None:
+    judge_by_hand(api, began.today, "T-0000", completeness=1.0)
+    judge_by_hand(api, began.today, "T-0001", completeness=0.5, alerts=("missing",))
     own = api.token(Role.CUSTOMER, customer="T-C0")
     assert [d["serial"] for d in api.get("/data-quality", headers=own).json()["items"]] == ["T-0000"]
     assert api.get("/data-quality?device=T-0001", headers=own).json()["items"] == []
@@ -89,15 +97,15 @@ def test_a_customer_sees_the_days_of_its_own_devices(api: Api) -> None:
         assert api.get(path, headers=own).status_code == 403
 
 
-def test_no_alarm_is_health_only_where_the_data_are_complete(api: Api) -> None:
+def test_no_alarm_is_health_only_where_the_data_are_complete(api: Api, began: Began) -> None:
     headers = api.token(Role.DISPATCHER)
     assert find_health_of(api, "T-0000", headers) == {"state": "UNKNOWN", "reason": "never_reported"}
-    judge_by_hand(api, "T-0000", completeness=0.97)
-    judge_by_hand(api, "T-0001", completeness=0.5)
+    judge_by_hand(api, began.today, "T-0000", completeness=0.97)
+    judge_by_hand(api, began.today, "T-0001", completeness=0.5)
     assert find_health_of(api, "T-0000", headers) == {"state": "OK", "reason": "complete"}
     listed = {d["serial"]: d for d in api.get("/devices", headers=headers).json()["items"]}
     assert listed["T-0001"]["health"] == {"state": "UNKNOWN", "reason": "incomplete"}
-    assert (listed["T-0001"]["completeness"], listed["T-0001"]["quality_day"]) == (0.5, TODAY)
+    assert (listed["T-0001"]["completeness"], listed["T-0001"]["quality_day"]) == (0.5, began.today)
     assert listed["T-0002"]["completeness"] is None
     with psycopg.connect(api.settings.database_url) as conn:
         conn.execute("UPDATE device SET connectivity = 'OFFLINE' WHERE serial = 'T-0000'")
@@ -106,11 +114,11 @@ def test_no_alarm_is_health_only_where_the_data_are_complete(api: Api) -> None:
     assert scores["completeness"] == pytest.approx(0.97)
 
 
-def test_the_ledger_adds_up_with_what_a_publisher_counted(api: Api, bench: Bench) -> None:
-    published = [telemetry(f"T-{i % 3:04}", NOW_MS + k, level=i, flow=k) for k in range(5) for i in range(6)]
-    published += [telemetry("STRANGER", NOW_MS, level=1), telemetry("T-0000", NOW_MS, leve=1)]
-    bench.take(published, NOW_MS * 1000)
-    bench.take(published[:6], NOW_MS * 1000 + 1_000_000)
+def test_the_ledger_adds_up_with_what_a_publisher_counted(api: Api, bench: Bench, began: Began) -> None:
+    published = [telemetry(f"T-{i % 3:04}", began.ms + k, level=i, flow=k) for k in range(5) for i in range(6)]
+    published += [telemetry("STRANGER", began.ms, level=1), telemetry("T-0000", began.ms, leve=1)]
+    bench.take(published, began.ms * 1000)
+    bench.take(published[:6], began.ms * 1000 + 1_000_000)
     with open_connection(api.settings.database_url, application="test") as conn:
         record_heartbeat(conn, "ingest", "a", datetime.now(UTC), {"waiting_messages": 7, "waiting_bytes": 700})
     headers = api.token(Role.AUDITOR)
@@ -121,15 +129,15 @@ def test_the_ledger_adds_up_with_what_a_publisher_counted(api: Api, bench: Bench
     assert day["values_received"] == values
     assert day["stored"] + day["duplicates"] + day["conflicts"] + day["rejected"] == values
     assert (ledger["balanced"], ledger["in_flight_messages"]) == (True, 7)
-    devices = api.get(f"/data-quality/ledger/devices?day={TODAY}", headers=headers).json()["items"]
+    devices = api.get(f"/data-quality/ledger/devices?day={began.today}", headers=headers).json()["items"]
     for name in ("stored", "duplicates", "conflicts", "rejected"):
         assert sum(device[name] for device in devices) == day[name], name
     one = api.get("/data-quality/ledger/devices/T-0000", headers=headers).json()["items"]
     assert one == [device for device in devices if device["serial"] == "T-0000"]
     assert [device["rejected"] for device in devices if device["serial"] is None] == [1]
-    first = api.get(f"/data-quality/ledger/devices?day={TODAY}&limit=2", headers=headers).json()
+    first = api.get(f"/data-quality/ledger/devices?day={began.today}&limit=2", headers=headers).json()
     rest = api.get(
-        f"/data-quality/ledger/devices?day={TODAY}&limit=9&cursor={first['next_cursor']}", headers=headers
+        f"/data-quality/ledger/devices?day={began.today}&limit=9&cursor={first['next_cursor']}", headers=headers
     ).json()
     assert [*first["items"], *rest["items"]] == devices
     metrics = api.get("/metrics", headers=headers).text
@@ -141,9 +149,9 @@ def test_the_ledger_adds_up_with_what_a_publisher_counted(api: Api, bench: Bench
     assert health["ledger"]["rejected"] == 2
 
 
-def test_a_cause_is_replayed_and_the_ledger_moves(api: Api, bench: Bench) -> None:
-    unknown = [telemetry("NEW-1", NOW_MS + k, level=k) for k in range(3)]
-    bench.take([*unknown, telemetry("T-0000", NOW_MS, leve=1)], NOW_MS * 1000)
+def test_a_cause_is_replayed_and_the_ledger_moves(api: Api, bench: Bench, began: Began) -> None:
+    unknown = [telemetry("NEW-1", began.ms + k, level=k) for k in range(3)]
+    bench.take([*unknown, telemetry("T-0000", began.ms, leve=1)], began.ms * 1000)
     with open_connection(api.settings.database_url, application="test", autocommit=True) as conn:
         watch_data_quality(conn, datetime.now(UTC))
     reader, steward = api.token(Role.AUDITOR), api.token(Role.DATA_STEWARD)
@@ -175,7 +183,7 @@ def test_a_cause_is_replayed_and_the_ledger_moves(api: Api, bench: Bench) -> Non
     fresh.close()
     (day,) = api.get("/data-quality/ledger", headers=reader).json()["days"]
     assert (day["stored"], day["rejected"], day["replayed"], day["values_received"]) == (3, 1, 3, 4)
-    listed = api.get(f"/data-quality/ledger/devices?day={TODAY}", headers=reader).json()["items"]
+    listed = api.get(f"/data-quality/ledger/devices?day={began.today}", headers=reader).json()["items"]
     devices = {d["serial"]: d for d in listed}
     assert (devices["NEW-1"]["stored"], devices["NEW-1"]["received"]) == (3, 3)
     assert sum(d["rejected"] for d in devices.values()) == 1
@@ -186,10 +194,10 @@ def test_a_cause_is_replayed_and_the_ledger_moves(api: Api, bench: Bench) -> Non
     assert "forewarn_ingest_replayed_values_total 3.0" in counted
 
 
-def test_one_rejection_is_replayed_or_says_why_not(api: Api, bench: Bench) -> None:
-    bench.take([telemetry("T-0000", NOW_MS, leve=1), telemetry("T-0000", NOW_MS + 1, level=1)], NOW_MS * 1000)
+def test_one_rejection_is_replayed_or_says_why_not(api: Api, bench: Bench, began: Began) -> None:
+    bench.take([telemetry("T-0000", began.ms, leve=1), telemetry("T-0000", began.ms + 1, level=1)], began.ms * 1000)
     cut = Message(b"forewarn/v1/T-0000/telemetry", b'{"ts": 1', 1, 0x32, 2 << 20)
-    bench.take([telemetry("T-0000", NOW_MS + 1, level=2), cut], NOW_MS * 1000 + 1_000_000)
+    bench.take([telemetry("T-0000", began.ms + 1, level=2), cut], began.ms * 1000 + 1_000_000)
     engineer = api.token(Role.ENGINEER)
     ids = {r["reason"]: r["id"] for r in api.get("/rejections", headers=engineer).json()["items"]}
     for reason, guard in (("conflict", "conflict_stays"), ("too_large", "payload_not_kept")):

@@ -198,14 +198,17 @@ async def test_two_writers_at_once_lose_nothing_and_double_nothing(any_database:
 
     writers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
     seen: list[Change] = []
+    are_done = False
     async with aclosing(follow_changes(any_database.url, application="test", idle_s=5.0)) as followed:
         async for batch in followed:
-            if not batch.changes and not seen:
+            if not batch.changes and writers[0].ident is None:
                 for writer in writers:
                     writer.start()
             seen += batch.changes
-            if len(seen) >= 160 or (not batch.changes and seen):
+            # Nothing for a while means nothing where the writers had ended before it.
+            if len(seen) >= 160 or (not batch.changes and are_done):
                 break
+            are_done = writers[0].ident is not None and not any(writer.is_alive() for writer in writers)
     for writer in writers:
         writer.join()
     assert len(seen) == len({change.id for change in seen}) == 160

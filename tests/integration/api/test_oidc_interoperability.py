@@ -3,9 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from socket import create_server
 
 import httpx
 import pytest
@@ -14,6 +12,7 @@ from api.settings import OidcSettings
 from tests.support.databases import Database
 from tests.support.http_api import running_api
 from tests.support.oidc_browser import OidcBrowser
+from tests.support.services import find_free_port
 from tests.support.waiting import wait_until
 
 
@@ -26,8 +25,7 @@ def answers(url: str) -> bool:
 
 @pytest.fixture
 def issuer(tmp_path: Path) -> Iterator[str]:
-    with closing(create_server(("127.0.0.1", 0))) as listener:
-        port = listener.getsockname()[1]
+    port = find_free_port()
     url = f"http://localhost:{port}"
     with (tmp_path / "provider.log").open("wb") as log:
         command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--host", "localhost"]
@@ -38,7 +36,7 @@ def issuer(tmp_path: Path) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def test_people_of_a_provider_that_others_wrote_come_in(database: Database, issuer: str, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_device_that_vanishes_leaves_its_will(broker: Broker) -> None:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="SN-1")
         client.will_set("forewarn/v1/SN-1/status", b'{"state": "offline"}', qos=1, retain=True)
         client.connect("127.0.0.1", broker.port)
-        client.loop(timeout=1.0)
+        wait_until(lambda: not client.loop(timeout=0.1) and client.is_connected(), what="the session", every_s=0)
         connection = client.socket()
         assert connection is not None
         connection.close()  # no DISCONNECT: as if the power had gone

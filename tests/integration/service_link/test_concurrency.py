@@ -53,6 +53,12 @@ def _wait_until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+def _is_locked_out(url: str) -> bool:
+    with open_connection(url, application="test look", autocommit=True) as conn:
+        query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return conn.execute(query).fetchone() is not None
+
+
 def _count_undecided(world: World) -> int:
     return int(
         world.rows(
@@ -125,7 +131,7 @@ def test_a_person_and_the_machine_at_one_order_lose_nothing(world: World, any_da
             request = TransitionRequest(WorkOrderState.TRIAGED)
             record_transition(conn, manager, code, request, expected_row_version=None, now=world.now)
             locked.set()
-            time.sleep(0.3)  # the machine waits for the lock meanwhile
+            _wait_until(lambda: _is_locked_out(any_database.url))  # the machine, by what was just written
             conn.commit()
         decided.set()
 

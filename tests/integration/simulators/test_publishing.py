@@ -20,6 +20,7 @@ from simulators.fleet import BASE_FILE, STATE_FILE, TRUTH_FILE, run_fleet
 from simulators.fleet_senders import GatewaySender
 from simulators.gateway import GatewaySettings
 from simulators.load import run_load
+from simulators.load_messages import LoadMessages
 from simulators.replay import run_replay
 from simulators.settings import FleetSettings, LoadSettings, ReplaySettings
 from tests.support.brokers import Broker, MosquittoProcess
@@ -127,14 +128,25 @@ def test_a_load_keeps_its_rate_and_its_time(broker: Broker) -> None:
     assert 0 < report.messages <= 800
 
 
-def test_a_load_survives_its_broker_and_sends_again_what_was_not_acknowledged(mosquitto: MosquittoProcess) -> None:
+def test_a_load_survives_its_broker_and_sends_again_what_was_not_acknowledged(
+    mosquitto: MosquittoProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reports = []
-    settings = LoadSettings(mosquitto.broker.url, rate=2000, seconds=4.0, devices=50)
+    go_on = threading.Event()  # until then the load is not through, however long the broker takes to stop
+    encode = LoadMessages.encode
+
+    def encode_when_due(self: LoadMessages, numbers: list[int], *about: Any) -> bytes:
+        assert numbers[-1] < 3_000 or go_on.wait(60)
+        return encode(self, numbers, *about)
+
+    monkeypatch.setattr(LoadMessages, "encode", encode_when_due)
+    settings = LoadSettings(mosquitto.broker.url, rate=2000, messages=8_000, seconds=None, devices=50)
     thread = threading.Thread(target=lambda: reports.append(run_load(settings, threading.Event())))
     with listening(mosquitto.broker.url) as listener:
         thread.start()
         wait_until(lambda: len(listener.messages) > 1000, what="the load to run")
         mosquitto.stop()
+        go_on.set()
         mosquitto.start()
         thread.join(timeout=120)
         (report,) = reports
