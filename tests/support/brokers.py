@@ -68,7 +68,7 @@ class MosquittoProcess:
     def stop(self) -> None:
         """Ended in order: its persistent sessions are on disk."""
         if self.process is not None:
-            end(self.process, with_signal=SIGTERM, timeout_s=30)
+            end(self.process, with_signal=SIGTERM, timeout_s=60)
 
     def kill(self) -> None:
         """SIGKILL: what was not saved is lost."""
@@ -94,7 +94,7 @@ def embedded_broker() -> Iterator[Broker]:
             assert process.poll() is None, (folder / "broker.log").read_text()
             yield Broker("embedded", port)
         finally:
-            end(process, with_signal=SIGTERM, timeout_s=30)
+            end(process, with_signal=SIGTERM, timeout_s=60)
 
 
 @contextmanager

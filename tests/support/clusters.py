@@ -137,7 +137,7 @@ def _initialise_and_migrate(var: Path) -> None:
     try:
         migrate(cluster.url(OWNER))
     finally:
-        end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+        end(process, with_signal=STOP_SIGNAL, timeout_s=60)
     log.unlink()
 
 

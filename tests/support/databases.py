@@ -110,7 +110,7 @@ def embedded_server(folder: Path) -> Iterator[DatabaseServer]:
         yield DatabaseServer("postgresql", superuser_url, cluster.url(OWNER), cluster.url(APP), DATABASE, administrator)
     finally:
         administrator.close()
-        end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+        end(process, with_signal=STOP_SIGNAL, timeout_s=60)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class FrailDatabase:
 
     def stop(self) -> None:
         """Ended in order: open transactions are rolled back."""
-        end(self._process, with_signal=STOP_SIGNAL, timeout_s=30)
+        end(self._process, with_signal=STOP_SIGNAL, timeout_s=60)
 
     def kill(self) -> None:
         """SIGKILL to the server and all of its processes, in the middle of whatever they do."""

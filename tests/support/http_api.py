@@ -187,7 +187,7 @@ def running_api(database_url: str, *, patience_s: int = 5, **settings: Any) -> I
         try:
             wait_until(lambda: server.started, what="the API")
             # Without TLS: reading the certificates of all authorities takes longer than most requests.
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=False) as client:
                 yield Api(app, client, wanted)
         finally:
             app.state.hub.close_soon()

@@ -37,7 +37,7 @@ class OidcBrowser:
 
     def go_to_provider(self, address: str) -> str:
         """What the provider sends back to us: an address of ours, not opened yet."""
-        answer = httpx.get(address, follow_redirects=False, timeout=10, verify=False)
+        answer = httpx.get(address, follow_redirects=False, timeout=60, verify=False)
         assert answer.status_code == 302, answer.text
         parts = urlsplit(answer.headers["location"])
         return f"{parts.path}?{parts.query}"

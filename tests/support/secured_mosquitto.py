@@ -81,7 +81,7 @@ def secured_mosquitto() -> Iterator[SecuredMosquitto]:
         subprocess.run(
             [sys.executable, str(DEPLOY / "accounts.py"), "--folder", name, "init"],
             check=True,
-            timeout=30,
+            timeout=60,
             capture_output=True,
         )
         lines = (folder / ".env").read_text().splitlines()
@@ -120,7 +120,7 @@ def secured_mosquitto() -> Iterator[SecuredMosquitto]:
                 secrets,
             )
         finally:
-            end(process, with_signal=SIGTERM, timeout_s=30)
+            end(process, with_signal=SIGTERM, timeout_s=60)
 
 
 def make_configuration(folder: Path, pki: Path, ports: dict[str, int]) -> str:

@@ -68,7 +68,7 @@ class Receiver:
             self.requests.append(received)
             before = self._times[received.id]
             self._times[received.id] += 1
-        self.hold.wait(30)
+        self.hold.wait(120)
         return self.decide(received, before)
 
     def find_ids(self) -> list[str]:

@@ -86,7 +86,7 @@ def gated() -> Iterator[Gated]:
             assert process.poll() is None, log.read_text()
             yield made
         finally:
-            end(process, with_signal=SIGTERM, timeout_s=30)
+            end(process, with_signal=SIGTERM, timeout_s=60)
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def test_nobody_becomes_another_on_the_way(gated: Gated) -> None:
     context = ssl.create_default_context(cafile=str(gated.folder / CA))
     connect = encode_connect(gated.outside("SN-11"), "any")
     with (
-        socket.create_connection(("127.0.0.1", gated.gate_port), timeout=30) as plain,
+        socket.create_connection(("127.0.0.1", gated.gate_port), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as device,
     ):
         device.sendall(connect)
@@ -219,7 +219,7 @@ def test_forewarn_up_opens_the_gate_that_is_set(tmp_path: Path, monkeypatch: pyt
         with connected(BrokerAddress("127.0.0.1", port)) as stranger:
             assert stranger.refusal == "Not authorized"
     finally:
-        end(process, with_signal=SIGTERM, timeout_s=30)
+        end(process, with_signal=SIGTERM, timeout_s=60)
     for wrong in ({"broker_gate": "0.0.0.0:99999"}, {"broker_gate": "0.0.0.0:1", "broker_key_file": tmp_path}):
         with pytest.raises(ConfigurationError):
             plan_broker(settings.model_copy(update=wrong))
@@ -230,7 +230,7 @@ def test_what_is_no_mqtt_is_hung_up_on_and_the_gate_goes_on(gated: Gated) -> Non
     context = ssl.create_default_context(cafile=str(gated.folder / CA))
     for nonsense in (b"GET / HTTP/1.1\r\n\r\n", b"\x10\xff\xff\xff\xff\xff", b"\x00" * 10, b"\xc0\x00", b"\x10\x00"):
         with (
-            socket.create_connection(("127.0.0.1", gated.gate_port), timeout=30) as plain,
+            socket.create_connection(("127.0.0.1", gated.gate_port), timeout=60) as plain,
             context.wrap_socket(plain, server_hostname="127.0.0.1") as stranger,
         ):
             stranger.sendall(nonsense)

@@ -69,7 +69,7 @@ def test_stopped_twice_and_killed_while_it_registers_a_training_makes_one_draft(
         for _ in range(2):
             with blocked_worker(database, READING) as worker:
                 worker.send_signal(signal.SIGTERM)
-                assert worker.wait(30) == 0
+                assert worker.wait(60) == 0
                 handed_back = MODEL_JOBS.load(conn, job_id)
                 assert handed_back is not None
                 assert (handed_back.state, handed_back.attempts) == ("QUEUED", 0)

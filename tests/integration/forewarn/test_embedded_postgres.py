@@ -66,13 +66,13 @@ def test_what_was_committed_survives_sigkill_of_the_server(cluster: Cluster, var
             assert conn.execute("SHOW fsync").fetchone() == ("on",)
             assert conn.execute("SHOW synchronous_commit").fetchone() == ("on",)
     finally:
-        assert end(process, with_signal=STOP_SIGNAL, timeout_s=30), "an idle server stops in time"
+        assert end(process, with_signal=STOP_SIGNAL, timeout_s=60), "an idle server stops in time"
 
 
 def test_a_pid_file_whose_number_belongs_to_a_stranger_does_not_stop_a_start(cluster: Cluster, var: Path) -> None:
     (cluster.data / "postmaster.pid").write_text(f"{os.getppid()}\n{cluster.data}\n1\n5432\n\n\n\n")
     process = start_server(cluster, var / "log")
-    end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+    end(process, with_signal=STOP_SIGNAL, timeout_s=60)
 
 
 def test_memory_for_pages_follows_the_machine_or_the_setting(cluster: Cluster, var: Path) -> None:
@@ -85,7 +85,7 @@ def test_memory_for_pages_follows_the_machine_or_the_setting(cluster: Cluster, v
             with psycopg.connect(cluster.url(OWNER)) as conn:
                 found = conn.execute("SELECT pg_size_bytes(current_setting('shared_buffers')) >> 20").fetchone()
         finally:
-            end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+            end(process, with_signal=STOP_SIGNAL, timeout_s=60)
         assert found == (expected,)
 
 
@@ -99,7 +99,7 @@ def test_only_the_right_password_opens(cluster: Cluster, var: Path) -> None:
             assert conn.execute("SELECT pg_has_role(current_user, 'forewarn_app', 'MEMBER')").fetchone() == (True,)
             assert conn.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
     finally:
-        end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+        end(process, with_signal=STOP_SIGNAL, timeout_s=60)
 
 
 def test_data_and_secrets_are_closed_to_others(cluster: Cluster, var: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_path_too_long_for_a_socket_gives_a_password_protected_port(var: Path)
         with psycopg.connect(found.url(APP)) as conn:
             assert conn.execute("SELECT 1").fetchone() == (1,)
     finally:
-        end(process, with_signal=STOP_SIGNAL, timeout_s=30)
+        end(process, with_signal=STOP_SIGNAL, timeout_s=60)
 
 
 def test_an_initialisation_that_was_cut_short_is_done_again(var: Path) -> None:
@@ -134,7 +134,7 @@ def test_an_initialisation_that_was_cut_short_is_done_again(var: Path) -> None:
     (first.data).rename(first.home / "data.partial")
     (first.home / "data.partial" / "PG_VERSION").unlink()
     again = prepare_cluster(var)
-    end(start_server(again, var / "log"), with_signal=STOP_SIGNAL, timeout_s=30)
+    end(start_server(again, var / "log"), with_signal=STOP_SIGNAL, timeout_s=60)
 
 
 def test_data_of_another_major_version_are_refused_in_words(cluster: Cluster, var: Path) -> None:
@@ -159,4 +159,4 @@ def test_the_server_does_not_outlive_a_killed_parent(cluster: Cluster, var: Path
 def test_a_server_left_behind_is_stopped_before_the_next_start(cluster: Cluster, var: Path) -> None:
     left = start_server(cluster, var / "log")
     clear_way(cluster)
-    assert left.wait(10) == 0, "it was asked to shut down, not killed"
+    assert left.wait(60) == 0, "it was asked to shut down, not killed"

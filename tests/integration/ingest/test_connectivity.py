@@ -33,7 +33,7 @@ def lab(database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> 
         yield Lab(database.url)
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
     assert not thread.is_alive()
 
 

@@ -35,9 +35,9 @@ def test_a_request_expires_where_the_broker_knows_how(
     )
     source.start()
     try:
-        assert subscribed.get(timeout=30)
+        assert subscribed.get(timeout=60)
         wait_until(lambda: source.publish(TOPIC, b"be born", expires_s=600), what="a connection")
-        expires_s = heard.get(timeout=30)
+        expires_s = heard.get(timeout=60)
     finally:
         source.close()
         node.disconnect()

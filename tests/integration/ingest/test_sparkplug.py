@@ -55,7 +55,7 @@ def ingest_running(
 
     def end() -> None:
         stop.set()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive(), "ingest does not stop"
 
     try:

@@ -36,5 +36,5 @@ def test_the_program_watches_and_ends_at_once(database: Database) -> None:
             )
         finally:
             stop.set()
-            program.join(30)
+            program.join(60)
         assert not program.is_alive()

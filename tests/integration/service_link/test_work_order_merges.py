@@ -223,7 +223,7 @@ def run_at_once(url: str, *works: Callable[[Connection], str]) -> list[str]:
 
     def run(work: Callable[[Connection], str]) -> str:
         with open_connection(url, application="test") as conn:
-            barrier.wait(30)
+            barrier.wait(60)
             for _ in range(5):
                 try:
                     with conn.transaction():

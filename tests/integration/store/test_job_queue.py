@@ -86,7 +86,7 @@ def test_a_job_whose_worker_was_killed_is_taken_up_again_and_by_nobody_before(
             assert find(conn, queue, job_id) == ("RUNNING", attempt, None)
         finally:
             holder.send_signal(signal.SIGKILL)
-            holder.communicate(timeout=30)
+            holder.communicate(timeout=60)
         wait_until(lambda: queue.is_waiting(conn), what="the lock of the killed worker to go")
     done: list[int] = []
 
@@ -116,7 +116,7 @@ def test_workers_at_once_run_each_job_once(database: Database, conn: Connection,
         return run_claimed(worker, queue, job, finish)
 
     def begin() -> None:
-        together.wait(30)
+        together.wait(60)
         work(database.url, queue, run)
 
     threads = [threading.Thread(target=begin) for _ in range(4)]
@@ -227,7 +227,7 @@ def test_those_who_ask_at_once_are_counted_one_after_the_other(
 
     def ask_at_once() -> None:
         with open_connection(database.url, application="test", autocommit=True) as mine:
-            together.wait(30)
+            together.wait(60)
             try:
                 with transaction(mine):
                     queue.verify_room(mine, "eva")
@@ -252,7 +252,7 @@ def test_the_worker_of_the_lab_is_killed_in_the_midst_of_a_run(database: Databas
         wait_until(lambda: _is_under_way(conn, job_id), what="the run to be under way", timeout_s=120.0)
     finally:
         worker.send_signal(signal.SIGKILL)
-        worker.wait(30)
+        worker.wait(60)
     wait_until(lambda: LAB_RUNS.is_waiting(conn), what="the lock of the killed worker to go")
     assert find(conn, LAB_RUNS, job_id) == ("RUNNING", 1, None)
     again = LAB_RUNS.begin(conn)

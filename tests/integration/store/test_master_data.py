@@ -53,7 +53,7 @@ def wait_until_blocked(conn: Connection) -> None:
     query = (
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
     )
-    deadline = monotonic() + 30
+    deadline = monotonic() + 60
     while conn.execute(query.encode()).fetchone() != (True,):
         assert monotonic() < deadline
         conn.execute("SELECT pg_stat_clear_snapshot()")

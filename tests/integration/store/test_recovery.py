@@ -96,7 +96,7 @@ def test_a_base_backup_and_the_archive_give_back_any_moment(cluster: Cluster) ->
                 (segment,) = superuser.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone() or ("",)
             wait_until(lambda: (archive / segment).exists(), what=f"{segment} to be archived")
     finally:
-        end(server, with_signal=STOP_SIGNAL, timeout_s=30)
+        end(server, with_signal=STOP_SIGNAL, timeout_s=60)
 
     restored = replace(cluster, home=backup.parent)
     (backup / "recovery.signal").touch()
@@ -119,7 +119,7 @@ def test_a_base_backup_and_the_archive_give_back_any_moment(cluster: Cluster) ->
             refresh_rollups(conn, NOW, lambda: True)
             assert sum(count.n for count in load_counts(conn, BEGIN.date(), NOW.date())) == 2500
     finally:
-        end(server, with_signal=STOP_SIGNAL, timeout_s=30)
+        end(server, with_signal=STOP_SIGNAL, timeout_s=60)
 
 
 def _make_folder(cluster: Cluster, name: str) -> Path:
@@ -148,7 +148,10 @@ def test_a_dump_of_any_flavour_is_restored_whole(
     source = psycopg.conninfo.make_conninfo(server.superuser_url, dbname=any_database.name)
     # PostgreSQL's own notes of TimescaleDB's circular foreign keys go to stderr.
     subprocess.run(
-        [binaries / "pg_dump", "--format=custom", f"--file={dump}", source], check=True, timeout=60, capture_output=True
+        [binaries / "pg_dump", "--format=custom", f"--file={dump}", source],
+        check=True,
+        timeout=120,
+        capture_output=True,
     )
     with server.fresh_database() as restored:
         _empty(server, restored)
