@@ -186,6 +186,27 @@ def load_wave_figures(conn: Connection, field_action_id: int) -> list[WaveFigure
         return cursor.execute(LOAD_WAVES, (field_action_id,)).fetchall()
 
 
+def load_open_wave(conn: Connection, action: FieldAction) -> tuple[int, int]:
+    """How many devices are in the wave that is open, and how many of them are done."""
+    figures = {f.wave: f for f in load_wave_figures(conn, action.id)}.get(action.current_wave)
+    return (figures.devices, figures.done) if figures is not None else (0, 0)
+
+
+def find_wave_refusal(
+    action: FieldAction, devices: int, done: int, now: datetime
+) -> tuple[FieldActionGuard, str] | None:
+    """Why the wave that is open, with so many devices of which so many are done, lets no next one open yet."""
+    plan = Wave.from_json(action.waves[action.current_wave - 1])
+    if done < plan.done_share * devices:
+        of = f"{say_count(devices, 'device')} of wave {action.current_wave}"
+        return FieldActionGuard.WAVE_NOT_DONE, f"{done} of {of} done; {plan.done_share:.0%} must be"
+    opens_at = (action.wave_opened_at or now) + timedelta(hours=plan.soak_h)
+    if now < opens_at:
+        detail = f"wave {action.current_wave} must stand until {opens_at:%Y-%m-%d %H:%M} UTC"
+        return FieldActionGuard.WAVE_SOAKING, detail
+    return None
+
+
 def open_next_wave(conn: Connection, actor: Actor, before: FieldAction, *, now: datetime) -> FieldAction:
     """The action with its next wave open; devices of it are told from now on. The caller holds its lock.
 
@@ -203,17 +224,10 @@ def open_next_wave(conn: Connection, actor: Actor, before: FieldAction, *, now: 
         raise GuardRefusedError(FieldActionGuard.HALTED, "the action is halted")
     if before.current_wave >= len(before.waves):
         raise GuardRefusedError(FieldActionGuard.LAST_WAVE, "every wave is open")
-    plan = Wave.from_json(before.waves[before.current_wave - 1])
-    figures = {f.wave: f for f in load_wave_figures(conn, before.id)}.get(before.current_wave)
-    devices, done = (figures.devices, figures.done) if figures is not None else (0, 0)
-    if done < plan.done_share * devices:
-        of = f"{say_count(devices, 'device')} of wave {before.current_wave}"
-        detail = f"{done} of {of} done; {plan.done_share:.0%} must be"
-        raise GuardRefusedError(FieldActionGuard.WAVE_NOT_DONE, detail)
-    opens_at = (before.wave_opened_at or now) + timedelta(hours=plan.soak_h)
-    if now < opens_at:
-        detail = f"wave {before.current_wave} must stand until {opens_at:%Y-%m-%d %H:%M} UTC"
-        raise GuardRefusedError(FieldActionGuard.WAVE_SOAKING, detail)
+    devices, done = load_open_wave(conn, before)
+    refusal = find_wave_refusal(before, devices, done, now)
+    if refusal is not None:
+        raise GuardRefusedError(*refusal)
     after = replace(before, current_wave=before.current_wave + 1, wave_opened_at=now, updated_at=now)
     after = update_field_action(conn, after)
     refresh_notices(conn, after, now)

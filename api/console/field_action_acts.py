@@ -31,7 +31,7 @@ from domain.roles import Permission
 from domain.two_signatures import find_signing_refusal
 from store.field_action_communications import Channel, ContactResult
 from store.field_action_items import find_item_facts
-from store.field_action_transitions import find_field_action_facts
+from store.field_action_transitions import find_field_action_facts, find_wave_refusal, load_open_wave
 from store.pool import Connection
 
 GUARDS = "field_action_guard capa_guard"
@@ -59,7 +59,7 @@ def find_field_action_acts(view: View, conn: Connection, action: FieldAction, ty
     steps = [_find_step(view, conn, action, to, typed) for to in find_field_action_next_states(action.state)]
     acts = [act for act in steps if act.name != "fa_cancel"]
     if action.state is _S.EXECUTING and action.current_wave < len(action.waves):
-        acts.insert(0, _find_wave(view, action))
+        acts.insert(0, _find_wave(view, conn, action))
     if action.state.is_running:
         acts.append(_find_resumption(view, action, typed) if action.is_halted else _find_halt(view, action, typed))
     return [*acts, *(act for act in steps if act.name == "fa_cancel")]
@@ -128,11 +128,14 @@ def _make(
     )
 
 
-def _find_wave(view: View, action: FieldAction) -> Act:
+def _find_wave(view: View, conn: Connection, action: FieldAction) -> Act:
     name = "fa_wave"
     missing = _find_missing(view, (Permission.FIELD_ACTION_WRITE,))
     if missing or action.is_halted:
         return refuse_act(view, name, missing or say_guard(view, GUARDS, FieldActionGuard.HALTED))
+    refusal = find_wave_refusal(action, *load_open_wave(conn, action), view.now)
+    if refusal is not None:
+        return refuse_act(view, name, say_guard(view, GUARDS, refusal[0]))
     explain = view.t("act.explain_fa_wave", n=action.current_wave + 1)
     return _make(view, action, name, "waves", "", (), Typed(), explain=explain)
 

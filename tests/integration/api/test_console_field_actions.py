@@ -180,6 +180,36 @@ def test_a_campaign_from_its_draft_to_a_halt_and_on(console: Console) -> None:
     assert "已启动" in console.read("dirk", path, language="zh")
 
 
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ("20%; 0; 100", "Too few devices of the open wave are done."),
+        ("20%; 24; 0", "The open wave has not stood long enough."),
+        ("20%; 0; 0", None),
+    ],
+)
+def test_a_wave_that_may_not_open_yet_says_why_before_anybody_tries(
+    console: Console, first: str, said: str | None
+) -> None:
+    release(console)
+    draft = {**CAMPAIGN, "waves": f"{first}\n100%; 0; 0"}
+    path = console.send("quentin", "/field-actions", "/field-actions/drafts", draft).partition("?")[0]
+
+    def send(who: str, form: str, **fields: Any) -> None:
+        console.send(who, path, f"{path}/{form}", fields, 303)
+
+    send("quentin", "scope", before="2.0.0", with_unknown="yes")
+    for who in ("ada", "bob"):
+        send(who, "transitions", to="APPROVED", **SIGNED)
+    send("quentin", "transitions", to="NOTIFYING")
+    for customer in ("T-C0", "T-C1"):
+        send("dirk", "communications", about=f"customer:{customer}", channel="PHONE", result="REACHED", text="Monday")
+    send("quentin", "transitions", to="EXECUTING")
+    page = console.read("quentin", path)
+    shown = re.search(r'id="why-fa_wave">([^<]*)<', page)
+    assert (shown and shown[1], 'id="act-fa_wave"' in page) == (said, said is None)
+
+
 def test_a_scope_is_looked_at_before_it_is_frozen(console: Console) -> None:
     plan = {"waves": "T-0001; 48; 100\n50%; 24; 90\n100%; 0; 0", "max_attempts": "5", "halt_p": "1"}
     draft = {**CAMPAIGN, "kind": "CORRECTION", "not_before": "2030-01-01T10:00", "region": "EU", **plan}
