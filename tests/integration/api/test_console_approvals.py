@@ -157,8 +157,8 @@ def test_an_endorsed_threshold_and_a_key_field_say_what_would_change(api: Api, p
     assert asked.status_code == 201, asked.text
     for path in ("/approvals", f"/approvals/{asked.json()['code']}"):
         page = read(api, people["dora"], path)
-        assert 'Serial: T-0001 <span aria-hidden="true">→</span>' in page
-        assert "<strong>T-9001</strong>" in page
+        assert 'Serial: <span class="nowrap">T-0001</span> <span aria-hidden="true">→</span>' in page
+        assert '<strong><span class="nowrap">T-9001</span></strong>' in page
     assert "You asked for this; another person decides on it." in read(api, people["dora"])
     assert "needs the permission “approve changes of key fields” (key_field.approve)" in read(api, people["aya"])
 
