@@ -58,6 +58,7 @@ SCRIPT_WORDS = (
 )  # fmt: skip
 # Programs that act by themselves.
 MACHINES = ("service_link", "anomaly", "ingest")
+OPERATOR = "cli"  # whoever runs commands at the machine
 KEY_HELP = (
     ("j k", "keys.step"),
     ("x", "keys.pick"),
@@ -178,6 +179,8 @@ class View:
         if account in MACHINES:
             return Who(self.name("machine", account))
         name = self._find_full_names().get(account)
+        if name is None and account == OPERATOR:
+            return Who(self.name("machine", account))
         return Who(name, account) if name else Who(account)
 
     def _find_full_names(self) -> Mapping[str, str]:
