@@ -100,6 +100,9 @@ def open_page(
     try:
         yield page, watched
     finally:
+        # A request that a test's own handler has in hand when the story ends is nobody's any more, and no error.
+        if not page.is_closed():
+            page.unroute_all(behavior="ignoreErrors")
         context.close()
 
 

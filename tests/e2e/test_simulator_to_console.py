@@ -21,7 +21,7 @@ from tests.support.installation import running_pipeline
 from tests.support.pipeline import Pipeline, make_reading, telemetry_topic
 from tests.support.publisher import publish_all
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 SERIAL = "INF-90001"
 
 
