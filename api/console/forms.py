@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import Depends, Form, Request
+from pydantic import BeforeValidator
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
@@ -29,7 +30,13 @@ async def read_fields(request: Request) -> FormData:
     return await request.form()
 
 
+def join_lines(text: object) -> object:
+    """A text with line ends of one character, as a field's `maxlength` counts them: browsers send two of them."""
+    return text.replace("\r\n", "\n") if isinstance(text, str) else text
+
+
 Fields = Annotated[FormData, Depends(read_fields)]
+LongText = Annotated[str, BeforeValidator(join_lines), Form(max_length=10_000)]
 Version = Annotated[int, Form(ge=0)]  # that the form goes on from
 
 
@@ -63,8 +70,9 @@ NOT_REFUSED = Refused("", 200, NOTHING)
 
 
 def read_text(fields: FormData, name: str, limit: int = 10_000) -> str:
-    """That field without blanks around it, at most `limit` characters; empty where it was not sent."""
-    value = fields.get(name)
+    """That field without blanks around it, at most `limit` characters, a line end being one; empty where it was not
+    sent."""
+    value = join_lines(fields.get(name))
     return value.strip()[:limit] if isinstance(value, str) else ""
 
 

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.conflict_words import say_conflict
-from api.console.forms import Typed
+from api.console.forms import LongText, Typed
 from api.console.monitor_acts import ACTS, BACKTEST_DAYS
 from api.console.monitor_page import render_monitor
 from api.console.page import View, find_view
@@ -48,7 +48,7 @@ def take_decision(
     proposal: str = "",
     to: Annotated[str, Form(max_length=20)] = "",
     row_version: Annotated[int, Form(ge=0)] = 0,
-    reason: Annotated[str, Form(max_length=10_000)] = "",
+    reason: LongText = "",
     meaning: Annotated[str, Form(max_length=200)] = "",
     password: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Caller, require
 from api.console.acting import find_actor
 from api.console.conflict_words import say_conflict
+from api.console.forms import LongText
 from api.console.order_records import load_own_order
 from api.console.page import View, find_view
 from api.console.signing_words import say_unsigned
@@ -82,16 +83,16 @@ def read_step_form(
     step: Annotated[str, Form(max_length=20)] = "",
     assignee: Annotated[str, Form(max_length=64)] = "",
     hold_reason: Annotated[str, Form(max_length=20)] = "",
-    reason: Annotated[str, Form(max_length=10_000)] = "",
-    test_evidence: Annotated[str, Form(max_length=10_000)] = "",
+    reason: LongText = "",
+    test_evidence: LongText = "",
     meaning: Annotated[str, Form(max_length=500)] = "",
     password: Annotated[str, Form(max_length=1000)] = "",
     device_name: Annotated[str, Form(max_length=500)] = "",
     device_identification: Annotated[str, Form(max_length=500)] = "",
     serviced_on: Annotated[str, Form(max_length=10)] = "",
     serviced_by: Annotated[str, Form(max_length=200)] = "",
-    work_performed: Annotated[str, Form(max_length=10_000)] = "",
-    test_data: Annotated[str, Form(max_length=10_000)] = "",
+    work_performed: LongText = "",
+    test_data: LongText = "",
     outcome: Annotated[str, Form(max_length=20)] = "",
     failure_code: Annotated[str, Form(max_length=100)] = "",
 ) -> StepForm:
@@ -197,7 +198,7 @@ def take_note(
     pool: Database,
     caller: Annotated[Caller, require(Permission.WORK_ORDER_NOTE)],
     code: str,
-    body: Annotated[str, Form(max_length=10_000)] = "",
+    body: LongText = "",
 ) -> Response:
     """Adds a note; it conflicts with nothing."""
     view = find_view(request, caller)

@@ -1,5 +1,6 @@
 """Two people in one record: both changes are kept, a field that both changed waits for a choice, no text is lost."""
 
+import json
 from html import unescape
 from typing import Any
 
@@ -163,6 +164,18 @@ def test_a_technicians_step_rests_on_what_it_needs_and_not_on_what_a_machine_add
     assert joined.json()["row_version"] > int(form["row_version"])
     send(console, "tom", action, form | {"to": "IN_PROGRESS"}, 303)
     assert "In progress" in console.read("tom", page)
+
+
+def test_a_line_end_is_one_character_of_a_text_as_the_field_counts_it(console: Console, code: str) -> None:
+    """Browsers send two of them for each."""
+    page = f"/work-orders/{code}"
+    longest = "a line\n" * 1_428 + "end."
+    assert len(longest) == 10_000
+    form = open_form(console, "tom", page, f"{page}/notes")
+    send(console, "tom", f"{page}/notes", form, 303, body=longest.replace("\n", "\r\n"))
+    notes = console.api.get(f"/work-orders/{code}", headers=console.sessions["tom"].reading).text
+    assert json.dumps(longest)[1:-1] in notes
+    send(console, "tom", f"{page}/notes", form, 422, body=longest.replace("\n", "\r\n") + "!")
 
 
 def test_a_step_that_is_over_gives_its_text_to_the_note_and_a_judgement_is_made_anew(
