@@ -111,6 +111,16 @@ def test_one_monitor_with_its_backtest_before_the_decision(api: Api, code: str) 
     assert "需要权限：“修改型号配置、监测规则和模型”（profile.write）" in chinese
 
 
+def test_a_monitor_whose_orders_are_not_closed_yet_shows_no_interval_of_precision(api: Api, code: str) -> None:
+    manager = enter(api, "mona", Role.SERVICE_MANAGER)
+    drawn = re.compile('aria-label="Precision [^"]+, between ')
+    assert drawn.search(api.client.get(find_page(api), headers=manager.reading).text)
+    with open_connection(api.settings.database_url, application="test", autocommit=True) as conn:
+        conn.execute("UPDATE monitor_quality SET confirmed = 0, sensor_fault = 0, no_fault_found = 0, false_alarm = 0")
+    page = api.client.get(find_page(api), headers=manager.reading).text
+    assert (drawn.search(page), "no closed order yet" in page) == (None, True)
+
+
 def test_a_decision_is_signed_and_what_was_typed_is_kept(api: Api, code: str) -> None:
     eva = enter(api, "eva", Role.ENGINEER)
     state, version = find_state(api, code)
