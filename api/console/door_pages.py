@@ -65,11 +65,13 @@ def show_home(caller: Annotated[Caller, require(Permission.ACCOUNT_USE)]) -> Res
 
 
 def find_home(caller: Caller) -> str:
-    """Where this person's day begins: at the own jobs of who decides none, else at the inbox where it may be seen."""
+    """Where this person's day begins: at the own jobs of who decides none, at the inbox where something in it is to be
+    decided or followed, else at the orders that may be seen."""
     if caller.may(Permission.WORK_ORDER_WORK) and not caller.may(Permission.WORK_ORDER_TRIAGE):
         return "/my"
     if caller.may(Permission.WORK_ORDER_READ):
-        return "/inbox"
+        is_followed = caller.may(Permission.WORK_ORDER_TRIAGE) or caller.may(Permission.CAPA_READ)
+        return "/inbox" if is_followed else "/work-orders"
     if caller.may(Permission.USER_MANAGE):
         return "/admin/users"
     return "/devices" if caller.may(Permission.DEVICE_READ) else "/account"

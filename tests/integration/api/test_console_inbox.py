@@ -245,6 +245,19 @@ def test_an_order_in_another_one_comes_back_when_that_is_closed(api: Api, mona: 
     assert move("UPDATE work_order SET state = 'CANCELLED' WHERE code = %(parent)s") == [child]
 
 
+def test_who_decides_nothing_in_the_inbox_has_nothing_to_tick_and_begins_elsewhere(api: Api, mona: Session) -> None:
+    code = report(api, mona)
+    api.add_user("quentin", Role.QUALITY_ENGINEER)
+    api.add_user("clara", Role.CUSTOMER, customer="T-C0")
+    people = {"mona": (True, "/inbox"), "quentin": (False, "/inbox"), "clara": (False, "/work-orders")}
+    for name, (may_tick, home) in people.items():
+        headers = api.sign_in(name).reading
+        page = api.client.get("/inbox", headers=headers).text
+        assert f'data-row="{code}"' in page
+        assert ('name="order"' in page, 'id="select-all"' in page) == (may_tick, may_tick), name
+        assert api.client.get("/", headers=headers, follow_redirects=False).headers["location"] == home
+
+
 def test_choices_of_a_moment_ago_never_hide_an_order(api: Api, mona: Session) -> None:
     report(api, mona)
     choice = 'value="T-C1"'
