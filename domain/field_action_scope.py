@@ -10,6 +10,7 @@ from domain.firmware_version import VersionRange
 
 MOST_SERIALS = 50_000
 MOST_WAVES = 20
+MOST_SOAK_H = 24.0 * 365
 ANY_VERSION = VersionRange()
 
 
@@ -83,8 +84,8 @@ def find_wave_problems(waves: Sequence[Wave]) -> dict[str, str]:
     for place, wave in enumerate(waves):
         if not wave.serials and not 0.0 < wave.share <= 1.0:
             problems[f"waves[{place}].share"] = "is above 0 and at most 1"
-        if not 0.0 <= wave.soak_h <= 24.0 * 365:
-            problems[f"waves[{place}].soak_h"] = "is 0 to 8760 hours"
+        if not 0.0 <= wave.soak_h <= MOST_SOAK_H:
+            problems[f"waves[{place}].soak_h"] = f"is 0 to {MOST_SOAK_H:.0f} hours"
         if not 0.0 <= wave.done_share <= 1.0:
             problems[f"waves[{place}].done_share"] = "is 0 to 1"
     last = waves[-1]

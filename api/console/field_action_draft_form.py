@@ -6,12 +6,13 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.field_action_waves import WavesUnreadableError, read_waves, write_waves
 from api.console.field_merge import add_marks
 from api.console.forms import Typed, read_moment, read_number, read_text, read_whole, say_zone, write_moment
 from api.console.page import View
 from domain.field_action import FieldAction, FieldActionKind
 from domain.field_action_halt import DEFAULT_P
-from domain.field_action_scope import MOST_SERIALS, Wave, find_wave_problems
+from domain.field_action_scope import Wave
 from domain.firmware_record import FirmwareRecord
 from domain.roles import Permission
 from domain.tickets import Priority
@@ -91,7 +92,7 @@ def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
         return {
             "kind": "CORRECTION",
             "priority": "P3",
-            "waves": _write_waves(FIRST_WAVES),
+            "waves": write_waves(FIRST_WAVES),
             "max_attempts": "3",
             "install_attempts": "2",
             "halt_p": f"{100 * DEFAULT_P:g}",
@@ -106,7 +107,7 @@ def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
         "instructions": action.instructions,
         "priority": action.priority,
         "visit": "yes" if action.needs_visit else "no",
-        "waves": _write_waves([Wave.from_json(wave) for wave in action.waves]),
+        "waves": write_waves([Wave.from_json(wave) for wave in action.waves]),
         "not_before": write_moment(view, action.not_before),
         "max_attempts": str(action.max_attempts),
         "install_attempts": str(action.install_attempts),
@@ -117,28 +118,35 @@ def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
     }
 
 
-def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, set[str]]:
-    """What the form says; or None and the fields that cannot be used."""
+def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, dict[str, bool | str]]:
+    """What the form says; or None and the fields that cannot be used, with the reason where there are several."""
     kind, priority = read_text(fields, "kind", 20), read_text(fields, "priority", 2)
     model, image = read_text(fields, "model", 200), read_text(fields, "firmware", 600)
     of_model, component, version = image.split("/", 2) if image.count("/") >= 2 else (model, "main", "")
-    waves = read_waves(read_text(fields, "waves", MOST_TEXT))
     attempts = {name: read_whole(fields, name) for name in ("max_attempts", "install_attempts")}
     chance, begins = read_number(fields, "halt_p"), read_moment(view, fields, "not_before")
     is_campaign = kind == FieldActionKind.FIRMWARE
-    wrong = {
+    waves: tuple[Wave, ...] = ()
+    wrong: dict[str, bool | str] = {
         "title": not read_text(fields, "title", 200),
         "kind": kind not in set(FieldActionKind),
         "priority": priority not in set(Priority),
         "model": not model,
-        "firmware": is_campaign and (not version or of_model != model),
-        "waves": not waves or bool(find_wave_problems(waves)),
         "not_before": begins is None and bool(read_text(fields, "not_before")),
-        "halt_p": chance is None or not 0.0 < chance <= MOST_CHANCE,
     }
-    wrong |= {name: number is None or not 1 <= number <= MOST_ATTEMPTS for name, number in attempts.items()}
+    if is_campaign and (not version or of_model != model):
+        wrong["firmware"] = view.t("fa_wrong.firmware")
+    try:
+        waves = read_waves(view, read_text(fields, "waves", MOST_TEXT))
+    except WavesUnreadableError as problem:
+        wrong["waves"] = str(problem)
+    if chance is None or not 0.0 < chance <= MOST_CHANCE:
+        wrong["halt_p"] = view.t("fa_wrong.chance", most=f"{MOST_CHANCE:g}")
+    for name, number in attempts.items():
+        if number is None or not 1 <= number <= MOST_ATTEMPTS:
+            wrong[name] = view.t("fa_wrong.attempts", most=MOST_ATTEMPTS)
     if chance is None or any(wrong.values()):
-        return None, {name for name, is_wrong in wrong.items() if is_wrong}
+        return None, wrong
     counted: dict[str, Any] = attempts
     draft = FieldActionDraft(
         kind=FieldActionKind(kind),
@@ -158,31 +166,4 @@ def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, s
         is_simulated=read_text(fields, "records", 20) == "simulated",
         **counted,
     )
-    return draft, set()
-
-
-def read_waves(text: str) -> tuple[Wave, ...]:
-    """One wave a line: a share in per cent or serials; hours that it stands; per cent that must be done. Nothing where
-    a line cannot be used."""
-    waves = []
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        who, *numbers = [part.strip() for part in line.replace("；", ";").replace("％", "%").split(";")]
-        try:
-            soak_h, done = (float(part.rstrip("h%")) for part in numbers)
-            share = float(who[:-1]) / 100.0 if who.endswith("%") else 1.0
-        except ValueError:
-            return ()
-        serials = () if who.endswith("%") else tuple(dict.fromkeys(who.replace(",", " ").split()))
-        if not (0.0 < share <= 1.0 and (serials or who.endswith("%")) and len(serials) <= MOST_SERIALS):
-            return ()
-        waves.append(Wave(share, serials, soak_h, done / 100.0))
-    return tuple(waves)
-
-
-def _write_waves(waves: Sequence[Wave]) -> str:
-    return "\n".join(
-        f"{' '.join(wave.serials) or f'{100 * wave.share:g}%'}; {wave.soak_h:g}; {100 * wave.done_share:g}"
-        for wave in waves
-    )
+    return draft, {}

@@ -90,7 +90,9 @@ def find_model_facts(view: View, row: ModelRow, profile: Profile | None) -> list
         Fact(t("fact.firmware"), row.firmware or t("models.every_firmware")),
         Fact(t("models.made_by"), view.who(row.created_by)),
         Fact(t("models.sha256"), row.sha256, code=True),
-        Fact(t("models.size"), t("firmware.bytes", size=f"{row.size:,}")),
+        *(
+            [Fact(t("models.size"), t("firmware.bytes", size=f"{row.size:,}"))] if row.size else []
+        ),  # a profile has no arrays
         Fact(t("models.backtested"), t("chart.yes") if row.has_backtest else t("field_action.no")),
         Fact(t("models.asked_by"), view.who(row.asked_by) or "–"),
         Fact(t("models.approved_by"), view.who(row.approved_by) or "–"),

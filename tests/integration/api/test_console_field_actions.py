@@ -115,7 +115,7 @@ def test_firmware_is_registered_signed_by_two_released_and_withdrawn(console: Co
 def test_a_campaign_from_its_draft_to_a_halt_and_on(console: Console) -> None:
     release(console)
     wrong = console.send("quentin", "/field-actions", "/field-actions/drafts", {**CAMPAIGN, "waves": "20%; 0; 0"}, 422)
-    assert "Missing, or cannot be used." in wrong
+    assert "The last wave is 100%: it takes all that are left." in wrong
     path = console.send("quentin", "/field-actions", "/field-actions/drafts", CAMPAIGN).partition("?")[0]
     assert "No device is in its scope: freeze one first." in console.read("ada", path)
 
@@ -237,7 +237,10 @@ def test_a_scope_is_looked_at_before_it_is_frozen(console: Console) -> None:
 
     wrong = {**draft, "waves": "everybody; soon", "max_attempts": "0", "halt_p": "50", "not_before": "some day"}
     refused = console.send("quentin", path, f"{path}/draft", wrong, 422)
-    assert refused.count("Missing, or cannot be used.") == 4
+    assert refused.count("Missing, or cannot be used.") == 1  # a day that is none
+    assert "Line 1 cannot be read: who; hours; per cent, as 5%; 24; 95." in refused
+    assert "A whole number, 1 to 20." in refused
+    assert "A number above 0 and at most 20." in refused
     console.send("quentin", path, f"{path}/draft", {**draft, "waves": "100%; 0; 0", "records": "simulated"})
     assert "100%; 0; 0</textarea>" in console.read("quentin", path)
     console.send("quentin", path, f"{path}/scope", {"serials": "T-0001"}, 422)
