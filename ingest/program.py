@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +25,7 @@ from ingest.recorder import Outcome, Recorder, find_coming_days
 from ingest.registry_table import build_table
 from ingest.replay import RegistryMovedError, replay_requested
 from ingest.settings import IngestSettings
-from ingest.side_task import SideTask
+from ingest.side_task import SideTask, find_reason
 from ingest.sightings import Sightings
 from ingest.sparkplug.edges import Edges
 from ingest.sparkplug.machine import FIRST_WAIT_US
@@ -238,7 +238,7 @@ class _Ingest:
         return self._conn
 
     def _back_off(self, problem: BaseException) -> bool:
-        log.warning("database: %s", str(problem).strip() or type(problem).__name__)
+        log.warning("database: %s", find_reason(problem))
         if self._conn is not None and (self._conn.closed or not isinstance(problem, RETRYABLE)):
             with suppress(*DATABASE_GONE):
                 self._conn.close()
@@ -384,11 +384,21 @@ class _Ingest:
         }
 
     def _leave(self) -> None:
-        if self._conn is None:
+        """Writes down what only this process knows. What cannot be written keeps nothing else from being written."""
+        conn = self._conn
+        if conn is None:
             return
-        with suppress(*DATABASE_GONE, *RETRYABLE):
-            self._say_who_is_too_fast(self._limit.take_rest())
-            self._sightings.write(self._conn)
-            remove_heartbeat(self._conn, self._program, self._instance)
+        last: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("who is too fast", lambda: self._say_who_is_too_fast(self._limit.take_rest())),
+            ("signs of life", lambda: self._sightings.write(conn)),
+            ("heartbeat", lambda: remove_heartbeat(conn, self._program, self._instance)),
+        )
+        for what, write in last:
+            try:
+                write()
+            except (*DATABASE_GONE, *RETRYABLE) as problem:
+                log.warning("%s, at the end: %s", what, find_reason(problem))
+            except Exception:  # whoever stops is told; a connection left open would tell nobody
+                log.exception("%s: could not be written at the end", what)
         with suppress(*DATABASE_GONE):
-            self._conn.close()
+            conn.close()

@@ -84,7 +84,7 @@ class SideTask:
         self._failures += 1
 
 
-def find_reason(problem: Exception) -> str:
+def find_reason(problem: BaseException) -> str:
     """Its message, or what kind it is of where it has none."""
     return str(problem).strip() or type(problem).__name__
 

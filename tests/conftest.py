@@ -134,6 +134,14 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def leftovers() -> Iterator[None]:
+    """Whatever a file's tests left open is found while it is known who did; else some later test would fail for it."""
+    yield
+    gc.collect()
+    gc.freeze()  # what outlives a file outlives them all: to look at it again after each would take a minute
+
+
 # What takes longest comes first, or one worker would still be busy with it when the others have nothing left to do.
 # The workers take whole files in this order (`--dist loadfile --no-loadscope-reorder`).
 ORDER = ("faults", "e2e", "integration")

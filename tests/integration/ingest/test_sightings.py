@@ -111,20 +111,32 @@ def running_ingest(database: Database, broker: Broker) -> Iterator[Lab]:
     assert not thread.is_alive()
 
 
-def say(broker: Broker, level: float) -> None:
-    """A reading of T-0000; it is lost where ingest has not subscribed yet."""
-    body = json.dumps({"ts": time.time_ns() // 1_000_000, "values": {"level": level}}).encode()
+def say(broker: Broker, level: float) -> datetime:
+    """A reading of T-0000 and when it was observed; it is lost where ingest has not subscribed yet."""
+    now_ms = time.time_ns() // 1_000_000
+    body = json.dumps({"ts": now_ms, "values": {"level": level}}).encode()
     publish_all(broker.port, [("forewarn/v1/T-0000/telemetry", body)], client_id=f"test-{time.monotonic_ns()}")
+    return from_micros(now_ms * 1000)
 
 
-def say_until_heard(lab: Lab, broker: Broker) -> None:
-    """The first sign of life is written down."""
+def has_stored(lab: Lab, level: float) -> bool:
+    """The broker keeps the order: whatever was said before is stored as well."""
+    return bool(lab.value("SELECT count(*) FROM reading WHERE value = %s", level))
+
+
+def say_until_heard(lab: Lab, broker: Broker) -> datetime:
+    """When T-0000 was heard of last; nothing that was said is still on its way."""
 
     def was_heard() -> bool:
         say(broker, 1.0)
         return bool(load_seen(lab))
 
+    # Written behind the sign of life: where this stands in the database, that does too.
+    newest = "SELECT max(last_observed_at) FROM series JOIN device ON device.id = device_id WHERE serial = 'T-0000'"
     wait_until(was_heard, what="the first sign of life", timeout_s=60, every_s=0.2)
+    last = say(broker, 1.5)
+    wait_until(lambda: lab.value(newest) == last, what="the last sign of life", timeout_s=60)
+    return load_seen(lab)["T-0000"]
 
 
 def test_readings_are_stored_while_signs_of_life_wait(database: Database, broker: Broker) -> None:
@@ -134,17 +146,16 @@ def test_readings_are_stored_while_signs_of_life_wait(database: Database, broker
         AND datname = current_database()
     """
     with running_ingest(database, broker) as lab:
-        say_until_heard(lab, broker)
+        first = say_until_heard(lab, broker)
         with psycopg.connect(database.owner_url) as other:
-            first = other.execute("SELECT last_seen_at FROM device WHERE serial = 'T-0000' FOR UPDATE").fetchone()
+            other.execute("SELECT FROM device WHERE serial = 'T-0000' FOR UPDATE")
             say(broker, 2.0)
             wait_until(lambda: lab.value(waiting), what="signs of life to wait", timeout_s=60)
-            stored = lab.count_readings()
             say(broker, 3.0)
-            wait_until(lambda: lab.count_readings() > stored, what="a reading", timeout_s=60)
+            wait_until(lambda: has_stored(lab, 3.0), what="a reading", timeout_s=60)
             assert lab.value(waiting) == 1, "all the while"
-            assert (load_seen(lab)["T-0000"],) == first
-        wait_until(lambda: (load_seen(lab)["T-0000"],) != first, what="the later sign of life", timeout_s=60)
+            assert load_seen(lab) == {"T-0000": first}
+        wait_until(lambda: load_seen(lab)["T-0000"] > first, what="the later sign of life", timeout_s=60)
 
 
 REFUSE = """
@@ -161,9 +172,8 @@ def load_standstills(lab: Lab) -> list[dict[str, str]]:
 
 def test_signs_of_life_that_cannot_be_written_are_told_of_until_they_can(database: Database, broker: Broker) -> None:
     with running_ingest(database, broker) as lab, psycopg.connect(database.owner_url, autocommit=True) as owner:
-        say_until_heard(lab, broker)
+        before = say_until_heard(lab, broker)
         assert load_standstills(lab) == []
-        before, stored = load_seen(lab), lab.count_readings()
         owner.execute(REFUSE)
         say(broker, 2.0)
         wait_until(lambda: load_standstills(lab), what="word of the standstill", timeout_s=60)
@@ -177,11 +187,26 @@ def test_signs_of_life_that_cannot_be_written_are_told_of_until_they_can(databas
             assert "refused by hand" in api.get("/health", headers=api.token(Role.AUDITOR)).text
             assert "forewarn_standstills 1.0" in api.get("/metrics").text
         say(broker, 3.0)
-        wait_until(lambda: lab.count_readings() > stored + 1, what="the readings meanwhile", timeout_s=60)
-        assert load_seen(lab) == before
+        wait_until(lambda: has_stored(lab, 3.0), what="the readings meanwhile", timeout_s=60)
+        assert load_seen(lab) == {"T-0000": before}
         owner.execute("DROP TRIGGER refuse ON device")
-        wait_until(lambda: load_seen(lab) != before, what="the later sign of life", timeout_s=60)
+        wait_until(lambda: load_seen(lab)["T-0000"] > before, what="the later sign of life", timeout_s=60)
         wait_until(lambda: not load_standstills(lab), what="the all-clear", timeout_s=60)
+
+
+def test_signs_of_life_that_cannot_be_written_at_the_end_keep_nothing_else_from_it(
+    database: Database, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE %s AND datname = current_database()"
+    with running_ingest(database, broker) as lab, psycopg.connect(database.owner_url, autocommit=True) as owner:
+        say_until_heard(lab, broker)
+        owner.execute(REFUSE)
+        say(broker, 2.0)
+        wait_until(lambda: load_standstills(lab), what="word of the standstill", timeout_s=60)
+    assert "signs of life: could not be written at the end" in caplog.messages
+    with psycopg.connect(database.url) as conn:
+        assert load_heartbeats(conn) == [], "it ended, and did not die"
+    wait_until(lambda: lab.value(mine, "%ingest%") == 0, what="the connections to be closed", timeout_s=60)
 
 
 def test_a_block_of_counts_that_cannot_be_read_is_told_of(database: Database, broker: Broker) -> None:
