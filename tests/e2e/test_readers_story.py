@@ -116,3 +116,41 @@ def test_a_window_that_lost_the_server_catches_up(chromium: Browser, service: Se
         expect(page.locator("#pending button")).to_have_text("1 new · Show (.)")
         page.keyboard.press(".")
         expect(page.locator("tr[data-row]")).to_have_count(shown + 1)
+
+
+def test_what_was_written_stays_where_a_form_meets_no_server(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        sign_in(page, "mara", PASSWORD)
+        page.goto("/inbox")
+        page.locator("tr[data-row] a").first.click()
+        page.wait_for_url("**/work-orders/*")
+        note, send = page.locator("#note"), page.locator("#note-form button[type=submit]")
+        expect(page.locator("#live")).to_have_attribute("data-state", "on")
+        note.fill("Written while nobody could take it")
+        service.program.stop()
+        expect(page.locator("#live")).to_have_attribute("data-state", "stale")
+        send.click()
+        told = page.get_by_role("alert").filter(has_text="Forewarn does not answer")
+        expect(told).to_be_visible()
+        expect(note).to_have_value("Written while nobody could take it")
+        service.program.start()
+        expect(page.locator("#live")).to_have_attribute("data-state", "on")
+        expect(note).to_have_value("Written while nobody could take it")
+        send.click()
+        expect(page.locator(".timeline .body").first).to_have_text("Written while nobody could take it")
+
+
+def test_a_form_is_sent_by_a_page_that_hears_nothing_of_a_server_that_answers(
+    chromium: Browser, service: Service
+) -> None:
+    with open_page(chromium, service.url) as (page, _):
+        page.route("**/api/v1/events/stream", lambda route: route.abort())
+        sign_in(page, "mara", PASSWORD)
+        page.goto("/inbox")
+        page.locator("tr[data-row] a").first.click()
+        page.wait_for_url("**/work-orders/*")
+        expect(page.locator("#live")).to_have_attribute("data-state", "stale")
+        page.locator("#note").fill("Written without news")
+        with page.expect_request("**/health"):
+            page.locator("#note-form button[type=submit]").click()
+        expect(page.locator(".timeline .body").first).to_have_text("Written without news")
