@@ -136,6 +136,9 @@ class _Exchange:
             self._client.on_disconnect = None
             self._client.disconnect()
             self._client.loop_stop()
+            # paho closes the sockets by which it wakes its thread when nobody knows it any more: not us, whom it knew.
+            self._client.on_connect = self._client.on_subscribe = None
+            self._client.on_publish = self._client.on_message = None
         if self._refusal:
             raise BrokerRefusedError(f"({self._refusal})")
         if not in_time or self._answers is None:

@@ -107,6 +107,8 @@ class NoticeBroker:
         self._client.on_disconnect = None
         self._client.disconnect()
         self._client.loop_stop()
+        # paho closes the sockets by which it wakes its thread when nobody knows it any more: not us, whom it knew.
+        self._client.on_connect = self._client.on_publish = None
         self._is_connected = False
 
     def _on_connect(self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:

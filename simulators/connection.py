@@ -101,11 +101,7 @@ class Connection:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
                 sock.close()
-            # paho makes another pair at every `loop_start` and forgets to close the last one.
-            for name in ("_sockpairR", "_sockpairW"):
-                if (half := getattr(self._client, name, None)) is not None:
-                    half.close()
-                    setattr(self._client, name, None)  # or its `publish` would write to the closed one
+            close_pair(self._client)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Waits for open acknowledgements up to `timeout_s`, then says farewell."""
@@ -113,6 +109,7 @@ class Connection:
             self.wait_acknowledged(timeout_s)
             self._client.disconnect()
             self._client.loop_stop()
+            close_pair(self._client)
             self._running = False
 
     def publish(
@@ -174,3 +171,11 @@ class Connection:
             else:
                 self._early.add(mid)
             self._changed.notify_all()
+
+
+def close_pair(client: mqtt.Client) -> None:
+    """Closes the sockets by which paho wakes its thread: it makes a pair at every `loop_start` and forgets the last."""
+    for name in ("_sockpairR", "_sockpairW"):
+        if (half := getattr(client, name, None)) is not None:
+            half.close()
+            setattr(client, name, None)  # or its `publish` would write to the closed one

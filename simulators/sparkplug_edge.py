@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from domain.broker_address import BrokerAddress, parse_broker_address
 from simulators.chance import find_unit_seeds
+from simulators.connection import close_pair
 from simulators.device_kind import DeviceKind
 from simulators.faults import Intensities
 from simulators.infusion_pump import InfusionPump
@@ -75,6 +76,7 @@ class SparkplugEdge:
         client.loop_start()
         if not ready.wait(timeout_s):
             client.loop_stop()
+            close_pair(client)
             raise OSError("the broker does not answer, or refuses the connection")
         with self._lock:
             self._client = client
@@ -141,7 +143,7 @@ class SparkplugEdge:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
                 sock.close()
-            _close_pair(client)
+            close_pair(client)
 
     def close(self) -> None:
         """Says that the node is dead, then farewell: no will is published after that."""
@@ -153,15 +155,7 @@ class SparkplugEdge:
         if client is not None:
             client.disconnect()
             client.loop_stop()
-            _close_pair(client)
-
-
-def _close_pair(client: mqtt.Client) -> None:
-    # paho makes a pair of sockets at `loop_start` and leaves it open.
-    for name in ("_sockpairR", "_sockpairW"):
-        if (half := getattr(client, name, None)) is not None:
-            half.close()
-            setattr(client, name, None)
+            close_pair(client)
 
 
 def find_now_ms() -> int:

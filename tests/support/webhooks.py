@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -89,9 +89,9 @@ class Hooks:
         return claim_deliveries(self.conn, dict.fromkeys(load_due_endpoints(self.conn, now), room), now, lease)
 
     def deliver(self, now: datetime | None = None, *, conn: Connection | None = None, workers: int = 4) -> None:
-        """One process delivers all that is due at that time, and ends."""
-        at = now or self.find_now()
-        crew = Crew(self.make_sender().send, workers)
+        """One process delivers all that is due at that time, and ends; however long it takes, it is that time."""
+        at, sender = now or self.find_now(), self.make_sender()
+        crew = Crew(lambda message: replace(sender.send(message), at=at), workers)
         courier = Courier(conn or self.conn, self.settings, crew, DeliveryStatus(), spread=lambda: 0.0)
         while courier.deliver_round(at) or crew.sending:
             if crew.sending:

@@ -1,11 +1,13 @@
 """Accounts at a real Mosquitto with the shipped configuration: who may say and hear what, and how that changes."""
 
+import gc
 import subprocess
 import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from accounts.broker import BrokerRefusedError, BrokerUnreachableError
@@ -173,6 +175,20 @@ def test_who_may_not_manage_accounts_is_told_so(secured: SecuredMosquitto) -> No
     with pytest.raises(BrokerUnreachableError, match=r"127\.0\.0\.1"):
         DynamicSecurity(replace(secured.admin, port=find_free_port()), timeout_s=2).load_usernames()
     assert "SN-4" not in secured.accounts.load_usernames()
+
+
+def test_commands_to_the_broker_leave_nothing_open(secured: SecuredMosquitto) -> None:
+    """A thousand devices are claimed in an hour, and looking for garbage may come late."""
+    secured.accounts.set_account(device("SN-9"), "secret")
+    gc.collect()
+    gc.disable()
+    try:
+        before = psutil.Process().num_fds()
+        for _ in range(5):
+            secured.accounts.set_account(device("SN-9"), "secret")
+        assert psutil.Process().num_fds() == before
+    finally:
+        gc.enable()
 
 
 def test_the_broker_keeps_no_password_in_clear(secured: SecuredMosquitto) -> None:

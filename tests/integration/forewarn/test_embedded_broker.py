@@ -10,6 +10,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from forewarn.embedded_broker import MAX_PAYLOAD
 from tests.support.brokers import Broker
+from tests.support.mqtt_client import forget
 from tests.support.waiting import wait_until
 
 FILTER = "forewarn/v1/+/telemetry"
@@ -58,8 +59,7 @@ class Listener:
             client.ack(message.mid, message.qos)
 
     def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+        forget(self.client)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from store.installation_health import load_flow
 from tests.support.brokers import Broker, MosquittoProcess
 from tests.support.databases import Database
 from tests.support.field_actions import NEW, SHA256, Campaigns, open_campaigns
-from tests.support.mqtt_client import connected, try_publish
+from tests.support.mqtt_client import connected, forget, try_publish
 from tests.support.secured_mosquitto import SecuredMosquitto, secured_mosquitto
 from tests.support.waiting import wait_until
 
@@ -80,8 +80,7 @@ class Device:
         self._client.subscribe(topic_filter, qos=1)
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        forget(self._client)
 
 
 @contextmanager
