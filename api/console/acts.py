@@ -1,6 +1,7 @@
 """What can be done with a record: a form for whoever may, the reason for whoever may not."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from api.console.page import View
 
@@ -44,6 +45,11 @@ class Act:
 def name_act(view: View, name: str) -> tuple[str, str, str]:
     """Its name, what it is called, and what the button of its form says."""
     return name, view.t(f"act.{name}"), view.t(f"act.{name}_do")
+
+
+def mark_fields(fields: Iterable[Field], wrong: Mapping[str, str]) -> tuple[Field, ...]:
+    """The fields of a form, each with what is the matter with what was typed into it."""
+    return tuple(replace(one, wrong=wrong.get(one.name, "")) for one in fields)
 
 
 def refuse_act(view: View, name: str, why: str) -> Act:

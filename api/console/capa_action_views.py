@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, mark_fields
 from api.console.capa_acts import GUARDS
 from api.console.capa_cause_views import EvidenceLine, find_evidence_lines
 from api.console.forms import NOTHING, Typed, say_guard
@@ -212,8 +212,8 @@ def _find_plan_fields(
     } | dict(typed.values)
     options = tuple((kind.value, view.name("action_kind", kind)) for kind in kinds)
     owners = (("", view.t("field.nobody_yet")), *people, *_find_former_owner(view, action, people))
-    return (
-        Field("text", view.t("field.action_text"), "textarea", stands["text"], wrong=typed.wrong.get("text", "")),
+    fields = (
+        Field("text", view.t("field.action_text"), "textarea", stands["text"]),
         Field("kind", view.t("field.action_kind"), "select", stands["kind"], options),
         Field(
             "owner",
@@ -222,7 +222,6 @@ def _find_plan_fields(
             stands["owner"],
             owners,
             required=False,
-            wrong=typed.wrong.get("owner", ""),
         ),
         Field(
             "due_on",
@@ -230,9 +229,9 @@ def _find_plan_fields(
             "date",
             stands["due_on"],
             required=False,
-            wrong=typed.wrong.get("due_on", ""),
         ),
     )
+    return mark_fields(fields, typed.wrong)
 
 
 def _find_former_owner(view: View, action: CapaAction | None, people: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -1,16 +1,13 @@
 """The root cause of a CAPA on its page: the six bones with their causes, the whys, and the form that writes it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-from starlette.datastructures import FormData
-
 from api.console.cause_merge import mark_investigation
-from api.console.forms import Typed, read_text, read_whole
+from api.console.forms import Typed
 from api.console.page import View
-from api.shapes.capas import RootCauseFields
 from domain.capa import CapaState
 from domain.capa_cause import (
     MAX_CAUSES,
@@ -128,46 +125,6 @@ def find_evidence_lines(view: View, refs: Iterable[EvidenceRef]) -> list[Evidenc
     ]
 
 
-def read_root_cause(fields: FormData) -> tuple[RootCause | None, dict[str, str]]:
-    """What the form says; or None and the fields, by name, that cannot be used. A cause without a word is none."""
-    causes, places = [], []
-    for number in range(MAX_CAUSES):
-        prefix = f"c{number}"
-        if not read_text(fields, f"{prefix}-statement"):
-            continue
-        whys: list[dict[str, Any]] = []
-        kept: dict[int, int] = {}  # places in the form, where one may be left empty, to places in the chain
-        for step in range(MAX_WHYS):
-            text = read_text(fields, f"{prefix}-why{step}")
-            if text:
-                kept[step] = len(whys)
-                whys.append({"statement": text, "evidence": []})
-        evidence: list[dict[str, str]] = []
-        for row in range(50):
-            ref = read_text(fields, f"{prefix}-e{row}-ref", 200)
-            if not ref:
-                continue
-            said = {
-                "kind": read_text(fields, f"{prefix}-e{row}-kind"),
-                "ref": ref,
-                "note": read_text(fields, f"{prefix}-e{row}-note"),
-            }
-            at = read_whole(fields, f"{prefix}-e{row}-at") or 0
-            (whys[kept[at - 1]]["evidence"] if at - 1 in kept else evidence).append(said)
-        words = {name: read_text(fields, f"{prefix}-{name}") for name in ("category", "verdict", "statement")}
-        causes.append({**words, "whys": whys, "evidence": evidence})
-        places.append(prefix)
-    try:
-        written = RootCauseFields.model_validate({"problem": read_text(fields, "problem"), "causes": causes})
-    except ValidationError as error:
-        return None, {_find_place(e["loc"], places): e["msg"] for e in error.errors()}
-    return written.to_root_cause(), {}
-
-
-def _find_place(loc: Sequence[int | str], places: list[str]) -> str:
-    return f"{places[int(loc[1])]}-{loc[2]}" if len(loc) > 2 and loc[0] == "causes" else str(loc[0])
-
-
 def find_cause_form(view: View, root_cause: RootCause, typed: Typed) -> dict[str, Any]:
     """The form: what stands there, or what was typed, with room for one more cause, why and reference."""
     stands = flatten_root_cause(root_cause)
@@ -177,19 +134,18 @@ def find_cause_form(view: View, root_cause: RootCause, typed: Typed) -> dict[str
     free = next((n for n in range(MAX_CAUSES) if n not in numbers), None)
     return {
         "problem": values.get("problem", ""),
-        "causes": [_find_slot(n, values, typed.wrong) for n in [*numbers, *([] if free is None else [free])]],
+        "causes": [_find_slot(n, values) for n in [*numbers, *([] if free is None else [free])]],
         "categories": [(c.value, view.name("cause_category", c)) for c in CauseCategory],
         "verdicts": [(v.value, view.name("cause_verdict", v)) for v in CauseVerdict],
         "kinds": [(k.value, view.name("evidence_kind", k)) for k in EvidenceKind],
-        "wrong": view.t("form.unusable") if typed.wrong else "",
-        "wrong_places": set(typed.wrong),
+        "wrong": defaultdict(str, typed.wrong),
         "is_open": bool(typed.act),
         "marks": {name: values.get(name) or mark for name, mark in marks.items()},
         "theirs": dict(typed.disputed),
     }
 
 
-def _find_slot(number: int, values: Mapping[str, str], wrong: Mapping[str, str]) -> dict[str, Any]:
+def _find_slot(number: int, values: Mapping[str, str]) -> dict[str, Any]:
     prefix = f"c{number}"
     asked = [step for step in range(MAX_WHYS) if values.get(f"{prefix}-why{step}")]
     steps = min(MAX_WHYS, max(WHYS_SHOWN, max(asked, default=-1) + 2))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from api.capa_answers import OFFERED
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, mark_fields
 from api.console.capa_acts import GUARDS, NAMES
 from api.console.capa_figures import say_days, say_rate
 from api.console.facts import Fact
@@ -193,7 +193,7 @@ def _find_form(view: View, standing: CapaStanding, plan: EffectivenessPlan | Non
         return Act(ACT, label, refusal=say_guard(view, GUARDS, "person_needed"))
     said = typed.of(ACT)
     stands = DEFAULTS | ({} if plan is None else {n: _write(v) for n, v in plan.to_json().items()}) | dict(said.values)
-    t, wrong = view.t, said.wrong
+    t = view.t
 
     def number(name: str, step: str) -> Field:
         why = t(f"field.effect_{name}_why")
@@ -203,7 +203,6 @@ def _find_form(view: View, standing: CapaStanding, plan: EffectivenessPlan | Non
             "number",
             stands.get(name, ""),
             why=why,
-            wrong=wrong.get(name, ""),
             step=step,
         )
 
@@ -216,14 +215,17 @@ def _find_form(view: View, standing: CapaStanding, plan: EffectivenessPlan | Non
         action=f"/capa/{capa.code}/effectiveness",
         row_version=capa.row_version,
         explain=t("act.explain_effectiveness"),
-        fields=(
-            Field("metric", t("capa.effect_metric"), "select", stands.get("metric", ""), metrics),
-            Field("limit_kind", t("field.effect_limit_kind"), "select", stands.get("limit_kind", ""), kinds),
-            number("limit", "any"),
-            number("period_days", "1"),
-            number("before_days", "1"),
-            number("delay_days", "1"),
-            number("max_p", "any"),
+        fields=mark_fields(
+            (
+                Field("metric", t("capa.effect_metric"), "select", stands.get("metric", ""), metrics),
+                Field("limit_kind", t("field.effect_limit_kind"), "select", stands.get("limit_kind", ""), kinds),
+                number("limit", "any"),
+                number("period_days", "1"),
+                number("before_days", "1"),
+                number("delay_days", "1"),
+                number("max_p", "any"),
+            ),
+            said.wrong,
         ),
         open=bool(said.act),
     )

@@ -12,22 +12,26 @@ from api.capa_answers import find_capa
 from api.console.acting import find_actor
 from api.console.capa_action_views import NAMES as ACTION_NAMES
 from api.console.capa_acts import GUARDS, NAMES
+from api.console.capa_cause_form import find_unknown_places, read_root_cause
 from api.console.capa_cause_views import ACT as CAUSE
-from api.console.capa_cause_views import flatten_root_cause, read_root_cause
+from api.console.capa_cause_views import flatten_root_cause
 from api.console.capa_effect_views import ACT as EFFECT
 from api.console.capa_pages import render_capa, render_capas
 from api.console.cause_merge import CAUSES_SEEN, merge_investigation
+from api.console.form_faults import Fault, Why, find_shape_faults
 from api.console.forms import (
     Fields,
     RecordForms,
     Refused,
     Version,
+    find_day_fault,
     find_guarded,
     find_typed,
     find_unsigned,
     find_unusable,
     read_day,
-    read_number,
+    read_sent_number,
+    read_sent_whole,
     read_text,
     read_whole,
     sign,
@@ -101,9 +105,10 @@ def put_capa_root_cause(
     with pool.connection() as conn:
         unknown = load_unknown_evidence(conn, written.evidence) if written is not None else []
     if written is None or unknown:
+        refused = find_unusable(view, CAUSE, fields, wrong | find_unknown_places(fields, unknown))
         named = view.t("list.comma").join(f"{view.name('evidence_kind', ref.kind)} {ref.ref}" for ref in unknown[:10])
-        problem = view.t("form.unknown_evidence", refs=named) if unknown else view.t("form.unusable")
-        return render_capa(view, pool, code, Refused(problem, 422, find_typed(CAUSE, fields, wrong)))
+        problem = view.t("form.unknown_evidence", refs=named) if unknown else refused.problem
+        return render_capa(view, pool, code, Refused(problem, 422, refused.typed))
     actor = find_actor(caller, (Permission.CAPA_WORK,))
 
     def work(conn: Connection) -> Capa:
@@ -126,11 +131,11 @@ def put_capa_action(
         owner = load_owner(conn, named) if named else None
         if number is not None and load_action(conn, capa.id, number) is None:
             raise not_found("action", str(number), "number")
-    wrong: dict[str, bool | str] = {
-        "text": not read_text(fields, "text"),
-        "kind": kind not in set(ActionKind),
-        "owner": bool(named) and owner is None,
-        "due_on": bool(read_text(fields, "due_on")) and due is None,
+    wrong: dict[str, Why | None] = {
+        "text": Fault.MISSING.where(not read_text(fields, "text")),
+        "kind": Fault.NOT_A_CHOICE.where(kind not in set(ActionKind)),
+        "owner": Fault.NOT_A_CHOICE.where(bool(named) and owner is None),
+        "due_on": find_day_fault(fields, "due_on"),
     }
     if owner is not None and not owner.may_read:
         wrong["owner"] = view.t("capa.owner_cannot_read", who=view.who(named))
@@ -192,16 +197,15 @@ def put_capa_effectiveness(
     with pool.connection() as conn:
         find_capa(conn, code)
     sent: dict[str, object] = {name: read_text(fields, name) for name in ("metric", "limit_kind")}
-    sent |= {name: read_number(fields, name) for name in ("limit", "max_p")}
-    sent |= {name: read_whole(fields, name) for name in ("period_days", "before_days", "delay_days")}
+    sent |= {name: read_sent_number(fields, name) for name in ("limit", "max_p")}
+    sent |= {name: read_sent_whole(fields, name) for name in ("period_days", "before_days", "delay_days")}
     try:
         plan = EffectivenessFields.model_validate(sent)
     except ValidationError as error:
-        wrong = {str(e["loc"][0]): True for e in error.errors()}
-        return render_capa(view, pool, code, find_unusable(view, EFFECT, fields, wrong))
+        return render_capa(view, pool, code, find_unusable(view, EFFECT, fields, find_shape_faults(error)))
     if plan.limit_kind is LimitKind.RATIO and plan.limit > 1.0:
-        typed = find_typed(EFFECT, fields, {"limit": view.t("form.ratio_at_most_one")})
-        return render_capa(view, pool, code, Refused(view.t("form.ratio_at_most_one"), 422, typed))
+        wrong = {"limit": view.t("form.ratio_at_most_one")}
+        return render_capa(view, pool, code, find_unusable(view, EFFECT, fields, wrong))
     actor = find_actor(caller, (Permission.CAPA_WORK,))
 
     def work(conn: Connection) -> Capa:
@@ -222,13 +226,15 @@ def propose(request: Request, pool: Database, caller: Worker, fields: Fields) ->
     with pool.connection() as conn:
         model_id = load_model_id(conn, model)
         is_known = model_id is not None and (scope_kind != ScopeKind.DEVICE or is_device_of(conn, value, model_id))
+    scope_fault = Fault.MISSING if not value else Fault.NO_DEVICE_OF_MODEL.where(not is_known)
+    if scope_kind == ScopeKind.MODEL:
+        scope_fault = Fault.NOT_OF_WHOLE_MODEL.where(value != "")
     wrong = {
-        "fault": model_id is None or not fault,
-        "kind": kind not in set(CapaKind),
-        "scope_value": scope_kind not in set(ScopeKind)
-        or (scope_kind == ScopeKind.MODEL) != (value == "")
-        or not is_known,
-        "reason": not reason,
+        "fault": Fault.NOT_A_CHOICE.where(model_id is None or not fault),
+        "kind": Fault.NOT_A_CHOICE.where(kind not in set(CapaKind)),
+        "scope_kind": Fault.NOT_A_CHOICE.where(scope_kind not in set(ScopeKind)),
+        "scope_value": scope_fault if scope_kind in set(ScopeKind) and model_id is not None else None,
+        "reason": Fault.MISSING.where(not reason),
     }
     if model_id is None or any(wrong.values()):
         return render_capas(view, pool, refused=find_unusable(view, act, fields, wrong))
@@ -240,5 +246,5 @@ def propose(request: Request, pool: Database, caller: Worker, fields: Fields) ->
         typed = find_typed(act, fields)
         return render_capas(view, pool, refused=find_guarded(view, GUARDS, refused.guard, typed))
     except NotFoundError:
-        return render_capas(view, pool, refused=find_unusable(view, act, fields, {"work_orders": True}))
+        return render_capas(view, pool, refused=find_unusable(view, act, fields, {"work_orders": Fault.NO_ORDER}))
     return RedirectResponse(view.link(f"/capa/{made.code}", done="saved"), 303)

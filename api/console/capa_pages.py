@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.auth import Caller, require
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.capa_action_views import find_action_lines, find_new_action
 from api.console.capa_acts import find_capa_acts
 from api.console.capa_cause_views import find_investigation
@@ -88,7 +88,7 @@ def _find_proposal_form(view: View, profiles: dict[str, Profile], typed: Typed) 
     name = "capa_propose"
     if not view.may(Permission.CAPA_WORK):
         return refuse_act(view, name, view.say_missing(Permission.CAPA_WORK))
-    values, wrong, t = typed.values, typed.wrong, view.t
+    values, t = typed.values, view.t
     faults = [
         (f"{model}/{group.key}", f"{model} · {getattr(group.label, view.language, group.label.en)}")
         for model, profile in sorted(profiles.items())
@@ -100,23 +100,20 @@ def _find_proposal_form(view: View, profiles: dict[str, Profile], typed: Typed) 
         *name_act(view, name),
         action="/capa/proposals",
         explain=t("act.explain_capa_propose"),
-        fields=(
-            Field("reason", t("field.calls_for"), "textarea", values.get("reason", ""), wrong=wrong.get("reason", "")),
-            Field(
-                "fault", t("field.model_and_fault"), "select", values.get("fault", ""), tuple(faults),
-                wrong=wrong.get("fault", ""),
-            ),
+        fields=mark_fields((
+            Field("reason", t("field.calls_for"), "textarea", values.get("reason", "")),
+            Field("fault", t("field.model_and_fault"), "select", values.get("fault", ""), tuple(faults)),
             Field("kind", t("field.capa_kind"), "select", values.get("kind", ""), kinds),
             Field("scope_kind", t("field.scope_kind"), "select", values.get("scope_kind", ""), scopes),
             Field(
                 "scope_value", t("field.scope_value"), "text", values.get("scope_value", ""), required=False,
-                why=t("field.scope_value_why"), wrong=wrong.get("scope_value", ""),
+                why=t("field.scope_value_why"),
             ),
             Field(
                 "work_orders", t("field.work_orders"), "text", values.get("work_orders", ""), required=False,
-                why=t("field.work_orders_why"), wrong=wrong.get("work_orders", ""),
+                why=t("field.work_orders_why"),
             ),
-        ),
+        ), typed.wrong),
         open=bool(typed.act),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What can be done with a complaint: its steps and its record as forms; where a guard refuses, its sentence."""
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.field_merge import add_marks
 from api.console.forms import Typed, find_signature_fields, say_guard, say_zone
 from api.console.page import View
@@ -97,27 +97,15 @@ def find_record_fields(
     def make(name: str) -> Field:
         kind = "textarea" if name in LONG_FIELDS else "text"
         needed = name == "details"
-        return Field(
-            name, t(f"complaint.{name}"), kind, values.get(name, ""), required=needed, wrong=typed.wrong.get(name, "")
-        )
+        return Field(name, t(f"complaint.{name}"), kind, values.get(name, ""), required=needed)
 
     fields = [
         Field("severity", t("capa.severity"), "select", values.get("severity", ""), severities),
         *(make(name) for name in shown),
     ]
     if row is None or row.work_order is None:
-        wrong = typed.wrong
         groups = (("", t("complaint.fault_unknown")), *sorted(faults.items(), key=lambda one: one[1]))
-        fields.append(
-            Field(
-                "serial",
-                t("column.serial"),
-                "text",
-                values.get("serial", ""),
-                required=False,
-                wrong=wrong.get("serial", ""),
-            )
-        )
+        fields.append(Field("serial", t("column.serial"), "text", values.get("serial", ""), required=False))
         fault = values.get("fault_group", "")
         fields.append(
             Field(
@@ -128,7 +116,6 @@ def find_record_fields(
                 groups,
                 required=False,
                 why=t("complaint.fault_why"),
-                wrong=wrong.get("fault_group", ""),
             )
         )
     return tuple(fields)
@@ -146,13 +133,12 @@ def find_enter_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Ac
         said.values.get("received_at", ""),
         required=False,
         why=f"{view.t('complaint.received_why')} {say_zone(view)}",
-        wrong=said.wrong.get("received_at", ""),
     )
     return Act(
         *name_act(view, ENTER_ACT),
         action="/complaints/new",
         explain=view.t(f"act.explain_{ENTER_ACT}"),
-        fields=(when, *find_record_fields(view, None, profiles, said)),
+        fields=mark_fields((when, *find_record_fields(view, None, profiles, said)), said.wrong),
         open=bool(said.act),
     )
 
@@ -169,7 +155,7 @@ def find_change_act(view: View, row: ComplaintRow, profiles: dict[str, Profile],
         *name_act(view, CHANGE_ACT),
         action=f"/complaints/{row.code}/record",
         row_version=row.row_version,
-        fields=(*find_record_fields(view, row, profiles, said), reason),
+        fields=mark_fields((*find_record_fields(view, row, profiles, said), reason), said.wrong),
         open=bool(said.act),
     )
     return add_marks(act, find_record(row), said.values, said.disputed)

@@ -11,12 +11,14 @@ from api.console.acting import find_actor
 from api.console.complaint_acts import CHANGE_ACT, ENTER_ACT, GUARDS, NAMES, RECORD_FIELDS, find_record
 from api.console.complaint_pages import render_complaint, render_complaints
 from api.console.field_merge import SEEN, merge_fields
+from api.console.form_faults import Fault
 from api.console.forms import (
     NOTHING,
     Fields,
     RecordForms,
     Version,
     find_guarded,
+    find_moment_fault,
     find_typed,
     find_unsigned,
     find_unusable,
@@ -57,6 +59,7 @@ Writer = Annotated[Caller, require(Permission.COMPLAINT_WRITE)]
 Assessor = Annotated[Caller, require(Permission.VIGILANCE_ASSESS)]
 Decider = Annotated[Caller, require(Permission.VIGILANCE_DECIDE)]
 FORMS = RecordForms(ENTITY, "/complaints/", render_complaint)
+TIMES = ("aware_at", "threat_known_at", "remedial_need_known_at")
 
 
 @router.post("/complaints/new")
@@ -67,11 +70,13 @@ def enter(request: Request, pool: Database, caller: Writer, fields: Fields) -> R
     severity, typed_at = read_text(fields, "severity", 20), read_text(fields, "received_at", 19)
     received = read_moment(view, fields, "received_at") if typed_at else view.now
     wrong = {
-        "severity": severity not in set(ComplaintSeverity),
-        "details": not read_text(fields, "details"),
-        "received_at": received is None or received > view.now,
+        "severity": Fault.NOT_A_CHOICE.where(severity not in set(ComplaintSeverity)),
+        "details": Fault.MISSING.where(not read_text(fields, "details")),
+        "received_at": Fault.IN_FUTURE.where(received > view.now)
+        if received
+        else find_moment_fault(view, fields, "received_at"),
         # An account of one customer names one of its devices: a complaint without one would be nobody's.
-        "serial": caller.customer_id is not None and not serial,
+        "serial": Fault.MISSING.where(caller.customer_id is not None and not serial),
     } | _find_wrong_place(pool, caller, serial, fault_group)
     if received is None or any(wrong.values()):
         return render_complaints(view, pool, refused=find_unusable(view, ENTER_ACT, fields, wrong))
@@ -103,9 +108,9 @@ def put_right(
     serial, fault_group = read_text(fields, "serial", 64), read_text(fields, "fault_group", 200)
     severity = read_text(fields, "severity", 20)
     wrong = {
-        "severity": severity not in set(ComplaintSeverity),
-        "details": not read_text(fields, "details"),
-        "reason": not read_text(fields, "reason"),
+        "severity": Fault.NOT_A_CHOICE.where(severity not in set(ComplaintSeverity)),
+        "details": Fault.MISSING.where(not read_text(fields, "details")),
+        "reason": Fault.MISSING.where(not read_text(fields, "reason")),
     } | _find_wrong_place(pool, caller, serial or row.serial or "", fault_group)
     if any(wrong.values()):
         return render_complaint(view, pool, code, find_unusable(view, CHANGE_ACT, fields, wrong))
@@ -164,13 +169,13 @@ def assess(
     harm, also = read_text(fields, "harm", 40), read_many(fields, "also")
     aware = read_moment(view, fields, "aware_at")
     places = list(dict.fromkeys(read_many(fields, "jurisdictions")))
-    later = {name: read_moment(view, fields, name) for name in ("threat_known_at", "remedial_need_known_at")}
+    later = {name: read_moment(view, fields, name) for name in TIMES[1:]}
     wrong = {
-        "aware_at": aware is None,
-        "harm": harm not in set(Harm),
-        "jurisdictions": not set(places) <= set(Jurisdiction),
+        "aware_at": Fault.MISSING.where(aware is None),
+        "harm": Fault.NOT_A_CHOICE.where(harm not in set(Harm)),
+        "jurisdictions": Fault.NOT_A_CHOICE.where(not set(places) <= set(Jurisdiction)),
     }
-    wrong |= {name: at is None and bool(read_text(fields, name)) for name, at in later.items()}
+    wrong |= {name: fault for name in TIMES if (fault := find_moment_fault(view, fields, name))}
     if aware is None or any(wrong.values()):
         return render_complaint(view, pool, code, find_unusable(view, ASSESS_ACT, fields, wrong))
     wish = AssessmentRequest(
@@ -199,7 +204,10 @@ def decide(
     with pool.connection() as conn:
         find_complaint_row(conn, code, caller)
     decision, places = read_text(fields, "decision", 20), read_many(fields, "reportable_in")
-    wrong = {"decision": decision not in set(VigilanceDecision), "reportable_in": not set(places) <= set(Jurisdiction)}
+    wrong = {
+        "decision": Fault.NOT_A_CHOICE.where(decision not in set(VigilanceDecision)),
+        "reportable_in": Fault.NOT_A_CHOICE.where(not set(places) <= set(Jurisdiction)),
+    }
     if any(wrong.values()):
         return render_complaint(view, pool, code, find_unusable(view, DECIDE_ACT, fields, wrong))
     signature = sign(view, pool, fields)
@@ -227,7 +235,10 @@ def submit(
     actor = find_actor(caller, REPORT_PERMISSIONS)
     place, at = read_text(fields, "jurisdiction", 10), read_moment(view, fields, "submitted_at")
     if at is None or place not in set(Jurisdiction):
-        wrong = {"submitted_at": at is None, "jurisdiction": place not in set(Jurisdiction)}
+        wrong = {
+            "submitted_at": find_moment_fault(view, fields, "submitted_at") or Fault.MISSING.where(at is None),
+            "jurisdiction": Fault.NOT_A_CHOICE.where(place not in set(Jurisdiction)),
+        }
         return render_complaint(view, pool, code, find_unusable(view, SUBMIT_ACT, fields, wrong))
     wish = SubmissionRequest(Jurisdiction(place), at, read_text(fields, "reference", 200))
 
@@ -237,7 +248,7 @@ def submit(
     return FORMS.take(view, pool, code, work, find_typed(SUBMIT_ACT, fields), guards=VIGILANCE_GUARDS)
 
 
-def _find_wrong_place(pool: Pool, caller: Caller, serial: str, fault_group: str) -> dict[str, bool]:
+def _find_wrong_place(pool: Pool, caller: Caller, serial: str, fault_group: str) -> dict[str, Fault | None]:
     """Which of device and fault cannot be used: not there, not the caller's to see, or not of the device's model."""
     if not serial:
         return {}
@@ -245,7 +256,7 @@ def _find_wrong_place(pool: Pool, caller: Caller, serial: str, fault_group: str)
         try:
             device = find_device(conn, serial, caller)
         except ProblemError:
-            return {"serial": True}
+            return {"serial": Fault.NO_DEVICE}
         profile = load_profile(conn, device.model) if fault_group else None
     known = set() if profile is None else {group.key for group in profile.fault_groups}
-    return {"fault_group": bool(fault_group) and fault_group not in known}
+    return {"fault_group": Fault.NOT_OF_MODEL.where(bool(fault_group) and fault_group not in known)}

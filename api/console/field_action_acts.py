@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.page import View
 from domain.audit import Signature
@@ -145,8 +145,9 @@ def _find_halt(view: View, action: FieldAction, typed: Typed) -> Act:
     if missing:
         return refuse_act(view, name, missing)
     said = typed.of(name)
-    field = Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", ""))
-    return _make(view, action, name, "halt", "", (field,), said, explain=view.t("act.explain_fa_halt"))
+    reason = Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", ""))
+    fields = mark_fields((reason,), said.wrong)
+    return _make(view, action, name, "halt", "", fields, said, explain=view.t("act.explain_fa_halt"))
 
 
 def _find_resumption(view: View, action: FieldAction, typed: Typed) -> Act:
@@ -229,12 +230,15 @@ def find_communication_act(
     return Act(
         *name_act(view, name),
         action=f"/field-actions/{action.code}/communications",
-        fields=(
-            Field("about", t("field.said_to"), "select", values.get("about", first), tuple(whom)),
-            Field("channel", t("field.channel"), "select", values.get("channel", "PHONE"), channels),
-            Field("result", t("field.contact_result"), "select", values.get("result", "REACHED"), results),
-            Field("contact", t("field.contact"), "text", values.get("contact", ""), required=False),
-            Field("text", t("field.said"), "textarea", values.get("text", ""), required=False),
+        fields=mark_fields(
+            (
+                Field("about", t("field.said_to"), "select", values.get("about", first), tuple(whom)),
+                Field("channel", t("field.channel"), "select", values.get("channel", "PHONE"), channels),
+                Field("result", t("field.contact_result"), "select", values.get("result", "REACHED"), results),
+                Field("contact", t("field.contact"), "text", values.get("contact", ""), required=False),
+                Field("text", t("field.said"), "textarea", values.get("text", ""), required=False),
+            ),
+            said.wrong,
         ),
         open=bool(said.act),
     )

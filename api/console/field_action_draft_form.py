@@ -5,10 +5,20 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.field_action_waves import WavesUnreadableError, read_waves, write_waves
 from api.console.field_merge import add_marks
-from api.console.forms import Typed, read_moment, read_number, read_text, read_whole, say_zone, write_moment
+from api.console.form_faults import Fault, Why
+from api.console.forms import (
+    Typed,
+    find_moment_fault,
+    read_moment,
+    read_number,
+    read_text,
+    read_whole,
+    say_zone,
+    write_moment,
+)
 from api.console.page import View
 from domain.field_action import FieldAction, FieldActionKind
 from domain.field_action_halt import DEFAULT_P
@@ -35,15 +45,13 @@ def find_draft_act(
         return refuse_act(view, name, view.say_missing(Permission.FIELD_ACTION_WRITE))
     stands = find_standing(view, action)
     values = stands | dict(said.values)
-    wrong = said.wrong
 
     def make(key: str, kind: str = "text", *, required: bool = True, why: str = "", step: str = "") -> Field:
         told = t(f"field.fa_{key}_why") if why == "yes" else why
-        stands, problem = values.get(key, ""), wrong.get(key, "")
-        return Field(key, t(f"field.fa_{key}"), kind, stands, (), required, told, problem, step)
+        return Field(key, t(f"field.fa_{key}"), kind, values.get(key, ""), (), required, told, step=step)
 
     def choose(key: str, options: tuple[tuple[str, str], ...]) -> Field:
-        return Field(key, t(f"field.fa_{key}"), "select", values.get(key, ""), options, wrong=wrong.get(key, ""))
+        return Field(key, t(f"field.fa_{key}"), "select", values.get(key, ""), options)
 
     kinds = tuple((kind.value, view.name("field_action_kind", kind)) for kind in FieldActionKind)
     records = (("real", t("customers.real")), ("simulated", t("customers.simulated")))
@@ -52,23 +60,26 @@ def find_draft_act(
         action="/field-actions/drafts" if action is None else f"/field-actions/{action.code}/draft",
         row_version=0 if action is None else action.row_version,
         explain=t("act.explain_fa_draft"),
-        fields=(
-            make("title"),
-            choose("kind", kinds),
-            choose("model", tuple((model, model) for model in models)),
-            choose("firmware", (("", t("field_action.no_firmware")), *find_images(view, models, firmware))),
-            make("description", "textarea", required=False),
-            make("instructions", "textarea", required=False),
-            choose("priority", tuple((p.value, f"{p.value} {view.name('priority', p.value)}") for p in Priority)),
-            choose("visit", (("no", t("field_action.no_visit")), ("yes", t("field_action.with_visit")))),
-            make("waves", "textarea", why="yes"),
-            make("max_attempts", "number", why="yes"),
-            make("install_attempts", "number", why="yes"),
-            make("halt_p", "number", why="yes", step="any"),
-            make("not_before", "datetime-local", required=False, why=say_zone(view), step="1"),
-            make("capa", required=False),
-            make("region", required=False),
-            choose("records", records),
+        fields=mark_fields(
+            (
+                make("title"),
+                choose("kind", kinds),
+                choose("model", tuple((model, model) for model in models)),
+                choose("firmware", (("", t("field_action.no_firmware")), *find_images(view, models, firmware))),
+                make("description", "textarea", required=False),
+                make("instructions", "textarea", required=False),
+                choose("priority", tuple((p.value, f"{p.value} {view.name('priority', p.value)}") for p in Priority)),
+                choose("visit", (("no", t("field_action.no_visit")), ("yes", t("field_action.with_visit")))),
+                make("waves", "textarea", why="yes"),
+                make("max_attempts", "number", why="yes"),
+                make("install_attempts", "number", why="yes"),
+                make("halt_p", "number", why="yes", step="any"),
+                make("not_before", "datetime-local", required=False, why=say_zone(view), step="1"),
+                make("capa", required=False),
+                make("region", required=False),
+                choose("records", records),
+            ),
+            said.wrong,
         ),
         open=bool(said.act),
     )
@@ -118,8 +129,8 @@ def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
     }
 
 
-def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, dict[str, bool | str]]:
-    """What the form says; or None and the fields that cannot be used, with the reason where there are several."""
+def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, dict[str, Why | None]]:
+    """What the form says; or None and the fault of each field that cannot be used."""
     kind, priority = read_text(fields, "kind", 20), read_text(fields, "priority", 2)
     model, image = read_text(fields, "model", 200), read_text(fields, "firmware", 600)
     of_model, component, version = image.split("/", 2) if image.count("/") >= 2 else (model, "main", "")
@@ -127,12 +138,12 @@ def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, d
     chance, begins = read_number(fields, "halt_p"), read_moment(view, fields, "not_before")
     is_campaign = kind == FieldActionKind.FIRMWARE
     waves: tuple[Wave, ...] = ()
-    wrong: dict[str, bool | str] = {
-        "title": not read_text(fields, "title", 200),
-        "kind": kind not in set(FieldActionKind),
-        "priority": priority not in set(Priority),
-        "model": not model,
-        "not_before": begins is None and bool(read_text(fields, "not_before")),
+    wrong: dict[str, Why | None] = {
+        "title": Fault.MISSING.where(not read_text(fields, "title", 200)),
+        "kind": Fault.NOT_A_CHOICE.where(kind not in set(FieldActionKind)),
+        "priority": Fault.NOT_A_CHOICE.where(priority not in set(Priority)),
+        "model": Fault.MISSING.where(not model),
+        "not_before": find_moment_fault(view, fields, "not_before"),
     }
     if is_campaign and (not version or of_model != model):
         wrong["firmware"] = view.t("fa_wrong.firmware")

@@ -12,6 +12,7 @@ from api.console.field_action_draft_form import CHANGE_ACT, DRAFT_ACT, find_stan
 from api.console.field_action_pages import render_field_action, render_field_actions
 from api.console.field_action_scope_form import SCOPE_ACT, find_preview, read_scope
 from api.console.field_merge import SEEN, merge_fields
+from api.console.form_faults import Fault, Why
 from api.console.forms import (
     NOTHING,
     Fields,
@@ -115,11 +116,9 @@ def freeze(
         query, wrong = read_scope(fields, find_action(conn, code, caller))
         unknown = [] if wrong else load_unknown_serials(conn, query)
     if wrong or unknown:
-        refused = find_unusable(view, SCOPE_ACT, fields, wrong or {"serials"})
         if unknown:
-            named = view.t("list.comma").join(unknown[:10])
-            refused = Refused(view.t("field_action.unknown_serials", serials=named), 422, refused.typed)
-        return render_field_action(view, pool, code, refused)
+            wrong["serials"] = view.t("field_action.unknown_serials", serials=view.t("list.comma").join(unknown[:10]))
+        return render_field_action(view, pool, code, find_unusable(view, SCOPE_ACT, fields, wrong))
     actor = find_actor(caller, (Permission.FIELD_ACTION_WRITE,))
 
     def work(conn: Connection) -> object:
@@ -201,7 +200,7 @@ def halt(request: Request, pool: Database, caller: Reader, code: str, fields: Fi
         find_action(conn, code, caller)
     actor, reason = find_actor(caller, HALTERS), read_text(fields, "reason")
     if not reason:
-        return render_field_action(view, pool, code, find_unusable(view, "fa_halt", fields, {"reason"}))
+        return render_field_action(view, pool, code, find_unusable(view, "fa_halt", fields, {"reason": Fault.MISSING}))
 
     def work(conn: Connection) -> object:
         return record_halt(conn, actor, lock_field_action(conn, code), HaltReason.PERSON, reason, None, now=view.now)
@@ -230,7 +229,9 @@ def resume(
     return FORMS.take(view, pool, code, work, find_typed("fa_resume", fields), guards=ITEM_GUARDS)
 
 
-def _find_missing(error: NotFoundError) -> set[str]:
+def _find_missing(error: NotFoundError) -> dict[str, Why | None]:
     """The field that names what is not there."""
     found = str(error.detail)
-    return {"model"} if found.startswith("device model") else {"firmware"} if found.startswith("firmware") else {"capa"}
+    if found.startswith("device model"):
+        return {"model": Fault.NOT_A_CHOICE}
+    return {"firmware": Fault.NO_FIRMWARE} if found.startswith("firmware") else {"capa": Fault.NO_CAPA}

@@ -10,11 +10,13 @@ from api.console.acting import find_actor
 from api.console.field_action_acts import ITEM_GUARDS, SPEAKERS
 from api.console.field_action_forms import FORMS
 from api.console.field_action_pages import render_field_action
+from api.console.form_faults import Fault
 from api.console.forms import (
     NOTHING,
     Fields,
     Refused,
     Version,
+    find_moment_fault,
     find_typed,
     find_unusable,
     read_moment,
@@ -64,6 +66,10 @@ def take_item_step(
         sentence = say_guard(view, ITEM_GUARDS, "no_such_transition")
         return render_field_action(view, pool, code, Refused(sentence, 409, NOTHING), item=serial)
     actor = find_actor(caller, needed)
+    unreadable = find_moment_fault(view, fields, "scheduled_for")
+    if unreadable is not None:
+        unusable = find_unusable(view, act, fields, {"scheduled_for": unreadable})
+        return render_field_action(view, pool, code, unusable, item=serial)
     wish = ItemRequest(
         to, read_text(fields, "reason"), read_text(fields, "evidence"), read_moment(view, fields, "scheduled_for")
     )
@@ -97,10 +103,13 @@ def say(request: Request, pool: Database, caller: Reader, code: str, fields: Fie
     held = [permission for permission in SPEAKERS if caller.may(permission)]
     if not held:
         raise ProblemError(FORBIDDEN, permission=SPEAKERS[0].value)
-    wrong = {"about": not is_there, "channel": channel not in set(Channel), "result": result not in set(ContactResult)}
+    wrong = {
+        "about": Fault.NOT_A_CHOICE.where(not is_there),
+        "channel": Fault.NOT_A_CHOICE.where(channel not in set(Channel)),
+        "result": Fault.NOT_A_CHOICE.where(result not in set(ContactResult)),
+    }
     if any(wrong.values()):
-        named = {name for name, is_wrong in wrong.items() if is_wrong}
-        return render_field_action(view, pool, code, find_unusable(view, "fa_say", fields, named))
+        return render_field_action(view, pool, code, find_unusable(view, "fa_say", fields, wrong))
     actor = find_actor(caller, SPEAKERS)
     said = NewCommunication(
         Channel(channel),

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 from starlette.datastructures import FormData
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.facts import Fact
+from api.console.form_faults import Fault, Why
 from api.console.forms import Typed, read_many, read_text
 from api.console.page import View
 from api.console.place_words import tell_code
 from domain.field_action import FieldAction
 from domain.field_action_scope import ScopePreview, ScopeQuery
-from domain.firmware_version import VersionRange
+from domain.firmware_version import VersionRange, find_version_key
 from domain.roles import Permission
 from store.field_action_scope import ScopeLeftOut
 from store.place_names import PlaceNames
@@ -54,8 +55,7 @@ def find_scope_act(view: View, action: FieldAction, typed: Typed) -> Act:
     values = stands | dict(said.values)
 
     def make(key: str, kind: str = "text") -> Field:
-        wrong = said.wrong.get(key, "")
-        return Field(key, t(f"field.scope_{key}"), kind, values.get(key, ""), required=False, wrong=wrong)
+        return Field(key, t(f"field.scope_{key}"), kind, values.get(key, ""), required=False)
 
     unknown = (("yes", t("chart.yes")), ("no", t("field_action.no")))
     return Act(
@@ -63,23 +63,26 @@ def find_scope_act(view: View, action: FieldAction, typed: Typed) -> Act:
         action=f"/field-actions/{action.code}/scope",
         row_version=action.row_version,
         explain=t("act.explain_fa_scope"),
-        fields=(
-            make("lots"),
-            make("since"),
-            make("until"),
-            make("before"),
-            Field("with_unknown", t("field.scope_with_unknown"), "select", values["with_unknown"], unknown),
-            make("customers"),
-            make("regions"),
-            make("serials", "textarea"),
+        fields=mark_fields(
+            (
+                make("lots"),
+                make("since"),
+                make("until"),
+                make("before"),
+                Field("with_unknown", t("field.scope_with_unknown"), "select", values["with_unknown"], unknown),
+                make("customers"),
+                make("regions"),
+                make("serials", "textarea"),
+            ),
+            said.wrong,
         ),
         second=(f"/field-actions/{action.code}/scope-preview", t("act.fa_scope_look")),
         open=bool(said.act) or action.scope_frozen_at is None,
     )
 
 
-def read_scope(fields: FormData, action: FieldAction) -> tuple[ScopeQuery, set[str]]:
-    """The query, and the fields that cannot be used."""
+def read_scope(fields: FormData, action: FieldAction) -> tuple[ScopeQuery, dict[str, Why | None]]:
+    """The query, and the fault of each field that cannot be used."""
 
     def words(name: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(" ".join(read_many(fields, name))[:200_000].replace(",", " ").split()))
@@ -95,7 +98,13 @@ def read_scope(fields: FormData, action: FieldAction) -> tuple[ScopeQuery, set[s
         regions=words("regions"),
         is_simulated=action.is_simulated,
     )
-    return query, set(versions.find_problems())
+    return query, {name: _find_bound_fault(versions, name) for name in versions.find_problems()}
+
+
+def _find_bound_fault(versions: VersionRange, name: str) -> Fault:
+    if find_version_key(getattr(versions, name)) is None:
+        return Fault.NO_ORDERED_VERSION
+    return Fault.TWO_ENDS if name == "before" else Fault.BEHIND_THE_END
 
 
 def find_preview(

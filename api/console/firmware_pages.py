@@ -23,6 +23,7 @@ from api.console.firmware_views import (
     find_register_act,
     find_stages,
 )
+from api.console.form_faults import Fault, find_shape_faults
 from api.console.forms import (
     NOT_REFUSED,
     NOTHING,
@@ -34,8 +35,8 @@ from api.console.forms import (
     find_typed,
     find_unsigned,
     find_unusable,
+    read_sent_whole,
     read_text,
-    say_guard,
     sign,
     take_step,
 )
@@ -114,27 +115,32 @@ def register(request: Request, pool: Database, caller: Writer, fields: Fields) -
     try:
         body = NewFirmware.model_validate(sent)
     except ValidationError as error:
-        wrong = {str(e["loc"][0]) for e in error.errors()}
-        return _render_list(view, pool, refused=find_unusable(view, REGISTER_ACT, fields, wrong))
+        return _render_list(view, pool, refused=_find_wrong_image(view, REGISTER_ACT, fields, error))
     actor = find_actor(caller, (Permission.FIRMWARE_WRITE,))
     try:
         made = change(pool, lambda conn: register_firmware(conn, actor, **body.model_dump(), now=view.now))
     except NotFoundError:
-        made, problem = None, view.t("form.unusable")
+        wrong = {"model": Fault.NOT_A_CHOICE}
+        return _render_list(view, pool, refused=find_unusable(view, REGISTER_ACT, fields, wrong))
     except GuardRefusedError as guard:
-        made, problem = None, say_guard(view, GUARDS, guard.guard)
-    else:
-        problem = view.t("firmware.taken")
+        refused = find_guarded(view, GUARDS, guard.guard, find_typed(REGISTER_ACT, fields))
+        return _render_list(view, pool, refused=refused)
     if made is None:
-        return _render_list(view, pool, refused=Refused(problem, 409, find_typed(REGISTER_ACT, fields)))
+        taken = view.t("firmware.taken")
+        refused = Refused(taken, 409, find_typed(REGISTER_ACT, fields, {"version": taken}))
+        return _render_list(view, pool, refused=refused)
     return RedirectResponse(view.link(find_href(made), done="saved"), 303)
 
 
 def _read_image(fields: FormData) -> dict[str, object]:
     """What the form says of the image; a size that is no number is left for the shape to refuse."""
-    size = read_text(fields, "size_bytes", 20)
     said: dict[str, object] = {name: read_text(fields, name) for name in ("sha256", "url", "notes")}
-    return said | {"size_bytes": int(size) if size.isascii() and size.isdigit() else size or None}
+    return said | {"size_bytes": read_sent_whole(fields, "size_bytes")}
+
+
+def _find_wrong_image(view: View, act: str, fields: FormData, error: ValidationError) -> Refused:
+    particular = {name: view.t(f"firmware_wrong.{name}") for name in ("sha256", "url") if read_text(fields, name)}
+    return find_unusable(view, act, fields, find_shape_faults(error, particular))
 
 
 @router.get("/firmware/{model}/{component}/{version}")
@@ -193,8 +199,7 @@ def change_version(
     try:
         image = FirmwareImage.model_validate(_read_image(fields))
     except ValidationError as error:
-        wrong = {str(e["loc"][0]) for e in error.errors()}
-        return _render(view, pool, key, find_unusable(view, CHANGE_ACT, fields, wrong))
+        return _render(view, pool, key, _find_wrong_image(view, CHANGE_ACT, fields, error))
     actor = find_actor(caller, (Permission.FIRMWARE_WRITE,))
 
     def work(conn: Connection) -> object:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.facts import Fact, say_share
 from api.console.field_action_acts import GUARDS
 from api.console.forms import Typed, find_signature_fields, say_guard
@@ -146,12 +146,15 @@ def find_register_act(view: View, models: list[str], typed: Typed) -> Act:
         *name_act(view, REGISTER_ACT),
         action="/firmware/records",
         explain=t(f"act.explain_{REGISTER_ACT}"),
-        fields=(
-            Field("model", t("fact.model"), "select", values.get("model", ""), tuple((m, m) for m in models)),
-            _make(view, "component", values, said),
-            _make(view, "version", values, said),
-            *_find_image_fields(view, values, said),
-            Field("records", t("customers.records"), "select", values.get("records", ""), records),
+        fields=mark_fields(
+            (
+                Field("model", t("fact.model"), "select", values.get("model", ""), tuple((m, m) for m in models)),
+                _make(view, "component", values),
+                _make(view, "version", values),
+                *_find_image_fields(view, values),
+                Field("records", t("customers.records"), "select", values.get("records", ""), records),
+            ),
+            said.wrong,
         ),
         open=bool(said.act),
     )
@@ -171,23 +174,20 @@ def find_change_act(view: View, record: FirmwareRecord, typed: Typed) -> Act | N
         action=f"{find_href(record)}/record",
         row_version=record.row_version,
         explain=t(f"act.explain_{CHANGE_ACT}"),
-        fields=_find_image_fields(view, stands | dict(said.values), said),
+        fields=mark_fields(_find_image_fields(view, stands | dict(said.values)), said.wrong),
         open=bool(said.act),
     )
 
 
-def _find_image_fields(view: View, values: Mapping[str, str], said: Typed) -> tuple[Field, ...]:
+def _find_image_fields(view: View, values: Mapping[str, str]) -> tuple[Field, ...]:
     """What is said of the image, when it is registered and as long as it is a draft."""
     return (
-        _make(view, "sha256", values, said),
-        _make(view, "url", values, said, required=False),
-        _make(view, "size_bytes", values, said, kind="number", required=False),
-        _make(view, "notes", values, said, kind="textarea", required=False),
+        _make(view, "sha256", values),
+        _make(view, "url", values, required=False),
+        _make(view, "size_bytes", values, kind="number", required=False),
+        _make(view, "notes", values, kind="textarea", required=False),
     )
 
 
-def _make(
-    view: View, key: str, values: Mapping[str, str], said: Typed, *, kind: str = "text", required: bool = True
-) -> Field:
-    wrong = said.wrong.get(key, "")
-    return Field(key, view.t(f"firmware.{key}"), kind, values.get(key, ""), required=required, wrong=wrong)
+def _make(view: View, key: str, values: Mapping[str, str], *, kind: str = "text", required: bool = True) -> Field:
+    return Field(key, view.t(f"firmware.{key}"), kind, values.get(key, ""), required=required)

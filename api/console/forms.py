@@ -1,6 +1,7 @@
 """Forms of records: what was typed, the signature behind it, and what became of the step, with guards as sentences."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Annotated
@@ -13,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from api.console.acts import Field
 from api.console.conflict_words import say_conflict
 from api.console.field_merge import Merged
+from api.console.form_faults import Fault, Why, say_fault
 from api.console.instants import name_offset
 from api.console.language import load_catalogue
 from api.console.page import View
@@ -35,6 +37,7 @@ def join_lines(text: object) -> object:
     return text.replace("\r\n", "\n") if isinstance(text, str) else text
 
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 Fields = Annotated[FormData, Depends(read_fields)]
 LongText = Annotated[str, BeforeValidator(join_lines), Form(max_length=10_000)]
 Version = Annotated[int, Form(ge=0)]  # that the form goes on from
@@ -96,6 +99,19 @@ def read_number(fields: FormData, name: str) -> float | None:
     return value if abs(value) < 1e12 else None
 
 
+def read_sent_whole(fields: FormData, name: str) -> int | str | None:
+    """The whole number of that field for a shape of the API to judge: what was typed where it is none, None where
+    nothing was."""
+    text = read_text(fields, name, 20)
+    return int(text) if _WHOLE.fullmatch(text) else text or None
+
+
+def read_sent_number(fields: FormData, name: str) -> float | str | None:
+    """The finite number of that field in the same way."""
+    number = read_number(fields, name)
+    return read_text(fields, name, 40) or None if number is None else number
+
+
 def read_day(fields: FormData, name: str) -> date | None:
     """The day of that field where the API would take it, or None."""
     try:
@@ -112,6 +128,30 @@ def read_moment(view: View, fields: FormData, name: str) -> datetime | None:
         return verify_instant(local.replace(tzinfo=view.find_zone()) if local.tzinfo is None else local).astimezone(UTC)
     except (ValueError, OverflowError):  # the first and the last days of all are in no other zone
         return None
+
+
+def find_day_fault(fields: FormData, name: str) -> Fault | None:
+    """Why `read_day` finds nothing in that field; None where it does, or nothing was typed."""
+    text = read_text(fields, name, 10)
+    if not text or read_day(fields, name) is not None:
+        return None
+    return _find_time_fault(text, date.fromisoformat, Fault.NOT_A_DATE)
+
+
+def find_moment_fault(view: View, fields: FormData, name: str) -> Fault | None:
+    """Why `read_moment` finds nothing in that field; None where it does, or nothing was typed."""
+    text = read_text(fields, name, 19)
+    if not text or read_moment(view, fields, name) is not None:
+        return None
+    return _find_time_fault(text, datetime.fromisoformat, Fault.NOT_A_TIME)
+
+
+def _find_time_fault(text: str, read: Callable[[str], object], unreadable: Fault) -> Fault:
+    try:
+        read(text)
+    except ValueError:
+        return unreadable
+    return Fault.OUT_OF_TIME
 
 
 def write_moment(view: View, at: datetime | None) -> str:
@@ -133,12 +173,17 @@ def find_typed(act: str, fields: FormData, wrong: Mapping[str, str] | None = Non
     return Typed(act, kept, wrong or {})
 
 
-def find_unusable(view: View, act: str, fields: FormData, wrong: Mapping[str, bool | str] | Iterable[str]) -> Refused:
-    """The refusal of a form with fields that are missing or cannot be used, each marked, or told what a text says."""
-    said = wrong if isinstance(wrong, Mapping) else dict.fromkeys(wrong, True)
-    unusable = view.t("form.unusable_field")
-    marked = {name: why if isinstance(why, str) else unusable for name, why in said.items() if why}
-    return Refused(view.t("form.unusable"), 422, find_typed(act, fields, marked))
+def find_unusable(view: View, act: str, fields: FormData, wrong: Mapping[str, Why | None]) -> Refused:
+    """The refusal of a form with fields that cannot be used, each with its reason; an empty one is missing, whatever
+    it was asked for."""
+    said = {name: _find_reason(view, fields, name, why) for name, why in wrong.items() if why}
+    return Refused(view.t("form.unusable"), 422, find_typed(act, fields, said))
+
+
+def _find_reason(view: View, fields: FormData, name: str, why: Why) -> str:
+    is_sentence = isinstance(why, str) and not isinstance(why, Fault)
+    is_empty = not any(value.strip() for value in read_many(fields, name))
+    return say_fault(view, why if is_sentence or not is_empty else Fault.MISSING)
 
 
 def find_unsigned(why: str, act: str, fields: FormData) -> Refused:

@@ -10,19 +10,21 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Caller, require
 from api.console.acting import find_actor
 from api.console.approval_views import GUARDS as APPROVAL_GUARDS
+from api.console.form_faults import Fault, Why, find_shape_faults
 from api.console.forms import (
     NOT_REFUSED,
     Fields,
     Refused,
     Version,
+    find_day_fault,
     find_guarded,
     find_typed,
     find_unsigned,
     find_unusable,
     read_day,
-    read_number,
+    read_sent_number,
+    read_sent_whole,
     read_text,
-    read_whole,
     sign,
     take_step,
 )
@@ -174,11 +176,12 @@ def make_plan(request: Request, pool: Database, caller: Writer, fields: Fields) 
         profile = None if body is None else load_profile(conn, body.model)
     draft = None
     if body is not None and profile is None:
-        wrong = {"model"}
+        wrong = {"model": Fault.NOT_A_CHOICE}
     elif body is not None and profile is not None:
         draft = PlanDraft(**body.model_dump(exclude={"model", "serial", "starts_on", "external_refs"}))
         sensors = frozenset(sensor.key for sensor in profile.sensors)
-        wrong = set(find_plan_problems(draft, sensors, frozenset(group.key for group in profile.fault_groups)))
+        problems = find_plan_problems(draft, sensors, frozenset(group.key for group in profile.fault_groups))
+        wrong = dict.fromkeys(problems, Fault.NOT_OF_MODEL)  # or missing, which is told by itself
     if body is None or draft is None or wrong:
         return render_plans(view, pool, refused=find_unusable(view, MAKE_ACT, fields, wrong))
     actor, made = find_actor(caller, (Permission.PLAN_WRITE,)), draft
@@ -192,11 +195,13 @@ def make_plan(request: Request, pool: Database, caller: Writer, fields: Fields) 
     try:
         code = change(pool, work)
     except NotFoundError:
-        return render_plans(view, pool, refused=find_unusable(view, MAKE_ACT, fields, {"serial"}))
+        return render_plans(
+            view, pool, refused=find_unusable(view, MAKE_ACT, fields, {"serial": Fault.NO_DEVICE_OF_MODEL})
+        )
     return RedirectResponse(view.link("/plans", plan=code, done="saved"), 303)
 
 
-def _read_plan(fields: FormData) -> tuple[NewMaintenancePlan | None, set[str]]:
+def _read_plan(fields: FormData) -> tuple[NewMaintenancePlan | None, dict[str, Why]]:
     # What belongs to another kind of plan is let be: the form shows the fields of all kinds.
     kind = read_text(fields, "kind", 20)
     values: dict[str, Any] = {
@@ -206,22 +211,23 @@ def _read_plan(fields: FormData) -> tuple[NewMaintenancePlan | None, set[str]]:
     values |= {
         "serial": read_text(fields, "serial", 64) or None,
         "starts_on": None,
-        "lead_days": read_whole(fields, "lead_days"),
+        "lead_days": read_sent_whole(fields, "lead_days"),
     }
     if read_text(fields, "starts_on"):
         day = read_day(fields, "starts_on")
         values["starts_on"] = "" if day is None else day.isoformat()
     if kind == "CALENDAR":
         values |= {
-            "every_count": read_whole(fields, "every_count"),
+            "every_count": read_sent_whole(fields, "every_count"),
             "every_unit": read_text(fields, "every_unit", 10) or None,
         }
     elif kind == "USAGE":
         sensor = read_text(fields, "usage_sensor").rpartition("/")[2] or None
-        values |= {"usage_sensor": sensor, "usage_every": read_number(fields, "usage_every")}
+        values |= {"usage_sensor": sensor, "usage_every": read_sent_number(fields, "usage_every")}
     else:
         values["fault_group"] = read_text(fields, "fault_group").rpartition("/")[2] or None
     try:
-        return NewMaintenancePlan.model_validate(values), set()
+        return NewMaintenancePlan.model_validate(values), {}
     except ValidationError as error:
-        return None, {str(e["loc"][0]) for e in error.errors()}
+        fault = find_day_fault(fields, "starts_on")
+        return None, find_shape_faults(error) | ({} if fault is None else {"starts_on": fault})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.page import View
 from api.console.place_words import code_place, say_place
@@ -146,12 +146,10 @@ def find_make_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Act
     none = ("", "–")
 
     def make(name: str, kind: str = "text", *, required: bool = False, why: str = "") -> Field:
-        wrong = said.wrong.get(name, "")
-        return Field(name, t(f"plans.{name}"), kind, values.get(name, ""), (), required, why, wrong)
+        return Field(name, t(f"plans.{name}"), kind, values.get(name, ""), (), required, why)
 
     def choose(name: str, options: tuple[tuple[str, str], ...], why: str = "") -> Field:
-        wrong, value = said.wrong.get(name, ""), values.get(name, "")
-        return Field(name, t(f"plans.{name}"), "select", value, options, options[0] != none, why, wrong)
+        return Field(name, t(f"plans.{name}"), "select", values.get(name, ""), options, options[0] != none, why)
 
     sensors = [
         (f"{model}/{s.key}", f"{model} · {getattr(s.label, view.language, s.label.en)}")
@@ -167,22 +165,29 @@ def find_make_act(view: View, profiles: dict[str, Profile], typed: Typed) -> Act
         *name_act(view, MAKE_ACT),
         action="/plans/new",
         explain=t(f"act.explain_{MAKE_ACT}"),
-        fields=(
-            make("name", required=True),
-            choose("order_type", tuple((k, view.name("plan_order_type", k)) for k in ("PREVENTIVE", "CALIBRATION"))),
-            choose("model", tuple((model, model) for model in sorted(profiles))),
-            make("serial", why=t("plans.serial_why")),
-            choose("kind", tuple((k.value, view.name("plan_kind", k)) for k in PlanKind)),
-            choose("anchor", tuple((a.value, view.name("plan_anchor", a)) for a in PlanAnchor)),
-            make("every_count", "number", why=t("plans.of_calendar")),
-            choose("every_unit", tuple((u.value, view.name("plan_unit", u)) for u in PlanUnit), t("plans.of_calendar")),
-            choose("usage_sensor", (none, *sensors), t("plans.of_usage")),
-            make("usage_every", "number", why=t("plans.of_usage")),
-            choose("fault_group", (none, *faults), t("plans.of_condition")),
-            make("lead_days", "number", required=True),
-            choose("priority", tuple((p.value, f"{p.value} {view.name('priority', p.value)}") for p in Priority)),
-            make("starts_on", "date", why=t("plans.starts_why")),
-            make("instructions", "textarea"),
+        fields=mark_fields(
+            (
+                make("name", required=True),
+                choose(
+                    "order_type", tuple((k, view.name("plan_order_type", k)) for k in ("PREVENTIVE", "CALIBRATION"))
+                ),
+                choose("model", tuple((model, model) for model in sorted(profiles))),
+                make("serial", why=t("plans.serial_why")),
+                choose("kind", tuple((k.value, view.name("plan_kind", k)) for k in PlanKind)),
+                choose("anchor", tuple((a.value, view.name("plan_anchor", a)) for a in PlanAnchor)),
+                make("every_count", "number", why=t("plans.of_calendar")),
+                choose(
+                    "every_unit", tuple((u.value, view.name("plan_unit", u)) for u in PlanUnit), t("plans.of_calendar")
+                ),
+                choose("usage_sensor", (none, *sensors), t("plans.of_usage")),
+                make("usage_every", "number", why=t("plans.of_usage")),
+                choose("fault_group", (none, *faults), t("plans.of_condition")),
+                make("lead_days", "number", required=True),
+                choose("priority", tuple((p.value, f"{p.value} {view.name('priority', p.value)}") for p in Priority)),
+                make("starts_on", "date", why=t("plans.starts_why")),
+                make("instructions", "textarea"),
+            ),
+            said.wrong,
         ),
         open=bool(said.act),
     )

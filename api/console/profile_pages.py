@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
-from api.console.forms import NOT_REFUSED, Fields, Refused, find_typed, read_text, read_whole
+from api.console.form_faults import Fault
+from api.console.forms import NOT_REFUSED, Fields, Refused, find_typed, find_unusable, read_text, read_whole
 from api.console.page import View, find_view
 from api.console.profile_views import (
     RETURN_ACT,
@@ -55,8 +56,8 @@ def take_return(request: Request, pool: Database, caller: Writer, model: str, fi
     if version is None:
         raise not_found("profile version", read_text(fields, "version", 20), "version")
     if not reason:
-        typed = find_typed(RETURN_ACT, fields, {"reason": view.t("form.unusable_field")})
-        return _render(view, pool, model, version, None, Refused(view.t("form.unusable"), 422, typed))
+        refusal = find_unusable(view, RETURN_ACT, fields, {"reason": Fault.MISSING})
+        return _render(view, pool, model, version, None, refusal)
     try:
         row = change(pool, lambda conn: propose_return(conn, caller, model, version, reason, view.now))
     except ProblemError as refused:

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.acting import find_actor
+from api.console.form_faults import Fault
 from api.console.forms import (
     NOT_REFUSED,
     Fields,
@@ -14,6 +15,7 @@ from api.console.forms import (
     find_guarded,
     find_typed,
     find_unsigned,
+    find_unusable,
     read_text,
     read_whole,
     say_guard,
@@ -52,14 +54,14 @@ def ask_for_retention(request: Request, pool: Database, caller: Writer, fields: 
     if caller.customer_id is not None:
         raise ProblemError(FORBIDDEN, "An account of one customer asks for no change that takes two people.")
     kept, days, reason = read_text(fields, "kept", 40), read_whole(fields, "days"), read_text(fields, "reason", 2_000)
-    wrong = {} if reason else {"reason": view.t("form.unusable_field")}
     problems = find_retention_problems(kept, {"days": days})
-    if "entity_id" in problems:
-        wrong["kept"] = view.t("form.unusable_field")
-    if "payload.days" in problems:
-        wrong["days"] = view.t("retention.wrong_days")
-    if wrong or days is None:
-        return _render(view, pool, refused=Refused(view.t("form.unusable"), 422, find_typed(ASK_ACT, fields, wrong)))
+    wrong = {
+        "kept": Fault.NOT_A_CHOICE.where("entity_id" in problems),
+        "days": view.t("retention.wrong_days") if "payload.days" in problems else None,
+        "reason": Fault.MISSING.where(not reason),
+    }
+    if any(wrong.values()) or days is None:
+        return _render(view, pool, refused=find_unusable(view, ASK_ACT, fields, wrong))
     if read_text(fields, "to", 10) != "ask":
         return _render(view, pool, refused=Refused("", 200, find_typed(ASK_ACT, fields)), shown=(KeptClass(kept), days))
     signature = sign(view, pool, fields)

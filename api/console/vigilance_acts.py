@@ -1,6 +1,6 @@
 """What can be done about a complaint's vigilance: assess, decide, say what was submitted; or why not."""
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard, say_zone
 from api.console.page import View
 from domain.audit import Signature
@@ -57,30 +57,31 @@ def _find_assess(view: View, complaint: Complaint, newest: Assessment | None, ty
 
     def moment(name: str, *, required: bool) -> Field:
         why = say_zone(view) if required else t("complaint.known_later")
-        wrong = said.wrong.get(name, "")
         label, step = t(f"complaint.{name}"), "1" if required else ""  # seconds, where they are prefilled
-        return Field(name, label, "datetime-local", values.get(name, ""), (), required, why, wrong, step)
+        return Field(name, label, "datetime-local", values.get(name, ""), (), required, why, step=step)
 
     return Act(
         *name_act(view, ASSESS_ACT),
         action=f"/complaints/{complaint.code}/assessment",
         row_version=complaint.row_version,
         explain=t(f"act.explain_{ASSESS_ACT}"),
-        fields=(
-            moment("aware_at", required=True),
-            Field("harm", t("complaint.harm"), "select", values.get("harm", ""), harms),
-            Field(
-                "jurisdictions",
-                t("complaint.jurisdictions"),
-                "checks",
-                values.get("jurisdictions", ""),
-                places,
-                wrong=said.wrong.get("jurisdictions", ""),
+        fields=mark_fields(
+            (
+                moment("aware_at", required=True),
+                Field("harm", t("complaint.harm"), "select", values.get("harm", ""), harms),
+                Field(
+                    "jurisdictions",
+                    t("complaint.jurisdictions"),
+                    "checks",
+                    values.get("jurisdictions", ""),
+                    places,
+                ),
+                Field("also", t("complaint.also"), "checks", values.get("also", ""), also, required=False),
+                moment("threat_known_at", required=False),
+                moment("remedial_need_known_at", required=False),
+                Field("reason", t("complaint.rests_on"), "textarea", values.get("reason", "")),
             ),
-            Field("also", t("complaint.also"), "checks", values.get("also", ""), also, required=False),
-            moment("threat_known_at", required=False),
-            moment("remedial_need_known_at", required=False),
-            Field("reason", t("complaint.rests_on"), "textarea", values.get("reason", "")),
+            said.wrong,
         ),
         open=bool(said.act),
     )
@@ -105,11 +106,14 @@ def _find_decide(view: View, complaint: Complaint, newest: Assessment, typed: Ty
         action=f"/complaints/{complaint.code}/decision",
         row_version=complaint.row_version,
         explain=t(f"act.explain_{DECIDE_ACT}"),
-        fields=(
-            Field("decision", t("complaint.decision"), "select", values.get("decision", ""), decisions),
-            Field("reportable_in", t("complaint.reportable_in"), "checks", values["reportable_in"], places),
-            Field("justification", t("field.justification"), "textarea", values.get("justification", "")),
-            *find_signature_fields(view, said, t("field.meaning_vig_decide")),
+        fields=mark_fields(
+            (
+                Field("decision", t("complaint.decision"), "select", values.get("decision", ""), decisions),
+                Field("reportable_in", t("complaint.reportable_in"), "checks", values["reportable_in"], places),
+                Field("justification", t("field.justification"), "textarea", values.get("justification", "")),
+                *find_signature_fields(view, said, t("field.meaning_vig_decide")),
+            ),
+            said.wrong,
         ),
         open=bool(said.act),
     )
@@ -125,17 +129,19 @@ def _find_submit(view: View, complaint: Complaint, running: list[ReportClock], t
         *name_act(view, SUBMIT_ACT),
         action=f"/complaints/{complaint.code}/submissions",
         row_version=complaint.row_version,
-        fields=(
-            Field("jurisdiction", t("capa.authority"), "select", said.values.get("jurisdiction", ""), places),
-            Field(
-                "submitted_at",
-                t("complaint.submitted_at"),
-                "datetime-local",
-                at,
-                why=say_zone(view),
-                wrong=said.wrong.get("submitted_at", ""),
+        fields=mark_fields(
+            (
+                Field("jurisdiction", t("capa.authority"), "select", said.values.get("jurisdiction", ""), places),
+                Field(
+                    "submitted_at",
+                    t("complaint.submitted_at"),
+                    "datetime-local",
+                    at,
+                    why=say_zone(view),
+                ),
+                Field("reference", t("complaint.reference"), "text", said.values.get("reference", "")),
             ),
-            Field("reference", t("complaint.reference"), "text", said.values.get("reference", "")),
+            said.wrong,
         ),
         open=bool(said.act),
     )

@@ -1,5 +1,6 @@
 """Forms of webhooks: a new endpoint, what is changed of one, its secret, and what is delivered again."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -10,14 +11,17 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.filters import find_choice
+from api.console.form_faults import Fault, Why, find_shape_faults
 from api.console.forms import (
     NOTHING,
     Fields,
     Refused,
+    find_moment_fault,
     find_typed,
     find_unusable,
     read_many,
     read_moment,
+    read_sent_whole,
     read_text,
     read_whole,
     take_step,
@@ -67,8 +71,7 @@ def take_webhook(request: Request, state: State, caller: Admin, fields: Fields) 
     try:
         body = NewWebhook.model_validate(_read_endpoint(fields))
     except ValidationError as error:
-        wrong = {str(e["loc"][0]) for e in error.errors()}
-        return render_webhooks(view, state.pool, find_unusable(view, MAKE_ACT, fields, wrong))
+        return render_webhooks(view, state.pool, find_unusable(view, MAKE_ACT, fields, find_shape_faults(error)))
     secret = make_secret()
     try:
         made = change(state.pool, lambda conn: make_webhook(conn, caller, state.settings, body, secret, at=view.now))
@@ -84,8 +87,8 @@ def take_change(request: Request, state: State, caller: Admin, code: str, fields
     try:
         body = WebhookChange.model_validate(_read_endpoint(fields) | {"reason": read_text(fields, "reason", 1000)})
     except ValidationError as error:
-        wrong = {str(e["loc"][0]) for e in error.errors()}
-        return render_webhook(view, state.pool, code, refused=find_unusable(view, CHANGE_ACT, fields, wrong))
+        refused = find_unusable(view, CHANGE_ACT, fields, find_shape_faults(error))
+        return render_webhook(view, state.pool, code, refused=refused)
 
     def work(conn: Connection) -> object:
         return change_webhook(conn, caller, state.settings, code, body, expected=expected, at=view.now)
@@ -146,7 +149,8 @@ def take_replay(request: Request, pool: Database, caller: Replayer, code: str, f
     try:
         body = Replay.model_validate({"since": since, "scope": read_text(fields, "scope", 20) or ReplayScope.MISSING})
     except ValidationError as error:
-        wrong = {str(e["loc"][0]) for e in error.errors()}
+        since_fault = find_moment_fault(view, fields, "since")
+        wrong = find_shape_faults(error) | ({} if since_fault is None else {"since": since_fault})
         return render_webhook(view, pool, code, refused=find_unusable(view, REPLAY_ACT, fields, wrong))
     return _take(
         view, pool, code, REPLAY_ACT, fields, lambda conn: replay_webhook(conn, caller, code, body, at=view.now)
@@ -199,16 +203,16 @@ def _read_endpoint(fields: FormData) -> dict[str, Any]:
         "url": read_text(fields, "url", 2001),
         "event_types": read_many(fields, "event_types"),
         "customer": read_text(fields, "customer", 200) or None,
-        "delay_s": read_whole(fields, "delay_s"),
+        "delay_s": read_sent_whole(fields, "delay_s"),
     }
 
 
 def _say_problem(view: View, act: str, fields: FormData, problem: ProblemError) -> Refused:
     """Which fields cannot be used, each with why."""
     url: UrlProblem | None = problem.extra.get("url_problem")
-    said = {error.field: view.t("form.unusable_field") for error in problem.errors}
+    said: dict[str, Why | None] = {error.field: Fault.NOT_A_CHOICE for error in problem.errors}
     if url is not None:
         said["url"] = view.name("webhook_url", url)
     if "customer" in said:
         said["customer"] = view.t("webhooks.no_customer")
-    return Refused(view.t("form.unusable"), problem.status, find_typed(act, fields, said))
+    return replace(find_unusable(view, act, fields, said), status=problem.status)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from api.auth import Caller
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.forms import Typed
 from api.console.instants import name_duration
 from api.console.page import View
@@ -189,14 +189,16 @@ def _find_replay(view: View, endpoint: Endpoint, typed: Typed) -> Act:
     since = endpoint.created_at if endpoint.last_delivered_at is None else endpoint.last_delivered_at
     local = since.astimezone(view.find_zone()).strftime("%Y-%m-%dT%H:%M")
     scopes = tuple((scope.value, view.name("replay_scope", scope)) for scope in ReplayScope)
-    wrong = said.wrong.get("since", "")
     act = Act(
         *name_act(view, REPLAY_ACT),
         action=f"/admin/webhooks/{endpoint.code}/replay",
         explain=view.t(f"act.explain_{REPLAY_ACT}"),
-        fields=(
-            Field("since", view.t("webhooks.since"), "datetime-local", said.values.get("since", local), wrong=wrong),
-            Field("scope", view.t("webhooks.scope"), "select", said.values.get("scope", "missing"), scopes),
+        fields=mark_fields(
+            (
+                Field("since", view.t("webhooks.since"), "datetime-local", said.values.get("since", local)),
+                Field("scope", view.t("webhooks.scope"), "select", said.values.get("scope", "missing"), scopes),
+            ),
+            said.wrong,
         ),
         open=bool(said.act),
     )

@@ -190,7 +190,7 @@ def test_a_person_proposes_and_who_may_not_is_told(api: Api, pages: Pages) -> No
         "/capa/proposals", headers=pages.session("quinn").writing, data=wanted | {"scope_value": "L1"}
     )
     assert wrong.status_code == 422
-    assert "Missing, or cannot be used." in read_words(wrong)
+    assert "Must be empty for the whole model." in read_words(wrong)
     assert "seen in an audit" in read_words(wrong)
     made = api.client.post("/capa/proposals", headers=pages.session("quinn").writing, data=wanted)
     assert made.status_code == 303

@@ -39,7 +39,7 @@ def console(api: Api) -> Console:
 def test_a_complaint_from_its_receipt_to_its_closure(console: Console) -> None:
     assert "0 complaints have a clock that runs." in console.read("quinn", "/complaints")
     wrong = console.send("mona", "/complaints", "/complaints/new", {**ENTERED, "serial": "NOBODY-1"}, 422)
-    assert "Missing, or cannot be used." in wrong
+    assert "There is no device of this serial that you may see." in wrong
     assert "The alarm did not sound" in wrong
     path = console.send("mona", "/complaints", "/complaints/new", ENTERED).partition("?")[0]
 

@@ -89,7 +89,7 @@ def test_firmware_is_registered_signed_by_two_released_and_withdrawn(console: Co
     assert "No version is registered." in console.read("quentin", "/firmware")
     assert "needs the permission “register firmware” (firmware.write)" in console.read("ada", "/firmware")
     wrong = console.send("eva", "/firmware", "/firmware/records", {**IMAGE, "sha256": "short"}, 422)
-    assert "Missing, or cannot be used." in wrong
+    assert "Must be 64 hexadecimal characters." in wrong
     assert 'value="2.0.0"' in wrong
     assert console.send("eva", "/firmware", "/firmware/records", IMAGE) == f"{VERSION}?done=saved"
     taken = console.send("eva", "/firmware", "/firmware/records", IMAGE, 409)
@@ -232,12 +232,12 @@ def test_a_scope_is_looked_at_before_it_is_frozen(console: Console) -> None:
     assert "<dt>Serials</dt><dd >4</dd>" in page  # two of six are named
     assert "No device is in its scope: freeze one first." in console.read("ada", path)
     odd = console.send("quentin", path, look, {"since": "newest"}, 422)
-    assert "Missing, or cannot be used." in odd
+    assert "Is no version that has an order" in odd
     assert console.send("ada", path, look, fields, 403)
 
     wrong = {**draft, "waves": "everybody; soon", "max_attempts": "0", "halt_p": "50", "not_before": "some day"}
     refused = console.send("quentin", path, f"{path}/draft", wrong, 422)
-    assert refused.count("Missing, or cannot be used.") == 1  # a day that is none
+    assert refused.count("Is not a time.") == 1
     assert "Line 1 cannot be read: who; hours; per cent, as 5%; 24; 95." in refused
     assert "A whole number, 1 to 20." in refused
     assert "A number above 0 and at most 20." in refused
@@ -256,7 +256,8 @@ def test_a_firmware_draft_is_changed_until_it_is_approved(console: Console) -> N
     assert "4,096 bytes" in console.read("eva", VERSION)
     change = {"sha256": "ef" * 32, "url": "https://images.example/2.0.0", "size_bytes": "8192", "notes": "fixes it"}
     wrong = console.send("eva", VERSION, f"{VERSION}/record", {**change, "size_bytes": "-1", "url": "ftp:x"}, 422)
-    assert wrong.count("Missing, or cannot be used.") == 2
+    assert "Must be above 0." in wrong
+    assert "Must begin with https:// or http://, without blanks." in wrong
     console.send("ada", VERSION, f"{VERSION}/transitions", {"to": "APPROVED", **SIGNED})
     console.send("eva", VERSION, f"{VERSION}/record", change)
     page = console.read("ada", VERSION)

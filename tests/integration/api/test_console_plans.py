@@ -33,7 +33,7 @@ def test_a_plan_is_made_an_occurrence_left_out_by_two_and_the_plan_ended(api: Ap
     assert "Nothing is due that matches." in console.read("tom", "/plans")
     assert "needs the permission “write maintenance plans” (maintenance_plan.write)" in console.read("tom", "/plans")
     wrong = console.send("mona", "/plans", "/plans/new", {**YEARLY, "every_count": ""}, 422)
-    assert "Missing, or cannot be used." in wrong
+    assert "Is missing." in wrong
     assert 'value="Yearly safety check"' in wrong
     place = console.send("mona", "/plans", "/plans/new", YEARLY).replace("&done=saved", "")
     with open_connection(api.settings.database_url, application="test", autocommit=True) as conn:

@@ -48,7 +48,7 @@ def test_history_differences_and_a_return_that_is_only_a_draft(api: Api, console
     assert "Both say the same." in console.read("erik", f"{PAGE}?before={first}&after={first}")
 
     form = f"{PAGE}/proposals"
-    assert "Missing, or cannot be used." in console.send("erik", PAGE, form, {"version": str(first)}, 422)
+    assert "Is missing." in console.send("erik", PAGE, form, {"version": str(first)}, 422)
     wish = {"version": str(first), "reason": "it was better"}
     again = console.send("erik", PAGE, form, wish | {"version": str(current)}, 422)
     assert "It says what the current version says." in again

@@ -36,7 +36,7 @@ def test_another_length_is_shown_asked_and_granted(api: Api, console: Console) -
     assert "as service-link is set" in page
     wrong = console.send("root", PAGE, FORM, {"kept": "readings_standard", "days": "20", "reason": ""}, 422)
     assert "not below the fewest of this class" in wrong
-    assert "Missing, or cannot be used." in wrong
+    assert "Is missing." in wrong
     assert 'name="password"' not in wrong
     assert "Short is not kept longer" in console.send("root", PAGE, FORM, WISH | {"kept": "readings_short"} | {
         "days": "500"}, 200)  # fmt: skip

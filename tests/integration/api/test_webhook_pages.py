@@ -14,6 +14,7 @@ from domain.webhook_schedule import DELAYS
 from tests.support.databases import Database
 from tests.support.fleet import PROFILE, make_devices, register
 from tests.support.http_api import Api, Session, running_api
+from tests.support.marked_fields import find_marks
 from tests.support.webhook_receiver import NETWORKS, Answer, Receiver, open_receiver
 from tests.support.webhooks import Hooks, open_hooks
 
@@ -105,20 +106,23 @@ def test_an_endpoint_is_made_and_its_secret_is_shown_once(api: Api, admin: Sessi
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"url": "http://erp.example/"}, "It must begin with https://."),
-        ({"url": "https://192.168.1.1/"}, "That network is not allowed"),
-        ({"customer": "NOBODY"}, "There is no customer of this code."),
-        ({"name": ""}, "aria-invalid"),
-        ({"delay_s": "soon"}, "aria-invalid"),
-        ({"event_types": ["breach.lost"]}, "cannot be used"),
+        ({"url": "http://erp.example/"}, {"url": "It must begin with https://."}),
+        ({"url": "https://192.168.1.1/"}, {"url": "That network is not allowed; see FOREWARN_WEBHOOK_NETWORKS."}),
+        ({"customer": "NOBODY"}, {"customer": "There is no customer of this code."}),
+        ({"name": ""}, {"name": "Is missing."}),
+        ({"name": "x" * 201}, {"name": "Has more characters than 200."}),
+        ({"delay_s": "soon"}, {"delay_s": "Is not a whole number."}),
+        ({"delay_s": ""}, {"delay_s": "Is missing."}),
+        ({"delay_s": "-1"}, {"delay_s": "Must be at least 0."}),
+        ({"event_types": ["breach.lost"]}, {"event_types": "Is none of the choices."}),
     ],
 )
-def test_what_cannot_be_used_is_said_at_its_field(api: Api, admin: Session, wrong: Form, said: str) -> None:
+def test_what_cannot_be_used_is_said_at_its_field(api: Api, admin: Session, wrong: Form, said: dict[str, str]) -> None:
     form: Form = {"name": "ERP", "url": "https://erp.example/", "delay_s": "0", "customer": "T-C0", **wrong}
     refused = post(api, admin, "/admin/webhooks/new", form)
     assert refused.status_code == 422
     page = html.unescape(refused.text)
-    assert said in page
+    assert find_marks(page) == said
     for name in ("name", "url", "customer"):  # what was typed is kept
         assert f'value="{form[name]}"' in page
 
@@ -131,6 +135,8 @@ def test_states_and_changes(api: Api, admin: Session) -> None:
     assert post(api, admin, f"{place}/change", form).status_code == 303
     old = post(api, admin, f"{place}/change", form | {"name": "Mine"})
     assert old.status_code == 412
+    odd = post(api, admin, f"{place}/change", form | {"name": "", "delay_s": "9999999"})
+    assert find_marks(odd.text) == {"name": "Is missing.", "delay_s": "Must be at most 3,600."}
     assert 'value="Mine"' in old.text
     for to, reason, status in (
         ("DISABLED", "", 409),
@@ -184,12 +190,15 @@ def test_from_a_dead_letter_to_its_replay(api: Api, admin: Session, hooks: Hooks
     assert post(api, admin, f"{place}/test", {}).status_code == 303
     since: Form = {"since": "2026-01-01T00:00", "scope": "all"}
     assert post(api, admin, f"{place}/replay", since).status_code == 303
-    for unusable in ("yesterday", "0001-01-01T00:00", "9999-12-31T23:59"):
+    out_of_time = "Lies before 1970, or in 3000 or later."
+    times = {"": "Is missing.", "yesterday": "Is not a time.", "0001-01-01T00:00": out_of_time}
+    for unusable, said in (times | {"9999-12-31T23:59": out_of_time}).items():
         for zone in ("Asia/Shanghai", "America/New_York"):
             there = admin.writing | {"Cookie": f"{admin.reading['Cookie']}; forewarn_zone={zone}"}
             data = {"since": unusable, "scope": "all"}
             answer = api.client.post(f"{place}/replay", headers=there, data=data, follow_redirects=False)
             assert answer.status_code == 422, (unusable, zone)
+            assert find_marks(answer.text) == {"since": said}, (unusable, zone)
 
 
 def test_who_only_reads_is_told_why_nothing_can_be_done(api: Api, admin: Session, hooks: Hooks) -> None:

@@ -5,7 +5,8 @@ from io import BytesIO
 import pytest
 from starlette.datastructures import FormData, UploadFile
 
-from api.console.capa_cause_views import flatten_root_cause, read_root_cause
+from api.console.capa_cause_form import read_root_cause
+from api.console.capa_cause_views import flatten_root_cause
 from api.console.cause_merge import CAUSES_SEEN, mark_investigation, merge_investigation
 from api.console.field_merge import SEEN, Merged, mark_seen, mark_units, merge_fields, merge_units
 from domain.capa_cause import Cause, CauseCategory, CauseVerdict, EvidenceKind, EvidenceRef, RootCause, Why
