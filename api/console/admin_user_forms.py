@@ -161,7 +161,8 @@ def _act(
         find_user(conn, name)
     body = read_form(view, Reason, {"reason": reason})
     if isinstance(body, Refused):
-        return render_user(view, state, name, Typed({"reason": reason}, body.problem, 422, form))
+        typed = Typed({"reason": reason}, view.t("form.unusable"), 422, form, body.wrong)
+        return render_user(view, state, name, typed)
     try:
         change(state.pool, lambda conn: work(conn, body.reason))
     except ProblemError as refused:

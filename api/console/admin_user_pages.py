@@ -13,7 +13,7 @@ from api.account_changes import (
 )
 from api.auth import Caller, require
 from api.console.account_views import build_sessions
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, mark_fields
 from api.console.admin_views import MOST_CUSTOMERS, build_user, list_roles
 from api.console.page import View, find_view
 from api.sign_in import find_idle
@@ -97,6 +97,7 @@ def render_user(view: View, state: ApiState, name: str, typed: Typed | None = No
     values = {**shown, "reason": "", **(typed.values if typed and form == "change" else {})}
     own = view.person.session.id if view.person.session else None
     reason = typed.values["reason"] if typed else ""
+    wrong: defaultdict[str, str] = defaultdict(str, typed.wrong if typed else {})
 
     def act(which: str, refusal: str = "") -> Act:
         return Act(
@@ -105,7 +106,10 @@ def render_user(view: View, state: ApiState, name: str, typed: Typed | None = No
             view.t(f"admin.{which}_do"),
             action=f"/admin/users/{name}/{PLACES[which]}",
             explain=view.t(f"admin.{which}_why"),
-            fields=(Field("reason", view.t("admin.reason"), value=reason if form == which else ""),),
+            fields=mark_fields(
+                (Field("reason", view.t("admin.reason"), value=reason if form == which else ""),),
+                wrong if form == which else {},
+            ),
             refusal=refusal,
             open=form == which,
         )
@@ -128,7 +132,7 @@ def render_user(view: View, state: ApiState, name: str, typed: Typed | None = No
         locked=view.when(user.locked_until),
         row_version=user.row_version,
         typed=values,
-        wrong=defaultdict(str, typed.wrong if typed else {}),
+        wrong=wrong if form == "change" else defaultdict(str),
         customers=customers,
         roles=list_roles(view, list(values["roles"])),
         statuses=[(code, view.name("account_status", code)) for code in ("ACTIVE", "DISABLED")],

@@ -138,11 +138,6 @@ class Refused:
 
     wrong: dict[str, str]
 
-    @property
-    def problem(self) -> str:
-        """The same for a form of one field."""
-        return " ".join(self.wrong.values())
-
 
 def read_form(view: View, shape: type[Body], values: dict[str, Any]) -> Body | Refused:
     """What was typed, as the API would take it."""

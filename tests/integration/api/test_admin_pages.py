@@ -264,7 +264,7 @@ def test_a_customer_is_offered_and_what_is_wrong_with_it_is_said_where_it_is_typ
         answer = post(api, admin, f"{page}/new", {**form, "customer": customer})
         assert answer.status_code == 422
         at_field = re.search(
-            r'name="customer" [^>]*value="([^"]*)"[^>]*-customer-wrong [^>]*aria-invalid="true">.*?'
+            r'name="customer" [^>]*value="([^"]*)"[^>]*-customer-wrong [^>]*aria-invalid="true" autofocus>.*?'
             r'<span class="wrong" id=".-customer-wrong">([^<]*)</span>',
             answer.text,
         )

@@ -265,6 +265,10 @@ def test_accounts_tokens_calendars_and_policies(console: Console) -> None:
     """These have sentences of their own; their readers land in the first field as well."""
     user = {"name": "Capital", "full_name": "", "roles": [], "customer": ""}
     assert list(refuse(console, "root", "/admin/users/new", user)) == ["name", "full_name", "roles"]
+    change = {"full_name": "", "roles": ["engineer"], "status": "ASLEEP", "reason": ""}
+    assert list(refuse(console, "root", "/admin/users/eva/account", change)) == ["full_name", "status", "reason"]
+    reason = {"reason": "Say why; it stands in the audit."}
+    assert refuse(console, "root", "/admin/users/eva/password", {"reason": ""}) == reason
     token = {"name": "erp", "role": "POPE", "expires_on": "2020-01-01"}
     assert list(refuse(console, "root", "/admin/tokens/new", token)) == ["role"]
     calendar = {"code": "!", "name": "", "reason": "new"}
