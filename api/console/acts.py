@@ -5,6 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from api.console.page import View
 
+# Characters of a text, and of a list such as the serials of a recall.
+LONGEST = 10_000
+LONGEST_LIST = 2_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -21,6 +25,7 @@ class Field:
     step: str = ""  # of a number
     theirs: str = ""  # what somebody else wrote meanwhile, where `is_disputed`
     is_disputed: bool = False
+    limit: int = LONGEST  # characters of a text
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,8 @@ class CalendarPages(VersionPages[CalendarRow, Wish, CalendarOutlook]):
         if isinstance(own, int):
             return {}, {"own_days": view.t("calendar.wrong_line", n=own)}
         content = {
-            "country": read_text(fields, "country", 10).upper(),
-            "subdivision": read_text(fields, "subdivision", 10).upper(),
+            "country": read_text(fields, "country").upper(),
+            "subdivision": read_text(fields, "subdivision").upper(),
             "weekly": {day: _read_hours(read_text(fields, day, 500)) for day in WEEKDAYS},
             "own_days": [{"day": d.day, "hours": format_spans(d.spans), "name": d.name} for d in own],
         }

@@ -70,7 +70,7 @@ def take_capa_step(
     view = find_view(request, caller)
     with pool.connection() as conn:
         state = CapaState(find_capa(conn, code).state)
-    wanted = read_text(fields, "to", 20)
+    wanted = read_text(fields, "to")
     to = CapaState(wanted) if wanted in set(CapaState) else state
     name, _ = NAMES.get((state, to), ("", ""))
     needed = find_capa_permissions(state, to)
@@ -125,7 +125,7 @@ def put_capa_action(
     view = find_view(request, caller)
     number = read_whole(fields, "number")
     act = "action_add" if number is None else f"action_change_{number}"
-    kind, named, due = read_text(fields, "kind", 20), read_text(fields, "owner", 200), read_day(fields, "due_on")
+    kind, named, due = read_text(fields, "kind"), read_text(fields, "owner", 200), read_day(fields, "due_on")
     with pool.connection() as conn:
         capa = find_capa(conn, code)
         owner = load_owner(conn, named) if named else None
@@ -166,7 +166,7 @@ def take_action_step(
 ) -> Response:
     """Says that an action is done, was seen to be done, goes back, or is left out."""
     view = find_view(request, caller)
-    ref, kind = read_text(fields, "ref", 200), read_text(fields, "ref_kind", 20)
+    ref, kind = read_text(fields, "ref", 200), read_text(fields, "ref_kind")
     refs = (EvidenceRef(EvidenceKind(kind), ref),) if ref and kind in set(EvidenceKind) else ()
     with pool.connection() as conn:
         action = load_action(conn, find_capa(conn, code).id, number)
@@ -219,8 +219,8 @@ def propose(request: Request, pool: Database, caller: Worker, fields: Fields) ->
     """Proposes a CAPA for what no figure shows; somebody else decides whether it is opened."""
     view = find_view(request, caller)
     act, actor = "capa_propose", find_actor(caller, (Permission.CAPA_WORK,))
-    model, _, fault = read_text(fields, "fault", 400).partition("/")
-    kind, scope_kind = read_text(fields, "kind", 20), read_text(fields, "scope_kind", 20)
+    model, _, fault = read_text(fields, "fault").partition("/")
+    kind, scope_kind = read_text(fields, "kind"), read_text(fields, "scope_kind")
     value, reason = read_text(fields, "scope_value", 200), read_text(fields, "reason")
     orders = tuple(dict.fromkeys(read_text(fields, "work_orders").replace(",", " ").split()))[:500]
     with pool.connection() as conn:

@@ -66,8 +66,8 @@ TIMES = ("aware_at", "threat_known_at", "remedial_need_known_at")
 def enter(request: Request, pool: Database, caller: Writer, fields: Fields) -> Response:
     """Records a complaint; where device and fault are known it joins, reopens or opens their work order."""
     view = find_view(request, caller)
-    serial, fault_group = read_text(fields, "serial", 64), read_text(fields, "fault_group", 200)
-    severity, typed_at = read_text(fields, "severity", 20), read_text(fields, "received_at", 19)
+    serial, fault_group = read_text(fields, "serial"), read_text(fields, "fault_group", 200)
+    severity, typed_at = read_text(fields, "severity"), read_text(fields, "received_at", 19)
     received = read_moment(view, fields, "received_at") if typed_at else view.now
     wrong = {
         "severity": Fault.NOT_A_CHOICE.where(severity not in set(ComplaintSeverity)),
@@ -105,8 +105,8 @@ def put_right(
         row = find_complaint_row(conn, code, caller)
     merged = merge_fields(fields, find_record(mask_row("complaint", row, caller.permissions)))
     fields, version = merged.fields, row.row_version if SEEN in merged.fields else row_version
-    serial, fault_group = read_text(fields, "serial", 64), read_text(fields, "fault_group", 200)
-    severity = read_text(fields, "severity", 20)
+    serial, fault_group = read_text(fields, "serial"), read_text(fields, "fault_group", 200)
+    severity = read_text(fields, "severity")
     wrong = {
         "severity": Fault.NOT_A_CHOICE.where(severity not in set(ComplaintSeverity)),
         "details": Fault.MISSING.where(not read_text(fields, "details")),
@@ -166,7 +166,7 @@ def assess(
     view = find_view(request, caller)
     with pool.connection() as conn:
         find_complaint_row(conn, code, caller)
-    harm, also = read_text(fields, "harm", 40), read_many(fields, "also")
+    harm, also = read_text(fields, "harm"), read_many(fields, "also")
     aware = read_moment(view, fields, "aware_at")
     places = list(dict.fromkeys(read_many(fields, "jurisdictions")))
     later = {name: read_moment(view, fields, name) for name in TIMES[1:]}
@@ -203,7 +203,7 @@ def decide(
     view = find_view(request, caller)
     with pool.connection() as conn:
         find_complaint_row(conn, code, caller)
-    decision, places = read_text(fields, "decision", 20), read_many(fields, "reportable_in")
+    decision, places = read_text(fields, "decision"), read_many(fields, "reportable_in")
     wrong = {
         "decision": Fault.NOT_A_CHOICE.where(decision not in set(VigilanceDecision)),
         "reportable_in": Fault.NOT_A_CHOICE.where(not set(places) <= set(Jurisdiction)),
@@ -233,7 +233,7 @@ def submit(
     with pool.connection() as conn:
         find_complaint_row(conn, code, caller)
     actor = find_actor(caller, REPORT_PERMISSIONS)
-    place, at = read_text(fields, "jurisdiction", 10), read_moment(view, fields, "submitted_at")
+    place, at = read_text(fields, "jurisdiction"), read_moment(view, fields, "submitted_at")
     if at is None or place not in set(Jurisdiction):
         wrong = {
             "submitted_at": find_moment_fault(view, fields, "submitted_at") or Fault.MISSING.where(at is None),

@@ -235,7 +235,7 @@ def find_communication_act(
                 Field("about", t("field.said_to"), "select", values.get("about", first), tuple(whom)),
                 Field("channel", t("field.channel"), "select", values.get("channel", "PHONE"), channels),
                 Field("result", t("field.contact_result"), "select", values.get("result", "REACHED"), results),
-                Field("contact", t("field.contact"), "text", values.get("contact", ""), required=False),
+                Field("contact", t("field.contact"), "text", values.get("contact", ""), required=False, limit=200),
                 Field("text", t("field.said"), "textarea", values.get("text", ""), required=False),
             ),
             said.wrong,

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
+from api.console.acts import LONGEST, LONGEST_LIST, Act, Field, mark_fields, name_act, refuse_act
 from api.console.field_action_waves import WavesUnreadableError, read_waves, write_waves
 from api.console.field_merge import add_marks
 from api.console.form_faults import Fault, Why
@@ -32,7 +32,6 @@ DRAFT_ACT, CHANGE_ACT = "fa_draft", "fa_change"
 FIRST_WAVES = (Wave(0.05), Wave())
 MOST_ATTEMPTS = 20
 MOST_CHANCE = 20.0  # per cent, of a halt for nothing
-MOST_TEXT = 2_000_000  # a plan of waves may name every serial
 
 
 def find_draft_act(
@@ -48,7 +47,8 @@ def find_draft_act(
 
     def make(key: str, kind: str = "text", *, required: bool = True, why: str = "", step: str = "") -> Field:
         told = t(f"field.fa_{key}_why") if why == "yes" else why
-        return Field(key, t(f"field.fa_{key}"), kind, values.get(key, ""), (), required, told, step=step)
+        limit = LONGEST_LIST if key == "waves" else LONGEST if kind == "textarea" else 200
+        return Field(key, t(f"field.fa_{key}"), kind, values.get(key, ""), (), required, told, step=step, limit=limit)
 
     def choose(key: str, options: tuple[tuple[str, str], ...]) -> Field:
         return Field(key, t(f"field.fa_{key}"), "select", values.get(key, ""), options)
@@ -131,8 +131,8 @@ def find_standing(view: View, action: FieldAction | None) -> dict[str, str]:
 
 def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, dict[str, Why | None]]:
     """What the form says; or None and the fault of each field that cannot be used."""
-    kind, priority = read_text(fields, "kind", 20), read_text(fields, "priority", 2)
-    model, image = read_text(fields, "model", 200), read_text(fields, "firmware", 600)
+    kind, priority = read_text(fields, "kind"), read_text(fields, "priority")
+    model, image = read_text(fields, "model", 200), read_text(fields, "firmware")
     of_model, component, version = image.split("/", 2) if image.count("/") >= 2 else (model, "main", "")
     attempts = {name: read_whole(fields, name) for name in ("max_attempts", "install_attempts")}
     chance, begins = read_number(fields, "halt_p"), read_moment(view, fields, "not_before")
@@ -148,7 +148,7 @@ def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, d
     if is_campaign and (not version or of_model != model):
         wrong["firmware"] = view.t("fa_wrong.firmware")
     try:
-        waves = read_waves(view, read_text(fields, "waves", MOST_TEXT))
+        waves = read_waves(view, read_text(fields, "waves", LONGEST_LIST))
     except WavesUnreadableError as problem:
         wrong["waves"] = str(problem)
     if chance is None or not 0.0 < chance <= MOST_CHANCE:
@@ -168,13 +168,13 @@ def read_draft(view: View, fields: FormData) -> tuple[FieldActionDraft | None, d
         component=component if is_campaign else "main",
         firmware_version=version if is_campaign else "",
         priority=priority,
-        needs_visit=read_text(fields, "visit", 3) == "yes",
+        needs_visit=read_text(fields, "visit") == "yes",
         not_before=begins,
         waves=waves,
         halt_p=chance / 100.0,
         capa_code=read_text(fields, "capa", 200),
         region=read_text(fields, "region", 200),
-        is_simulated=read_text(fields, "records", 20) == "simulated",
+        is_simulated=read_text(fields, "records") == "simulated",
         **counted,
     )
     return draft, {}

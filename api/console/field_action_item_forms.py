@@ -91,7 +91,7 @@ def say(request: Request, pool: Database, caller: Reader, code: str, fields: Fie
     """Notes what was said to a customer, or about one device."""
     view = find_view(request, caller)
     kind, _, about = read_text(fields, "about", 200).partition(":")
-    channel, result = read_text(fields, "channel", 20), read_text(fields, "result", 20)
+    channel, result = read_text(fields, "channel"), read_text(fields, "result")
     with pool.connection() as conn:
         action = find_action(conn, code, caller)
         wanted = ItemFilter(

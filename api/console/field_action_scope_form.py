@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
+from api.console.acts import LONGEST_LIST, Act, Field, mark_fields, name_act, refuse_act
 from api.console.facts import Fact
-from api.console.form_faults import Fault, Why
-from api.console.forms import Typed, read_many, read_text
+from api.console.form_faults import Fault, Why, find_shape_faults
+from api.console.forms import Typed, read_list, read_text
 from api.console.page import View
 from api.console.place_words import tell_code
+from api.shapes.field_actions import ScopeShape
 from domain.field_action import FieldAction
 from domain.field_action_scope import ScopePreview, ScopeQuery
 from domain.firmware_version import VersionRange, find_version_key
@@ -54,8 +56,8 @@ def find_scope_act(view: View, action: FieldAction, typed: Typed) -> Act:
     stands["with_unknown"] = "no" if scope.get("with_unknown_firmware") is False else "yes"
     values = stands | dict(said.values)
 
-    def make(key: str, kind: str = "text") -> Field:
-        return Field(key, t(f"field.scope_{key}"), kind, values.get(key, ""), required=False)
+    def make(key: str, kind: str = "text", limit: int = LONGEST_LIST) -> Field:
+        return Field(key, t(f"field.scope_{key}"), kind, values.get(key, ""), required=False, limit=limit)
 
     unknown = (("yes", t("chart.yes")), ("no", t("field_action.no")))
     return Act(
@@ -66,9 +68,9 @@ def find_scope_act(view: View, action: FieldAction, typed: Typed) -> Act:
         fields=mark_fields(
             (
                 make("lots"),
-                make("since"),
-                make("until"),
-                make("before"),
+                make("since", limit=200),
+                make("until", limit=200),
+                make("before", limit=200),
                 Field("with_unknown", t("field.scope_with_unknown"), "select", values["with_unknown"], unknown),
                 make("customers"),
                 make("regions"),
@@ -83,22 +85,28 @@ def find_scope_act(view: View, action: FieldAction, typed: Typed) -> Act:
 
 def read_scope(fields: FormData, action: FieldAction) -> tuple[ScopeQuery, dict[str, Why | None]]:
     """The query, and the fault of each field that cannot be used."""
-
-    def words(name: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(" ".join(read_many(fields, name))[:200_000].replace(",", " ").split()))
-
     versions = VersionRange(*(read_text(fields, name, 200) for name in ("since", "until", "before")))
     query = ScopeQuery(
         model=action.model,
-        lots=words("lots"),
-        serials=words("serials"),
+        lots=read_list(fields, "lots"),
+        serials=read_list(fields, "serials"),
         firmware=versions,
-        with_unknown_firmware=read_text(fields, "with_unknown", 3) != "no",
-        customers=words("customers"),
-        regions=words("regions"),
+        with_unknown_firmware=read_text(fields, "with_unknown") != "no",
+        customers=read_list(fields, "customers"),
+        regions=read_list(fields, "regions"),
         is_simulated=action.is_simulated,
     )
-    return query, {name: _find_bound_fault(versions, name) for name in versions.find_problems()}
+    wrong: dict[str, Why | None] = {}
+    try:
+        ScopeShape(
+            lots=list(query.lots),
+            serials=list(query.serials),
+            customers=list(query.customers),
+            regions=list(query.regions),
+        )
+    except ValidationError as error:
+        wrong |= find_shape_faults(error)
+    return query, wrong | {name: _find_bound_fault(versions, name) for name in versions.find_problems()}
 
 
 def _find_bound_fault(versions: VersionRange, name: str) -> Fault:

@@ -111,7 +111,7 @@ def register(request: Request, pool: Database, caller: Writer, fields: Fields) -
     """Registers a version as a draft; two other people approve it."""
     view = find_view(request, caller)
     sent: dict[str, object] = {name: read_text(fields, name) for name in ("model", "component", "version")}
-    sent |= {"is_simulated": read_text(fields, "records", 20) == "simulated", **_read_image(fields)}
+    sent |= {"is_simulated": read_text(fields, "records") == "simulated", **_read_image(fields)}
     try:
         body = NewFirmware.model_validate(sent)
     except ValidationError as error:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from api.console.acts import Field
+from api.console.acts import LONGEST, LONGEST_LIST, Field
 from api.console.conflict_words import say_conflict
 from api.console.field_merge import Merged
 from api.console.form_faults import Fault, Why, say_fault
@@ -20,6 +20,7 @@ from api.console.language import load_catalogue
 from api.console.page import View
 from api.console.signing_words import say_unsigned
 from api.once import change
+from api.problems import INVALID, FieldError, ProblemError
 from api.shapes.pages import verify_day, verify_instant
 from api.sign_in import check_password
 from domain.audit import Signature
@@ -39,7 +40,7 @@ def join_lines(text: object) -> object:
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 Fields = Annotated[FormData, Depends(read_fields)]
-LongText = Annotated[str, BeforeValidator(join_lines), Form(max_length=10_000)]
+LongText = Annotated[str, BeforeValidator(join_lines), Form(max_length=LONGEST)]
 Version = Annotated[int, Form(ge=0)]  # that the form goes on from
 
 
@@ -72,11 +73,26 @@ class Refused:
 NOT_REFUSED = Refused("", 200, NOTHING)
 
 
-def read_text(fields: FormData, name: str, limit: int = 10_000) -> str:
-    """That field without blanks around it, at most `limit` characters, a line end being one; empty where it was not
-    sent."""
+def read_text(fields: FormData, name: str, limit: int = LONGEST) -> str:
+    """That field without blanks around it, a line end being one character; empty where it was not sent.
+
+    Raises
+    ------
+    ProblemError
+        It has more characters than `limit`, which its field says too: nothing is cut off that somebody wrote.
+    """
     value = join_lines(fields.get(name))
-    return value.strip()[:limit] if isinstance(value, str) else ""
+    text = value.strip() if isinstance(value, str) else ""
+    if len(text) > limit:
+        raise refuse_too_long(name, limit)
+    return text
+
+
+def refuse_too_long(name: str, limit: int) -> ProblemError:
+    """The refusal of that field for its length."""
+    problem = ProblemError(INVALID)
+    problem.errors = [FieldError(field=name, detail=f"at most {limit} characters", code="too_long", limit=limit)]
+    return problem
 
 
 def read_many(fields: FormData, name: str) -> list[str]:
@@ -84,16 +100,27 @@ def read_many(fields: FormData, name: str) -> list[str]:
     return [value for value in fields.getlist(name) if isinstance(value, str)]
 
 
+def read_list(fields: FormData, name: str) -> tuple[str, ...]:
+    """What stands in that field, between blanks, line ends or commas, each once.
+
+    Raises
+    ------
+    ProblemError
+        It has more characters than `LONGEST_LIST`.
+    """
+    return tuple(dict.fromkeys(read_text(fields, name, LONGEST_LIST).replace(",", " ").split()))
+
+
 def read_whole(fields: FormData, name: str) -> int | None:
     """The whole number of that field, or None."""
-    text = read_text(fields, name, 20)
+    text = read_text(fields, name)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def read_number(fields: FormData, name: str) -> float | None:
     """The finite number of that field, or None."""
     try:
-        value = float(read_text(fields, name, 40))
+        value = float(read_text(fields, name))
     except ValueError:
         return None
     return value if abs(value) < 1e12 else None
@@ -102,20 +129,20 @@ def read_number(fields: FormData, name: str) -> float | None:
 def read_sent_whole(fields: FormData, name: str) -> int | str | None:
     """The whole number of that field for a shape of the API to judge: what was typed where it is none, None where
     nothing was."""
-    text = read_text(fields, name, 20)
+    text = read_text(fields, name)
     return int(text) if _WHOLE.fullmatch(text) else text or None
 
 
 def read_sent_number(fields: FormData, name: str) -> float | str | None:
     """The finite number of that field in the same way."""
     number = read_number(fields, name)
-    return read_text(fields, name, 40) or None if number is None else number
+    return read_text(fields, name) or None if number is None else number
 
 
 def read_day(fields: FormData, name: str) -> date | None:
     """The day of that field where the API would take it, or None."""
     try:
-        return verify_day(date.fromisoformat(read_text(fields, name, 10)))
+        return verify_day(date.fromisoformat(read_text(fields, name)))
     except ValueError:
         return None
 
@@ -124,7 +151,7 @@ def read_moment(view: View, fields: FormData, name: str) -> datetime | None:
     """The moment of that field, typed in the zone that this person reads times in, where the API would take it; or
     None."""
     try:
-        local = datetime.fromisoformat(read_text(fields, name, 19))
+        local = datetime.fromisoformat(read_text(fields, name))
         return verify_instant(local.replace(tzinfo=view.find_zone()) if local.tzinfo is None else local).astimezone(UTC)
     except (ValueError, OverflowError):  # the first and the last days of all are in no other zone
         return None
@@ -132,7 +159,7 @@ def read_moment(view: View, fields: FormData, name: str) -> datetime | None:
 
 def find_day_fault(fields: FormData, name: str) -> Fault | None:
     """Why `read_day` finds nothing in that field; None where it does, or nothing was typed."""
-    text = read_text(fields, name, 10)
+    text = read_text(fields, name)
     if not text or read_day(fields, name) is not None:
         return None
     return _find_time_fault(text, date.fromisoformat, Fault.NOT_A_DATE)
@@ -140,7 +167,7 @@ def find_day_fault(fields: FormData, name: str) -> Fault | None:
 
 def find_moment_fault(view: View, fields: FormData, name: str) -> Fault | None:
     """Why `read_moment` finds nothing in that field; None where it does, or nothing was typed."""
-    text = read_text(fields, name, 19)
+    text = read_text(fields, name)
     if not text or read_moment(view, fields, name) is not None:
         return None
     return _find_time_fault(text, datetime.fromisoformat, Fault.NOT_A_TIME)
@@ -263,6 +290,6 @@ class RecordForms:
 def find_signature_fields(view: View, typed: Typed, meaning: str) -> tuple[Field, ...]:
     """What every signed step asks for: what the signature means, and the password again."""
     return (
-        Field("meaning", view.t("field.meaning"), "text", typed.values.get("meaning", meaning)),
+        Field("meaning", view.t("field.meaning"), "text", typed.values.get("meaning", meaning), limit=500),
         Field("password", view.t("field.password"), "password", wrong=typed.wrong.get("password", "")),
     )

@@ -39,7 +39,7 @@ def find_acts(view: View, safety_critical: bool, p: ThresholdProposalShape, type
         fields = [Field("reason", view.t("field.justification"), "textarea", kept.get("reason", ""))]
         if to in SIGNED:
             default = view.t(f"monitors.meaning_{to.value}")
-            fields.append(Field("meaning", view.t("field.meaning"), "text", kept.get("meaning") or default))
+            fields.append(Field("meaning", view.t("field.meaning"), "text", kept.get("meaning") or default, limit=200))
             fields.append(Field("password", view.t("field.password"), "password"))
         acts.append(
             Act(

@@ -56,6 +56,7 @@ SCRIPT_WORDS = (
     "duration.s", "duration.min", "duration.h", "duration.d", "duration.d_h", "ago.now", "ago.past", "ago.future",
     "live.on", "live.paused", "live.stale", "live.unsent", "live.pause", "live.go_on", "live.new", "live.changed",
     "live.show", "live.this_changed", "live.dirty", "list.comma", "inbox.selected", "device.stale", "chart.firmware",
+    "form.full",
 )  # fmt: skip
 # Programs that act by themselves.
 MACHINES = ("service_link", "anomaly", "ingest")

@@ -203,13 +203,13 @@ def make_plan(request: Request, pool: Database, caller: Writer, fields: Fields) 
 
 def _read_plan(fields: FormData) -> tuple[NewMaintenancePlan | None, dict[str, Why]]:
     # What belongs to another kind of plan is let be: the form shows the fields of all kinds.
-    kind = read_text(fields, "kind", 20)
+    kind = read_text(fields, "kind")
     values: dict[str, Any] = {
         name: read_text(fields, name) for name in ("name", "order_type", "kind", "anchor", "model")
     }
-    values |= {"priority": read_text(fields, "priority", 2), "instructions": read_text(fields, "instructions")}
+    values |= {"priority": read_text(fields, "priority"), "instructions": read_text(fields, "instructions")}
     values |= {
-        "serial": read_text(fields, "serial", 64) or None,
+        "serial": read_text(fields, "serial") or None,
         "starts_on": None,
         "lead_days": read_sent_whole(fields, "lead_days"),
     }
@@ -219,7 +219,7 @@ def _read_plan(fields: FormData) -> tuple[NewMaintenancePlan | None, dict[str, W
     if kind == "CALENDAR":
         values |= {
             "every_count": read_sent_whole(fields, "every_count"),
-            "every_unit": read_text(fields, "every_unit", 10) or None,
+            "every_unit": read_text(fields, "every_unit") or None,
         }
     elif kind == "USAGE":
         sensor = read_text(fields, "usage_sensor").rpartition("/")[2] or None

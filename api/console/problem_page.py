@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, identify
 from api.console.page import find_view
+from api.console.record_faults import say_record_faults
 from api.problems import (
     CSRF,
     INTERNAL,
@@ -34,6 +35,9 @@ def render_problem_page(request: Request, problem: ProblemError) -> Response:
         return RedirectResponse("/account?required=second-factor", 303)
     view = find_view(request, _find_caller(request))
     name, params = _find_words(request, problem)
+    faults = [error for error in problem.errors if error.code]
+    if faults and name == "bad_request" and request.method != "GET":
+        name, params = "fields_wrong", {"what": say_record_faults(view, faults)}
     return view.render(
         "problem.html",
         problem.status,

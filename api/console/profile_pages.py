@@ -54,7 +54,7 @@ def take_return(request: Request, pool: Database, caller: Writer, model: str, fi
     view = find_view(request, caller)
     version, reason = read_whole(fields, "version"), read_text(fields, "reason", 2_000)
     if version is None:
-        raise not_found("profile version", read_text(fields, "version", 20), "version")
+        raise not_found("profile version", read_text(fields, "version"), "version")
     if not reason:
         refusal = find_unusable(view, RETURN_ACT, fields, {"reason": Fault.MISSING})
         return _render(view, pool, model, version, None, refusal)

@@ -123,6 +123,7 @@ def find_return_act(view: View, model: str, version: int, typed: Typed, *, is_sa
         "textarea",
         typed.values.get("reason", ""),
         why=view.t("profiles.reason_why"),
+        limit=2_000,
         wrong=typed.wrong.get("reason", ""),
     )
     return Act(

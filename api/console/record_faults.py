@@ -7,6 +7,8 @@ from api.console.language import load_catalogue
 from api.console.page import View
 from api.problems import FieldError
 
+# Where fields have their names: those of records that phones send, then those of forms.
+_GROUPS = ("record_field.", "field.", "field.fa_", "field.scope_")
 _PARTS = re.compile(r"[.\[\]]+")
 
 
@@ -27,5 +29,6 @@ def _say_fault(view: View, error: FieldError) -> str:
 def _name_field(view: View, path: str) -> str:
     """Of `answers[0].remark` the remark: the last part of the path that has a name."""
     catalogue = load_catalogue(view.language)
-    named = next((part for part in reversed(_PARTS.split(path)) if f"record_field.{part}" in catalogue), path)
-    return view.name("record_field", named)
+    keys = (f"{group}{part}" for part in reversed(_PARTS.split(path)) for group in _GROUPS)
+    named = next((key for key in keys if key in catalogue), "")
+    return view.t(named) if named else path

@@ -53,7 +53,7 @@ def ask_for_retention(request: Request, pool: Database, caller: Writer, fields: 
     view = find_view(request, caller)
     if caller.customer_id is not None:
         raise ProblemError(FORBIDDEN, "An account of one customer asks for no change that takes two people.")
-    kept, days, reason = read_text(fields, "kept", 40), read_whole(fields, "days"), read_text(fields, "reason", 2_000)
+    kept, days, reason = read_text(fields, "kept"), read_whole(fields, "days"), read_text(fields, "reason", 2_000)
     problems = find_retention_problems(kept, {"days": days})
     wrong = {
         "kept": Fault.NOT_A_CHOICE.where("entity_id" in problems),
@@ -62,7 +62,7 @@ def ask_for_retention(request: Request, pool: Database, caller: Writer, fields: 
     }
     if any(wrong.values()) or days is None:
         return _render(view, pool, refused=find_unusable(view, ASK_ACT, fields, wrong))
-    if read_text(fields, "to", 10) != "ask":
+    if read_text(fields, "to") != "ask":
         return _render(view, pool, refused=Refused("", 200, find_typed(ASK_ACT, fields)), shown=(KeptClass(kept), days))
     signature = sign(view, pool, fields)
     if isinstance(signature, str):

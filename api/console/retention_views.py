@@ -117,7 +117,7 @@ def find_ask_act(view: View, lines: Sequence[KeptLine], typed: Typed, *, chosen:
               wrong=typed.wrong.get("kept", "")),
         Field("days", view.t("retention.new_days"), "text", typed.values.get("days", ""),
               why=view.t("retention.days_why"), wrong=typed.wrong.get("days", "")),
-        Field("reason", view.t("field.reason"), "textarea", typed.values.get("reason", ""),
+        Field("reason", view.t("field.reason"), "textarea", typed.values.get("reason", ""), limit=2_000,
               wrong=typed.wrong.get("reason", "")),
     ]  # fmt: skip
     if is_shown:

@@ -55,7 +55,7 @@ class SlaPages(VersionPages[PolicyRow, Wish, Preview]):
     def read_content(self, view: View, fields: FormData) -> tuple[dict[str, Any], dict[str, str]]:
         share = read_number(fields, "due_soon")
         content = {
-            "service_calendar": read_text(fields, "service_calendar", 100) or None,
+            "service_calendar": read_text(fields, "service_calendar") or None,
             "due_soon_share": None if share is None else share / 100,
             "pauses": {kind.value: read_many(fields, f"pauses_{kind}") for kind in ClockKind},
             "terms": {

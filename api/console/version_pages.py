@@ -145,7 +145,7 @@ class VersionPages(ABC, Generic[Row, Wish, Preview]):
 
     def take_new(self, request: Request, pool: Database, caller: Writer, fields: Fields) -> Response:
         """Makes a record; where it is to be seen before, only with `step=save`."""
-        view, values, code = find_view(request, caller), _read_values(fields), read_text(fields, "code", 100)
+        view, values, code = find_view(request, caller), _read_values(fields), read_text(fields, "code")
         wish, wrong = self._read_wish(view, pool, fields, {"code": code})
         if wish is None:
             return self._render_list(view, pool, Left(values, wrong))

@@ -139,7 +139,7 @@ def _find_submit(view: View, complaint: Complaint, running: list[ReportClock], t
                     at,
                     why=say_zone(view),
                 ),
-                Field("reference", t("complaint.reference"), "text", said.values.get("reference", "")),
+                Field("reference", t("complaint.reference"), "text", said.values.get("reference", ""), limit=200),
             ),
             said.wrong,
         ),

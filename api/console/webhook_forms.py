@@ -105,7 +105,7 @@ def take_change(request: Request, state: State, caller: Admin, code: str, fields
 def take_move(request: Request, pool: Database, caller: Admin, code: str, fields: Fields) -> Response:
     """Enables, disables or retires it."""
     view, expected = find_view(request, caller), read_whole(fields, "row_version") or 0
-    to = EndpointState(find_choice(read_text(fields, "to", 20), list(EndpointState)) or EndpointState.ENABLED)
+    to = EndpointState(find_choice(read_text(fields, "to"), list(EndpointState)) or EndpointState.ENABLED)
     body = WebhookTransition(to=to.value, reason=read_text(fields, "reason", 1000))
 
     def work(conn: Connection) -> object:
@@ -147,7 +147,7 @@ def take_replay(request: Request, pool: Database, caller: Replayer, code: str, f
     view = find_view(request, caller)
     since = read_moment(view, fields, "since")
     try:
-        body = Replay.model_validate({"since": since, "scope": read_text(fields, "scope", 20) or ReplayScope.MISSING})
+        body = Replay.model_validate({"since": since, "scope": read_text(fields, "scope") or ReplayScope.MISSING})
     except ValidationError as error:
         since_fault = find_moment_fault(view, fields, "since")
         wrong = find_shape_faults(error) | ({} if since_fault is None else {"since": since_fault})
@@ -199,8 +199,8 @@ def _render_secret(view: View, code: str, name: str, secret: str) -> Response:
 
 def _read_endpoint(fields: FormData) -> dict[str, Any]:
     return {
-        "name": read_text(fields, "name", 201),
-        "url": read_text(fields, "url", 2001),
+        "name": read_text(fields, "name"),
+        "url": read_text(fields, "url"),
         "event_types": read_many(fields, "event_types"),
         "customer": read_text(fields, "customer", 200) or None,
         "delay_s": read_sent_whole(fields, "delay_s"),

@@ -160,7 +160,7 @@ def _find_change(view: View, endpoint: Endpoint, typed: Typed) -> Act:
         "customer": endpoint.customer or "",
         "delay_s": str(endpoint.delay_s),
     }
-    reason = Field("reason", view.t("field.reason"), "text", said.values.get("reason", ""), required=False)
+    reason = Field("reason", view.t("field.reason"), "text", said.values.get("reason", ""), required=False, limit=1000)
     act = Act(
         *name_act(view, CHANGE_ACT),
         action=f"/admin/webhooks/{endpoint.code}/change",
@@ -211,7 +211,7 @@ def _find_move(view: View, endpoint: Endpoint, to: EndpointState, typed: Typed, 
     explain = view.t(f"act.explain_{name}")
     if to is EndpointState.ENABLED and missed:
         explain = f"{explain} {view.t('webhooks.missed', count=missed)}"
-    reason = Field("reason", view.t("field.reason"), "text", said.values.get("reason", ""))
+    reason = Field("reason", view.t("field.reason"), "text", said.values.get("reason", ""), limit=1000)
     act = Act(
         *name_act(view, name),
         action=f"/admin/webhooks/{endpoint.code}/state",

@@ -53,6 +53,25 @@ def test_a_reader_lands_in_the_first_wrong_field(chromium: Browser, service: Ser
         context.close()
 
 
+def test_what_does_not_fit_into_a_field_is_said(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "mara", PASSWORD)
+        page.goto("/complaints")
+        page.locator("#act-cmp_enter summary").click()
+        details = page.locator("#act-cmp_enter [name=details]")
+        full = page.get_by_role("status").filter(has_text="Full: what is beyond character 10,000 was not taken.")
+        details.focus()
+        page.keyboard.insert_text("x" * 9_999)
+        expect(details).to_have_value("x" * 9_999)
+        expect(full).to_have_count(0)
+        page.keyboard.insert_text("yz")
+        expect(details).to_have_value("x" * 9_999 + "y")
+        expect(full).to_be_visible()
+        page.keyboard.press("Backspace")
+        expect(full).to_have_count(0)
+        assert watched.errors == []
+
+
 def test_a_form_that_leads_to_a_place_of_its_page_does_so_too(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url, viewport=PHONE, language="zh") as (page, watched):
         sign_in(page, "ada", PASSWORD)

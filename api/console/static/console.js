@@ -274,6 +274,19 @@
     tell();
     if (window.EventSource) listen();
   }
+  // A browser leaves out what does not fit into a field, of a text that is pasted too, and says nothing.
+  document.addEventListener("input", (event) => {
+    const field = event.target, limit = field.maxLength;
+    if (!(limit > 0) || field.type === "password") return;
+    const told = field.parentElement.querySelector("[data-full]"), isFull = field.value.length >= limit;
+    if (!isFull) told?.remove();
+    else if (!told) {
+      const line = Object.assign(document.createElement("span"), { className: "wrong", textContent: say("form.full", { limit: limit.toLocaleString(document.documentElement.lang) }) });
+      line.setAttribute("role", "status");
+      line.dataset.full = "";
+      field.after(line);
+    }
+  });
   // A form that nobody can take now would leave the browser's own page where somebody wrote: while the connection is lost
   // the server is asked first whether it is there. Behind all others: what they send by themselves is theirs.
   const WAIT_MS = 5000, passed = new WeakSet();
