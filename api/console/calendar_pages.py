@@ -51,7 +51,7 @@ class CalendarPages(VersionPages[CalendarRow, Wish, CalendarOutlook]):
         content = {
             "country": read_text(fields, "country").upper(),
             "subdivision": read_text(fields, "subdivision").upper(),
-            "weekly": {day: _read_hours(read_text(fields, day, 500)) for day in WEEKDAYS},
+            "weekly": {day: _read_hours(read_text(fields, day)) for day in WEEKDAYS},
             "own_days": [{"day": d.day, "hours": format_spans(d.spans), "name": d.name} for d in own],
         }
         return content, {}

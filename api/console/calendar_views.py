@@ -16,6 +16,7 @@ from domain.service_calendar import WEEKDAYS, SpecialDay, format_spans, parse_sp
 from store.service_calendars import CalendarRow
 from store.sla_usage import CalendarUsage
 
+LONGEST_NAME = 200  # of a day
 _OFF = ("off", "休息", "-")
 _WORKING = dict.fromkeys(WEEKDAYS[:5], "08:00-17:00")
 
@@ -181,9 +182,10 @@ def read_own_days(text: str) -> list[SpecialDay] | int:
             return number
         hours = parts[1] if len(parts) > 1 else _OFF[0]
         spans = () if hours.lower() in _OFF else parse_spans(hours.replace("–", "-").replace("，", ",").split(","))
-        if spans is None or not 1970 <= day.year < 3000:
+        name = parts[2].strip() if len(parts) > 2 else ""
+        if spans is None or not 1970 <= day.year < 3000 or len(name) > LONGEST_NAME:
             return number
-        days.append(SpecialDay(day, spans, parts[2].strip()[:200] if len(parts) > 2 else ""))
+        days.append(SpecialDay(day, spans, name))
     return days
 
 

@@ -18,7 +18,7 @@ from api.console.capa_cause_views import flatten_root_cause
 from api.console.capa_effect_views import ACT as EFFECT
 from api.console.capa_pages import render_capa, render_capas
 from api.console.cause_merge import CAUSES_SEEN, merge_investigation
-from api.console.form_faults import Fault, Why, find_shape_faults
+from api.console.form_faults import Bound, Fault, Why, find_shape_faults
 from api.console.forms import (
     Fields,
     RecordForms,
@@ -30,6 +30,7 @@ from api.console.forms import (
     find_unsigned,
     find_unusable,
     read_day,
+    read_list,
     read_sent_number,
     read_sent_whole,
     read_text,
@@ -59,6 +60,7 @@ from store.pool import Connection
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, require(Permission.CAPA_READ)]
 Worker = Annotated[Caller, require(Permission.CAPA_WORK)]
+MOST_ORDERS = 500  # of one proposal, as the API has it
 FORMS = RecordForms(ENTITY, "/capa/", render_capa)
 
 
@@ -222,7 +224,7 @@ def propose(request: Request, pool: Database, caller: Worker, fields: Fields) ->
     model, _, fault = read_text(fields, "fault").partition("/")
     kind, scope_kind = read_text(fields, "kind"), read_text(fields, "scope_kind")
     value, reason = read_text(fields, "scope_value", 200), read_text(fields, "reason")
-    orders = tuple(dict.fromkeys(read_text(fields, "work_orders").replace(",", " ").split()))[:500]
+    orders = read_list(fields, "work_orders")
     with pool.connection() as conn:
         model_id = load_model_id(conn, model)
         is_known = model_id is not None and (scope_kind != ScopeKind.DEVICE or is_device_of(conn, value, model_id))
@@ -235,6 +237,7 @@ def propose(request: Request, pool: Database, caller: Worker, fields: Fields) ->
         "scope_kind": Fault.NOT_A_CHOICE.where(scope_kind not in set(ScopeKind)),
         "scope_value": scope_fault if scope_kind in set(ScopeKind) and model_id is not None else None,
         "reason": Fault.MISSING.where(not reason),
+        "work_orders": Bound(Fault.TOO_MANY, MOST_ORDERS) if len(orders) > MOST_ORDERS else None,
     }
     if model_id is None or any(wrong.values()):
         return render_capas(view, pool, refused=find_unusable(view, act, fields, wrong))

@@ -237,7 +237,7 @@ class VersionPages(ABC, Generic[Row, Wish, Preview]):
         self, view: View, pool: Pool, fields: FormData, more: Mapping[str, str]
     ) -> tuple[Wish | None, dict[str, str]]:
         content, wrong = self.read_content(view, fields)
-        content |= {"name": read_text(fields, "name"), "reason": read_text(fields, "reason", 2_000), **more}
+        content |= {"name": read_text(fields, "name"), "reason": read_text(fields, "reason"), **more}
         if not content["reason"]:
             wrong["reason"] = view.name("sla_wrong", "missing")
         if wrong:

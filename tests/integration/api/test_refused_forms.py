@@ -315,6 +315,7 @@ def test_accounts_tokens_calendars_and_policies(console: Console) -> None:
         ({"scope_kind": "LOT"}, {"scope_value": MISSING}),
         ({"scope_kind": "DEVICE", "scope_value": "NOBODY-1"},
          {"scope_value": "There is no device of this model and serial that you may see."}),
+        ({"work_orders": " ".join(f"WO-{n}" for n in range(501))}, {"work_orders": "Too many, at most 500."}),
         ({"work_orders": "WO-1"}, {"work_orders": "Not every one of these codes is that of a work order."}),
     ],
 )  # fmt: skip

@@ -30,3 +30,4 @@ def test_the_first_line_that_is_none_is_named() -> None:
     assert read_own_days("2026-12-31 off\n24.12.2026 off") == 2
     assert read_own_days("2026-12-31 morning") == 1
     assert read_own_days("9999-12-31") == 1
+    assert read_own_days(f"2026-12-31 off {'x' * 201}") == 1
