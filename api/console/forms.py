@@ -91,7 +91,7 @@ def read_text(fields: FormData, name: str, limit: int = LONGEST) -> str:
 def refuse_too_long(name: str, limit: int) -> ProblemError:
     """The refusal of that field for its length."""
     problem = ProblemError(INVALID)
-    problem.errors = [FieldError(field=name, detail=f"at most {limit} characters", code="too_long", limit=limit)]
+    problem.errors = [FieldError(field=name, detail=f"has more characters than {limit}", code="too_long", limit=limit)]
     return problem
 
 
