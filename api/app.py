@@ -17,6 +17,7 @@ from api.console.problem_page import render_problem_page
 from api.console.static_files import STATIC_PATH, ConsoleStaticFiles
 from api.docs_page import build_docs_router
 from api.edge import Edge
+from api.form_reading import MOST_BYTES_OF_ONE, MOST_FIELDS
 from api.metrics import Metrics
 from api.oidc.provider import Provider
 from api.openapi import describe
@@ -191,7 +192,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
             # Requests are over by now, but for those that wait for a database that does not answer.
             abandon_pool(pool)
 
-    app = FastAPI(routes=build_routes(), lifespan=lifespan, **BARE)
+    app = FastAPI(
+        routes=build_routes(),
+        lifespan=lifespan,
+        form_limits={"max_fields": MOST_FIELDS, "max_part_size": MOST_BYTES_OF_ONE},
+        **BARE,
+    )
     app.state.hub = hub
     app.include_router(build_docs_router(app))
     describe(app)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from api.csrf_token import is_csrf_token
+from api.form_reading import read_form
 from api.passwords import TOKEN_PREFIX, hash_secret
 from api.problems import (
     CSRF,
@@ -87,7 +88,7 @@ async def read_csrf_token(request: Request) -> str | None:
         return header
     kind = request.headers.get("content-type", "")
     if kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
-        value = (await request.form()).get(CSRF_FIELD)
+        value = (await read_form(request)).get(CSRF_FIELD)
         return value if isinstance(value, str) else None
     return None
 

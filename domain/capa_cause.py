@@ -9,6 +9,7 @@ from typing import Any
 MIN_WHYS = 3
 MAX_WHYS = 10
 MAX_CAUSES = 30
+MAX_EVIDENCE = 50  # of one cause, and of each why
 
 
 class CauseCategory(StrEnum):

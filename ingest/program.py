@@ -387,6 +387,7 @@ class _Ingest:
         """Writes down what only this process knows. What cannot be written keeps nothing else from being written."""
         conn = self._conn
         if conn is None:
+            log.warning("the database is away at the end: when devices were heard of last is what it says")
             return
         last: tuple[tuple[str, Callable[[], None]], ...] = (
             ("who is too fast", lambda: self._say_who_is_too_fast(self._limit.take_rest())),

@@ -107,7 +107,8 @@ class NoticeBroker:
         self._client.on_disconnect = None
         self._client.disconnect()
         self._client.loop_stop()
-        # paho closes the sockets by which it wakes its thread when nobody knows it any more: not us, whom it knew.
+        # The callbacks tie paho's client to this object in a circle, and paho closes the sockets by which it wakes its
+        # thread only when the client goes: garbage collection may come late.
         self._client.on_connect = self._client.on_publish = None
         self._is_connected = False
 

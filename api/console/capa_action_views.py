@@ -169,6 +169,7 @@ def _find_step_fields(view: View, name: str, typed: Typed) -> tuple[Field, ...]:
             typed.values.get("ref", ""),
             required=False,
             why=view.t("field.evidence_ref_why"),
+            limit=200,
             wrong=typed.wrong.get("ref", ""),
         ),
     )

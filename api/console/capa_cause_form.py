@@ -9,9 +9,9 @@ from starlette.datastructures import FormData
 from api.console.form_faults import Fault, Why, find_fault
 from api.console.forms import read_text, read_whole
 from api.shapes.capas import RootCauseFields
-from domain.capa_cause import MAX_CAUSES, MAX_WHYS, EvidenceRef, RootCause
+from domain.capa_cause import MAX_CAUSES, MAX_EVIDENCE, MAX_WHYS, EvidenceRef, RootCause
 
-MOST_EVIDENCE = 50  # of one cause
+MOST_EVIDENCE = MAX_EVIDENCE * (1 + MAX_WHYS)  # of one cause and its whys, as the form shows them
 # Of a field of the API, beginning with the problem or the causes, to that of the form.
 Places = dict[tuple[str | int, ...], str]
 

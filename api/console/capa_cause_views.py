@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from api.console.capa_cause_form import MOST_EVIDENCE
 from api.console.cause_merge import mark_investigation
 from api.console.forms import Typed
 from api.console.page import View
@@ -149,8 +150,8 @@ def _find_slot(number: int, values: Mapping[str, str]) -> dict[str, Any]:
     prefix = f"c{number}"
     asked = [step for step in range(MAX_WHYS) if values.get(f"{prefix}-why{step}")]
     steps = min(MAX_WHYS, max(WHYS_SHOWN, max(asked, default=-1) + 2))
-    rows = [row for row in range(50) if values.get(f"{prefix}-e{row}-ref")]
-    row_count = min(50, max(rows, default=-1) + 1 + NEW_EVIDENCE)
+    rows = [row for row in range(MOST_EVIDENCE) if values.get(f"{prefix}-e{row}-ref")]
+    row_count = min(MOST_EVIDENCE, max(rows, default=-1) + 1 + NEW_EVIDENCE)
     return {
         "prefix": prefix,
         "category": values.get(f"{prefix}-category", ""),

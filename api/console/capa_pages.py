@@ -107,7 +107,7 @@ def _find_proposal_form(view: View, profiles: dict[str, Profile], typed: Typed) 
             Field("scope_kind", t("field.scope_kind"), "select", values.get("scope_kind", ""), scopes),
             Field(
                 "scope_value", t("field.scope_value"), "text", values.get("scope_value", ""), required=False,
-                why=t("field.scope_value_why"),
+                why=t("field.scope_value_why"), limit=200,
             ),
             Field(
                 "work_orders", t("field.work_orders"), "text", values.get("work_orders", ""), required=False,

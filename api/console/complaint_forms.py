@@ -67,7 +67,7 @@ def enter(request: Request, pool: Database, caller: Writer, fields: Fields) -> R
     """Records a complaint; where device and fault are known it joins, reopens or opens their work order."""
     view = find_view(request, caller)
     serial, fault_group = read_text(fields, "serial"), read_text(fields, "fault_group", 200)
-    severity, typed_at = read_text(fields, "severity"), read_text(fields, "received_at", 19)
+    severity, typed_at = read_text(fields, "severity"), read_text(fields, "received_at")
     received = read_moment(view, fields, "received_at") if typed_at else view.now
     wrong = {
         "severity": Fault.NOT_A_CHOICE.where(severity not in set(ComplaintSeverity)),

@@ -19,6 +19,7 @@ from api.console.instants import name_offset
 from api.console.language import load_catalogue
 from api.console.page import View
 from api.console.signing_words import say_unsigned
+from api.form_reading import read_form
 from api.once import change
 from api.problems import INVALID, FieldError, ProblemError
 from api.shapes.pages import verify_day, verify_instant
@@ -30,7 +31,7 @@ from store.pool import Connection, Pool
 
 async def read_fields(request: Request) -> FormData:
     """What the form holds, fields that only some steps have included."""
-    return await request.form()
+    return await read_form(request)
 
 
 def join_lines(text: object) -> object:

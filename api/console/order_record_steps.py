@@ -21,6 +21,7 @@ from api.console.signing_words import say_unsigned_problem
 from api.console.visit_views import read_local_time
 from api.console.work_order_page import render_order
 from api.field_faults import find_field_errors
+from api.form_reading import read_form
 from api.problems import ProblemError
 from api.routes.approval_requests import ask_for_approval
 from api.routes.checklists import answer_lines, list_checklists
@@ -41,13 +42,12 @@ from store.work_order_pages import load_order_cards
 router = APIRouter(include_in_schema=False)
 Worker = Annotated[Caller, require(Permission.WORK_ORDER_WORK)]
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
-MOST_FIELDS = 1000
 
 
 async def read_fields(request: Request) -> dict[str, str]:
     """All text fields of the form that was sent, whatever they are called."""
-    form = await request.form()
-    return {name: value for name, value in list(form.items())[:MOST_FIELDS] if isinstance(value, str)}
+    form = await read_form(request)
+    return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 Fields = Annotated[dict[str, str], Depends(read_fields)]

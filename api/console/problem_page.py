@@ -1,5 +1,6 @@
 """A problem as a page in the person's language: what is wrong, what to do; or the way to the sign-in."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
@@ -56,6 +57,8 @@ def _find_words(request: Request, problem: ProblemError) -> tuple[str, dict[str,
         return "forbidden", {"permission": str(problem.extra.get("permission", "?"))}
     if problem.kind is ROW_VERSION_CONFLICT:
         return "conflict", {}
+    if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "too_large", {}
     if problem.kind is INTERNAL:
         return "internal", {}
     return ("busy" if problem.status >= 500 else "bad_request"), {}

@@ -8,7 +8,7 @@ from api.console.page import View
 from api.problems import FieldError
 
 # Where fields have their names: those of records that phones send, then those of forms.
-_GROUPS = ("record_field.", "field.", "field.fa_", "field.scope_")
+_GROUPS = ("record_field.", "field.", "field.fa_", "field.scope_", "complaint.", "calendar_field.", "sla_field.")
 _PARTS = re.compile(r"[.\[\]]+")
 
 

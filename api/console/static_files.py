@@ -19,7 +19,7 @@ BUNDLES = {
         f"style/{part}.css"
         for part in ("tokens", "frame", "controls", "records", "lists", "charts", "phone", "job", "pages")
     ),
-    "base.js": ("vendor/htmx-2.0.11.min.js", "console.js", "leaving.js"),
+    "base.js": ("vendor/htmx-2.0.11.min.js", "console.js", "forms.js", "leaving.js"),
     "chart.js": ("vendor/uplot-1.6.32.iife.min.js", "charts.js"),
     "job.js": ("outbox.js", "kept_pages.js"),
 }

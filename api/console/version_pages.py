@@ -34,7 +34,8 @@ WRITE = Permission.SLA_POLICY_WRITE
 Reader = Annotated[Caller, require(Permission.CONFIGURATION_READ)]
 Writer = Annotated[Caller, require(WRITE)]
 ROWS, SHOWN = 100, 50
-TEXT = 60_000  # a thousand own days
+LONGEST_REASON = 2_000
+TEXT = 600_000  # a thousand own days, each with as many hours and as long a name as may be
 
 Wish = TypeVar("Wish")
 Preview = TypeVar("Preview")
@@ -179,13 +180,14 @@ class VersionPages(ABC, Generic[Row, Wish, Preview]):
     def take_follower(self, request: Request, pool: Database, caller: Writer, code: str, fields: Fields) -> Response:
         """Has a site or a contract go by this record; clocks that run keep what they began with."""
         view, why = find_view(request, caller), f"{self.follower}_reason"
-        name, reason = read_text(fields, self.follower, 100), read_text(fields, why, 2_000)
+        name, reason = read_text(fields, self.follower), read_text(fields, why)
         with pool.connection() as conn:
             self._load(conn, view, code)
             found = self.load_follower(conn, name, caller.customer_id)
         given = {self.follower: name, why: reason}
         wrong = {} if found else {self.follower: view.name("sla_wrong", self.unknown)}
-        wrong |= {} if reason else {why: view.name("sla_wrong", "missing")}
+        if not reason or len(reason) > LONGEST_REASON:
+            wrong[why] = view.name("sla_wrong", "reason" if reason else "missing")
         if found is None or wrong:
             return self._render(view, pool, code, Left(given=given, given_wrong=wrong))
         actor, expected = find_actor(caller, (WRITE,)), found.row_version
@@ -256,4 +258,4 @@ class VersionPages(ABC, Generic[Row, Wish, Preview]):
 
 def _read_values(fields: FormData) -> dict[str, str]:
     """What was typed, as the form takes it back: several of one name with blanks between."""
-    return {name: " ".join(read_many(fields, name)).strip()[:TEXT] for name in fields}
+    return {name: " ".join(read_many(fields, name)).strip() for name in fields}

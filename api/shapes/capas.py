@@ -11,6 +11,7 @@ from domain.capa import CapaKind, CapaState, ScopeKind
 from domain.capa_action import ActionKind, ActionState
 from domain.capa_cause import (
     MAX_CAUSES,
+    MAX_EVIDENCE,
     MAX_WHYS,
     MIN_WHYS,
     Cause,
@@ -40,7 +41,7 @@ class EvidenceShape(Sent):
         return EvidenceRef(self.kind, self.ref, self.note)
 
 
-Evidence = Annotated[list[EvidenceShape], Field(max_length=50)]
+Evidence = Annotated[list[EvidenceShape], Field(max_length=MAX_EVIDENCE)]
 
 
 class WhyShape(Sent):

@@ -59,7 +59,7 @@ def test_what_does_not_fit_into_a_field_is_said(chromium: Browser, service: Serv
         page.goto("/complaints")
         page.locator("#act-cmp_enter summary").click()
         details = page.locator("#act-cmp_enter [name=details]")
-        full = page.get_by_role("status").filter(has_text="Full: what is beyond character 10,000 was not taken.")
+        full = page.get_by_role("status").filter(has_text="Full: nothing beyond character 10,000 is taken.")
         details.focus()
         page.keyboard.insert_text("x" * 9_999)
         expect(details).to_have_value("x" * 9_999)

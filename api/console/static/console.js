@@ -274,41 +274,6 @@
     tell();
     if (window.EventSource) listen();
   }
-  // A browser leaves out what does not fit into a field, of a text that is pasted too, and says nothing.
-  document.addEventListener("input", (event) => {
-    const field = event.target, limit = field.maxLength;
-    if (!(limit > 0) || field.type === "password") return;
-    const told = field.parentElement.querySelector("[data-full]"), isFull = field.value.length >= limit;
-    if (!isFull) told?.remove();
-    else if (!told) {
-      const line = Object.assign(document.createElement("span"), { className: "wrong", textContent: say("form.full", { limit: limit.toLocaleString(document.documentElement.lang) }) });
-      line.setAttribute("role", "status");
-      line.dataset.full = "";
-      field.after(line);
-    }
-  });
-  // A form that nobody can take now would leave the browser's own page where somebody wrote: while the connection is lost
-  // the server is asked first whether it is there. Behind all others: what they send by themselves is theirs.
-  const WAIT_MS = 5000, passed = new WeakSet();
-  const answers = () => fetch("/health", { cache: "no-store", signal: AbortSignal.timeout(WAIT_MS) }).then(() => true, () => false);
-  window.addEventListener("submit", async (event) => {
-    const form = event.target, button = event.submitter;
-    if (event.defaultPrevented || form.method !== "post" || passed.has(form) || (live?.dataset.state !== "stale" && navigator.onLine)) return;
-    event.preventDefault();
-    let told = form.querySelector("[data-unsent]");
-    if (told) told.textContent = "";
-    if (await answers()) {
-      told?.remove();
-      passed.add(form);
-      form.requestSubmit(button);
-      passed.delete(form);
-      return;
-    }
-    if (!told) form.append(told = Object.assign(document.createElement("p"), { className: "notice wrong" }));
-    told.setAttribute("role", "alert");
-    told.dataset.unsent = "";
-    told.textContent = say("live.unsent");
-  });
   window.addEventListener("pagehide", () => stream?.close());
   window.addEventListener("pageshow", (event) => { if (event.persisted && pause) listen(); });
 

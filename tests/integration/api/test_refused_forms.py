@@ -202,34 +202,6 @@ def test_a_field_action(console: Console) -> None:
     assert refuse(console, "quentin", f"{path}/scope", {"serials": "T-0000 NOBODY-1"}) == {"serials": unknown}
 
 
-def test_a_long_list_of_serials_is_taken_whole_or_not_at_all(console: Console) -> None:
-    path = console.send("quentin", "/field-actions", "/field-actions/drafts", CORRECTION).partition("?")[0]
-    page = console.read("quentin", path)
-    assert page.count('maxlength="2000000"') >= 2, "the browser lets the serials and the waves through"
-    # Of what is longer than any text, the last one counts as the first does.
-    named = " ".join(["T-0000"] * 60_000)
-    said = refuse(console, "quentin", f"{path}/scope", {"serials": f"{named} NOBODY-1"})
-    assert said == {"serials": "No device of the model has these serials: NOBODY-1. Nothing was frozen."}
-    many = {"serials": " ".join(f"X{n}" for n in range(50_001)), "regions": "r" * 201}
-    expected = {"serials": "Too many, at most 50,000.", "regions": "Has more characters than 200."}
-    assert refuse(console, "quentin", f"{path}/scope", many) == expected
-
-
-@pytest.mark.parametrize(
-    ("language", "told"),
-    [
-        ("en", "This cannot be used as it is: Title (has more characters than 200). Nothing was saved."),
-        ("zh", "以下内容无法使用：标题（超过 200 个字符）。未保存任何内容。"),
-    ],
-)
-def test_nothing_is_cut_off_that_somebody_wrote(console: Console, language: str, told: str) -> None:
-    headers = console.sessions["quentin"].writing | {"Accept-Language": language}
-    long = CORRECTION | {"title": "t" * 201}
-    answer = console.api.client.post("/field-actions/drafts", headers=headers, data=long)
-    assert (answer.status_code, told in answer.text) == (422, True), answer.text
-    console.send("quentin", "/field-actions", "/field-actions/drafts", CORRECTION | {"title": f" {'t' * 200}\r\n"}, 303)
-
-
 def test_a_field_action_that_goes_on(console: Console) -> None:
     path = console.send("quentin", "/field-actions", "/field-actions/drafts", CORRECTION).partition("?")[0]
 
