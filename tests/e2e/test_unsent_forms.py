@@ -9,6 +9,8 @@ from tests.e2e.service import Service
 
 pytestmark = pytest.mark.browser
 STREAM = "**/api/v1/events/stream"
+# As in browsers that cannot bound a request: on a busy machine an answer may take longer than a page waits for it.
+WAIT_LONG = "delete AbortSignal.timeout"
 
 
 def open_order(page: Page, state: str) -> tuple[Locator, Locator]:
@@ -64,6 +66,7 @@ def test_a_page_that_pauses_asks_as_well(chromium: Browser, service: Service) ->
 def test_two_clicks_while_the_server_is_asked_write_once(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, _):
         asked: list[Route] = []
+        page.add_init_script(WAIT_LONG)
         page.route(STREAM, lambda route: route.abort())
         page.route("**/api/v1/health", lambda route: asked.append(route))
         note, send = open_order(page, "stale")
@@ -80,6 +83,7 @@ def test_two_clicks_while_the_server_is_asked_write_once(chromium: Browser, serv
 
 def test_a_page_that_hears_nothing_sends_to_a_server_that_answers(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, _):
+        page.add_init_script(WAIT_LONG)
         page.route(STREAM, lambda route: route.abort())
         note, send = open_order(page, "stale")
         note.fill("Written without news")
