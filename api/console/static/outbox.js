@@ -86,7 +86,7 @@
         if (isDone) dropDrafts(step.drafts, form);
       });
     } catch (problem) {
-      tell(say("not_kept", { why: problem?.name || "" }));
+      warn(say("not_kept", { why: problem?.name || "" }));
       return false;
     }
     navigator.storage?.persist?.();
@@ -107,6 +107,7 @@
   }
   const read = (form) => Object.fromEntries([...new FormData(form)].filter(([name, value]) => typeof value === "string" && value.trim() !== "" && name !== "csrf_token"));
   async function keepFiles(form, files, more = {}) {
+    notice = "";
     const given = read(form), entries = [], tooLarge = [];
     for (const file of files) {
       if (file.size > most) { tooLarge.push(file.name); continue; }
@@ -116,7 +117,7 @@
       if (crypto.subtle) query.sha256 = [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
       entries.push({ path: form.dataset.path, bytes, type: file.type, query, text: file.name, ...more });
     }
-    if (tooLarge.length) tell(say("too_large", { names: tooLarge.join(", "), most: Math.floor(most / 1e6) }));
+    if (tooLarge.length) warn(say("too_large", { names: tooLarge.join(", "), most: Math.floor(most / 1e6) }));
     return entries.length ? keep(form, entries) : false;
   }
   function makeEntry(form) {
@@ -150,9 +151,10 @@
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
+    notice = "";
     if (form.dataset.outbox) {
       event.preventDefault();
-      if (form.dataset.outbox === "answer" && form.dataset.kind === "number" && Number.isNaN(Number((new FormData(form).get("value") || "").replace(",", ".")))) { tell(say("no_number")); return; }
+      if (form.dataset.outbox === "answer" && form.dataset.kind === "number" && Number.isNaN(Number((new FormData(form).get("value") || "").replace(",", ".")))) { warn(say("no_number")); return; }
       const file = form.querySelector("input[type=file]");
       if (file) { if (file.files.length) keepFiles(form, [...file.files]); } else keep(form, [makeEntry(form)]);
     } else if (form.matches("form[data-online], .online form")) {
@@ -179,7 +181,7 @@
       document.dispatchEvent(new CustomEvent("forewarn:shown"));
       document.querySelector("[role=alert]")?.scrollIntoView({ block: "center" });
     } catch {
-      tell(say("needs_network"));
+      warn(say("needs_network"));
     } finally {
       delete form.dataset.busy;
       button?.removeAttribute("disabled");
@@ -208,6 +210,7 @@
       timer = setTimeout(flush, Math.min(FIRST_MS * 2 ** tries++, LONGEST_MS));
     }
     isSending = false;
+    if (sent && notice === say("needs_network")) notice = "";  // it is back
     await show();
     if (sent) refresh().then(() => document.dispatchEvent(new CustomEvent("forewarn:sent")));
   }
@@ -278,6 +281,13 @@
     root().hidden = false;
     place.textContent = text;
   }
+  // Beside what is not sent, which is told again at every try: until somebody sends something else.
+  let notice = "";
+  function warn(text) {
+    notice = text;
+    tell(text);
+    show().catch(() => {});
+  }
   const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text, ...more });
   const MOST_SHOWN = 160; // characters of what was written, which tell it from the rest
   const shorten = (text) => text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
@@ -286,8 +296,8 @@
     const parts = [waiting.length ? say("waiting", { count: waiting.length }) : "", refused.length ? say("refused", { count: refused.length }) : ""].filter(Boolean);
     const place = document.getElementById("outbox-list");
     root().hidden = !entries.length && !document.getElementById("outbox-says").textContent;
-    if (entries.length) tell(parts.join(" · ") + (isSignedOut ? ` · ${say("signed_out")}` : memory ? ` · ${say("memory")}` : ""));
-    else if (root().dataset.had) tell(say("all_sent"));
+    if (entries.length) tell([...parts, notice].filter(Boolean).join(" · ") + (isSignedOut ? ` · ${say("signed_out")}` : memory ? ` · ${say("memory")}` : ""));
+    else if (root().dataset.had || notice) tell([root().dataset.had ? say("all_sent") : "", notice].filter(Boolean).join(" · "));
     root().dataset.had = entries.length ? "1" : "";
     for (const badge of document.querySelectorAll("[data-outbox-count]")) badge.textContent = parts.join(" · ");
     place.replaceChildren(...entries.map((entry) => {
