@@ -1,7 +1,7 @@
 """A form that meets no server stays where it was written, says so, and is sent once."""
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
 from tests.e2e.browser import open_page, sign_in
 from tests.e2e.seeding import PASSWORD
@@ -91,3 +91,41 @@ def test_a_page_that_hears_nothing_sends_to_a_server_that_answers(chromium: Brow
             send.click()
         assert asked.value.status == 200
         expect(page.locator(".timeline .body", has_text="Written without news")).to_have_count(1)
+
+
+def test_what_is_written_elsewhere_is_not_left_without_a_question(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        stays = True
+        asked: list[str] = []
+
+        def answer(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            if stays:
+                dialog.dismiss()
+            else:
+                dialog.accept()
+
+        page.on("dialog", answer)
+        note, send = open_order(page, "on")
+        order = page.url
+        note.click()
+        page.keyboard.type("Called the ward")
+        page.locator("#act-accept summary").click()
+        with page.expect_event("dialog"):
+            page.locator("#act-accept button[type=submit]").click(no_wait_after=True)
+        expect(note).to_have_value("Called the ward")
+        with page.expect_event("dialog"):
+            page.locator("nav a[href='/devices']").click(no_wait_after=True)
+        expect(note).to_have_value("Called the ward")
+        assert page.url == order
+        send.click()
+        expect(page.locator(".timeline .body").first).to_have_text("Called the ward")
+        assert asked == ["beforeunload", "beforeunload"]  # and none for the note that was sent
+
+        stays = False
+        note.click()
+        page.keyboard.type("Not worth keeping")
+        with page.expect_event("dialog"):
+            page.locator("nav a[href='/devices']").click(no_wait_after=True)
+        page.wait_for_url("**/devices")
+        assert watched.errors == []

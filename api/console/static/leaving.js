@@ -1,4 +1,5 @@
 // Leaving: what was written on this phone and is not sent is named before the session ends; what was kept of it goes with it.
+// What is written in a form and not sent is not left without the browser's question, not by sending another form either.
 (() => {
   "use strict";
   const home = document.documentElement, PAGES = "forewarn-my-";
@@ -37,5 +38,21 @@
     if (entries.length && !(await ask(entries))) return;
     await forget().catch(() => {});
     form.submit();
+  });
+
+  // A phone keeps what is written into its forms by itself, and the form that is on its way is not left behind.
+  const written = new Set(), KEPT = "form[data-outbox], form[data-online], .online form";
+  const isText = (field) => field.tagName === "TEXTAREA" || (field.tagName === "INPUT" && field.type === "text");
+  let sent = null;
+  const isUnsent = (form) => form !== sent && form.isConnected && [...form.elements].some((field) => isText(field) && field.value.trim() && field.value !== field.defaultValue);
+  document.addEventListener("input", (event) => {
+    const form = event.target.form;
+    sent = null;
+    if (form?.method === "post" && !form.matches(KEPT) && isText(event.target)) written.add(form);
+  });
+  window.addEventListener("submit", (event) => { if (!event.defaultPrevented) sent = event.target; });
+  window.addEventListener("beforeunload", (event) => {
+    if (home.dataset.owner && [...written].some(isUnsent)) event.preventDefault();
+    setTimeout(() => { sent = null; });  // who stays has sent nothing
   });
 })();
