@@ -23,11 +23,22 @@ FIND_SMALL = """() => [...document.querySelectorAll('header *, main *, .bottom *
     .map((item) => item.outerHTML.slice(0, 100))"""
 # With the day where midnight lies between.
 AS_OF = re.compile(r"Offline, as of (\d\d/\d\d, )?\d\d:\d\d\.\s*Load again")
+BACK_AS_OF = re.compile(r"The connection is back\. This page is as of (\d\d/\d\d, )?\d\d:\d\d\.\s*Load again")
 FIND_KEPT = """async () => {
     const found = {};
     for (const name of await caches.keys())
         found[name] = (await (await caches.open(name)).keys()).map((request) => new URL(request.url).pathname).sort();
     return found;
+}"""
+
+DROP_KEPT = """async (path) => {
+    for (const name of await caches.keys()) await (await caches.open(name)).delete(path, { ignoreVary: true });
+}"""
+# What the page asks the service for is answered; what the browser loads is not.
+ANSWER_FOR_SERVICE = """const ask = window.fetch;
+window.fetch = async (...asked) => {
+    if (asked[0] !== location.pathname) return ask(...asked);
+    return Object.defineProperty(new Response("", { status: 200 }), "url", { value: location.href });
 }"""
 
 
@@ -72,6 +83,26 @@ def leave(page: Page) -> None:
     page.locator("form[action='/sign-out'] button").click()
 
 
+def wait_for_fresh(page: Page) -> None:
+    """The page is one that came from the service, without anybody's doing."""
+    page.locator("html:not([data-kept-at])").wait_for()
+    expect(page.locator("#kept")).to_be_hidden()
+
+
+def count_loads(page: Page) -> list[str]:
+    """Grows by each page that is loaded from now on."""
+    loads: list[str] = []
+    page.on("framenavigated", lambda frame: loads.append(frame.url))
+    return loads
+
+
+def hear_network(page: Page) -> None:
+    """The page has heard of the network once more, and has done about it what it does."""
+    page.evaluate("document.querySelector('#kept p').textContent = ''")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("#kept")).to_have_text(BACK_AS_OF)
+
+
 def reload_without_network(page: Page, context: BrowserContext, code: str) -> None:
     context.set_offline(True)
     page.goto(f"/my/{code}")
@@ -102,11 +133,114 @@ def test_day_of_jobs_opens_without_a_network_and_sends_what_was_written(chromium
         page.goto("/my/WO-1999-000001")
         expect(page.locator("#kept")).to_contain_text("That page is not kept on this phone; these are your jobs.")
         assert page.evaluate("fetch('/inbox').then(() => 'answered', () => 'failed')") == "failed"
+        page.evaluate(DROP_KEPT, f"/my/{second}")
+        page.goto(f"/my/{second}")
+        expect(page.locator("#kept")).to_contain_text("That page is not kept on this phone; these are your jobs.")
         page.context.set_offline(False)
+        # The page that was wanted comes by itself, and says what the one before would have said.
+        wait_for_fresh(page)
+        expect(page.locator(".code", has_text=second)).to_be_visible()
         expect(page.locator("#outbox-says")).to_have_text("All sent.")
         assert count_files(place, first) == (before[0], before[1] + 1)
         page.goto(f"/my/{first}")
         expect(page.locator("#kept")).to_be_hidden()
+        assert_quiet(watched)
+
+
+@pytest.mark.parametrize("away", ["network", "service"])
+def test_a_kept_page_is_fresh_by_itself_when_the_service_is_heard_again(
+    chromium: Browser, place: Service, away: str
+) -> None:
+    code = place.seeded.orders[1]
+    before = count_files(place, code)
+    with open_page(chromium, place.url, viewport=HAND, touch=True) as (page, watched):
+        sign_in(page, "tom", PASSWORD)
+        keep_jobs(page)
+        if away == "service":
+            place.program.stop()
+        else:
+            page.context.set_offline(True)
+        page.goto(f"/my/{code}")
+        expect(page.locator("#kept")).to_have_text(AS_OF)
+        page.fill("#job-note-body", "Written where nothing reaches")
+        page.get_by_role("button", name="Add note").tap()
+        expect(page.locator(".bottom [data-outbox-count]")).to_have_text("1 not sent")
+        loads = count_loads(page)
+        if away == "service":
+            place.program.start()
+        else:
+            page.context.set_offline(False)
+        wait_for_fresh(page)
+        expect(page.locator("#outbox-says")).to_have_text("All sent.")
+        expect(page.locator("#live")).to_have_attribute("data-state", "on")
+        assert count_files(place, code) == (before[0], before[1] + 1)
+        assert len(loads) == 1
+        assert watched.strangers == []
+
+
+def test_a_kept_page_stays_where_somebody_writes_and_says_that_the_connection_is_back(
+    chromium: Browser, place: Service
+) -> None:
+    code = place.seeded.orders[1]
+    before = count_files(place, code)
+    with open_page(chromium, place.url, viewport=HAND, touch=True) as (page, watched):
+        sign_in(page, "tom", PASSWORD)
+        keep_jobs(page)
+        reload_without_network(page, page.context, code)
+        page.fill("#job-note-body", "The gear is worn")
+        page.get_by_role("button", name="Add note").tap()
+        expect(page.locator("#outbox-says")).to_contain_text("1 not sent")
+        finding = page.locator("#job-steps form[data-item=finding] textarea")
+        finding.fill("Metal dust below the")
+        loads = count_loads(page)
+        page.context.set_offline(False)
+        expect(page.locator("#outbox-says")).to_have_text("All sent.")
+        expect(page.locator("#kept")).to_have_text(BACK_AS_OF)
+        assert count_files(place, code) == (before[0], before[1] + 1)
+        expect(finding).to_be_focused()
+        # Nor when he has left the field: what he wrote is not sent.
+        finding.blur()
+        hear_network(page)
+        expect(finding).to_have_value("Metal dust below the")
+        # Nothing is typed here, but a form is open.
+        finding.fill("")
+        finding.blur()
+        page.locator("#use > summary").tap()
+        hear_network(page)
+        assert loads == []
+        page.locator("#use > summary").tap()
+        expect(page.locator("#use")).not_to_have_attribute("open", "")
+        finding.fill("Metal dust below the gear")
+        page.get_by_role("button", name="Load again").tap()
+        wait_for_fresh(page)
+        expect(finding).to_have_value("Metal dust below the gear")
+        finding.fill("")
+        assert len(loads) == 1
+        assert_quiet(watched)
+
+
+def test_a_kept_page_that_comes_from_the_phone_again_is_not_loaded_again_and_again(
+    chromium: Browser, place: Service
+) -> None:
+    code = place.seeded.orders[1]
+    with open_page(chromium, place.url, viewport=HAND, touch=True) as (page, watched):
+        sign_in(page, "tom", PASSWORD)
+        keep_jobs(page)
+        reload_without_network(page, page.context, code)
+        loads = count_loads(page)
+        # The browser believes in a network; the service is not heard.
+        with page.expect_event("requestfailed", lambda request: request.url.endswith(f"/my/{code}")):
+            page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator("#kept")).to_have_text(AS_OF)
+        # The service is heard each time, and each time the page comes from the phone all the same.
+        page.add_init_script(ANSWER_FOR_SERVICE)
+        page.reload()
+        expect(page.locator("#kept")).to_have_text(AS_OF)
+        page.evaluate("dispatchEvent(new Event('online'))")
+        wait_until(lambda: page.evaluate("true") and len(loads) == 2, what="the page to catch up")
+        hear_network(page)
+        hear_network(page)
+        assert len(loads) == 2
         assert_quiet(watched)
 
 

@@ -244,6 +244,7 @@
     if (!live) return;
     live.hidden = false;
     live.dataset.state = state;
+    document.dispatchEvent(new CustomEvent("forewarn:live", { detail: state }));
     live.textContent = state === "on" ? say("live.on") : state === "paused" ? say("live.paused") :
       say("live.stale", { at: lastAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }) });
   }

@@ -8,14 +8,20 @@
   const home = document.documentElement, at = home.dataset.keptAt;
   const FRESH_MS = 900000, LARGEST = 2000000, name = `forewarn-my-${facts.owner}`;
 
+  // What comes from the network begins anew: the next page that does not may catch up.
+  const CAUGHT_UP = "forewarn.caught-up", isSecond = sessionStorage.getItem(CAUGHT_UP) === location.pathname;
+  sessionStorage.removeItem(CAUGHT_UP);
   if (at) {
     const read = new Date(at), isToday = read.toDateString() === new Date().toDateString();
     const time = read.toLocaleString([], { ...(isToday ? {} : { month: "2-digit", day: "2-digit" }), hour: "2-digit", minute: "2-digit", hour12: false });
     const again = Object.assign(document.createElement("button"), { type: "button", textContent: say("again") });
     again.addEventListener("click", () => location.reload());
+    const line = place.querySelector("p"), instead = home.hasAttribute("data-kept-instead") ? say("not_this") : "";
+    const tell = (isBack) => { line.textContent = [instead, say(isBack ? "back" : "as_of", { at: time })].filter(Boolean).join(" "); };
     place.hidden = false;
-    place.querySelector("p").textContent = [home.hasAttribute("data-kept-instead") ? say("not_this") : "", say("as_of", { at: time })].filter(Boolean).join(" ");
+    tell(false);
     place.append(again);
+    catchUp(tell);
     return;
   }
   if (!facts.owner || !navigator.serviceWorker || !window.caches) return;
@@ -50,6 +56,51 @@
     if (isList) await keepJobs();
     // The worker keeps what it sees; it does not see the first page, nor keep one that says what was just done.
     else if (!navigator.serviceWorker.controller || new URL(first).search) await keepThis();
+  }
+  // A kept page loads itself anew when the service is really heard again: once, not over what somebody writes or has open,
+  // not while the outbox sends, and not where news are paused. Then it says that the connection is back.
+  function catchUp(tell) {
+    const live = document.getElementById("live"), WAIT_MS = 30000;
+    let isBack = false, isSignedIn = false, isOver = isSecond, isAsking = false;
+    function isTyped(field) {
+      if (field.type === "file") return field.files.length > 0;
+      if (field.type === "radio" || field.type === "checkbox") return field.checked !== field.defaultChecked;
+      if (field.tagName === "SELECT") return field.selectedIndex !== Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
+      return field.type !== "hidden" && field.value !== field.defaultValue;
+    }
+    const isOpen = () => document.querySelector("dialog[open], details[open], .top[data-open], form[data-busy]") !== null;
+    const isWriting = () => document.activeElement?.matches("input, textarea, select, [contenteditable]");
+    const isInUse = () => isOpen() || isWriting() || [...document.querySelectorAll("input, textarea, select")].some(isTyped);
+    function goOn() {
+      if (!isBack || !isSignedIn || isOver || home.dataset.sending || live?.dataset.state === "paused" || isInUse()) return;
+      isOver = true;
+      sessionStorage.setItem(CAUGHT_UP, location.pathname);
+      document.dispatchEvent(new CustomEvent("forewarn:leaving"));
+      location.reload();
+    }
+    // A proxy that answers for the service does not count; and whom it leads to the door keeps what can be read here.
+    async function look() {
+      if (isAsking) return;
+      isAsking = true;
+      try {
+        const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, cache: "no-store", signal: AbortSignal.timeout?.(WAIT_MS) });
+        isBack = answer.ok || answer.status === 404;
+        isSignedIn = !new URL(answer.url).pathname.startsWith("/sign-in");
+      } catch { isBack = false; }
+      isAsking = false;
+      tell(isBack);
+      goOn();
+    }
+    function lose() { isBack = false; tell(false); }
+    window.addEventListener("online", look);
+    window.addEventListener("offline", lose);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && !isBack) look(); });
+    document.addEventListener("forewarn:live", (event) => { if (event.detail === "on") look(); else if (event.detail === "stale") lose(); });
+    document.addEventListener("forewarn:sent", look);
+    document.addEventListener("forewarn:attempted", goOn);
+    // What came since was put in its place: it is not of then any more.
+    document.addEventListener("forewarn:shown", () => { isOver = true; place.hidden = true; });
+    if (live?.dataset.state === "on") look();
   }
   const start = () => begin().catch(() => { /* a browser that keeps nothing works as before, with a network */ });
   document.addEventListener("forewarn:sent", () => { if (!isList) keepThis(); });

@@ -80,6 +80,7 @@
   // Into the store first; the form is emptied when it is there.
   async function keep(form, entries, isDone = true) {
     const at = stamp();
+    hold(1);
     try {
       await write((step) => {
         for (const entry of entries) step.entries.put({ who, key: makeKey(), code: form.dataset.code, label: form.dataset.label, at, state: "waiting", ...entry });
@@ -88,7 +89,7 @@
     } catch (problem) {
       warn(say("not_kept", { why: problem?.name || "" }));
       return false;
-    }
+    } finally { hold(-1); }
     navigator.storage?.persist?.();
     if (form.dataset.outbox === "answer") settle(form);
     else if (isDone) { form.reset(); judge(form); }
@@ -192,9 +193,16 @@
   const FIRST_MS = 1000, LONGEST_MS = 60000;
   let tries = 0, timer = 0, isSending = false, isSignedOut = false, isAgain = false;
   const csrf = () => document.querySelector("meta[name=csrf-token]").content;
+  // While something is on its way into the store or out of it, or lives as long as the page, that shall not go by itself.
+  let held = 0;
+  function hold(by) {
+    held += by;
+    document.documentElement.dataset.sending = held || memory?.entries.size ? "1" : "";
+  }
   async function flush() {
     if (isSending) { isAgain = true; return; }
     isSending = true;
+    hold(1);
     clearTimeout(timer);
     let sent = 0;
     try {
@@ -211,7 +219,9 @@
     }
     isSending = false;
     if (sent && notice === say("needs_network")) notice = "";  // it is back
+    hold(-1);
     await show();
+    document.dispatchEvent(new CustomEvent("forewarn:attempted"));
     if (sent) refresh().then(() => document.dispatchEvent(new CustomEvent("forewarn:sent")));
   }
   async function sendAll() {
@@ -346,7 +356,14 @@
 
   // Where the browser stores nothing, what is not sent is gone with the page.
   window.addEventListener("beforeunload", (event) => { if (memory && [...memory.entries.values()].some((entry) => entry.who === who)) event.preventDefault(); });
-  window.addEventListener("online", () => { tries = 0; flush(); });
+  // A page that loads itself anew says what the one before would have said.
+  const SENT = "forewarn.sent";
+  document.addEventListener("forewarn:leaving", () => { if (document.getElementById("outbox-says").textContent === say("all_sent")) sessionStorage.setItem(SENT, "1"); });
+  if (sessionStorage.getItem(SENT)) root().dataset.had = "1";
+  sessionStorage.removeItem(SENT);
+  const flushAnew = () => { tries = 0; flush(); };
+  window.addEventListener("online", flushAnew);
+  document.addEventListener("forewarn:live", (event) => { if (event.detail === "on") flushAnew(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) flush(); });
   document.addEventListener("forewarn:shown", () => { restoreDrafts(); show(); });
   document.addEventListener("click", (event) => {
