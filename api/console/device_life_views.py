@@ -147,10 +147,10 @@ def _find_pending(view: View, request: ApprovalRequest, places: PlaceNames) -> d
 def _find_entry(view: View, entry: HistoryShape, zone: str | None, places: PlaceNames) -> dict[str, Any]:
     return {
         "at": view.when(entry.at, zone),
-        "field": _name_field(view, entry.field),
+        "field": entry.field if entry.kind == "event" else _name_field(view, entry.field),
         "kind": entry.kind,
-        "before": _name_value(view, entry.field, entry.before, places),
-        "after": _name_value(view, entry.field, entry.after, places),
+        "before": _name_value(view, entry, entry.before, places),
+        "after": _name_value(view, entry, entry.after, places),
         "detail": _name_detail(view, entry),
         "source": say_source(view, entry.source),
     }
@@ -172,7 +172,14 @@ def _name_detail(view: View, entry: HistoryShape) -> str:
     return view.t("history_source.of", source=said, name=error.strip()) if error else said
 
 
-def _name_value(view: View, field: str, value: str | None, places: PlaceNames) -> str:
+def _name_value(view: View, entry: HistoryShape, value: str | None, places: PlaceNames) -> str:
+    """The value in words; a device's alarm may be called like a field, so its kind says what it is."""
     if value is None:
         return ""
-    return view.name("lifecycle", value) if field == "lifecycle" else tell_field(view, field, value, places)
+    if entry.kind == "event":
+        return view.name("severity", value)
+    if entry.kind == "status":
+        return view.name("connectivity", value.upper())
+    if entry.field in ("lifecycle", "connectivity"):
+        return view.name(entry.field, value)
+    return tell_field(view, entry.field, value, places)

@@ -54,6 +54,12 @@ HISTORY = """
     INSERT INTO device_history (device_id, at, field, before, after, source)
     SELECT id, %s, %s, %s, %s, %s FROM device WHERE serial = %s
 """
+REPORTED = """
+    WITH reporter AS (SELECT id, %(at)s AS at FROM device WHERE serial = %(serial)s),
+    alarm AS (INSERT INTO device_event (device_id, observed_at, received_at, code, severity, message)
+        SELECT id, at, at, 'E0815', 'MINOR', '' FROM reporter)
+    INSERT INTO status_report (device_id, observed_at, received_at, state) SELECT id, at, at, 'offline' FROM reporter
+"""
 
 
 def make_owed(conn: Connection, serials: tuple[str, ...], now: datetime) -> None:
@@ -76,6 +82,8 @@ def make_owed(conn: Connection, serials: tuple[str, ...], now: datetime) -> None
         conn.execute(HISTORY, (moved, field, before, after, "user:mara", serials[0]))
     began = now - timedelta(days=380)
     conn.execute(HISTORY, (began, "lifecycle", "INSTALLED", "IN_SERVICE", "import:setup", serials[0]))
+    conn.execute(HISTORY, (began, "connectivity", "UNKNOWN", "ONLINE", "device", serials[0]))
+    conn.execute(REPORTED, {"at": began, "serial": serials[0]})
 
 
 def make_work_to_do(conn: Connection, serials: tuple[str, ...], now: datetime) -> None:

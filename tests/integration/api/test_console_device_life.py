@@ -71,6 +71,9 @@ def test_everything_of_a_device_is_there(made: Api) -> None:
         "Site S-MERCY-ER → S-RUIJIN-ICU",
         "Customer C-MERCY → C-RUIJIN",
         "Life-cycle Installed → In service",
+        "Connection Never connected → Online",
+        "Status Offline",
+        "E0815 minor",
         "WO-2",
     ):
         assert said in page, said
