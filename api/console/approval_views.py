@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.approval_changes import Change, find_record_changes, find_request_changes
 from api.console.facts import Fact
 from api.console.field_names import name_columns, name_export_list, name_field
@@ -227,7 +227,7 @@ def _find_act(view: View, request: ApprovalRequest, to: ApprovalState, typed: Ty
         to=to.value,
         row_version=request.row_version,
         explain=view.t(f"act.explain_{name}"),
-        fields=(reason, *signing),
+        fields=mark_fields((reason, *signing), typed.wrong),
         open=bool(typed.act),
     )
 

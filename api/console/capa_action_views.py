@@ -127,7 +127,7 @@ def _find_acts(
                 action=f"/capa/{capa.code}/action-steps",
                 to=to.value,
                 row_version=capa.row_version,
-                fields=_find_step_fields(view, name, said),
+                fields=mark_fields(_find_step_fields(view, name, said), said.wrong),
                 hidden=(("number", str(action.number)),),
                 open=bool(said.act),
             )
@@ -170,7 +170,6 @@ def _find_step_fields(view: View, name: str, typed: Typed) -> tuple[Field, ...]:
             required=False,
             why=view.t("field.evidence_ref_why"),
             limit=200,
-            wrong=typed.wrong.get("ref", ""),
         ),
     )
 

@@ -1,6 +1,6 @@
 """The steps that a CAPA offers in its state, as forms; where a guard would refuse one now, its sentence instead."""
 
-from api.console.acts import Act, Field, refuse_act
+from api.console.acts import Act, Field, mark_fields, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.page import View
 from domain.audit import Signature
@@ -99,4 +99,4 @@ def _find_fields(view: View, name: str, typed: Typed, *, is_signed: bool) -> tup
     if is_signed:
         return find_signature_fields(view, typed, view.t(f"field.meaning_{name}"))
     label = view.t("field.no_harm" if name == "capa_measure" else "field.justification")
-    return (Field("reason", label, "textarea", typed.values.get("reason", "")),)
+    return mark_fields((Field("reason", label, "textarea", typed.values.get("reason", "")),), typed.wrong)

@@ -67,7 +67,7 @@ def _find_step(view: View, conn: Connection, complaint: Complaint, to: Complaint
         action=f"/complaints/{complaint.code}/transitions",
         to=to.value,
         row_version=complaint.row_version,
-        fields=fields,
+        fields=mark_fields(fields, said.wrong),
         open=bool(said.act),
     )
 

@@ -175,6 +175,7 @@ def assess(
         "harm": Fault.NOT_A_CHOICE.where(harm not in set(Harm)),
         "jurisdictions": Fault.NOT_A_CHOICE.where(not set(places) <= set(Jurisdiction)),
     }
+    wrong |= {name: Fault.IN_FUTURE.where(at is not None and at > view.now) for name, at in later.items()}
     wrong |= {name: fault for name in TIMES if (fault := find_moment_fault(view, fields, name))}
     if aware is None or any(wrong.values()):
         return render_complaint(view, pool, code, find_unusable(view, ASSESS_ACT, fields, wrong))

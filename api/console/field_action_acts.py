@@ -1,6 +1,6 @@
 """What can be done with a field action and its devices, as forms; where a guard would refuse it now, its sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.forms import Typed, find_signature_fields, say_guard
@@ -123,7 +123,7 @@ def _make(
         to=to,
         row_version=action.row_version,
         explain=explain,
-        fields=fields,
+        fields=mark_fields(fields, typed.wrong),
         open=bool(typed.act),
     )
 
@@ -145,8 +145,7 @@ def _find_halt(view: View, action: FieldAction, typed: Typed) -> Act:
     if missing:
         return refuse_act(view, name, missing)
     said = typed.of(name)
-    reason = Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", ""))
-    fields = mark_fields((reason,), said.wrong)
+    fields = (Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", "")),)
     return _make(view, action, name, "halt", "", fields, said, explain=view.t("act.explain_fa_halt"))
 
 
@@ -190,7 +189,7 @@ def find_item_acts(view: View, conn: Connection, action: FieldAction, item: Fiel
                 action=f"/field-actions/{action.code}/items",
                 to=to.value,
                 row_version=item.row_version,
-                fields=_find_item_fields(view, item, to, said),
+                fields=mark_fields(_find_item_fields(view, item, to, said.values), said.wrong),
                 hidden=(("serial", item.serial),),
                 open=bool(said.act),
             )
@@ -198,12 +197,11 @@ def find_item_acts(view: View, conn: Connection, action: FieldAction, item: Fiel
     return acts
 
 
-def _find_item_fields(view: View, item: FieldActionItem, to: ItemState, typed: Typed) -> tuple[Field, ...]:
-    t, values = view.t, typed.values
+def _find_item_fields(view: View, item: FieldActionItem, to: ItemState, values: Mapping[str, str]) -> tuple[Field, ...]:
+    t = view.t
     if to is ItemState.SCHEDULED:
-        label = t("field.scheduled_for")
-        wrong = typed.wrong.get("scheduled_for", "")
-        return (Field("scheduled_for", label, "datetime-local", values.get("scheduled_for", ""), wrong=wrong),)
+        at = values.get("scheduled_for", "")
+        return (Field("scheduled_for", t("field.scheduled_for"), "datetime-local", at),)
     if to in (ItemState.REMEDIATED, ItemState.VERIFIED):
         return (Field("evidence", t("field.item_evidence"), "textarea", values.get("evidence", "")),)
     is_needed = to is ItemState.SCRAPPED or item.state is ItemState.SCHEDULED

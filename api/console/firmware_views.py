@@ -130,7 +130,7 @@ def _find_act(view: View, record: FirmwareRecord, to: _S, signed_by: list[int], 
         to=to.value,
         row_version=record.row_version,
         explain=explain,
-        fields=(*reason, *signing),
+        fields=mark_fields((*reason, *signing), said.wrong),
         open=bool(said.act),
     )
 

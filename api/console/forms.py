@@ -11,10 +11,11 @@ from pydantic import BeforeValidator
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from api.console.acts import LONGEST, LONGEST_LIST, Field
+from api.console.acts import LONGEST, LONGEST_LIST, Field, mark_fields
 from api.console.conflict_words import say_conflict
 from api.console.field_merge import Merged
 from api.console.form_faults import Fault, Why, say_fault
+from api.console.guard_fields import find_guard_marks
 from api.console.instants import name_offset
 from api.console.language import load_catalogue
 from api.console.page import View
@@ -227,8 +228,9 @@ def say_guard(view: View, groups: str, guard: str) -> str:
 
 
 def find_guarded(view: View, groups: str, guard: str, typed: Typed) -> Refused:
-    """The refusal by a guard, as its sentence."""
-    return Refused(say_guard(view, groups, guard), 409, typed)
+    """The refusal by a guard, as its sentence, which stands at the fields too that it is about."""
+    said = say_guard(view, groups, guard)
+    return Refused(said, 409, replace(typed, wrong={**typed.wrong, **find_guard_marks(guard, said, typed.values)}))
 
 
 def sign(view: View, pool: Pool, fields: FormData) -> Signature | str | None:
@@ -290,7 +292,8 @@ class RecordForms:
 
 def find_signature_fields(view: View, typed: Typed, meaning: str) -> tuple[Field, ...]:
     """What every signed step asks for: what the signature means, and the password again."""
-    return (
+    fields = (
         Field("meaning", view.t("field.meaning"), "text", typed.values.get("meaning", meaning), limit=500),
-        Field("password", view.t("field.password"), "password", wrong=typed.wrong.get("password", "")),
+        Field("password", view.t("field.password"), "password"),
     )
+    return mark_fields(fields, typed.wrong)

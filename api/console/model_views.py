@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, mark_fields
 from api.console.facts import Fact
 from api.console.forms import Typed, find_signature_fields, say_guard
 from api.console.instants import Instant
@@ -140,7 +140,7 @@ def _find_act(view: View, row: ModelRow, step: ModelStep, facts: ModelFacts, typ
         to=step.value,
         row_version=row.row_version,
         explain=t("act.explain_model_ask") if decided.asked else t(f"act.explain_{name}"),
-        fields=fields,
+        fields=mark_fields(fields, typed.wrong),
         open=bool(typed.act),
     )
 

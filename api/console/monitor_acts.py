@@ -1,6 +1,6 @@
 """What may be done at a monitor: deciding on its proposed threshold, and asking for a backtest."""
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.forms import Typed
 from api.console.monitor_words import Measure
 from api.console.page import View
@@ -35,7 +35,8 @@ def find_acts(view: View, safety_critical: bool, p: ThresholdProposalShape, type
         if refusal:
             acts.append(refuse_act(view, name, refusal))
             continue
-        kept = typed.of(to.value).values
+        said = typed.of(to.value)
+        kept = said.values
         fields = [Field("reason", view.t("field.justification"), "textarea", kept.get("reason", ""))]
         if to in SIGNED:
             default = view.t(f"monitors.meaning_{to.value}")
@@ -49,7 +50,7 @@ def find_acts(view: View, safety_critical: bool, p: ThresholdProposalShape, type
                 to=to.value,
                 row_version=p.row_version,
                 explain=view.t(f"act.explain_{name}") if to in SIGNED else "",
-                fields=tuple(fields),
+                fields=mark_fields(fields, said.wrong),
                 open=bool(kept),
             )
         )
@@ -64,7 +65,8 @@ def find_backtest_act(view: View, monitor: Monitor, model: str, measure: Measure
     if not view.may(Permission.PROFILE_WRITE):
         refusal = view.say_missing(Permission.PROFILE_WRITE)
         return Act("backtest", label, refusal=refusal)
-    kept = typed.of("backtest").values
+    said = typed.of("backtest")
+    kept = said.values
     clear_at = monitor.raise_at if monitor.clear_at is None else monitor.clear_at
     raise_said, clear_said = (say_limit(value, measure.decimals) for value in (monitor.raise_at, clear_at))
     options = tuple((days, view.t("monitors.days", days=days)) for days in BACKTEST_DAYS)
@@ -79,10 +81,13 @@ def find_backtest_act(view: View, monitor: Monitor, model: str, measure: Measure
         key="T",
         action=f"/monitors/{model}/{monitor.key}/backtest",
         explain=view.t("act.explain_backtest"),
-        fields=(
-            Field("raise_at", label_of("raise_at"), "text", kept.get("raise_at", raise_said)),
-            Field("clear_at", label_of("clear_at"), "text", kept.get("clear_at", clear_said)),
-            Field("days", view.t("monitors.over"), "select", kept.get("days", "90"), options),
+        fields=mark_fields(
+            (
+                Field("raise_at", label_of("raise_at"), "text", kept.get("raise_at", raise_said)),
+                Field("clear_at", label_of("clear_at"), "text", kept.get("clear_at", clear_said)),
+                Field("days", view.t("monitors.over"), "select", kept.get("days", "90"), options),
+            ),
+            said.wrong,
         ),
         open=bool(kept),
     )

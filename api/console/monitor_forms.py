@@ -1,5 +1,6 @@
 """The steps at a monitor: a decision on its threshold, and a backtest of another one."""
 
+from dataclasses import replace
 from datetime import timedelta
 from math import isfinite
 from typing import Annotated
@@ -9,7 +10,9 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.conflict_words import say_conflict
+from api.console.form_faults import Fault, say_fault
 from api.console.forms import LongText, Typed
+from api.console.guard_fields import find_guard_marks
 from api.console.monitor_acts import ACTS, BACKTEST_DAYS
 from api.console.monitor_page import render_monitor
 from api.console.page import View, find_view
@@ -69,6 +72,7 @@ def take_decision(
         if wrong is not None:
             status = 429 if wrong.reason == "locked" else 422
             problem = say_unsigned(view, wrong)
+            typed = replace(typed, wrong={"password": problem})
             return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=status)
         signature = Signature(caller.user_id, caller.full_name, meaning.strip())
     try:
@@ -88,6 +92,8 @@ def take_decision(
         change(pool, work)
     except GuardRefusedError as refused:
         problem = view.name("proposal_guard", refused.guard)
+        sent = {**typed.values, "password": password}
+        typed = replace(typed, wrong=find_guard_marks(refused.guard, problem, sent))
         return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=409)
     except RowVersionConflictError:
         problem = f"{say_conflict(view, pool, ENTITY, proposal)} {view.t('conflict.look')}"
@@ -111,9 +117,11 @@ def take_backtest(
     typed = Typed("backtest", {"raise_at": raise_at, "clear_at": clear_at, "days": days})
     span = timedelta(days=int(days if days in BACKTEST_DAYS else "90"))
     values = {name: _read_number(text) for name, text in typed.values.items() if name != "days" and text.strip()}
-    unread = [view.t(f"monitor_field.{name}") for name, value in values.items() if value is None]
+    unread = [name for name, value in values.items() if value is None]
     if unread:
-        problem = view.t("monitors.not_a_number", fields=view.t("list.comma").join(unread))
+        named = view.t("list.comma").join(view.t(f"monitor_field.{name}") for name in unread)
+        problem = view.t("monitors.not_a_number", fields=named)
+        typed = replace(typed, wrong=dict.fromkeys(unread, say_fault(view, Fault.NOT_A_NUMBER)))
         return render_monitor(view, pool, model, monitor, problem=problem, typed=typed, status=422)
     body = NewMonitorBacktest(
         changes=MonitorChanges(**values),
@@ -125,15 +133,18 @@ def take_backtest(
     except ProblemError as refused:
         if refused.status != 422:
             raise
-        problem = view.t("monitors.changes_nothing")
-        english = ""
-        if not any(error.field == "changes" for error in refused.errors):
+        if any(error.field == "changes" for error in refused.errors):
+            problem, english = view.t("monitors.changes_nothing"), ""
+            typed = replace(typed, wrong=dict.fromkeys(values, problem))
+        else:
             problem = view.t("monitors.no_threshold")
             with pool.connection() as conn:
                 profile = load_profile(conn, model)
-            told = [_tell(view, profile, error.field.rpartition(".")[2], error.detail) for error in refused.errors]
-            problem = " ".join([problem, *(text for text, is_told in told if is_told)])
-            english = " ".join(text for text, is_told in told if not is_told)
+            details = {error.field.rpartition(".")[2]: error.detail for error in refused.errors}
+            told = {field: _tell(view, profile, field, detail) for field, detail in details.items()}
+            typed = replace(typed, wrong={name: text if is_told else problem for name, (text, is_told) in told.items()})
+            problem = " ".join([problem, *(text for text, is_told in told.values() if is_told)])
+            english = " ".join(text for text, is_told in told.values() if not is_told)
         return render_monitor(view, pool, model, monitor, problem=problem, english=english, typed=typed, status=422)
     except GuardRefusedError as full:
         problem = view.name("queue_guard", full.guard)

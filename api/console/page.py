@@ -17,7 +17,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from api.auth import Caller, lacks_second_factor
-from api.console.field_marks import make_marker
+from api.console.field_marks import Marks
 from api.console.instants import SITE_ZONE, Instant, find_zone, name_offset, render_instant
 from api.console.language import (
     LANGUAGE_NAMES,
@@ -212,13 +212,15 @@ class View:
 
     def render(self, template: str, status: int = 200, /, **context: Any) -> HTMLResponse:
         """The page."""
-        common = {"page": self._find_page(), "t": self.t, "name": self.name, "invalid": make_marker()}
+        marks = Marks()
+        common = {"page": self._find_page(), "t": self.t, "name": self.name}
+        common |= {"invalid": marks.mark_field, "landing": marks.mark_notice}
         text = load_templates().get_template(template).render(**common, **{"inbox_count": None, **context})
         headers = {
             "Content-Language": LANGUAGE_TAGS[self.language],
             "Vary": "Cookie, Accept-Language, Accept-Encoding",
         }
-        content = text.encode()
+        content = marks.settle(text).encode()
         if len(content) >= LEAST_COMPRESSED and "gzip" in self.request.headers.get("accept-encoding", ""):
             content = gzip.compress(content, compresslevel=COMPRESSION, mtime=0)
             headers["Content-Encoding"] = "gzip"

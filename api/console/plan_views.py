@@ -110,7 +110,7 @@ def find_skip_act(view: View, one: PlanOccurrence, asked: str, typed: Typed) -> 
         *name_act(view, SKIP_ACT),
         action="/plans/skips",
         explain=view.t(f"act.explain_{SKIP_ACT}"),
-        fields=(reason, *find_signature_fields(view, said, view.t("field.meaning_plan_skip"))),
+        fields=mark_fields((reason, *find_signature_fields(view, said, view.t("field.meaning_plan_skip"))), said.wrong),
         hidden=(("occurrence", one.code),),
         open=True,
     )
@@ -123,12 +123,13 @@ def find_end_act(view: View, plan: MaintenancePlan, typed: Typed) -> Act:
     if plan.ended_at is not None:
         return refuse_act(view, END_ACT, say_guard(view, "plan_guard", "ended_already"))
     said = typed.of(END_ACT)
+    reason = Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", ""))
     return Act(
         *name_act(view, END_ACT),
         action="/plans/end",
         row_version=plan.row_version,
         explain=view.t(f"act.explain_{END_ACT}"),
-        fields=(Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", "")),),
+        fields=mark_fields((reason,), said.wrong),
         hidden=(("plan", plan.code),),
         open=bool(said.act),
     )

@@ -166,7 +166,7 @@ def _find_change(view: View, endpoint: Endpoint, typed: Typed) -> Act:
         action=f"/admin/webhooks/{endpoint.code}/change",
         row_version=endpoint.row_version,
         explain=view.t(f"act.explain_{CHANGE_ACT}"),
-        fields=(*_find_fields(view, said, now), reason),
+        fields=mark_fields((*_find_fields(view, said, now), reason), said.wrong),
         open=bool(said.act),
     )
     return _guard(view, act, Permission.WEBHOOK_MANAGE, endpoint)
@@ -218,7 +218,7 @@ def _find_move(view: View, endpoint: Endpoint, to: EndpointState, typed: Typed, 
         to=to,
         row_version=endpoint.row_version,
         explain=explain,
-        fields=() if to is EndpointState.ENABLED else (reason,),
+        fields=() if to is EndpointState.ENABLED else mark_fields((reason,), said.wrong),
         open=bool(said.act),
     )
     return _guard(view, act, Permission.WEBHOOK_MANAGE, endpoint)

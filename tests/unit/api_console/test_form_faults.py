@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 import api.console
-from api.console.field_marks import make_marker
+from api.console.field_marks import Marks
 from api.console.form_faults import Bound, Fault, Why, find_shape_faults, say_fault
 from api.console.forms import (
     find_day_fault,
@@ -144,5 +144,15 @@ def test_a_day_that_is_none_is_told_from_one_that_is_too_far(
 
 
 def test_the_first_field_alone_asks_for_the_focus() -> None:
-    mark = make_marker()
-    assert [mark() for _ in range(3)] == ['aria-invalid="true" autofocus', 'aria-invalid="true"', 'aria-invalid="true"']
+    marks = Marks()
+    notice = marks.mark_notice()
+    said = [marks.mark_field() for _ in range(3)]
+    assert said == ['aria-invalid="true" autofocus', 'aria-invalid="true"', 'aria-invalid="true"']
+    assert marks.settle(f"<p {notice}>{said}") == f"<p >{said}"
+
+
+def test_where_no_field_is_wrong_the_first_notice_asks_for_the_focus() -> None:
+    marks = Marks()
+    page = f"<p {marks.mark_notice()}><div {marks.mark_notice()}>"
+    assert marks.settle(page) == '<p tabindex="-1" autofocus><div >'
+    assert Marks().settle(page) == page  # the places of another page are none of this one
