@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from api.console.forms import NOTHING, Typed
 from api.console.page import View
 from api.console.visit_views import find_work_refusal
 from api.shapes.work_order_records import AnswerShape, AttachmentShape, ChecklistShape, ItemShape
@@ -16,7 +17,7 @@ def find_lists(
     lists: list[ChecklistShape],
     files: list[AttachmentShape],
     zone: str | None,
-    values: Mapping[str, str],
+    typed: Typed,
 ) -> dict[str, Any]:
     """The lists of the order, those of its present version first; only these are answered."""
     refusal = find_work_refusal(view, order)
@@ -25,7 +26,7 @@ def find_lists(
     ]
     shown = sorted(lists, key=lambda one: (one.work_order != order.code, -one.order_version, one.id))
     return {
-        "lists": [_find_list(view, order, one, pictures, zone, values, refusal) for one in shown],
+        "lists": [_find_list(view, order, one, pictures, zone, typed, refusal) for one in shown],
         "refusal": refusal,
         "pictures": pictures,
     }
@@ -37,12 +38,12 @@ def _find_list(
     one: ChecklistShape,
     pictures: list[tuple[str, str]],
     zone: str | None,
-    values: Mapping[str, str],
+    typed: Typed,
     refusal: str,
 ) -> dict[str, Any]:
     is_present = one.work_order == order.code and one.order_version == order.version
     answers = {answer.item: answer for answer in one.answers}
-    typed = values if values.get("checklist_id") == str(one.id) else {}
+    said = typed if typed.values.get("checklist_id") == str(one.id) else NOTHING
     answered = sum(item.key in answers for item in one.items)
     return {
         "id": one.id,
@@ -52,7 +53,7 @@ def _find_list(
         "earlier": "" if is_present else view.name("record_guard", "earlier_version"),
         "can_answer": is_present and not refusal,
         "answers_address": f"/api/v1/work-orders/{order.code}/checklists/{one.id}/answers",
-        "lines": [_find_line(view, item, answers.get(item.key), pictures, zone, typed) for item in one.items],
+        "lines": [_find_line(view, item, answers.get(item.key), pictures, zone, said) for item in one.items],
     }
 
 
@@ -62,7 +63,7 @@ def _find_line(
     answer: AnswerShape | None,
     pictures: list[tuple[str, str]],
     zone: str | None,
-    typed: Mapping[str, str],
+    typed: Typed,
 ) -> dict[str, Any]:
     stored = "" if answer is None else say_value(answer.value)
     names = dict(pictures)
@@ -76,8 +77,10 @@ def _find_line(
         "high": "" if item.high is None else f"{item.high:g}",
         "unit": item.unit,
         "stored": stored,
-        "value": typed.get(f"value.{item.key}", stored),
-        "remark": typed.get(f"remark.{item.key}", "" if answer is None else answer.remark),
+        "value": typed.values.get(f"value.{item.key}", stored),
+        "value_wrong": typed.wrong.get(f"value.{item.key}", ""),
+        "remark": typed.values.get(f"remark.{item.key}", "" if answer is None else answer.remark),
+        "remark_wrong": typed.wrong.get(f"remark.{item.key}", ""),
         "answer": None
         if answer is None
         else {
@@ -114,18 +117,3 @@ def _say_limits(view: View, item: ItemShape) -> str:
     if item.high is not None:
         return view.t("order_list.at_most", high=f"{item.high:g}{unit}")
     return unit.strip()
-
-
-def read_value(kind: str, text: str) -> bool | float | str:
-    """What a form's field holds, as an answer to a line of that kind.
-
-    Raises
-    ------
-    ValueError
-        It is no number.
-    """
-    if kind == ItemKind.CHECK:
-        return text == "true"
-    if kind == ItemKind.NUMBER:
-        return float(text.replace(",", "."))
-    return int(text) if kind == ItemKind.PHOTO else text.strip()

@@ -1,9 +1,9 @@
 """The clocks of a work order as its page shows them: how each comes to stand where it does, and a wish to waive it."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from api.console.acts import Field
+from api.console.acts import Field, mark_fields
+from api.console.forms import NOTHING, Typed
 from api.console.page import View
 from api.routes.approval_requests import list_approval_requests
 from api.shapes.sla_clocks import ClockShape
@@ -17,18 +17,19 @@ LIVE = (ClockState.RUNNING, ClockState.PAUSED, ClockState.BREACHED)
 
 
 def find_clocks(
-    view: View, pool: Pool, order: WorkOrder, clocks: list[ClockShape], zone: str | None, values: Mapping[str, str]
+    view: View, pool: Pool, order: WorkOrder, clocks: list[ClockShape], zone: str | None, typed: Typed
 ) -> dict[str, Any]:
     """Every clock, the newest version of the order first; what was asked about waiving them stands below."""
     return {
-        "clocks": [_find_clock(view, clock, zone, values) for clock in clocks],
+        "clocks": [_find_clock(view, clock, zone, typed) for clock in clocks],
         "requests": _load_requests(view, pool, order, zone),
         "refusal": "" if view.may(Permission.SLA_WAIVE) else view.say_missing(Permission.SLA_WAIVE),
     }
 
 
-def _find_clock(view: View, clock: ClockShape, zone: str | None, values: Mapping[str, str]) -> dict[str, Any]:
-    typed = values if (values.get("clock"), values.get("version")) == (clock.clock, str(clock.version)) else {}
+def _find_clock(view: View, clock: ClockShape, zone: str | None, typed: Typed) -> dict[str, Any]:
+    is_own = (typed.values.get("clock"), typed.values.get("version")) == (clock.clock, str(clock.version))
+    said = typed if is_own else NOTHING
     t = view.t
     may_waive = clock.state in LIVE and clock.waived_at is None and view.may(Permission.SLA_WAIVE)
     limit = next((one for one in clock.limits if one.governs), None)
@@ -40,11 +41,11 @@ def _find_clock(view: View, clock: ClockShape, zone: str | None, values: Mapping
             policy_version=limit.sla_policy_version,
             calendar=limit.service_calendar or t("order_clock.always"),
         )
-    fields = [
-        Field("reason", t("field.reason"), "textarea", typed.get("reason", "")),
-        Field("meaning", t("field.meaning"), value=typed.get("meaning", t("order_clock.meaning_default"))),
+    fields = (
+        Field("reason", t("field.reason"), "textarea", said.values.get("reason", "")),
+        Field("meaning", t("field.meaning"), value=said.values.get("meaning", t("order_clock.meaning_default"))),
         Field("password", t("field.password"), "password"),
-    ]
+    )
     return {
         "kind": clock.clock,
         "version": clock.version,
@@ -57,8 +58,8 @@ def _find_clock(view: View, clock: ClockShape, zone: str | None, values: Mapping
         "due": view.when(clock.due_at, zone),
         "story": clock.explanation[view.language],
         "source": source,
-        "waive_fields": fields if may_waive else None,
-        "opened": bool(typed),
+        "waive_fields": mark_fields(fields, said.wrong) if may_waive else None,
+        "opened": is_own,
     }
 
 

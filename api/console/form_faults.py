@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from api.console.page import View
 from api.field_faults import find_field_errors
+from api.problems import FieldError
 
 
 class Fault(StrEnum):
@@ -30,6 +31,8 @@ class Fault(StrEnum):
     TOO_LARGE = "too_large"
     TOO_LONG = "too_long"
     TOO_MANY = "too_many"
+    TOO_MANY_DECIMALS = "too_many_decimals"
+    TOO_MANY_DIGITS = "too_many_digits"
     # One word for what is not there and for what this person may not see: nothing is to be learnt of others' devices.
     NO_DEVICE = "no_device"
     NO_DEVICE_OF_MODEL = "no_device_of_model"
@@ -86,7 +89,12 @@ def find_shape_faults(error: ValidationError, particular: Mapping[str, Why] | No
 def find_fault(error: Mapping[str, Any]) -> Fault | Bound:
     """One of the validator's errors as a fault."""
     (told,) = find_field_errors([error])
-    fault = _BY_KIND.get(error["type"]) or _BY_CODE.get(told.code, Fault.WRONG_FORM)
+    return _BY_KIND.get(error["type"]) or find_told_fault(told)
+
+
+def find_told_fault(told: FieldError) -> Fault | Bound:
+    """A fault that the API told of, by its code."""
+    fault = _BY_CODE.get(told.code, Fault.WRONG_FORM)
     return fault if told.limit is None else Bound(fault, told.limit)
 
 

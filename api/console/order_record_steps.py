@@ -4,23 +4,19 @@ Every form goes through the function that answers the API for the same step; wha
 typed, in the section where it was typed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
-from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
-from api.console.checklist_views import read_value, say_value
+from api.console.checklist_answers import Line, find_answer_marks, read_answers
+from api.console.order_record_faults import Sent, attempt, read_time
 from api.console.order_records import load_own_order
 from api.console.order_sections import Refused
 from api.console.page import View, find_view
-from api.console.record_faults import say_record_faults
-from api.console.signing_words import say_unsigned_problem
-from api.console.visit_views import read_local_time
 from api.console.work_order_page import render_order
-from api.field_faults import find_field_errors
 from api.form_reading import read_form
 from api.problems import ProblemError
 from api.routes.approval_requests import ask_for_approval
@@ -33,7 +29,7 @@ from api.shapes.work_order_merges import NewMerge
 from api.shapes.work_order_records import Arrival, Departure, NewAnswers, NewPart, PartStep
 from api.state import Database
 from domain.approval_request import ApprovalKind
-from domain.errors import GuardRefusedError, NotFoundError, RowVersionConflictError
+from domain.errors import RowVersionConflictError
 from domain.part_usage import PartState
 from domain.roles import Permission
 from store.pool import Pool
@@ -51,33 +47,6 @@ async def read_fields(request: Request) -> dict[str, str]:
 
 
 Fields = Annotated[dict[str, str], Depends(read_fields)]
-
-
-def attempt(view: View, section: str, values: Mapping[str, str], work: Callable[[], object]) -> Refused | None:
-    """Nothing when `work` was done, else why not, in this person's words.
-
-    Raises
-    ------
-    ProblemError
-        Another problem than one that a person at this form can do something about.
-    """
-    typed = {name: value for name, value in values.items() if name != "password"}
-    try:
-        work()
-    except GuardRefusedError as refused:
-        return Refused(section, view.name("record_guard", refused.guard), typed)
-    except NotFoundError as missing:
-        return Refused(section, str(missing), typed, 404)
-    except ValidationError as wrong:
-        return Refused(section, say_record_faults(view, find_field_errors(wrong.errors())), typed, 422)
-    except ValueError:
-        return Refused(section, view.t("record.not_a_value"), typed, 422)
-    except ProblemError as problem:
-        unsigned = say_unsigned_problem(view, problem)
-        if unsigned is None and problem.status != 422:
-            raise
-        return Refused(section, unsigned or say_record_faults(view, problem.errors), typed, problem.status)
-    return None
 
 
 def answer(view: View, pool: Pool, code: str, section: str, refused: Refused | None) -> Response:
@@ -109,11 +78,11 @@ def take_arrival(request: Request, pool: Database, caller: Worker, code: str, va
     order = load_own_order(pool, caller, code)
 
     def work() -> None:
-        at = read_local_time(view, values.get("arrived_at", ""), find_site_zone(pool, order.id))
+        at = read_time(view, values, "arrived_at", find_site_zone(pool, order.id))
         body = Arrival(arrived_at=at, note=values.get("note", ""))
         arrive(code, caller, pool, request, body, read_once(values))
 
-    return answer(view, pool, code, "visits", attempt(view, "visits", values, work))
+    return answer(view, pool, code, "visits", attempt(view, Sent("visits", values), work))
 
 
 @router.post("/work-orders/{code}/departures")
@@ -125,11 +94,11 @@ def take_departure(
     order = load_own_order(pool, caller, code)
 
     def work() -> None:
-        at = read_local_time(view, values.get("left_at", ""), find_site_zone(pool, order.id))
+        at = read_time(view, values, "left_at", find_site_zone(pool, order.id))
         sent: dict[str, Any] = {"left_at": at, "outcome": values.get("outcome", ""), "note": values.get("note", "")}
         leave(code, visit_id, caller, pool, request, Departure.model_validate(sent), read_once(values))
 
-    return answer(view, pool, code, "visits", attempt(view, "visits", values, work))
+    return answer(view, pool, code, "visits", attempt(view, Sent("visits", values), work))
 
 
 def change_part(view: View, pool: Pool, code: str, values: Mapping[str, str]) -> Refused | None:
@@ -161,7 +130,7 @@ def change_part(view: View, pool: Pool, code: str, values: Mapping[str, str]) ->
             code, caller, pool, request, NewPart.model_validate({"state": to, **what, **signed}), read_once(values)
         )
 
-    return attempt(view, "parts", values, work)
+    return attempt(view, Sent("parts", values), work)
 
 
 @router.post("/work-orders/{code}/parts")
@@ -185,22 +154,19 @@ def take_answers(
     view = find_view(request, caller)
     load_own_order(pool, caller, code)
 
+    sent, lines = Sent("checklists", values), list[Line]()
+
     def work() -> None:
         known = next((one for one in list_checklists(code, caller, pool).items if one.id == checklist_id), None)
-        given: list[dict[str, Any]] = []
-        answers = {} if known is None else {one.item: one for one in known.answers}
-        for item in [] if known is None else known.items:
-            text = values.get(f"value.{item.key}", "").strip()
-            remark = values.get(f"remark.{item.key}", "").strip()
-            before = answers.get(item.key)
-            is_same = before is not None and (say_value(before.value), before.remark) == (text, remark)
-            if text and not is_same:
-                given.append({"item": item.key, "value": read_value(item.kind, text), "remark": remark})
+        lines.extend([] if known is None else read_answers(known, values))
+        given = [{"item": line.item.key, "value": line.value, "remark": line.remark} for line in lines]
+        sent.places.update({f"answers[{n}].remark": f"remark.{line.item.key}" for n, line in enumerate(lines)})
         if given or known is None:
             body = NewAnswers.model_validate({"answers": given})
             answer_lines(code, checklist_id, caller, pool, request, body, read_once(values))
 
-    return answer(view, pool, code, "checklists", attempt(view, "checklists", values, work))
+    refused = attempt(view, sent, work, lambda guard, said, _: find_answer_marks(guard, said, lines))
+    return answer(view, pool, code, "checklists", refused)
 
 
 @router.post("/work-orders/{code}/waivers")
@@ -225,7 +191,7 @@ def take_waiver(
         }
         ask_for_approval(caller, pool, request, NewApprovalRequest.model_validate(sent), read_once(values))
 
-    return answer(view, pool, code, "clocks", attempt(view, "clocks", values, work))
+    return answer(view, pool, code, "clocks", attempt(view, Sent("clocks", values), work))
 
 
 @router.post("/work-orders/{code}/merges")
@@ -248,13 +214,14 @@ def take_merge(
         body = NewMerge.model_validate({"order": other, "reason": values.get("reason", "")})
         merge_orders(code, caller, pool, request, body, row_version, read_once(values))
 
+    sent = Sent("related", values)
     try:
-        refused = attempt(view, "related", values, work)
+        refused = attempt(view, sent, work)
     except ProblemError as problem:
         if problem.status not in (404, 412):
             raise
-        key = "merge.no_such_order" if problem.status == 404 else "merge.moved"
-        refused = Refused("related", view.t(key), values, problem.status)
+        said = view.t("merge.no_such_order" if problem.status == 404 else "merge.moved")
+        refused = sent.refuse(said, problem.status, {"order": said} if problem.status == 404 else {})
     except RowVersionConflictError:
-        refused = Refused("related", view.t("merge.moved"), values, 412)
+        refused = sent.refuse(view.t("merge.moved"), 412)
     return answer(view, pool, code, "related", refused)

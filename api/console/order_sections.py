@@ -11,6 +11,7 @@ from typing import Any
 
 from api.console.checklist_views import find_lists
 from api.console.clock_views import find_clocks
+from api.console.forms import NOTHING, Typed
 from api.console.language import load_catalogue
 from api.console.order_rows import find_fault
 from api.console.page import View
@@ -51,6 +52,12 @@ class Refused:
     problem: str
     values: Mapping[str, str] = field(default_factory=dict)
     status: int = 409
+    wrong: Mapping[str, str] = field(default_factory=dict)  # what is the matter with which fields
+
+    @property
+    def typed(self) -> Typed:
+        """What was typed, as the section shows it again."""
+        return Typed(self.section, self.values, self.wrong)
 
 
 def find_summaries(view: View, order: WorkOrder, counts: RecordCounts) -> list[dict[str, Any]]:
@@ -86,21 +93,21 @@ def load_section(
     """What the template of that section shows; with `refused` what was typed stands where it was typed."""
     caller = view.person
     zone = cards.site_time_zone
-    values = dict(refused.values) if refused is not None and refused.section == name else {}
+    typed = NOTHING if refused is None else refused.typed.of(name)
     content: dict[str, Any]
     match name:
         case "visits":
-            content = find_visits(view, order, list_visits(order.code, caller, pool).items, zone, values)
+            content = find_visits(view, order, list_visits(order.code, caller, pool).items, zone, typed)
         case "parts":
             is_critical = bool(cards.safety_critical)
-            content = find_parts(view, order, list_parts(order.code, caller, pool).items, zone, values, is_critical)
+            content = find_parts(view, order, list_parts(order.code, caller, pool).items, zone, typed, is_critical)
         case "checklists":
             files = list_attachments(order.code, caller, pool).items
-            content = find_lists(view, order, list_checklists(order.code, caller, pool).items, files, zone, values)
+            content = find_lists(view, order, list_checklists(order.code, caller, pool).items, files, zone, typed)
         case "files":
             content = find_files(view, order, list_attachments(order.code, caller, pool).items, zone)
         case "clocks":
-            content = find_clocks(view, pool, order, read_order_clocks(order.code, caller, pool).items, zone, values)
+            content = find_clocks(view, pool, order, read_order_clocks(order.code, caller, pool).items, zone, typed)
         case _:
             said = read_suggestions(order.code, caller, pool)
             with pool.connection() as conn:

@@ -1,10 +1,11 @@
 """Parts of a work order as its page shows them: what was asked for, what went in and who signed for it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from api.console.acts import Field
+from api.console.acts import Field, mark_fields
+from api.console.forms import NOTHING, Typed
 from api.console.page import View
 from api.shapes.signatures import SignatureShape
 from api.shapes.work_order_records import PartShape
@@ -19,16 +20,16 @@ def find_parts(
     order: WorkOrder,
     parts: list[PartShape],
     zone: str | None,
-    values: Mapping[str, str],
+    sent: Typed,
     is_critical: bool,
 ) -> dict[str, Any]:
     """Every part, the oldest first, with what can be done with it; the forms to ask for one and to use one at hand."""
     asking = find_asking_refusal(view, order)
     using = find_using_refusal(view, order)
-    own = values.get("part_id", "")
+    own = sent.values.get("part_id", "")
     lines = []
     for part in parts:
-        typed = values if own == str(part.id) else {}
+        typed = sent if own == str(part.id) else NOTHING
         is_open = part.state is PartState.REQUESTED and part.work_order == order.code
         lines.append(
             {
@@ -46,22 +47,34 @@ def find_parts(
                 "at": view.when(part.decided_at or part.requested_at, zone),
                 "signatures": find_signatures(view, part.signatures, zone),
                 "order": part.work_order if part.work_order != order.code else "",
-                "use_fields": _find_use_fields(view, typed, part, is_critical) if is_open and not using else None,
-                "withdraw_fields": [Field("reason", view.t("field.reason"), value=typed.get("reason", ""))]
+                "use_fields": _mark(_find_use_fields(view, typed.values, part, is_critical), typed, PartState.USED)
+                if is_open and not using
+                else None,
+                "withdraw_fields": _mark(
+                    [Field("reason", view.t("field.reason"), value=typed.values.get("reason", ""))],
+                    typed,
+                    PartState.WITHDRAWN,
+                )
                 if is_open and not asking
                 else None,
-                "opened": typed.get("to", ""),
+                "opened": typed.values.get("to", ""),
             }
         )
-    fresh = values if not own else {}
+    fresh = sent if not own else NOTHING
+    what = _find_what(view, fresh.values)
     return {
         "parts": lines,
         "ask_refusal": asking,
         "use_refusal": using,
-        "ask_fields": _find_what(view, fresh),
-        "use_fields": [*_find_what(view, fresh), *_find_use_fields(view, fresh, None, is_critical)],
-        "opened": fresh.get("to", ""),
+        "ask_fields": _mark(what, fresh, PartState.REQUESTED),
+        "use_fields": _mark([*what, *_find_use_fields(view, fresh.values, None, is_critical)], fresh, PartState.USED),
+        "opened": fresh.values.get("to", ""),
     }
+
+
+def _mark(fields: Iterable[Field], typed: Typed, to: PartState) -> tuple[Field, ...]:
+    """The fields of the form that leads there; marked where it is the one that was sent."""
+    return mark_fields(fields, typed.wrong if typed.values.get("to") == to else {})
 
 
 def find_asking_refusal(view: View, order: WorkOrder) -> str:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from api.console.acts import Field
+from api.console.acts import Field, mark_fields
+from api.console.forms import NOTHING
 from api.console.order_sections import Refused
 from api.console.page import View
 from domain.roles import Permission
@@ -13,7 +14,8 @@ from store.work_order_pages import OrderCards
 def find_related(view: View, order: WorkOrder, cards: OrderCards, refused: Refused | None) -> dict[str, Any]:
     """Groups of links, each with what they are, and the form that takes another order up in this one."""
     own = refused if refused is not None and refused.section == "related" else None
-    values = {} if own is None else own.values
+    typed = NOTHING if own is None else own.typed
+    values = typed.values
     orders: dict[str, list[str | None]] = {
         "parent": [cards.parent_code],
         "children": [*cards.child_codes],
@@ -35,10 +37,13 @@ def find_related(view: View, order: WorkOrder, cards: OrderCards, refused: Refus
         ],
         "problem": None if own is None else own.problem,
         "opened": own is not None,
-        "merge_fields": [
-            Field("order", view.t("merge.order"), value=values.get("order", ""), why=view.t("merge.order_why")),
-            Field("reason", view.t("field.reason"), "textarea", values.get("reason", "")),
-        ]
+        "merge_fields": mark_fields(
+            (
+                Field("order", view.t("merge.order"), value=values.get("order", ""), why=view.t("merge.order_why")),
+                Field("reason", view.t("field.reason"), "textarea", values.get("reason", "")),
+            ),
+            typed.wrong,
+        )
         if may_merge
         else None,
     }

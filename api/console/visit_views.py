@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from api.console.acts import Field
+from api.console.acts import Field, mark_fields
+from api.console.forms import Typed
 from api.console.page import View
 from api.shapes.work_order_records import VisitShape
 from domain.roles import Permission
@@ -13,11 +14,11 @@ from domain.work_order import WorkOrder
 
 
 def find_visits(
-    view: View, order: WorkOrder, visits: list[VisitShape], zone: str | None, values: Mapping[str, str]
+    view: View, order: WorkOrder, visits: list[VisitShape], zone: str | None, typed: Typed
 ) -> dict[str, Any]:
     """Every visit, the newest first; the form to arrive, or to leave where this person is on a visit."""
     own = next((v for v in visits if v.left_at is None and v.technician == view.person.name), None)
-    hidden = view.t("fact.hidden")
+    hidden, values = view.t("fact.hidden"), typed.values
     return {
         "visits": [
             {
@@ -33,18 +34,23 @@ def find_visits(
         "own_visit": own.id if own is not None else None,
         "own_since": view.when(own.arrived_at, zone) if own is not None else None,
         "refusal": find_work_refusal(view, order),
-        "arrive_fields": [_find_time(view, "arrived_at", zone, values), _find_note(view, values)],
-        "leave_fields": [
-            Field(
-                "outcome",
-                view.t("visit.outcome"),
-                "select",
-                values.get("outcome", VisitOutcome.COMPLETED.value),
-                tuple((one.value, view.name("visit_outcome", one.value)) for one in VisitOutcome),
+        "arrive_fields": mark_fields(
+            (_find_time(view, "arrived_at", zone, values), _find_note(view, values)), typed.wrong
+        ),
+        "leave_fields": mark_fields(
+            (
+                Field(
+                    "outcome",
+                    view.t("visit.outcome"),
+                    "select",
+                    values.get("outcome", VisitOutcome.COMPLETED.value),
+                    tuple((one.value, view.name("visit_outcome", one.value)) for one in VisitOutcome),
+                ),
+                _find_time(view, "left_at", zone, values),
+                _find_note(view, values),
             ),
-            _find_time(view, "left_at", zone, values),
-            _find_note(view, values),
-        ],
+            typed.wrong,
+        ),
     }
 
 

@@ -1,9 +1,9 @@
 """The steps that a work order offers in its state, as forms; for whom they are not, why not."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from api.console.acts import Act, Field, name_act, refuse_act
+from api.console.acts import Act, Field, mark_fields, name_act, refuse_act
 from api.console.field_merge import SEEN, make_mark
 from api.console.page import View
 from domain.assignment import Suggestion, explain_suggestion
@@ -72,6 +72,7 @@ class Typed:
     to: str
     values: Mapping[str, str]
     step: str = ""  # empty: a form that names none
+    wrong: Mapping[str, str] = field(default_factory=dict)  # what is the matter with which fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class StepRefused:
     typed: Typed | None
     status: int
     note: str = ""  # what was written into a step that is not open any more
+    note_wrong: str = ""  # what is the matter with a note
 
 
 NOT_REFUSED = StepRefused("", None, 200)
@@ -119,6 +121,7 @@ def find_acts(view: View, order: WorkOrder, cards: OrderCards, assignees: Assign
             continue
         is_typed = typed is not None and typed.to == to and typed.step in ("", name)
         values = typed.values if typed is not None and is_typed else {}
+        wrong = typed.wrong if typed is not None and is_typed else {}
         acts.append(
             Act(
                 *name_act(view, name),
@@ -128,7 +131,7 @@ def find_acts(view: View, order: WorkOrder, cards: OrderCards, assignees: Assign
                 row_version=order.row_version,
                 hidden=((SEEN, mark_order(order)), (STEP, name)),
                 explain=_find_explanation(view, order, name),
-                fields=_find_fields(view, order, cards, assignees, name, values),
+                fields=mark_fields(_find_fields(view, order, cards, assignees, name, values), wrong),
                 open=is_typed,
             )
         )

@@ -103,6 +103,7 @@ def render_order(
         timeline=find_timeline(view, records.timeline, zone, records.monitor_names),
         may_note=view.may(Permission.WORK_ORDER_NOTE),
         typed_note=step.note,
+        note_wrong=step.note_wrong,
         sections=sections,
         section=section,
         signatures=find_signatures(view, records.signatures, zone),

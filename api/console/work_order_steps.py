@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
+from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.acting import find_actor
 from api.console.conflict_words import say_conflict
-from api.console.forms import LongText
+from api.console.form_faults import Fault, say_fault
+from api.console.forms import LongText, read_day
 from api.console.order_records import load_own_order
 from api.console.page import View, find_view
 from api.console.signing_words import say_unsigned
 from api.console.work_order_acts import WRITTEN, StepRefused, Typed, is_offered, rests_on_the_same
 from api.console.work_order_page import render_order
+from api.console.work_order_step_faults import find_step_marks, find_unreadable
 from api.once import change
 from api.sign_in import check_password
 from api.state import Database
@@ -26,6 +28,7 @@ from domain.errors import GuardRefusedError, RowVersionConflictError
 from domain.roles import Permission
 from domain.work_order import (
     CloseOut,
+    Guard,
     HoldReason,
     Outcome,
     WorkOrderState,
@@ -56,7 +59,7 @@ class StepForm:
         """What was done, as far as the form tells it."""
         values = self.values
         return CloseOut(
-            values["device_name"], values["device_identification"], _read_day(values["serviced_on"]),
+            values["device_name"], values["device_identification"], read_day(FormData(values), "serviced_on"),
             values["serviced_by"], values["work_performed"], values["test_data"],
         )  # fmt: skip
 
@@ -139,11 +142,15 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
     caller, values = view.person, form.values
     order = load_own_order(pool, caller, code)
     typed = Typed(form.to.value, {name: value for name, value in values.items() if name != "password"}, form.step)
+    unreadable = find_unreadable(view, form.to, values)
+    if unreadable:
+        return StepRefused(view.t("form.unusable"), replace(typed, wrong=unreadable), 422)
     signature = None
     if form.to is WorkOrderState.CLOSED and caller.user_id is not None:
         refused = check_password(pool, caller.name, values["password"], at=view.now, request_id=caller.request_id)
         if refused is not None:
-            return StepRefused(say_unsigned(view, refused), typed, 422)
+            unsigned = say_unsigned(view, refused)
+            return StepRefused(unsigned, replace(typed, wrong={"password": unsigned}), 422)
         signature = Signature(caller.user_id, caller.full_name, values["meaning"])
 
     def work(conn: Connection) -> None:
@@ -156,6 +163,8 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
         if not needed:
             raise GuardRefusedError("no_such_transition", code)
         actor = find_actor(caller, needed)
+        if values["assignee"] and chosen is None and form.to in (WorkOrderState.TRIAGED, WorkOrderState.ASSIGNED):
+            raise GuardRefusedError(Guard.ASSIGNEE_UNKNOWN, code)
         after = record_transition(conn, actor, code, wish, expected_row_version=form.row_version, now=view.now)
         if order.state is WorkOrderState.NEW and form.to is WorkOrderState.TRIAGED and chosen is not None:
             # Accepted for somebody: both steps or neither.
@@ -166,13 +175,11 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
     try:
         change(pool, work)
     except GuardRefusedError as refused_by:
-        problem = view.name("guard", refused_by.guard)
-        if refused_by.guard == "close_out_incomplete":
-            missing = view.t("list.comma").join(
-                view.t(f"field.{name}") for name in form.find_close_out().find_missing()
-            )
-            problem = f"{problem} {missing}"
-        return StepRefused(problem, typed, 409)
+        problem, lacking = view.name("guard", refused_by.guard), form.find_close_out().find_missing()
+        if refused_by.guard == Guard.CLOSE_OUT_INCOMPLETE:
+            problem = f"{problem} {view.t('list.comma').join(view.t(f'field.{name}') for name in lacking)}"
+        wrong = find_step_marks(view, refused_by.guard, problem, values, lacking)
+        return StepRefused(problem, replace(typed, wrong=wrong), 409)
     except RowVersionConflictError:
         fresh = load_own_order(pool, caller, code)
         if fresh.row_version != form.row_version and rests_on_the_same(form.seen, fresh, form.to):
@@ -183,13 +190,6 @@ def take_step(view: View, pool: Pool, code: str, form: StepForm) -> StepRefused 
         note = "\n".join(f"{view.t(f'field.{name}')}: {values[name]}" for name in WRITTEN if values[name])
         return StepRefused(f"{said} {view.t('conflict.note')}" if note else said, typed, 412, note)
     return None
-
-
-def _read_day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 @router.post("/work-orders/{code}/notes")
@@ -204,7 +204,7 @@ def take_note(
     view = find_view(request, caller)
     load_own_order(pool, caller, code)
     if not body.strip():
-        empty = StepRefused(view.t("guard.reason_missing"), None, 422)
+        empty = StepRefused(view.t("form.unusable"), None, 422, note_wrong=say_fault(view, Fault.MISSING))
         return render_order(view, pool, code, step=empty)
     with pool.connection() as conn:
         record_note(conn, find_actor(caller, (Permission.WORK_ORDER_NOTE,)), code, body.strip(), now=view.now)

@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.requests import Request
 
-from api.console.checklist_views import read_value, say_value
+from api.console.checklist_answers import read_value
+from api.console.checklist_views import say_value
 from api.console.my_views import is_due_today, read_number
 from api.console.order_rows import find_row
 from api.console.order_sections import say_size
 from api.console.page import View
 from api.console.part_views import say_quantity
+from api.problems import FieldError
+from domain.checklist import ItemKind
 from store.work_order_lists import WorkOrderRow
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -49,14 +52,28 @@ def test_sizes_have_three_figures(size: int, said: str) -> None:
     ],
 )
 def test_an_answer_is_read_as_its_line_asks(kind: str, text: str, value: Any) -> None:
-    read = read_value(kind, text)
+    read = read_value(ItemKind(kind), text)
     assert read == value
     assert type(read) is type(value)
 
 
-def test_an_answer_that_is_no_number_is_refused() -> None:
-    with pytest.raises(ValueError, match="could not convert"):
-        read_value("number", "many")
+@pytest.mark.parametrize(
+    ("kind", "text", "code"),
+    [
+        ("number", "many", "not_a_number"),
+        ("number", "nan", "not_a_number"),
+        ("number", "1e999", "not_a_number"),
+        ("photo", "first", "not_a_choice"),
+        ("text", "x" * 10_001, "too_long"),
+    ],
+)
+def test_what_is_no_answer_to_its_line_is_refused(kind: str, text: str, code: str) -> None:
+    refused = read_value(ItemKind(kind), text)
+    assert isinstance(refused, FieldError)
+    assert refused.code == code
+
+
+def test_an_answer_stands_in_its_field_as_it_is_typed() -> None:
     assert (say_value(True), say_value(9.75), say_value(7)) == ("true", "9.75", "7")
 
 

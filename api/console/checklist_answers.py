@@ -1,0 +1,73 @@
+"""What the form of a checklist says: the answers that are new, and which of its lines are wrong."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+from api.console.checklist_views import say_value
+from api.console.order_record_faults import refuse_values
+from api.problems import FieldError
+from api.shapes.work_order_records import ChecklistShape, ItemShape
+from domain.checklist import MOST_TEXT, ChecklistItem, ItemKind, is_ok
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is answered anew to one line."""
+
+    item: ItemShape
+    value: bool | float | str
+    remark: str
+
+
+def read_answers(known: ChecklistShape, values: Mapping[str, str]) -> list[Line]:
+    """What was answered anew; lines that say what was known are left alone.
+
+    Raises
+    ------
+    ProblemError
+        422: to a line something is answered that is no answer to it.
+    """
+    lines, errors = [], []
+    answers = {one.item: one for one in known.answers}
+    for item in known.items:
+        text, remark = (values.get(f"{part}.{item.key}", "").strip() for part in ("value", "remark"))
+        before = answers.get(item.key)
+        is_same = before is not None and (say_value(before.value), before.remark) == (text, remark)
+        if not text or is_same:
+            continue
+        value = read_value(item.kind, text)
+        if isinstance(value, FieldError):
+            errors.append(value.model_copy(update={"field": f"value.{item.key}"}))
+        else:
+            lines.append(Line(item, value, remark))
+    if errors:
+        raise refuse_values(errors)
+    return lines
+
+
+def read_value(kind: ItemKind, text: str) -> bool | float | str | FieldError:
+    """What a form's field holds, as an answer to a line of that kind; or what is the matter with it."""
+    if kind is ItemKind.CHECK:
+        return text == "true"
+    if kind is ItemKind.TEXT:
+        is_long = len(text) > MOST_TEXT
+        return FieldError(field="", detail="is too long", code="too_long", limit=MOST_TEXT) if is_long else text.strip()
+    if kind is ItemKind.PHOTO:
+        is_id = text.isascii() and text.isdigit() and len(text) < 19
+        return int(text) if is_id else FieldError(field="", detail="is no picture", code="not_a_choice")
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        number = float("nan")
+    return number if isfinite(number) else FieldError(field="", detail="is not a number", code="not_a_number")
+
+
+def find_answer_marks(guard: str, said: str, lines: Iterable[Line]) -> dict[str, str]:
+    """The fields that the guard is about, of the lines that were answered anew."""
+    if guard == "remark_missing":
+        failing = [one for one in lines if not is_ok(ChecklistItem(**one.item.model_dump()), one.value)]
+        return {f"remark.{one.item.key}": said for one in failing if not one.remark}
+    if guard == "no_such_photo":
+        return {f"value.{one.item.key}": said for one in lines if one.item.kind is ItemKind.PHOTO}
+    return {}
