@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, lacks_second_factor, require
 from api.console.account_views import build_sessions, name_problem
-from api.console.acts import Act, Field
+from api.console.acts import Act, Field, mark_fields
 from api.console.page import View, find_view
 from api.own_account import (
     begin_own_factor,
@@ -126,6 +126,8 @@ def render_account(view: View, state: State, refused: ProblemError | None = None
     assert user is not None
     by_provider = comes_by_provider_alone(state.settings, user)
     is_set_up = factor is not None and factor.confirmed_at is not None
+    is_password_wrong = refused is not None and any(error.field == "password" for error in refused.errors)
+    wrong_password = name_problem(view, refused) if refused is not None and is_password_wrong else ""
     return view.render(
         "account.html",
         200 if refused is None else refused.status,
@@ -138,13 +140,14 @@ def render_account(view: View, state: State, refused: ProblemError | None = None
         set_up_at=view.when(factor.confirmed_at) if factor is not None else None,
         codes_left=factor.recovery_codes_left if factor is not None else 0,
         is_set_up=is_set_up,
-        acts=_find_factor_acts(view, is_set_up, opened),
+        acts=_find_factor_acts(view, is_set_up, opened, wrong_password),
+        wrong_password="" if opened else wrong_password,
         sessions=build_sessions(view, sessions, session.id),
     )
 
 
-def _find_factor_acts(view: View, is_set_up: bool, opened: str) -> list[Act]:
-    password = (Field("password", view.t("sign_in.password"), "password"),)
+def _find_factor_acts(view: View, is_set_up: bool, opened: str, wrong_password: str) -> list[Act]:
+    password = Field("password", view.t("sign_in.password"), "password")
 
     def act(name: str, action: str) -> Act:
         return Act(
@@ -153,7 +156,7 @@ def _find_factor_acts(view: View, is_set_up: bool, opened: str) -> list[Act]:
             view.t(f"account.{name}_do"),
             action=f"/account/{action}",
             explain=view.t(f"account.{name}_why"),
-            fields=password,
+            fields=mark_fields((password,), {"password": wrong_password} if opened == name else {}),
             open=opened == name,
         )
 

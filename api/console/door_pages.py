@@ -1,5 +1,6 @@
 """Signing in and out, a new password, and how this browser shows things: what needs no record of the service."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -221,7 +222,9 @@ def show_password(
     return _render_password(find_view(request, caller), state)
 
 
-def _render_password(view: View, state: ApiState, problem: str | None = None, status: int = 200) -> Response:
+def _render_password(
+    view: View, state: ApiState, problem: str | None = None, status: int = 200, wrong: Collection[str] = ()
+) -> Response:
     with state.pool.connection() as conn:
         user = load_user(conn, view.person.name)
         by_provider = user is not None and comes_by_provider_alone(state.settings, user)
@@ -235,6 +238,7 @@ def _render_password(view: View, state: ApiState, problem: str | None = None, st
         "password.html",
         status,
         problem=problem,
+        wrong=dict.fromkeys(("current", "new"), "") | dict.fromkeys(wrong, problem),
         length=MIN_LENGTH,
         by_provider=by_provider,
         is_asked=is_asked,
@@ -255,7 +259,8 @@ def take_password(
     try:
         change_own_password(state, caller, request, current=current, new=new)
     except ProblemError as refused:
-        return _render_password(view, state, _name_password_problem(view, refused), refused.status)
+        problem, wrong = _name_password_problem(view, refused), [error.field for error in refused.errors]
+        return _render_password(view, state, problem, refused.status, wrong)
     return RedirectResponse(view.link(find_home(caller), done="password"), 303)
 
 

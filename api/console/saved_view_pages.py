@@ -109,7 +109,9 @@ def take_view(
         made = change(pool, lambda conn: save_view(conn, caller, page, name, query, is_default=False, now=now()))
     except (ProblemError, GuardRefusedError) as refused:
         kept = {"page": page.value, "name": name.strip(), "query": clean_query(page, query)}
-        return _render(view, pool, problem=_say(view, refused), status=_find_status(refused), typed=kept)
+        said = _say(view, refused)
+        wrong = {0: said} if isinstance(refused, ProblemError) else {}
+        return _render(view, pool, problem=said, status=_find_status(refused), typed=kept, wrong=wrong)
     return RedirectResponse(view.link(made.address, done="view"), 303)
 
 
@@ -138,7 +140,9 @@ def change_one(
         if act in ("delete", "rename", "default", "plain"):
             change(pool, work)
     except (ProblemError, RowVersionConflictError) as refused:
-        return _render(view, pool, problem=_say(view, refused), status=_find_status(refused), renamed={view_id: name})
+        said, status = _say(view, refused), _find_status(refused)
+        wrong = {view_id: said} if isinstance(refused, ProblemError) else {}
+        return _render(view, pool, problem=said, status=status, renamed={view_id: name}, wrong=wrong)
     return RedirectResponse(view.link("/account/views", done="saved"), 303)
 
 
@@ -164,7 +168,9 @@ def _render(
     status: int = 200,
     typed: dict[str, str] | None = None,
     renamed: dict[int, str] | None = None,
+    wrong: dict[int, str] | None = None,
 ) -> Response:
+    """The page; `wrong` says what is the matter with the name of a view, under 0 with that of one that is not yet."""
     user_id = view.person.user_id
     with pool.connection() as conn:
         found = [] if user_id is None else load_views(conn, user_id)
@@ -175,9 +181,20 @@ def _render(
             "title": titles[page],
             "href": page.path,
             "lines": [
-                _find_line(one) | {"typed": (renamed or {}).get(one.id, one.name)} for one in found if one.page == page
+                _find_line(one)
+                | {"typed": (renamed or {}).get(one.id, one.name), "wrong": (wrong or {}).get(one.id, "")}
+                for one in found
+                if one.page == page
             ],
         }
         for page in ViewPage
     ]
-    return view.render("saved_views.html", status, groups=groups, problem=problem, typed=typed, longest=LONGEST_NAME)
+    return view.render(
+        "saved_views.html",
+        status,
+        groups=groups,
+        problem=problem,
+        typed=typed,
+        wrong=(wrong or {}).get(0, ""),
+        longest=LONGEST_NAME,
+    )

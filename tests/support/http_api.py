@@ -26,6 +26,7 @@ from store.customers import load_customer_id
 from store.pool import open_connection
 from store.tokens import record_token
 from store.users import record_user
+from tests.support.marked_fields import find_landing
 from tests.support.waiting import wait_until
 
 PASSWORD = "correct horse battery"
@@ -187,12 +188,23 @@ def running_api(database_url: str, *, patience_s: int = 5, **settings: Any) -> I
         try:
             wait_until(lambda: server.started, what="the API")
             # Without TLS: reading the certificates of all authorities takes longer than most requests.
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=False) as client:
+            hooks = {"response": [check_landing]}
+            with httpx.Client(
+                base_url=f"http://127.0.0.1:{port}", timeout=60, verify=False, event_hooks=hooks
+            ) as client:
                 yield Api(app, client, wanted)
         finally:
             app.state.hub.close_soon()
             server.should_exit = True
             thread.join()
+
+
+def check_landing(response: httpx.Response) -> None:
+    """That whoever sent a form that is refused, in whatever test, lands where the page says what was wrong."""
+    is_page = response.headers.get("content-type", "").startswith("text/html")
+    if response.request.method == "POST" and response.status_code in (409, 412, 422, 429) and is_page:
+        response.read()
+        find_landing(response.text)
 
 
 def find_errors(response: httpx.Response) -> Mapping[str, str]:
