@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -13,11 +13,12 @@ from api.console.inbox_choices import find_filters, find_offers
 from api.console.inbox_page import render_inbox
 from api.console.inbox_wanted import find_wanted
 from api.console.page import View, find_view
+from api.console.proofs import load_proof
 from api.state import Database
 from domain.roles import Permission
 from store.pool import Pool
 from store.profiles import load_profiles
-from store.work_order_lists import MAX_LIMIT, load_order_facets, load_work_order_page
+from store.work_order_lists import MAX_LIMIT, count_work_orders, load_order_facets, load_work_order_page
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, require(Permission.WORK_ORDER_READ)]
@@ -87,12 +88,34 @@ def _answer(
     done = sum(one.is_done for one in said)
     if "application/json" in view.request.headers.get("accept", ""):
         text = problem or (view.t("done.inbox", n=done) if done else "")
-        return JSONResponse({"text": text, "done": done, "results": [asdict(one) for one in said]}, status)
+        left = _tell_left(view, pool, query)
+        return JSONResponse(
+            {"text": text, "done": done, "results": [asdict(one) for one in said], "left": left}, status
+        )
     if status == 200:
         kept = {name: query[name] for name in KEPT if query.get(name)}
         return RedirectResponse(view.link("/inbox", **kept, done="inbox", n=done), 303)
     results = (problem,) if problem else tuple(one.text for one in said)
     return render_inbox(view, pool, query=query, results=results, picked=picked, typed=typed, status=status)
+
+
+def _tell_left(view: View, pool: Pool, query: Mapping[str, str]) -> dict[str, Any]:
+    """What the page says of all orders that its filters let through, as of now; `empty`: why there is none."""
+    wanted = find_wanted(view, query)
+    with pool.connection() as conn:
+        total = count_work_orders(conn, wanted)
+        empty = []
+        if not total:
+            is_filtered = wanted != find_wanted(view)
+            empty = [view.t("inbox.empty_filtered")] if is_filtered else [view.t("inbox.empty"), load_proof(view, conn)]
+    everything = min(total, MAX_LIMIT)
+    return {
+        "count": view.t("inbox.count", count=total),
+        "select_all": view.t("inbox.select_all", count=everything),
+        "all": view.t("inbox.all_picked", count=everything),
+        "confirm": view.t("inbox.confirm", count=everything),
+        "empty": empty,
+    }
 
 
 def _load_everything(view: View, pool: Pool, query: Mapping[str, str]) -> list[Picked]:

@@ -15,6 +15,11 @@ def find_cursor(page: Page) -> str | None:
     return page.locator("tr[data-cursor]").get_attribute("data-row")
 
 
+def find_focus(page: Page) -> str:
+    identifier: str = page.evaluate("document.activeElement.id")
+    return identifier
+
+
 def test_j_k_x_enter_and_1(chromium: Browser, service: Service) -> None:
     with open_page(chromium, service.url) as (page, watched):
         sign_in(page, "mara", PASSWORD)
@@ -106,3 +111,36 @@ def test_g_then_letter_goes_to_a_page(chromium: Browser, service: Service) -> No
         sign_in(page, "mara", PASSWORD)
         press_in_a_row(page, "g", "d")
         page.wait_for_url("**/devices")
+
+
+def test_what_is_left_is_counted_and_the_focus_stays_with_whoever_decides(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "mara", PASSWORD)
+        page.goto("/inbox")
+        count, rows = page.locator("#inbox-count"), page.locator("tr[data-row]")
+        left = rows.count()
+        assert left > 2
+        expect(count).to_have_text(f"{left} to decide")
+        # From the middle of the list, over what is decided already, to its only row.
+        page.keyboard.press("j")
+        while left > 1:
+            code = find_cursor(page)
+            page.keyboard.press("3")
+            expect(page.locator(f"tr[data-handled={code}]")).to_contain_text("cancelled as a false alarm")
+            left -= 1
+            expect(count).to_have_text(f"{left} to decide")
+            assert find_focus(page) == f"open-{find_cursor(page)}"
+        code = find_cursor(page)
+        page.keyboard.press("1")
+        handled = page.locator(f"tr[data-handled={code}]")
+        expect(handled.get_by_role("button", name="Undo")).to_be_focused()
+        expect(count).to_have_text("0 to decide")
+        empty = page.locator("#inbox-empty")
+        expect(empty).to_contain_text("Nothing to decide.")
+        expect(empty).to_contain_text("devices reporting; scoring last ran")
+        assert find_barriers(page) == []
+        page.keyboard.press("Enter")
+        expect(handled).to_contain_text("It waits under Work orders.")
+        expect(handled).to_be_focused()
+        expect(count).to_have_text("0 to decide")
+        assert (watched.errors, watched.strangers) == ([], [])

@@ -27,7 +27,8 @@
   }
   // The row stays where it was and as high as it was; it is no row of the list any more.
   function settle(row, one) {
-    const next = row.matches("[data-cursor]") ? row.nextElementSibling?.closest("tr[data-row]") || row.previousElementSibling?.closest("tr[data-row]") : null;
+    const rows = [...document.querySelectorAll("#inbox-form tr[data-row]")], at = rows.indexOf(row);
+    const next = row.matches("[data-cursor]") ? rows[at + 1] || rows[at - 1] : null;
     closePreview(row);
     row.style.height = `${row.offsetHeight}px`;
     row.dataset.handled = row.dataset.row;
@@ -52,6 +53,27 @@
     cell.append(line);
     row.replaceChildren(cell);
   }
+  // Where somebody goes on who was at what is not there any more: at the button that he pressed (`held`), in the next row;
+  // where no row is left, and after an undo, at what takes the decision back, or at what is said of it.
+  function land(held, code) {
+    const menu = held?.closest("details.menu"), rest = held && document.querySelector("#inbox-form tr[data-row]");
+    const row = code ? document.querySelector(`tr[data-handled="${CSS.escape(code)}"]`) : null;
+    const places = rest ? [menu && !menu.open ? menu.querySelector("summary") : held, document.querySelector("tr[data-cursor] a"), rest.querySelector("a")] : [row?.querySelector("[data-undo]"), row];
+    for (const place of places) {
+      if (document.activeElement && document.activeElement !== document.body) return;
+      if (place === row && row) row.tabIndex = -1;
+      if (place?.isConnected) place.focus({ preventScroll: true });
+    }
+  }
+  // What the page says of all that is to decide, as the server has it after what was decided here.
+  function tellLeft({ count, select_all: selectAll, all, confirm, empty }) {
+    Object.assign(words, { all, confirm });
+    document.getElementById("inbox-count").textContent = count;
+    const button = document.querySelector("#all-matching button"), place = document.getElementById("inbox-empty");
+    if (button) button.textContent = selectAll;
+    place.hidden = !empty.length;
+    place.replaceChildren(...empty.map((text) => make("p", text)));
+  }
   function refuse(row, one) {
     row.querySelector(".why")?.remove();
     const why = make("span", one.text, { className: "under why wrong" });
@@ -65,6 +87,7 @@
       else if (row.dataset.handled) write(row, one);
       else settle(row, one);
     }
+    tellLeft(answer.left);
     document.dispatchEvent(new CustomEvent("forewarn:decided", { detail: answer.results.filter((one) => one.is_done).map((one) => one.code) }));
     const left = answer.results.filter((one) => !one.is_done);
     // Orders that are not on this page have no row to say it in.
@@ -81,29 +104,34 @@
     const all = form().elements.everything.value === "1";
     if (all && !confirm(words.confirm)) return;
     const data = new FormData(form(), event.submitter), buttons = [...form().querySelectorAll("button[type=submit]")];
+    const held = document.activeElement;
+    let decided = "";
     for (const button of buttons) button.disabled = true;
     try {
       const answer = await send(form().getAttribute("action"), data);
       last = answer.results.filter((one) => one.undo).map((one) => one.undo);
       for (const button of document.querySelectorAll("[data-undo]")) button.remove();
       show(answer, (code) => document.getElementById(`row-${code}`));
+      decided = answer.results.findLast((one) => one.is_done)?.code;
       if (answer.done) {
         for (const menu of form().querySelectorAll("details.menu[open]")) menu.open = false;
         if (!answer.results.some((one) => !one.is_done)) for (const field of form().querySelectorAll(".sheet input[type=text]")) field.value = field.defaultValue;
       }
     } catch (failure) { tellFailure(failure, last.length > 0); }
     for (const button of buttons) button.disabled = false;
+    land(held, decided);
   });
   async function undo(tokens) {
     const data = new FormData();
     data.set("csrf_token", document.querySelector("input[name=csrf_token]").value);
     for (const token of tokens) data.append("undo", token);
     try {
-      const answer = await send("/inbox/undo", data);
+      const answer = await send(form().getAttribute("action").replace("/inbox/actions", "/inbox/undo"), data);
       last = last.filter((token) => !tokens.includes(token));
       for (const button of document.querySelectorAll("[data-undo]")) if (tokens.includes(button.dataset.undo)) button.remove();
       show(answer, (code) => document.querySelector(`tr[data-handled="${CSS.escape(code)}"]`));
       if (answer.results.length === 1) tell(answer.results[0].text, !answer.results[0].is_done, last.length > 0);
+      land(null, answer.results.at(-1)?.code);
     } catch (failure) { tellFailure(failure, true); }
   }
   undoAll.addEventListener("click", () => { if (last.length) undo(last); });

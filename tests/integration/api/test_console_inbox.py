@@ -169,6 +169,25 @@ def test_all_that_match_are_decided_and_no_others(api: Api, mona: Session) -> No
     assert (nothing[0], nothing[1]["text"]) == (422, "Nothing was selected.")
 
 
+def test_the_answer_says_what_is_left_as_the_page_would(api: Api, mona: Session) -> None:
+    tank, line = report(api, mona), report(api, mona, fault_group="line")
+    report(api, mona, serial="T-0001")
+    (said,) = (answer := act(api, mona, f"{tank}:1", path="/inbox/actions?fault=tank", action="accept")[1])["results"]
+    assert (answer["left"]["count"], answer["left"]["empty"]) == ("1 to decide", [])
+    assert "1 to decide" in api.client.get("/inbox?fault=tank", headers=mona.reading).text
+    answer = act(api, mona, f"{line}:1", path="/inbox/actions?fault=line", action="false_alarm")[1]
+    assert (answer["left"]["count"], answer["left"]["empty"]) == ("0 to decide", ["Nothing matches these filters."])
+    # To take it back leads to the list of orders, not to the inbox.
+    assert undo(api, mona, said["undo"])[1]["left"]["count"] == "1 to decide"
+    answer = act(api, mona, action="accept", everything="1")[1]
+    assert answer["left"]["count"] == "0 to decide"
+    assert answer["left"]["empty"][0] == "Nothing to decide."
+    assert answer["left"]["empty"][1] in api.client.get("/inbox", headers=mona.reading).text
+    # What somebody else reported meanwhile is there as well.
+    report(api, mona, serial="T-0002")
+    assert undo(api, mona, answer["results"][0]["undo"])[1]["left"]["count"] == "1 to decide"
+
+
 def test_groups_filters_and_previews(api: Api, mona: Session) -> None:
     code, other = report(api, mona), report(api, mona, fault_group="line")
     stranger = report(api, mona, serial="T-0001")
