@@ -62,6 +62,11 @@ def wait_for_outbox(page: Page) -> None:
     page.locator("#outbox[data-begun]").wait_for(state="attached")
 
 
+def find_colour(page: Page, place: str) -> str:
+    colour: str = page.locator(place).first.evaluate("item => getComputedStyle(item).backgroundColor")
+    return colour
+
+
 def take_photo(page: Page, field: str, name: str, shade: int) -> None:
     picture = {"name": name, "mimeType": "image/png", "buffer": make_picture(shade)}
     page.locator(field).set_input_files(picture)  # type: ignore[arg-type]
@@ -82,6 +87,9 @@ def test_fault_to_signature_over_the_phone(chromium: Browser, place: Service) ->
         page.wait_for_url("**/my")
         page.locator(f'a[href="/my/{code}"]').tap()
         assert page.get_by_role("link", name="Call Nora Wolff").get_attribute("href") == "tel:+49305550134"
+        # What is pressed next stands in the bar; to give the job back is none of it.
+        start, decline = (find_colour(page, item) for item in (".bottom .primary", "#act-decline .button"))
+        assert decline == find_colour(page, ".ways .button") != start
         page.get_by_role("button", name="Start work").tap()
         expect(page.locator(".state").first).to_have_text("In progress")
         wait_for_outbox(page)
