@@ -19,6 +19,7 @@ from store.profiles import load_profile, record_profile
 from store.shadows import ShadowCount, record_shadow_counts
 from tests.support.fleet import MODEL
 from tests.support.http_api import PASSWORD, Api, Session
+from tests.support.marked_fields import find_marks
 from tests.support.monitors import find_comparison, find_watched
 
 ORDERS, SERIALS = ("WO-2026-000001", "WO-2026-000002"), ("T-0000", "T-0001")
@@ -107,7 +108,9 @@ def test_a_proposed_profile_waits_for_the_second_engineer_where_approvals_show_i
     wrong = step(api, eva, code, "activate", 422, reason="fewer in vain", password="guess", meaning="x")
     assert "That is not your password. Nothing was signed." in wrong
     assert ">fewer in vain</textarea>" in wrong
-    assert "give your password" in step(api, eva, code, "activate", 409)
+    assert find_marks(step(api, eva, code, "activate", 409, meaning="x")) == {
+        "password": "This is signed: give your password."
+    }
     assert "while you edited" in step(api, eva, code, "activate", 412, row_version="99", password=PASSWORD, meaning="x")
     step(api, eva, code, "activate", 303, password=PASSWORD, meaning="Reviewed")
     assert "You asked for it; another engineer approves it." in read(api, eva, f"/models/{code}")

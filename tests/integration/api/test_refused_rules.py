@@ -234,6 +234,10 @@ def test_a_merge_and_a_waiver(desk: Desk) -> None:
     ):
         answer = desk.send("dirk", "merges", row_version=version, order=order, reason="same")
         assert find_marks(answer.text) == {"order": told}
+    over = desk.api.post("/work-orders", headers=dirk, json=ORDER | {"fault_group": "valve"}).json()["code"]
+    step(desk, "mona", "CANCELLED", 303, code=over, reason="not needed")
+    answer = desk.send("dirk", "merges", row_version=version, order=over, reason="same")
+    assert find_marks(answer.text) == {"order": "Only open orders become one."}
     silent = desk.send("dirk", "merges", row_version=version, order=of_device, reason=" ")
     assert find_marks(silent.text) == {"reason": "A reason is needed."}
     stale = desk.send("dirk", "merges", row_version="0", order=of_device, reason="same")

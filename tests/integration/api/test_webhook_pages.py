@@ -127,6 +127,14 @@ def test_what_cannot_be_used_is_said_at_its_field(api: Api, admin: Session, wron
         assert f'value="{form[name]}"' in page
 
 
+def test_that_a_state_needs_its_reason_is_said_at_the_reason(api: Api, admin: Session) -> None:
+    code = find_code(make(api, admin))
+    version = find_version(get(api, admin, f"/admin/webhooks/{code}"), "disable_webhook")
+    form: Form = {"to": "DISABLED", "row_version": version, "reason": " "}
+    refused = post(api, admin, f"/admin/webhooks/{code}/state", form)
+    assert (refused.status_code, find_marks(refused.text)) == (409, {"reason": "Say why."})
+
+
 def test_states_and_changes(api: Api, admin: Session) -> None:
     place = f"/admin/webhooks/{find_code(make(api, admin))}"
     page = get(api, admin, place)
