@@ -234,7 +234,9 @@ def test_a_merge_and_a_waiver(desk: Desk) -> None:
     ):
         answer = desk.send("dirk", "merges", row_version=version, order=order, reason="same")
         assert find_marks(answer.text) == {"order": told}
-    over = desk.api.post("/work-orders", headers=dirk, json=ORDER | {"fault_group": "valve"}).json()["code"]
+    made = desk.api.post("/work-orders", headers=dirk, json=ORDER | {"fault_group": "line"})
+    assert made.status_code == 201, made.text
+    over = str(made.json()["code"])
     step(desk, "mona", "CANCELLED", 303, code=over, reason="not needed")
     answer = desk.send("dirk", "merges", row_version=version, order=over, reason="same")
     assert find_marks(answer.text) == {"order": "Only open orders become one."}
