@@ -50,6 +50,29 @@ def test_a_spec_without_a_choice_counts_nothing() -> None:
     assert find_forms(",.1f") is find_forms("") is None
 
 
+@pytest.mark.parametrize(
+    ("template", "param", "said"),
+    [
+        ("{x} 后恢复", "7 分钟", "7 分钟后恢复"),
+        ("{x} 后恢复", "14:05", "14:05 后恢复"),
+        ("{x} 后恢复", "?", "? 后恢复"),
+        ("评分于 {x} 运行。", "刚刚", "评分于刚刚运行。"),
+        ("评分于 {x} 运行。", "5 分钟前", "评分于 5 分钟前运行。"),
+        ("设备 {x}", "（未知）", "设备（未知）"),
+        ("于 {x} 后", "", "于  后"),
+        # The blanks of what is filled in are whoever's wrote them, and so are those between two parameters.
+        ("由 {x} 处理", "张 三", "由张 三处理"),
+        ("{x} {x}", "张三", "张三 张三"),
+        ("{{x}} 后 {x:,.1f} 次", 1234.56, "{x} 后 1,234.6 次"),
+        ("after {x} the", "7 分钟", "after 7 分钟 the"),
+    ],
+)
+def test_no_blank_stands_between_two_chinese_words_and_one_before_a_figure(
+    template: str, param: str | float, said: str
+) -> None:
+    assert fill_counts(template, {"x": param}) == said
+
+
 PACKAGES = ("accounts", "anomaly", "api", "domain", "forewarn", "ingest", "lab", "service_link", "simulators", "store")
 NOUNS = re.compile(r"""say_count\([^"'\n]*?, ["']([a-z -]+)["'](?:, ["']([a-z -]+)["'])?""")
 # Constants are never one, what is said with decimals (1.0 hours) is plural, and `name` is that of the program.

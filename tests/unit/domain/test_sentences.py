@@ -1,12 +1,14 @@
+import re
 from string import Formatter
 from typing import Any
 
 import pytest
 
-from domain.sentence_templates import SENTENCES
-from domain.sentences import LANGUAGES, duration, find_unit_sign, quantity, render, set_unit
+from domain.sentence_templates import AT_LIMIT, SENTENCES
+from domain.sentences import LANGUAGES, duration, fill, find_unit_sign, quantity, render, set_unit
 
 CURRENT = {"en": "Motor current", "zh": "电机电流"}
+APART = re.compile("[一-鿿] [一-鿿]")
 
 
 def _fields(template: str) -> set[str]:
@@ -37,6 +39,22 @@ def test_the_sentence_of_an_adaptive_breach() -> None:
     assert render("adaptive_high", params, "zh") == (
         "SN-0017 的电机电流升至 1.9 A，比其自身近期水平 1.2 A 高出 4.2 个稳健偏差，持续 3 分钟。"
     )
+
+
+def test_a_time_span_in_the_middle_of_a_chinese_sentence_has_no_blank_behind_it() -> None:
+    params = {"serial": "SN-1", "label": CURRENT, "duration": duration(420), "code": "E-17", "value": "1.2 A"}
+    assert render("code_quiet", params, "zh") == "SN-1 已有 7 分钟没有再次上报报警 E-17。"
+    assert render("back_to_normal", params, "zh") == "SN-1 的电机电流在 7 分钟后恢复正常，为 1.2 A。"
+
+
+@pytest.mark.parametrize("code", sorted(SENTENCES))
+def test_no_sentence_has_a_blank_between_two_chinese_words(code: str) -> None:
+    spans = {"duration": duration(420), "left": duration(420), "interval": {"low_s": 60.0, "high_s": 420.0}}
+    for said_of_all in (duration(420), CURRENT):
+        params = dict.fromkeys(_fields(SENTENCES[code]["zh"]), said_of_all) | spans
+        for templates in (SENTENCES, AT_LIMIT):
+            if code in templates:
+                assert not APART.search(said := fill(templates[code]["zh"], params, "zh")), said
 
 
 @pytest.mark.parametrize(
