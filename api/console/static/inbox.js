@@ -71,6 +71,7 @@
     document.getElementById("inbox-count").textContent = count;
     const button = document.querySelector("#all-matching button"), place = document.getElementById("inbox-empty");
     if (button) button.textContent = selectAll;
+    if (!place) return;  // the page was looked at anew since, and had nothing
     place.hidden = !empty.length;
     place.replaceChildren(...empty.map((text) => make("p", text)));
   }
@@ -126,7 +127,7 @@
     data.set("csrf_token", document.querySelector("input[name=csrf_token]").value);
     for (const token of tokens) data.append("undo", token);
     try {
-      const answer = await send(form().getAttribute("action").replace("/inbox/actions", "/inbox/undo"), data);
+      const answer = await send((form()?.getAttribute("action") || "/inbox/actions").replace("/inbox/actions", "/inbox/undo"), data);
       last = last.filter((token) => !tokens.includes(token));
       for (const button of document.querySelectorAll("[data-undo]")) if (tokens.includes(button.dataset.undo)) button.remove();
       show(answer, (code) => document.querySelector(`tr[data-handled="${CSS.escape(code)}"]`));
