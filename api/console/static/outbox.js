@@ -180,7 +180,10 @@
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       document.getElementById("main").replaceWith(page.getElementById("main"));
       document.dispatchEvent(new CustomEvent("forewarn:shown"));
-      document.querySelector("[role=alert]")?.scrollIntoView({ block: "center" });
+      // A browser heeds this word of a page that it loads, not of one that is put in its place.
+      const landing = document.querySelector("#main [autofocus]") || document.querySelector("[role=alert]");
+      landing?.scrollIntoView({ block: "center" });
+      landing?.focus({ preventScroll: true });
     } catch {
       warn(say("needs_network"));
     } finally {
