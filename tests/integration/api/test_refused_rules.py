@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.console.guard_fields import FIELDS, find_guard_marks
 from tests.integration.api.test_order_pages import ORDER, Desk, desk
 from tests.support.http_api import PASSWORD
 from tests.support.marked_fields import NOTICE, find_landing, find_marks
@@ -253,15 +252,3 @@ def test_a_merge_and_a_waiver(desk: Desk) -> None:
     assert find_marks(empty.text) == {"meaning": "A signature says what it means."}
     assert desk.send("mona", "waivers", **signed).status_code == 303
     assert find_landing(desk.send("mona", "waivers", **signed).text) == NOTICE
-
-
-def test_of_several_fields_those_are_marked_that_the_rule_speaks_of() -> None:
-    typed = {"threat_known_at": "2026-01-01T10:00", "remedial_need_known_at": " "}
-    assert find_guard_marks("known_before_aware", "No.", typed) == {"threat_known_at": "No."}
-    signing = {"meaning": "Done"}
-    assert find_guard_marks("signature_missing", "No.", signing) == {"password": "No."}
-    assert find_guard_marks("signature_missing", "No.", signing | {"password": "x", "meaning": ""}) == {
-        "meaning": "No."
-    }
-    assert find_guard_marks("second_person", "No.", signing) == {}
-    assert all(FIELDS.values())
