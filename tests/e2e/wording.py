@@ -1,9 +1,11 @@
-"""What a page says in the language that is not its own or as a raw key: all that is read or read aloud, but what is
-marked as data.
+"""What a page says in the language that is not its own, as a raw key or, in Chinese, with a blank between two words:
+all that is read or read aloud, but what is marked as data.
 
 Templates mark with `translate="no"` what no language translates: codes, field names, what people or devices wrote.
 What stands inside a sentence cannot be marked; what the seeds call their people, places and plans excuses it.
 """
+
+import re
 
 from playwright.sync_api import Page
 
@@ -20,6 +22,8 @@ SEEDED = (
     "Yearly safety check", "Christmas Eve", "Three returns in a month, all of this lot", "Fitted by me.",
     "Ticket desk", "Riverbank CMMS", "type-plate.png", "device_alarm", "warmth",
 )  # fmt: skip
+# That a day is off stands where its hours would.
+APART = re.compile("[一-鿿]+ (?!休息)[一-鿿]+")
 FIND_SPOKEN = """() => {
     const found = [document.title];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -35,7 +39,8 @@ FIND_SPOKEN = """() => {
 
 
 def find_foreign(page: Page, language: str) -> list[str]:
-    """Words of the other language and raw keys on the page that is open, each with the text around it."""
+    """Words of the other language, raw keys, and Chinese words that a blank keeps apart, on the page that is open, each
+    with the text around it."""
     spoken: list[str] = page.evaluate(FIND_SPOKEN)
     found = {
         f"{page.url}: {run!r} in {text[:160]!r}"
@@ -43,6 +48,7 @@ def find_foreign(page: Page, language: str) -> list[str]:
         for run in (
             *(find_english_words(text, SEEDED) if language == "zh" else find_chinese_words(text)),
             *find_keys(text, SEEDED),
+            *(APART.findall(text) if language == "zh" else ()),
         )
     }
     return sorted(found)
