@@ -187,7 +187,9 @@ def test_visits(desk: Desk) -> None:
     assert desk.send("tom", "arrivals").status_code == 303
     twice = desk.send("tom", "arrivals")
     assert find_landing(twice.text) == NOTICE
-    visit = re.search(r'name="visit_id" value="(\d+)"', desk.open("tom", f"/work-orders/{desk.code}?open=visits").text)
+    page = desk.open("tom", f"/work-orders/{desk.code}?open=visits").text
+    assert page.count('id="leave"') == 1  # what asks before somebody signs out, which every page has
+    visit = re.search(r'name="visit_id" value="(\d+)"', page)
     assert visit is not None
     for typed, told in (
         ("soon", NOT_A_TIME),
@@ -252,3 +254,21 @@ def test_a_merge_and_a_waiver(desk: Desk) -> None:
     assert find_marks(empty.text) == {"meaning": "A signature says what it means."}
     assert desk.send("mona", "waivers", **signed).status_code == 303
     assert find_landing(desk.send("mona", "waivers", **signed).text) == NOTICE
+
+
+def test_own_passwords_and_names_of_views(desk: Desk) -> None:
+    view = {"page": "work-orders", "query": "state=NEW"}
+    assert desk.send("tom", "/account/views", **view, name="Mine").status_code == 303
+    taken = desk.send("tom", "/account/views", **view, name="Mine")
+    assert find_marks(taken.text) == {"name": "You have a view of that name already."}
+    assert desk.send("tom", "/account/views", **view, name="Theirs").status_code == 303
+    page = desk.open("tom", "/account/views").text
+    (_, own), *_ = re.findall(r'action="(/account/views/(\d+))"', page)[::-1]
+    renamed = {"act": "rename", "row_version": "1", "name": " "}
+    assert list(find_marks(desk.send("tom", f"/account/views/{own}", **renamed).text)) == ["name"]
+    wrong = "That is not your password."
+    assert find_marks(desk.send("tom", "/account/second-factor", password="no").text) == {"password": wrong}
+    other = desk.send("tom", "/password", current="no", new="a long new password")
+    assert list(find_marks(other.text)) == ["current"]
+    short = desk.send("tom", "/password", current=PASSWORD, new="short")
+    assert list(find_marks(short.text)) == ["new"]
