@@ -34,6 +34,7 @@ FIND_KEPT = """async () => {
 DROP_KEPT = """async (path) => {
     for (const name of await caches.keys()) await (await caches.open(name)).delete(path, { ignoreVary: true });
 }"""
+KEPT_AFTER_MS = 6_000  # a page that nobody vouched for comes from the phone after five seconds
 # What the page asks the service for is answered; what the browser loads is not.
 ANSWER_FOR_SERVICE = """const ask = window.fetch;
 window.fetch = async (...asked) => {
@@ -236,11 +237,29 @@ def test_a_kept_page_that_comes_from_the_phone_again_is_not_loaded_again_and_aga
         page.add_init_script(ANSWER_FOR_SERVICE)
         page.reload()
         expect(page.locator("#kept")).to_have_text(AS_OF)
-        page.evaluate("dispatchEvent(new Event('online'))")
-        wait_until(lambda: page.evaluate("true") and len(loads) == 2, what="the page to catch up")
+        with page.expect_navigation():
+            page.evaluate("dispatchEvent(new Event('online'))")
         hear_network(page)
         hear_network(page)
         assert len(loads) == 2
+        assert_quiet(watched)
+
+
+def test_a_kept_page_that_has_heard_the_service_waits_longer_for_it(chromium: Browser, place: Service) -> None:
+    code = place.seeded.orders[1]
+    with open_page(chromium, place.url, viewport=HAND, touch=True) as (page, watched):
+        sign_in(page, "tom", PASSWORD)
+        keep_jobs(page)
+        page.add_init_script(ANSWER_FOR_SERVICE)
+        reload_without_network(page, page.context, code)
+        loads = count_loads(page)
+        with place.program.frozen():
+            with page.expect_request(lambda request: request.is_navigation_request()):
+                page.context.set_offline(False)
+            page.wait_for_timeout(KEPT_AFTER_MS)
+            assert loads == []
+        wait_for_fresh(page)
+        assert len(loads) == 1
         assert_quiet(watched)
 
 

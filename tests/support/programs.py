@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 from forewarn.child_process import end, spawn
 
@@ -65,6 +65,16 @@ class Program:
         if self.process is None:
             return True
         return end(self.process, with_signal=SIGTERM, timeout_s=timeout_s)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP: its connections stay open and are taken, and nothing answers."""
+        assert self.process is not None
+        self.process.send_signal(SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(SIGCONT)
 
     @property
     def is_running(self) -> bool:

@@ -2,14 +2,18 @@
 // GET of these pages and of named files is looked at: whatever decides or signs goes to the service, or fails.
 "use strict";
 const FILES_CACHE = `forewarn-files-${FACTS.release}`, PAGES = "forewarn-my-";
-const PATIENCE_MS = 5000, LARGEST = 2000000;
+const PATIENCE_MS = 5000, HEARD_MS = 30000, LARGEST = 2000000;
+let heardAt = 0;
 
 self.addEventListener("install", (event) => event.waitUntil((async () => {
   await (await caches.open(FILES_CACHE)).addAll(FACTS.files);
   await self.skipWaiting();
 })()));
 self.addEventListener("activate", (event) => event.waitUntil((async () => { await sweep(); await self.clients.claim(); })()));
-self.addEventListener("message", (event) => { if (event.data === "sweep") event.waitUntil(sweep()); });
+self.addEventListener("message", (event) => {
+  if (event.data === "sweep") event.waitUntil(sweep());
+  if (event.data === "heard") heardAt = Date.now();
+});
 self.addEventListener("fetch", (event) => {
   const { request } = event, url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== self.location.origin) return;
@@ -26,9 +30,12 @@ async function openPage(event, url) {
   const network = fetch(event.request);
   // Kept beside: the page is shown as it comes.
   event.waitUntil(network.then((answer) => take(url, answer.clone())).catch(() => {}));
+  // A page that has just heard the service loads itself anew: it has what is kept already, and wants better.
+  const patience = Date.now() - heardAt < PATIENCE_MS ? HEARD_MS : PATIENCE_MS;
+  heardAt = 0;
   let answer = null;
   try {
-    answer = await Promise.race([network, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, null))]);
+    answer = await Promise.race([network, new Promise((resolve) => setTimeout(resolve, patience, null))]);
   } catch { /* there is no network */ }
   if (answer && ![502, 503, 504].includes(answer.status)) return answer;
   const own = await findKept(url.pathname), kept = own || (await findKept("/my"));

@@ -76,6 +76,7 @@
       isOver = true;
       sessionStorage.setItem(CAUGHT_UP, location.pathname);
       document.dispatchEvent(new CustomEvent("forewarn:leaving"));
+      navigator.serviceWorker.controller?.postMessage("heard");
       location.reload();
     }
     // A proxy that answers for the service does not count; and whom it leads to the door keeps what can be read here.
