@@ -1,7 +1,10 @@
 """A phone without a network: what was looked at opens and says as of when it is, and it is nobody else's."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -12,6 +15,7 @@ from tests.e2e.seeding import PASSWORD
 from tests.e2e.service import Service
 from tests.e2e.test_pages import find_barriers
 from tests.e2e.test_phone_story import FIND_WIDE, assert_quiet, count_files
+from tests.support.proxy import CuttingProxy, Upstream, cutting_proxy
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -34,7 +38,9 @@ FIND_KEPT = """async () => {
 DROP_KEPT = """async (path) => {
     for (const name of await caches.keys()) await (await caches.open(name)).delete(path, { ignoreVary: true });
 }"""
+CUT_OFF_MS = 1_000  # less than a page that the service was heard for is asked for again and again
 KEPT_AFTER_MS = 6_000  # a page that nobody vouched for comes from the phone after five seconds
+HEAR = "dispatchEvent(new Event('online'))"
 # What the page asks the service for is answered; what the browser loads is not.
 ANSWER_FOR_SERVICE = """const ask = window.fetch;
 window.fetch = async (...asked) => {
@@ -100,7 +106,7 @@ def count_loads(page: Page) -> list[str]:
 def hear_network(page: Page) -> None:
     """The page has heard of the network once more, and has done about it what it does."""
     page.evaluate("document.querySelector('#kept p').textContent = ''")
-    page.evaluate("dispatchEvent(new Event('online'))")
+    page.evaluate(HEAR)
     expect(page.locator("#kept")).to_have_text(BACK_AS_OF)
 
 
@@ -231,36 +237,64 @@ def test_a_kept_page_that_comes_from_the_phone_again_is_not_loaded_again_and_aga
         loads = count_loads(page)
         # The browser believes in a network; the service is not heard.
         with page.expect_event("requestfailed", lambda request: request.url.endswith(f"/my/{code}")):
-            page.evaluate("dispatchEvent(new Event('online'))")
+            page.evaluate(HEAR)
         expect(page.locator("#kept")).to_have_text(AS_OF)
         # The service is heard each time, and each time the page comes from the phone all the same.
         page.add_init_script(ANSWER_FOR_SERVICE)
         page.reload()
         expect(page.locator("#kept")).to_have_text(AS_OF)
         with page.expect_navigation():
-            page.evaluate("dispatchEvent(new Event('online'))")
+            page.evaluate(HEAR)
         hear_network(page)
         hear_network(page)
         assert len(loads) == 2
         assert_quiet(watched)
 
 
-def test_a_kept_page_that_has_heard_the_service_waits_longer_for_it(chromium: Browser, place: Service) -> None:
-    code = place.seeded.orders[1]
-    with open_page(chromium, place.url, viewport=HAND, touch=True) as (page, watched):
+@contextmanager
+def open_kept_job(chromium: Browser, place: Service) -> Iterator[tuple[Page, CuttingProxy]]:
+    """A job as the phone keeps it, behind a network that is cut; HEAR makes the page take the service for back."""
+    # Not the browser's own "offline": it comes back to a page before it comes back to the page's worker.
+    with (
+        cutting_proxy(Upstream(port=urlsplit(place.url).port or 0)) as network,
+        open_page(chromium, f"http://127.0.0.1:{network.port}", viewport=HAND, touch=True) as (page, watched),
+    ):
         sign_in(page, "tom", PASSWORD)
         keep_jobs(page)
         page.add_init_script(ANSWER_FOR_SERVICE)
-        reload_without_network(page, page.context, code)
+        network.refuse(True)
+        network.cut_all()
+        page.goto(f"/my/{place.seeded.orders[1]}")
+        expect(page.locator("#kept")).to_have_text(AS_OF)
+        yield page, network
+        assert watched.strangers == []
+
+
+def test_a_kept_page_that_has_heard_the_service_waits_longer_for_it(chromium: Browser, place: Service) -> None:
+    with open_kept_job(chromium, place) as (page, network):
         loads = count_loads(page)
         with place.program.frozen():
+            network.refuse(False)
             with page.expect_request(lambda request: request.is_navigation_request()):
-                page.context.set_offline(False)
+                page.evaluate(HEAR)
             page.wait_for_timeout(KEPT_AFTER_MS)
             assert loads == []
         wait_for_fresh(page)
         assert len(loads) == 1
-        assert_quiet(watched)
+
+
+def test_a_kept_page_that_has_heard_the_service_asks_again_when_it_is_cut_off(
+    chromium: Browser, place: Service
+) -> None:
+    with open_kept_job(chromium, place) as (page, network):
+        loads = count_loads(page)
+        with page.expect_request(lambda request: request.is_navigation_request()):
+            page.evaluate(HEAR)
+        page.wait_for_timeout(CUT_OFF_MS)
+        assert loads == []
+        network.refuse(False)
+        wait_for_fresh(page)
+        assert len(loads) == 1
 
 
 def test_signing_out_asks_about_what_is_not_sent_and_leaves_nothing_behind(chromium: Browser, place: Service) -> None:

@@ -58,9 +58,12 @@ class CuttingProxy:
 
     def start(self) -> None:
         """Listens on return."""
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.port = self._server.sockets[0].getsockname()[1]
         self._thread.start()
+        # By its own thread: the caller's may run a loop already.
+        self._server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop
+        ).result(10)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
         """No connection and no thread is left on return."""

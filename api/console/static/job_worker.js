@@ -2,8 +2,9 @@
 // GET of these pages and of named files is looked at: whatever decides or signs goes to the service, or fails.
 "use strict";
 const FILES_CACHE = `forewarn-files-${FACTS.release}`, PAGES = "forewarn-my-";
-const PATIENCE_MS = 5000, HEARD_MS = 30000, LARGEST = 2000000;
+const PATIENCE_MS = 5000, HEARD_MS = 30000, AGAIN_MS = 500, AGAIN_TIMES = 6, LARGEST = 2000000;
 let heardAt = 0;
+const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds, null));
 
 self.addEventListener("install", (event) => event.waitUntil((async () => {
   await (await caches.open(FILES_CACHE)).addAll(FACTS.files);
@@ -12,7 +13,7 @@ self.addEventListener("install", (event) => event.waitUntil((async () => {
 self.addEventListener("activate", (event) => event.waitUntil((async () => { await sweep(); await self.clients.claim(); })()));
 self.addEventListener("message", (event) => {
   if (event.data === "sweep") event.waitUntil(sweep());
-  if (event.data === "heard") heardAt = Date.now();
+  if (event.data === "heard") { heardAt = Date.now(); event.ports[0]?.postMessage("noted"); }
 });
 self.addEventListener("fetch", (event) => {
   const { request } = event, url = new URL(request.url);
@@ -26,16 +27,24 @@ async function openFile(request) {
   return (await caches.match(request, { ignoreVary: true })) || fetch(request);
 }
 
+// While a network comes back, what is asked for over it may fail at first.
+async function ask(request, times) {
+  try { return await fetch(request); } catch (problem) {
+    if (times === 0) throw problem;
+    await wait(AGAIN_MS);
+    return ask(request, times - 1);
+  }
+}
+
 async function openPage(event, url) {
-  const network = fetch(event.request);
+  // A page that has just heard the service loads itself anew: it has what is kept already, and wants better.
+  const isHeard = Date.now() - heardAt < HEARD_MS, network = ask(event.request, isHeard ? AGAIN_TIMES : 0);
+  heardAt = 0;
   // Kept beside: the page is shown as it comes.
   event.waitUntil(network.then((answer) => take(url, answer.clone())).catch(() => {}));
-  // A page that has just heard the service loads itself anew: it has what is kept already, and wants better.
-  const patience = Date.now() - heardAt < PATIENCE_MS ? HEARD_MS : PATIENCE_MS;
-  heardAt = 0;
   let answer = null;
   try {
-    answer = await Promise.race([network, new Promise((resolve) => setTimeout(resolve, patience, null))]);
+    answer = await Promise.race([network, wait(isHeard ? HEARD_MS : PATIENCE_MS)]);
   } catch { /* there is no network */ }
   if (answer && ![502, 503, 504].includes(answer.status)) return answer;
   const own = await findKept(url.pathname), kept = own || (await findKept("/my"));

@@ -60,8 +60,8 @@
   // A kept page loads itself anew when the service is really heard again: once, not over what somebody writes or has open,
   // not while the outbox sends, and not where news are paused. Then it says that the connection is back.
   function catchUp(tell) {
-    const live = document.getElementById("live"), WAIT_MS = 30000;
-    let isBack = false, isSignedIn = false, isOver = isSecond, isAsking = false;
+    const live = document.getElementById("live"), WAIT_MS = 30000, NOTED_MS = 2000;
+    let isBack = false, isSignedIn = false, isOver = isSecond, isAsking = false, isGoing = false;
     function isTyped(field) {
       if (field.type === "file") return field.files.length > 0;
       if (field.type === "radio" || field.type === "checkbox") return field.checked !== field.defaultChecked;
@@ -71,12 +71,27 @@
     const isOpen = () => document.querySelector("dialog[open], details[open], .top[data-open], form[data-busy]") !== null;
     const isWriting = () => document.activeElement?.matches("input, textarea, select, [contenteditable]");
     const isInUse = () => isOpen() || isWriting() || [...document.querySelectorAll("input, textarea, select")].some(isTyped);
-    function goOn() {
-      if (!isBack || !isSignedIn || isOver || home.dataset.sending || live?.dataset.state === "paused" || isInUse()) return;
+    const mayGo = () => isBack && isSignedIn && !isOver && !home.dataset.sending && live?.dataset.state !== "paused" && !isInUse();
+    // A message and a navigation reach the worker by ways of their own: without its receipt the page may be there first.
+    function tellWorker() {
+      const worker = navigator.serviceWorker?.controller, channel = new MessageChannel();
+      return new Promise((resolve) => {
+        if (!worker) { resolve(); return; }
+        channel.port1.onmessage = resolve;
+        setTimeout(resolve, NOTED_MS);
+        worker.postMessage("heard", [channel.port2]);
+      });
+    }
+    async function goOn() {
+      if (isGoing || !mayGo()) return;
+      isGoing = true;
+      await tellWorker();
+      isGoing = false;
+      // Meanwhile somebody may have begun to write, or the service be gone again.
+      if (!mayGo()) return;
       isOver = true;
       sessionStorage.setItem(CAUGHT_UP, location.pathname);
       document.dispatchEvent(new CustomEvent("forewarn:leaving"));
-      navigator.serviceWorker.controller?.postMessage("heard");
       location.reload();
     }
     // A proxy that answers for the service does not count; and whom it leads to the door keeps what can be read here.
