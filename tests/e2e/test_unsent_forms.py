@@ -129,3 +129,50 @@ def test_what_is_written_elsewhere_is_not_left_without_a_question(chromium: Brow
             page.locator("nav a[href='/devices']").click(no_wait_after=True)
         page.wait_for_url("**/devices")
         assert watched.errors == []
+
+
+def test_what_was_refused_is_not_left_without_a_question_nor_overwritten(chromium: Browser, service: Service) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        asked: list[str] = []
+
+        def stay(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            dialog.dismiss()
+
+        page.on("dialog", stay)
+        note, _ = open_order(page, "on")
+        order = page.url
+        page.locator("#merge > summary").click()
+        page.locator("#merge [name=order]").fill("WO-1999-000001")
+        reason = page.locator("#merge [name=reason]")
+        reason.fill("The same pump, the same fault")
+        page.locator("#merge button[type=submit]").click()
+        expect(page.locator("#merge [name=order]")).to_have_attribute("aria-invalid", "true")
+        expect(reason).to_have_value("The same pump, the same fault")
+        expect(page.locator("#live")).to_have_attribute("data-state", "on")
+        # Somebody else writes to the order meanwhile; to look at that would throw away what was refused.
+        other = page.context.new_page()
+        other.goto(order)
+        other.locator("#act-accept summary").click()
+        other.locator("#act-accept button[type=submit]").click()
+        other.wait_for_url("**done=*")
+        other.close()
+        page.locator("#pending button").click()
+        expect(page.locator("#pending button")).to_contain_text("save or clear it first")
+        expect(reason).to_have_value("The same pump, the same fault")
+        with page.expect_event("dialog"):
+            page.locator("nav a[href='/devices']").click(no_wait_after=True)
+        expect(reason).to_have_value("The same pump, the same fault")
+        # What he takes back himself, he needs not be asked about.
+        page.locator("#merge [name=order]").fill("")
+        reason.fill("")
+        page.locator("nav a[href='/devices']").click()
+        page.wait_for_url("**/devices")
+        assert asked == ["beforeunload"]
+        # Elsewhere the same words are a record's own.
+        page.goto(order)
+        note.click()
+        page.locator("nav a[href='/devices']").click()
+        page.wait_for_url("**/devices")
+        assert asked == ["beforeunload"]
+        assert watched.strangers == []

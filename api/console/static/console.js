@@ -199,7 +199,7 @@
     if (here.has(id) && known.has(id) && version > Number(known.get(id))) { known.set(id, String(version)); tellRows(known); }
   }
   const isDirty = () => [...document.querySelectorAll("#live-body form[method=post]")].some((form) =>
-    [...form.elements].some((field) => !["hidden", "checkbox", "select-one", "submit"].includes(field.type) && "defaultValue" in field && field.value !== field.defaultValue));
+    [...form.elements].some((field) => !["hidden", "checkbox", "select-one", "submit"].includes(field.type) && "defaultValue" in field && (field.value !== field.defaultValue || (field.value && "cameBack" in field.dataset))));
   function show() {
     const place = body();
     if (!place) return;
@@ -242,9 +242,10 @@
   let stream = null, lastAt = new Date(), listenIn = LISTEN_MS;
   function tellLive(state) {
     if (!live) return;
+    const isNew = live.dataset.state !== state;
     live.hidden = false;
     live.dataset.state = state;
-    document.dispatchEvent(new CustomEvent("forewarn:live", { detail: state }));
+    if (isNew) document.dispatchEvent(new CustomEvent("forewarn:live", { detail: state }));
     live.textContent = state === "on" ? say("live.on") : state === "paused" ? say("live.paused") :
       say("live.stale", { at: lastAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }) });
   }

@@ -43,14 +43,32 @@
   // A phone keeps what is written into its forms by itself, and the form that is on its way is not left behind.
   const written = new Set(), KEPT = "form[data-outbox], form[data-online], .online form";
   const isText = (field) => field.tagName === "TEXTAREA" || (field.tagName === "INPUT" && field.type === "text");
+  const isOwn = (field) => field.value.trim() && (field.value !== field.defaultValue || "cameBack" in field.dataset);
   let sent = null;
-  const isUnsent = (form) => form !== sent && form.isConnected && [...form.elements].some((field) => isText(field) && field.value.trim() && field.value !== field.defaultValue);
+  const isUnsent = (form) => form !== sent && form.isConnected && [...form.elements].some((field) => isText(field) && isOwn(field));
+  // What was refused comes back as if the service had it: it is known by what this window sent last.
+  const SENT = "forewarn.sent-texts", findTexts = (form) => [...form.elements].filter((field) => field.name && "defaultValue" in field && !["hidden", "checkbox", "radio", "password", "file"].includes(field.type));
+  function remember(form) {
+    try { sessionStorage.setItem(SENT, JSON.stringify({ action: form.getAttribute("action"), texts: findTexts(form).filter(isOwn).map((field) => [field.name, field.value.trim()]) })); } catch { /* there is no room: nothing comes back */ }
+  }
+  function findCameBack() {
+    const { action, texts } = JSON.parse(sessionStorage.getItem(SENT) || "{}");
+    sessionStorage.removeItem(SENT);
+    if (!home.hasAttribute("data-home") || !texts?.length) return;
+    for (const form of document.querySelectorAll("form[method=post]")) {
+      if (form.getAttribute("action") !== action) continue;
+      const back = findTexts(form).filter((field) => texts.some(([name, text]) => field.name === name && field.value.trim() === text));
+      for (const field of back) field.dataset.cameBack = "";
+      if (back.length && !form.matches(KEPT)) written.add(form);
+    }
+  }
+  findCameBack();
   document.addEventListener("input", (event) => {
     const form = event.target.form;
     sent = null;
     if (form?.method === "post" && !form.matches(KEPT) && isText(event.target)) written.add(form);
   });
-  window.addEventListener("submit", (event) => { if (!event.defaultPrevented) sent = event.target; });
+  window.addEventListener("submit", (event) => { if (event.defaultPrevented) return; sent = event.target; if (sent.method === "post") remember(sent); });
   window.addEventListener("beforeunload", (event) => {
     if (home.dataset.owner && [...written].some(isUnsent)) event.preventDefault();
     setTimeout(() => { sent = null; });  // who stays has sent nothing

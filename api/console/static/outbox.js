@@ -339,7 +339,7 @@
     }
   }
   // Records as they are now, wherever nobody is writing.
-  const isBusy = (place) => place.contains(document.activeElement) && (isText(document.activeElement) || document.activeElement.tagName === "SELECT") || [...place.querySelectorAll("textarea, input")].some((field) => isText(field) && field.value !== field.defaultValue || field.type === "file" && field.files.length);
+  const isBusy = (place) => place.contains(document.activeElement) && (isText(document.activeElement) || document.activeElement.tagName === "SELECT") || [...place.querySelectorAll("textarea, input")].some((field) => isText(field) && (field.value !== field.defaultValue || "cameBack" in field.dataset) || field.type === "file" && field.files.length);
   async function refresh() {
     try {
       for (const place of document.querySelectorAll("details[data-section][open]")) {
