@@ -40,12 +40,29 @@ DROP_KEPT = """async (path) => {
 }"""
 CUT_OFF_MS = 1_000  # less than a page that the service was heard for is asked for again and again
 KEPT_AFTER_MS = 6_000  # a page that nobody vouched for comes from the phone after five seconds
+GIVEN_UP_MS = 2_500  # more than an answer is waited for that is asked for anew
+# By the page itself: from outside nobody reaches a page that is being left.
+WRITE_WHILE_LEAVING = """document.addEventListener("forewarn:leaving", () => setTimeout(() => {
+    const field = document.getElementById("job-note-body");
+    field.focus();
+    field.value = "The pump hums";
+    field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+}, 200))"""
 HEAR = "dispatchEvent(new Event('online'))"
 # What the page asks the service for is answered; what the browser loads is not.
 ANSWER_FOR_SERVICE = """const ask = window.fetch;
 window.fetch = async (...asked) => {
     if (asked[0] !== location.pathname) return ask(...asked);
     return Object.defineProperty(new Response("", { status: 200 }), "url", { value: location.href });
+}"""
+# What the page asks first is asked over a connection that is lost: nothing comes, until it is given up.
+HANG_ONCE = """const ask = window.fetch;
+let isHung = false;
+window.fetch = (...asked) => {
+    if (isHung || asked[0] !== location.pathname) return ask(...asked);
+    isHung = true;
+    document.documentElement.dataset.hung = "";
+    return new Promise((_, refuse) => asked[1].signal.addEventListener("abort", () => refuse(new Error("given up"))));
 }"""
 
 
@@ -252,7 +269,9 @@ def test_a_kept_page_that_comes_from_the_phone_again_is_not_loaded_again_and_aga
 
 
 @contextmanager
-def open_kept_job(chromium: Browser, place: Service) -> Iterator[tuple[Page, CuttingProxy]]:
+def open_kept_job(
+    chromium: Browser, place: Service, script: str = ANSWER_FOR_SERVICE
+) -> Iterator[tuple[Page, CuttingProxy]]:
     """A job as the phone keeps it, behind a network that is cut; HEAR makes the page take the service for back."""
     # Not the browser's own "offline": it comes back to a page before it comes back to the page's worker.
     with (
@@ -261,7 +280,7 @@ def open_kept_job(chromium: Browser, place: Service) -> Iterator[tuple[Page, Cut
     ):
         sign_in(page, "tom", PASSWORD)
         keep_jobs(page)
-        page.add_init_script(ANSWER_FOR_SERVICE)
+        page.add_init_script(script)
         network.refuse(True)
         network.cut_all()
         page.goto(f"/my/{place.seeded.orders[1]}")
@@ -295,6 +314,34 @@ def test_a_kept_page_that_has_heard_the_service_asks_again_when_it_is_cut_off(
         network.refuse(False)
         wait_for_fresh(page)
         assert len(loads) == 1
+
+
+def test_a_kept_page_does_not_wait_for_what_it_asked_over_a_lost_connection(chromium: Browser, place: Service) -> None:
+    with open_kept_job(chromium, place, HANG_ONCE) as (page, network):
+        page.evaluate(HEAR)
+        expect(page.locator("html[data-hung]")).to_be_attached()
+        page.wait_for_timeout(GIVEN_UP_MS)
+        network.refuse(False)  # and the stream of news is the first to come back
+        wait_for_fresh(page)
+
+
+def test_who_begins_to_write_while_a_kept_page_loads_anew_stays(chromium: Browser, place: Service) -> None:
+    with open_kept_job(chromium, place) as (page, network):
+        loads = count_loads(page)
+        with place.program.frozen():
+            network.refuse(False)
+            page.evaluate(WRITE_WHILE_LEAVING)
+            with page.expect_request(lambda request: request.is_navigation_request()):
+                page.evaluate(HEAR)
+            expect(page.locator("#job-note-body")).to_have_value("The pump hums")
+        expect(page.locator("#live")).to_have_attribute("data-state", "on")
+        hear_network(page)
+        expect(page.locator("#job-note-body")).to_have_value("The pump hums")
+        assert loads == []
+        # Once it is sent, the page is as the service has it.
+        page.get_by_role("button", name="Add note").tap()
+        expect(page.locator("#outbox-says")).to_have_text("All sent.")
+        wait_for_fresh(page)
 
 
 def test_signing_out_asks_about_what_is_not_sent_and_leaves_nothing_behind(chromium: Browser, place: Service) -> None:

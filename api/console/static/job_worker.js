@@ -2,8 +2,8 @@
 // GET of these pages and of named files is looked at: whatever decides or signs goes to the service, or fails.
 "use strict";
 const FILES_CACHE = `forewarn-files-${FACTS.release}`, PAGES = "forewarn-my-";
-const PATIENCE_MS = 5000, HEARD_MS = 30000, AGAIN_MS = 500, AGAIN_TIMES = 6, LARGEST = 2000000;
-let heardAt = 0;
+const PATIENCE_MS = 5000, HEARD_MS = 30000, AGAIN_MS = 500, AGAIN_TIMES = 10, LARGEST = 2000000;
+const heard = new Map();  // when the service was heard, by the path of the page that heard it
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds, null));
 
 self.addEventListener("install", (event) => event.waitUntil((async () => {
@@ -13,7 +13,7 @@ self.addEventListener("install", (event) => event.waitUntil((async () => {
 self.addEventListener("activate", (event) => event.waitUntil((async () => { await sweep(); await self.clients.claim(); })()));
 self.addEventListener("message", (event) => {
   if (event.data === "sweep") event.waitUntil(sweep());
-  if (event.data === "heard") { heardAt = Date.now(); event.ports[0]?.postMessage("noted"); }
+  if (event.data.heard) { heard.set(event.data.heard, Date.now()); event.ports[0].postMessage("noted"); }
 });
 self.addEventListener("fetch", (event) => {
   const { request } = event, url = new URL(request.url);
@@ -38,8 +38,8 @@ async function ask(request, times) {
 
 async function openPage(event, url) {
   // A page that has just heard the service loads itself anew: it has what is kept already, and wants better.
-  const isHeard = Date.now() - heardAt < HEARD_MS, network = ask(event.request, isHeard ? AGAIN_TIMES : 0);
-  heardAt = 0;
+  const isHeard = Date.now() - heard.get(url.pathname) < HEARD_MS, network = ask(event.request, isHeard ? AGAIN_TIMES : 0);
+  heard.delete(url.pathname);
   // Kept beside: the page is shown as it comes.
   event.waitUntil(network.then((answer) => take(url, answer.clone())).catch(() => {}));
   let answer = null;

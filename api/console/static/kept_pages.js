@@ -17,7 +17,10 @@
     const again = Object.assign(document.createElement("button"), { type: "button", textContent: say("again") });
     again.addEventListener("click", () => location.reload());
     const line = place.querySelector("p"), instead = home.hasAttribute("data-kept-instead") ? say("not_this") : "";
-    const tell = (isBack) => { line.textContent = [instead, say(isBack ? "back" : "as_of", { at: time })].filter(Boolean).join(" "); };
+    const tell = (isBack) => {
+      const text = [instead, say(isBack ? "back" : "as_of", { at: time })].filter(Boolean).join(" ");
+      if (line.textContent !== text) line.textContent = text;  // what is written anew is read aloud anew
+    };
     place.hidden = false;
     tell(false);
     place.append(again);
@@ -60,8 +63,8 @@
   // A kept page loads itself anew when the service is really heard again: once, not over what somebody writes or has open,
   // not while the outbox sends, and not where news are paused. Then it says that the connection is back.
   function catchUp(tell) {
-    const live = document.getElementById("live"), WAIT_MS = 30000, NOTED_MS = 2000;
-    let isBack = false, isSignedIn = false, isOver = isSecond, isAsking = false, isGoing = false;
+    const live = document.getElementById("live"), WAIT_MS = 30000, LATE_MS = 2000, NOTED_MS = 2000;
+    let isBack = false, isSignedIn = false, isOver = isSecond, isGoing = false, isAgain = false, asking = null, askedAt = 0;
     function isTyped(field) {
       if (field.type === "file") return field.files.length > 0;
       if (field.type === "radio" || field.type === "checkbox") return field.checked !== field.defaultChecked;
@@ -79,7 +82,7 @@
         if (!worker) { resolve(); return; }
         channel.port1.onmessage = resolve;
         setTimeout(resolve, NOTED_MS);
-        worker.postMessage("heard", [channel.port2]);
+        worker.postMessage({ heard: location.pathname }, [channel.port2]);
       });
     }
     async function goOn() {
@@ -93,17 +96,37 @@
       sessionStorage.setItem(CAUGHT_UP, location.pathname);
       document.dispatchEvent(new CustomEvent("forewarn:leaving"));
       location.reload();
+      // Until the new page is there, this one is in use: whoever begins to write stays.
+      for (const kind of ["focusin", "input", "toggle"]) document.addEventListener(kind, stay, true);
+    }
+    function stay() {
+      if (!isWriting() && !isInUse()) return;
+      for (const kind of ["focusin", "input", "toggle"]) document.removeEventListener(kind, stay, true);
+      window.stop();
+      isOver = false;
+      sessionStorage.removeItem(CAUGHT_UP);
     }
     // A proxy that answers for the service does not count; and whom it leads to the door keeps what can be read here.
-    async function look() {
-      if (isAsking) return;
-      isAsking = true;
+    async function ask() {
+      asking = new AbortController();
+      askedAt = Date.now();
+      const timer = setTimeout(() => asking.abort(), WAIT_MS);
       try {
-        const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, cache: "no-store", signal: AbortSignal.timeout?.(WAIT_MS) });
+        const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, cache: "no-store", signal: asking.signal });
         isBack = answer.ok || answer.status === 404;
         isSignedIn = !new URL(answer.url).pathname.startsWith("/sign-in");
       } catch { isBack = false; }
-      isAsking = false;
+      clearTimeout(timer);
+      asking = null;
+    }
+    // Asked again while it asks, it asks once more if that fails; one that hangs on a lost connection is not waited for.
+    async function look() {
+      if (asking) {
+        isAgain = true;
+        if (Date.now() - askedAt > LATE_MS) asking.abort();
+        return;
+      }
+      do { isAgain = false; await ask(); } while (isAgain && !isBack);
       tell(isBack);
       goOn();
     }
