@@ -198,3 +198,30 @@ def test_that_a_phone_hears_nothing_is_read_whole_and_moves_nothing(
             assert box["x"] + box["width"] <= stood["x"]
             assert stood["x"] + stood["width"] <= width
             assert live.evaluate("e => e.scrollWidth <= e.clientWidth && e.clientHeight <= 36")
+
+
+def test_an_undo_where_nothing_is_left_to_decide_counts_what_the_page_filters(
+    chromium: Browser, service: Service
+) -> None:
+    with open_page(chromium, service.url) as (page, watched):
+        sign_in(page, "mara", PASSWORD)
+        page.goto("/inbox?customer=C-RUIJIN")
+        expect(page.locator("#live")).to_have_attribute("data-state", "on")
+        codes = page.locator("tr[data-row]").evaluate_all("rows => rows.map(row => row.dataset.row)")
+        assert len(codes) > 1
+        page.keyboard.press("1")
+        expect(page.locator("#inbox-count")).to_have_text(f"{len(codes) - 1} to decide")
+        other = page.context.new_page()
+        other.goto("/inbox?customer=C-RUIJIN")
+        for left in range(len(codes) - 2, -1, -1):
+            other.keyboard.press("3")
+            expect(other.locator("#inbox-count")).to_have_text(f"{left} to decide")
+        other.close()
+        expect(page.locator("#pending button")).to_be_visible()
+        page.keyboard.press(".")
+        expect(page.get_by_text("Nothing matches these filters.")).to_be_visible()
+        page.locator("#inbox-undo").click()
+        expect(page.locator("#inbox-said")).to_contain_text(f"{codes[0]} is taken back")
+        # Those of other customers are not counted here.
+        expect(page.locator("#inbox-count")).to_have_text("0 to decide")
+        assert watched.strangers == []

@@ -57,7 +57,7 @@
   // where no row is left, and after an undo, at what takes the decision back, or at what is said of it.
   function land(held, code) {
     const menu = held?.closest("details.menu"), rest = held && document.querySelector("#inbox-form tr[data-row]");
-    const row = code ? document.querySelector(`tr[data-handled="${CSS.escape(code)}"]`) : null;
+    const row = code ? findHandled(code) : null;
     const places = rest ? [menu && !menu.open ? menu.querySelector("summary") : held, document.querySelector("tr[data-cursor] a"), rest.querySelector("a")] : [row?.querySelector("[data-undo]"), row];
     for (const place of places) {
       if (document.activeElement && document.activeElement !== document.body) return;
@@ -75,6 +75,7 @@
     place.hidden = !empty.length;
     place.replaceChildren(...empty.map((text) => make("p", text)));
   }
+  const findHandled = (code) => document.querySelector(`tr[data-handled="${CSS.escape(code)}"]`);
   function refuse(row, one) {
     row.querySelector(".why")?.remove();
     const why = make("span", one.text, { className: "under why wrong" });
@@ -88,7 +89,7 @@
       else if (row.dataset.handled) write(row, one);
       else settle(row, one);
     }
-    tellLeft(answer.left);
+    if (answer.left) tellLeft(answer.left);
     document.dispatchEvent(new CustomEvent("forewarn:decided", { detail: answer.results.filter((one) => one.is_done).map((one) => one.code) }));
     const left = answer.results.filter((one) => !one.is_done);
     // Orders that are not on this page have no row to say it in.
@@ -113,7 +114,8 @@
       last = answer.results.filter((one) => one.undo).map((one) => one.undo);
       for (const button of document.querySelectorAll("[data-undo]")) button.remove();
       show(answer, (code) => document.getElementById(`row-${code}`));
-      decided = answer.results.findLast((one) => one.is_done)?.code;
+      // Of all that match, few stand on this page.
+      decided = answer.results.findLast((one) => one.is_done && findHandled(one.code))?.code;
       if (answer.done) {
         for (const menu of form().querySelectorAll("details.menu[open]")) menu.open = false;
         if (!answer.results.some((one) => !one.is_done)) for (const field of form().querySelectorAll(".sheet input[type=text]")) field.value = field.defaultValue;
@@ -127,10 +129,12 @@
     data.set("csrf_token", document.querySelector("input[name=csrf_token]").value);
     for (const token of tokens) data.append("undo", token);
     try {
-      const answer = await send((form()?.getAttribute("action") || "/inbox/actions").replace("/inbox/actions", "/inbox/undo"), data);
+      // Where nothing is left to decide there is no form; the page looks for what comes with the same filters.
+      const address = form()?.getAttribute("action") || document.getElementById("live-body").dataset.versions;
+      const answer = await send(`/inbox/undo${new URL(address, location.href).search}`, data);
       last = last.filter((token) => !tokens.includes(token));
       for (const button of document.querySelectorAll("[data-undo]")) if (tokens.includes(button.dataset.undo)) button.remove();
-      show(answer, (code) => document.querySelector(`tr[data-handled="${CSS.escape(code)}"]`));
+      show(answer, findHandled);
       if (answer.results.length === 1) tell(answer.results[0].text, !answer.results[0].is_done, last.length > 0);
       land(null, answer.results.at(-1)?.code);
     } catch (failure) { tellFailure(failure, true); }
