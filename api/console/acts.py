@@ -57,6 +57,16 @@ def mark_fields(fields: Iterable[Field], wrong: Mapping[str, str]) -> tuple[Fiel
     return tuple(replace(one, wrong=wrong.get(one.name, "")) for one in fields)
 
 
+def list_typed(fields: Iterable[Field]) -> list[tuple[str, str]]:
+    """What stands in the fields of a form that is not on the page any more, each with what the field is called; never
+    a password."""
+    return [
+        (one.label, dict(one.options).get(one.value, one.value))
+        for one in fields
+        if one.kind != "password" and one.value.strip()
+    ]
+
+
 def refuse_act(view: View, name: str, why: str) -> Act:
     """The act by its usual label, which cannot be taken, and why."""
     return Act(name, view.t(f"act.{name}"), refusal=why)

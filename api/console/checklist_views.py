@@ -28,6 +28,7 @@ def find_lists(
     return {
         "lists": [_find_list(view, order, one, pictures, zone, typed, refusal) for one in shown],
         "refusal": refusal,
+        "kept": [words for one in shown for words in _list_kept(view, order, one, typed, refusal)],
         "pictures": pictures,
     }
 
@@ -41,7 +42,7 @@ def _find_list(
     typed: Typed,
     refusal: str,
 ) -> dict[str, Any]:
-    is_present = one.work_order == order.code and one.order_version == order.version
+    is_present = _is_present(order, one)
     answers = {answer.item: answer for answer in one.answers}
     said = typed if typed.values.get("checklist_id") == str(one.id) else NOTHING
     answered = sum(item.key in answers for item in one.items)
@@ -55,6 +56,30 @@ def _find_list(
         "answers_address": f"/api/v1/work-orders/{order.code}/checklists/{one.id}/answers",
         "lines": [_find_line(view, item, answers.get(item.key), pictures, zone, said) for item in one.items],
     }
+
+
+def _is_present(order: WorkOrder, one: ChecklistShape) -> bool:
+    return one.work_order == order.code and one.order_version == order.version
+
+
+def _list_kept(view: View, order: WorkOrder, one: ChecklistShape, typed: Typed, refusal: str) -> list[tuple[str, str]]:
+    """What was typed anew into the lines of that list where it is not answered any more, by what each line says."""
+    if typed.values.get("checklist_id") != str(one.id) or (_is_present(order, one) and not refusal):
+        return []
+    answers = {answer.item: answer for answer in one.answers}
+    kept = []
+    for item in one.items:
+        known = answers.get(item.key)
+        before = ("", "") if known is None else (say_value(known.value), known.remark)
+        value, remark = said = tuple(typed.values.get(f"{part}.{item.key}", "").strip() for part in ("value", "remark"))
+        if said != before and any(said):
+            words = (_say_typed(view, item, value) if value else "", remark)
+            kept.append((item.text["zh" if view.language == "zh" else "en"], " · ".join(filter(None, words))))
+    return kept
+
+
+def _say_typed(view: View, item: ItemShape, value: str) -> str:
+    return view.t("order_list.yes" if value == "true" else "order_list.no") if item.kind is ItemKind.CHECK else value
 
 
 def _find_line(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.console.acts import Field, mark_fields
+from api.console.acts import Field, list_typed, mark_fields
 from api.console.forms import NOTHING, Typed
 from api.console.page import View
 from api.routes.approval_requests import list_approval_requests
@@ -20,8 +20,11 @@ def find_clocks(
     view: View, pool: Pool, order: WorkOrder, clocks: list[ClockShape], zone: str | None, typed: Typed
 ) -> dict[str, Any]:
     """Every clock, the newest version of the order first; what was asked about waiving them stands below."""
+    lines = [_find_clock(view, clock, zone, typed) for clock in clocks]
+    is_shown = any(line["opened"] and line["waive_fields"] for line in lines)
     return {
-        "clocks": [_find_clock(view, clock, zone, typed) for clock in clocks],
+        "clocks": lines,
+        "kept": [] if is_shown or not typed.values else list_typed(_find_wish_fields(view, typed)),
         "requests": _load_requests(view, pool, order, zone),
         "refusal": "" if view.may(Permission.SLA_WAIVE) else view.say_missing(Permission.SLA_WAIVE),
     }
@@ -41,11 +44,6 @@ def _find_clock(view: View, clock: ClockShape, zone: str | None, typed: Typed) -
             policy_version=limit.sla_policy_version,
             calendar=limit.service_calendar or t("order_clock.always"),
         )
-    fields = (
-        Field("reason", t("field.reason"), "textarea", said.values.get("reason", "")),
-        Field("meaning", t("field.meaning"), value=said.values.get("meaning", t("order_clock.meaning_default"))),
-        Field("password", t("field.password"), "password"),
-    )
     return {
         "kind": clock.clock,
         "version": clock.version,
@@ -58,9 +56,18 @@ def _find_clock(view: View, clock: ClockShape, zone: str | None, typed: Typed) -
         "due": view.when(clock.due_at, zone),
         "story": clock.explanation[view.language],
         "source": source,
-        "waive_fields": mark_fields(fields, said.wrong) if may_waive else None,
+        "waive_fields": mark_fields(_find_wish_fields(view, said), said.wrong) if may_waive else None,
         "opened": is_own,
     }
+
+
+def _find_wish_fields(view: View, said: Typed) -> tuple[Field, ...]:
+    meaning = said.values.get("meaning", view.t("order_clock.meaning_default"))
+    return (
+        Field("reason", view.t("field.reason"), "textarea", said.values.get("reason", "")),
+        Field("meaning", view.t("field.meaning"), value=meaning),
+        Field("password", view.t("field.password"), "password"),
+    )
 
 
 def _load_requests(view: View, pool: Pool, order: WorkOrder, zone: str | None) -> list[dict[str, Any]]:

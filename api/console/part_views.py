@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from api.console.acts import Field, mark_fields
+from api.console.acts import Field, list_typed, mark_fields
 from api.console.forms import NOTHING, Typed
 from api.console.page import View
 from api.shapes.signatures import SignatureShape
@@ -13,6 +13,8 @@ from domain.part_usage import PartState
 from domain.roles import Permission
 from domain.visit import AT_WORK
 from domain.work_order import WorkOrder, WorkOrderState
+
+_ASKED, _USED = PartState.REQUESTED, PartState.USED
 
 
 def find_parts(
@@ -27,10 +29,14 @@ def find_parts(
     asking = find_asking_refusal(view, order)
     using = find_using_refusal(view, order)
     own = sent.values.get("part_id", "")
+    to = sent.values.get("to", "")
+    shown = set[PartState]() if own else {state for state, why in ((_ASKED, asking), (_USED, using)) if not why}
     lines = []
     for part in parts:
         typed = sent if own == str(part.id) else NOTHING
         is_open = part.state is PartState.REQUESTED and part.work_order == order.code
+        if is_open and own == str(part.id):
+            shown = {state for state, why in ((PartState.WITHDRAWN, asking), (_USED, using)) if not why}
         lines.append(
             {
                 "id": part.id,
@@ -50,11 +56,7 @@ def find_parts(
                 "use_fields": _mark(_find_use_fields(view, typed.values, part, is_critical), typed, PartState.USED)
                 if is_open and not using
                 else None,
-                "withdraw_fields": _mark(
-                    [Field("reason", view.t("field.reason"), value=typed.values.get("reason", ""))],
-                    typed,
-                    PartState.WITHDRAWN,
-                )
+                "withdraw_fields": _mark([_find_reason(view, typed.values)], typed, PartState.WITHDRAWN)
                 if is_open and not asking
                 else None,
                 "opened": typed.values.get("to", ""),
@@ -66,10 +68,19 @@ def find_parts(
         "parts": lines,
         "ask_refusal": asking,
         "use_refusal": using,
+        "kept": [] if to in shown else _list_kept(view, sent.values),
         "ask_fields": _mark(what, fresh, PartState.REQUESTED),
         "use_fields": _mark([*what, *_find_use_fields(view, fresh.values, None, is_critical)], fresh, PartState.USED),
         "opened": fresh.values.get("to", ""),
     }
+
+
+def _list_kept(view: View, typed: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What was typed into a form for a part, by what its fields are called."""
+    if typed.get("to") == PartState.WITHDRAWN:
+        return list_typed([_find_reason(view, typed)])
+    fields = (*_find_what(view, typed), *_find_use_fields(view, typed, None, is_critical=False))
+    return list_typed(one for one in fields if one.name in typed)
 
 
 def _mark(fields: Iterable[Field], typed: Typed, to: PartState) -> tuple[Field, ...]:
@@ -119,6 +130,10 @@ def find_signatures(view: View, signatures: list[SignatureShape], zone: str | No
         }
         for s in signatures
     ]
+
+
+def _find_reason(view: View, typed: Mapping[str, str]) -> Field:
+    return Field("reason", view.t("field.reason"), value=typed.get("reason", ""))
 
 
 def _find_what(view: View, typed: Mapping[str, str]) -> list[Field]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.console.acts import Field, mark_fields
+from api.console.acts import Field, list_typed, mark_fields
 from api.console.forms import NOTHING
 from api.console.order_sections import Refused
 from api.console.page import View
@@ -28,6 +28,10 @@ def find_related(view: View, order: WorkOrder, cards: OrderCards, refused: Refus
         groups.append((view.t("related.complaints"), "/complaints", [*cards.complaint_codes]))
     if view.may(Permission.CAPA_READ):
         groups.append((view.t("related.capas"), "/capa", [*cards.capa_codes]))
+    fields = (
+        Field("order", view.t("merge.order"), value=values.get("order", ""), why=view.t("merge.order_why")),
+        Field("reason", view.t("field.reason"), "textarea", values.get("reason", "")),
+    )
     may_merge = order.state.is_open and view.may(Permission.WORK_ORDER_MERGE)
     return {
         "groups": [
@@ -37,13 +41,6 @@ def find_related(view: View, order: WorkOrder, cards: OrderCards, refused: Refus
         ],
         "problem": None if own is None else own.problem,
         "opened": own is not None,
-        "merge_fields": mark_fields(
-            (
-                Field("order", view.t("merge.order"), value=values.get("order", ""), why=view.t("merge.order_why")),
-                Field("reason", view.t("field.reason"), "textarea", values.get("reason", "")),
-            ),
-            typed.wrong,
-        )
-        if may_merge
-        else None,
+        "merge_fields": mark_fields(fields, typed.wrong) if may_merge else None,
+        "kept": [] if may_merge else list_typed(fields),
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from api.console.acts import Field, mark_fields
+from api.console.acts import Field, list_typed, mark_fields
 from api.console.forms import Typed
 from api.console.page import View
 from api.shapes.work_order_records import VisitShape
@@ -18,7 +18,11 @@ def find_visits(
 ) -> dict[str, Any]:
     """Every visit, the newest first; the form to arrive, or to leave where this person is on a visit."""
     own = next((v for v in visits if v.left_at is None and v.technician == view.person.name), None)
-    hidden, values = view.t("fact.hidden"), typed.values
+    hidden, values, refusal = view.t("fact.hidden"), typed.values, find_work_refusal(view, order)
+    arriving = (_find_time(view, "arrived_at", zone, values), _find_note(view, values))
+    leaving = (_find_outcome(view, values), _find_time(view, "left_at", zone, values), _find_note(view, values))
+    is_leaving = "visit_id" in values
+    is_shown = own is not None if is_leaving else own is None and not refusal
     return {
         "visits": [
             {
@@ -33,24 +37,10 @@ def find_visits(
         ],
         "own_visit": own.id if own is not None else None,
         "own_since": view.when(own.arrived_at, zone) if own is not None else None,
-        "refusal": find_work_refusal(view, order),
-        "arrive_fields": mark_fields(
-            (_find_time(view, "arrived_at", zone, values), _find_note(view, values)), typed.wrong
-        ),
-        "leave_fields": mark_fields(
-            (
-                Field(
-                    "outcome",
-                    view.t("visit.outcome"),
-                    "select",
-                    values.get("outcome", VisitOutcome.COMPLETED.value),
-                    tuple((one.value, view.name("visit_outcome", one.value)) for one in VisitOutcome),
-                ),
-                _find_time(view, "left_at", zone, values),
-                _find_note(view, values),
-            ),
-            typed.wrong,
-        ),
+        "refusal": refusal,
+        "kept": [] if is_shown or not values else list_typed(leaving if is_leaving else arriving),
+        "arrive_fields": mark_fields(arriving, typed.wrong),
+        "leave_fields": mark_fields(leaving, typed.wrong),
     }
 
 
@@ -79,6 +69,11 @@ def read_local_time(view: View, text: str, zone: str | None) -> datetime | None:
 def _find_time(view: View, name: str, zone: str | None, values: Mapping[str, str]) -> Field:
     why = view.t("visit.time_why", zone=str(view.find_zone(zone)))
     return Field(name, view.t(f"visit.{name}"), "datetime-local", values.get(name, ""), required=False, why=why)
+
+
+def _find_outcome(view: View, values: Mapping[str, str]) -> Field:
+    outcomes = tuple((one.value, view.name("visit_outcome", one.value)) for one in VisitOutcome)
+    return Field("outcome", view.t("visit.outcome"), "select", values.get("outcome", "COMPLETED"), outcomes)
 
 
 def _find_note(view: View, values: Mapping[str, str]) -> Field:
