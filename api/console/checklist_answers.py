@@ -26,7 +26,7 @@ def read_answers(known: ChecklistShape, values: Mapping[str, str]) -> list[Line]
     Raises
     ------
     ProblemError
-        422: to a line something is answered that is no answer to it.
+        422: to a line something is answered that is no answer to it, or a remark is written without one.
     """
     lines, errors = [], []
     answers = {one.item: one for one in known.answers}
@@ -34,7 +34,10 @@ def read_answers(known: ChecklistShape, values: Mapping[str, str]) -> list[Line]
         text, remark = (values.get(f"{part}.{item.key}", "").strip() for part in ("value", "remark"))
         before = answers.get(item.key)
         is_same = before is not None and (say_value(before.value), before.remark) == (text, remark)
-        if not text or is_same:
+        if is_same or (not text and remark in ("", "" if before is None else before.remark.strip())):
+            continue
+        if not text:  # else the remark would be lost
+            errors.append(FieldError(field=f"value.{item.key}", detail="is missing", code="missing"))
             continue
         value = read_value(item.kind, text)
         if isinstance(value, FieldError):

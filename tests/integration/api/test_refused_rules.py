@@ -211,6 +211,8 @@ def test_lines_of_a_checklist(desk: Desk) -> None:
     for answers, told in (
         ({"value.leak": "false", "value.flow": "12,5"}, {"remark.leak": remark, "remark.flow": remark}),
         ({"value.leak": "true", "value.flow": "12,5"}, {"remark.flow": remark}),
+        ({"value.leak": "true", "remark.flow": "drips"}, {"value.flow": MISSING}),
+        ({"value.flow": "many", "remark.leak": "drips"}, {"value.leak": MISSING, "value.flow": "Is not a number."}),
         ({"value.flow": "many"}, {"value.flow": "Is not a number."}),
         ({"value.flow": "nan"}, {"value.flow": "Is not a number."}),
         (
@@ -220,6 +222,15 @@ def test_lines_of_a_checklist(desk: Desk) -> None:
     ):
         assert find_marks(desk.send("tom", "answers", **with_list, **answers).text) == told
     assert find_landing(desk.send("tina", "answers", **with_list, **{"value.leak": "true"}).text) == NOTICE
+    assert "0 of 2" in desk.section("tom", "checklists")  # of a refused form nothing is kept
+    # A remark that stands already is no new one, whether its answer is sent with it or not.
+    stands = {"value.leak": "false", "remark.leak": "drips"}
+    assert desk.send("tom", "answers", **with_list, **stands).status_code == 303
+    for sent in (stands, {"remark.leak": "drips", "value.flow": "10"}, {"value.leak": "", "remark.leak": ""}):
+        answer = desk.send("tom", "answers", **with_list, **sent)
+        assert answer.status_code == 303, answer.text
+    silent = desk.send("tom", "answers", **with_list, **{"value.leak": "", "remark.leak": "drips at the seal"})
+    assert (silent.status_code, find_marks(silent.text)) == (422, {"value.leak": MISSING})
 
 
 def test_a_merge_and_a_waiver(desk: Desk) -> None:
