@@ -161,6 +161,22 @@ def find_dues(request: AssessmentRequest) -> list[ReportDue]:
     return [due for due in found if due is not None]
 
 
+def find_later_faults(request: AssessmentRequest) -> dict[str, VigilanceRefusal]:
+    """What is the matter with the moments from which more was known than an incident, by their names."""
+    early = _refuse(_G.KNOWN_BEFORE_AWARE, "what was known before the incident counts from `aware_at`: leave it out")
+    need = _refuse(_G.NOTHING_KNOWN_LATER, "since when is the need known, if no remedial action is needed?")
+    threat = _refuse(_G.NOTHING_KNOWN_LATER, "since when is the threat known, if there is no harm?")
+    known = (
+        ("remedial_need_known_at", request.remedial_need_known_at, not request.needs_remedial_action, need),
+        ("threat_known_at", request.threat_known_at, request.harm is Harm.NONE, threat),
+    )
+    return {
+        name: early if at < request.aware_at else unfounded
+        for name, at, is_unfounded, unfounded in known
+        if at is not None and (at < request.aware_at or is_unfounded)
+    }
+
+
 def find_assessment_refusal(
     request: AssessmentRequest, *, actor_id: int | None, by: str, is_closed: bool, now: datetime
 ) -> VigilanceRefusal | None:
@@ -174,12 +190,8 @@ def find_assessment_refusal(
     later = [at for at in (request.threat_known_at, request.remedial_need_known_at) if at is not None]
     if max([request.aware_at, *later]) > now:
         return _refuse(_G.AWARE_IN_FUTURE, "nobody becomes aware in the future")
-    if min([request.aware_at, *later]) < request.aware_at:
-        return _refuse(_G.KNOWN_BEFORE_AWARE, "what was known before the incident counts from `aware_at`: leave it out")
-    if request.remedial_need_known_at is not None and not request.needs_remedial_action:
-        return _refuse(_G.NOTHING_KNOWN_LATER, "since when is the need known, if no remedial action is needed?")
-    if request.threat_known_at is not None and request.harm is Harm.NONE:
-        return _refuse(_G.NOTHING_KNOWN_LATER, "since when is the threat known, if there is no harm?")
+    if faults := [*find_later_faults(request).values()]:
+        return next((one for one in faults if one.guard is _G.KNOWN_BEFORE_AWARE), faults[0])
     if not request.jurisdictions:
         return _refuse(_G.JURISDICTION_MISSING, "say which authorities it concerns")
     if not request.reason.strip():

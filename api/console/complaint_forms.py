@@ -16,6 +16,7 @@ from api.console.forms import (
     NOTHING,
     Fields,
     RecordForms,
+    Refused,
     Version,
     find_guarded,
     find_moment_fault,
@@ -25,6 +26,7 @@ from api.console.forms import (
     read_many,
     read_moment,
     read_text,
+    say_guard,
     sign,
 )
 from api.console.page import find_view
@@ -45,6 +47,7 @@ from domain.vigilance import (
     DecisionRequest,
     SubmissionRequest,
     VigilanceDecision,
+    find_later_faults,
 )
 from domain.vigilance_terms import Harm, Jurisdiction
 from store.complaint_transitions import record_complaint_step
@@ -188,6 +191,11 @@ def assess(
         "needs_remedial_action" in also,
         **later,
     )
+    # Of two moments only one may be wrong: which it is, is said where it stands.
+    if faults := find_later_faults(wish):
+        said = {name: say_guard(view, VIGILANCE_GUARDS, one.guard) for name, one in faults.items()}
+        refused = Refused(next(iter(said.values())), 409, find_typed(ASSESS_ACT, fields, said))
+        return render_complaint(view, pool, code, refused)
     actor = find_actor(caller, (Permission.VIGILANCE_ASSESS,))
 
     def work(conn: Connection) -> object:

@@ -40,8 +40,6 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "investigation_missing": ("investigation",),
     "jurisdiction_missing": ("jurisdictions", "reportable_in"),
     "aware_in_future": ("aware_at",),
-    "known_before_aware": ("threat_known_at", "remedial_need_known_at"),
-    "nothing_known_later": ("threat_known_at", "remedial_need_known_at"),
     "justification_missing": ("justification",),
     "no_harm_assessed": ("decision",),
     "not_assessed_there": ("reportable_in",),

@@ -151,6 +151,8 @@ def test_a_complaint_and_what_is_told_to_authorities(console: Console) -> None:
         ({"threat_known_at": write(now - timedelta(days=9))}, 409, {"threat_known_at": before}),
         ({"remedial_need_known_at": early}, 409, {"remedial_need_known_at": unassessed}),
         ({"harm": "NONE", "threat_known_at": early}, 409, {"threat_known_at": unassessed}),
+        # Of two moments the one that is wrong.
+        ({"threat_known_at": early, "remedial_need_known_at": early}, 409, {"remedial_need_known_at": unassessed}),
         ({"jurisdictions": []}, 409, {"jurisdictions": "Say which authorities it concerns."}),
         ({"reason": " "}, 409, {"reason": "Say on what the assessment rests."}),
     )

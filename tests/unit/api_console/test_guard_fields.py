@@ -35,8 +35,8 @@ def test_every_rule_that_something_is_missing_has_its_field_or_none() -> None:
 
 
 def test_of_several_fields_those_are_marked_that_the_rule_speaks_of() -> None:
-    typed = {"threat_known_at": "2026-01-01T10:00", "remedial_need_known_at": " "}
-    assert find_guard_marks("known_before_aware", "No.", typed) == {"threat_known_at": "No."}
+    typed = {"arrived_at": "2026-01-01T10:00", "left_at": " "}
+    assert find_guard_marks("time_in_future", "No.", typed) == {"arrived_at": "No."}
     signing = {"meaning": "Done"}
     assert find_guard_marks("signature_missing", "No.", signing) == {"password": "No."}
     blank = {"password": "x", "meaning": ""}

@@ -22,6 +22,7 @@ from domain.vigilance import (
     find_decision_content,
     find_decision_refusal,
     find_dues,
+    find_later_faults,
     find_submission_refusal,
 )
 from domain.vigilance_terms import Harm, Jurisdiction
@@ -65,6 +66,23 @@ def assess(**more: Any) -> str | None:
 )
 def test_each_guard_of_an_assessment(more: dict[str, Any], guard: str | None) -> None:
     assert assess(**more) == guard
+
+
+def test_of_two_moments_that_one_is_at_fault_which_is() -> None:
+    request = AssessmentRequest(NOW, Harm.DEATH, (EU,), "the hospital called", needs_remedial_action=True)
+    known = replace(request, threat_known_at=NOW, remedial_need_known_at=NOW)
+    early = NOW - timedelta(seconds=1)
+
+    def find(**changes: Any) -> dict[str, str]:
+        return {name: one.guard.value for name, one in find_later_faults(replace(known, **changes)).items()}
+
+    assert find() == {}
+    assert find(remedial_need_known_at=early) == {"remedial_need_known_at": "known_before_aware"}
+    assert find(needs_remedial_action=False) == {"remedial_need_known_at": "nothing_known_later"}
+    assert find(harm=Harm.NONE) == {"threat_known_at": "nothing_known_later"}
+    # What is wrong twice is said as what a moment cannot be at all.
+    assert find(harm=Harm.NONE, threat_known_at=early) == {"threat_known_at": "known_before_aware"}
+    assert assess(remedial_need_known_at=NOW, threat_known_at=early) == "known_before_aware"
 
 
 @pytest.mark.parametrize(
