@@ -16,7 +16,7 @@ from api.console.page import View, find_view
 from api.console.proofs import load_proof
 from api.state import Database
 from domain.roles import Permission
-from store.pool import Pool
+from store.pool import DATABASE_GONE, UNUSABLE_VALUE, Pool
 from store.profiles import load_profiles
 from store.work_order_lists import MAX_LIMIT, count_work_orders, load_order_facets, load_work_order_page
 
@@ -88,7 +88,10 @@ def _answer(
     done = sum(one.is_done for one in said)
     if "application/json" in view.request.headers.get("accept", ""):
         text = problem or (view.t("done.inbox", n=done) if done else "")
-        left = _tell_left(view, pool, query)
+        try:
+            left = _tell_left(view, pool, query)
+        except (*DATABASE_GONE, *UNUSABLE_VALUE):
+            left = None  # what was decided stands, and is said; the page keeps the number that it has
         return JSONResponse(
             {"text": text, "done": done, "results": [asdict(one) for one in said], "left": left}, status
         )

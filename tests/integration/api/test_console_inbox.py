@@ -188,6 +188,13 @@ def test_the_answer_says_what_is_left_as_the_page_would(api: Api, mona: Session)
     assert undo(api, mona, answer["results"][0]["undo"])[1]["left"]["count"] == "1 to decide"
 
 
+def test_what_was_decided_is_said_where_what_is_left_cannot_be(api: Api, mona: Session) -> None:
+    code = report(api, mona)
+    status, answer = act(api, mona, f"{code}:1", path="/inbox/actions?firmware=%00", action="accept")
+    assert (status, answer["done"], answer["left"]) == (200, 1, None)
+    assert read(api, mona, code)["state"] == "ASSIGNED"
+
+
 def test_groups_filters_and_previews(api: Api, mona: Session) -> None:
     code, other = report(api, mona), report(api, mona, fault_group="line")
     stranger = report(api, mona, serial="T-0001")
