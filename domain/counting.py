@@ -4,7 +4,8 @@ A template asks for it in the placeholder, `{devices:device|devices}`, and the w
 `{open:order was|orders were}`. Chinese has no plural, so that its templates have plain placeholders.
 
 Chinese sets a blank between its own words and figures or letters and none between two of its own words. A template has
-the blank at a placeholder; whether it stays follows from what is filled in: "在 7 分钟后", and "在 14:05 后".
+the blank at a placeholder; whether it stays follows from what is filled in: "在 7 分钟后", and "在 14:05 后". So does
+one between two placeholders, in a template that has a Chinese word: of others nobody knows whether they are Chinese.
 """
 
 import re
@@ -15,7 +16,7 @@ from typing import Any
 
 _BETWEEN = "|"
 _CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
-_JOINT = re.compile(rf"{_CHINESE.pattern} \{{|\}} {_CHINESE.pattern}")
+_JOINT = re.compile(rf"{_CHINESE.pattern} \{{|\}} {_CHINESE.pattern}|\}} \{{")
 # What counts as one when it comes as text: less than one device-day is said in the singular too.
 _ONE = ("1", "< 1")
 
@@ -67,8 +68,9 @@ _Part = tuple[str, str | None, str | None, str | None]
 
 @lru_cache(maxsize=2_000)
 def _find_joined(template: str) -> tuple[_Part, ...]:
-    """The parts of a template that has a blank between a Chinese word and a placeholder; of any other none."""
-    return tuple(Formatter().parse(template)) if _JOINT.search(template) else ()
+    """The parts of a Chinese template that has a blank between a placeholder and a word or another placeholder; of any
+    other none."""
+    return tuple(Formatter().parse(template)) if _CHINESE.search(template) and _JOINT.search(template) else ()
 
 
 def _fill_joined(parts: tuple[_Part, ...], params: Mapping[str, Any]) -> str:
@@ -76,11 +78,11 @@ def _fill_joined(parts: tuple[_Part, ...], params: Mapping[str, Any]) -> str:
     value = ""
     for text, field, spec, conversion in parts:
         literal = text[1:] if text.startswith(" ") and _meet(value[-1:], text[1:2]) else text
-        value = ""
+        before, value = value, ""
         if field is not None:
             given = _FORMATTER.convert_field(_FORMATTER.get_field(field, (), params)[0], conversion)
             value = _FORMATTER.format_field(given, spec or "")
-            if literal.endswith(" ") and _meet(literal[-2:-1], value[:1]):
+            if literal.endswith(" ") and _meet((before + literal)[-2:-1], value[:1]):
                 literal = literal[:-1]
         said += literal, value
     return "".join(said)

@@ -108,7 +108,7 @@ def _find_job(view: View, job: ModelJob, profile: Profile, measure: Measure) -> 
         if name in ("raise_at", "clear_at")
     ]
     others = [name for name in changes if name not in ("raise_at", "clear_at")]
-    said += [f"{view.name('monitor_field', name)} {changes[name]}" for name in others]
+    said += [view.t("monitors.field_value", field=view.name("monitor_field", n), value=changes[n]) for n in others]
     return {
         "id": job.id,
         "state": job.state,

@@ -60,7 +60,11 @@ def test_a_spec_without_a_choice_counts_nothing() -> None:
         ("评分于 {x} 运行。", "5 分钟前", "评分于 5 分钟前运行。"),
         ("设备 {x}", "（未知）", "设备（未知）"),
         ("于 {x} 后", "", "于  后"),
-        # The blanks of what is filled in are whoever's wrote them, and so are those between two parameters.
+        ("期间，{x} {x}取消。", "张三", "期间，张三张三取消。"),
+        ("期间，{x} {x}取消。", "Tom", "期间，Tom Tom取消。"),
+        ("期间，{x} {x}取消。", "7 分钟前", "期间，7 分钟前 7 分钟前取消。"),
+        ("期间，{x} {x}取消。", "", "期间， 取消。"),
+        # The blanks of what is filled in are whoever's wrote them; without a Chinese word it is of any language.
         ("由 {x} 处理", "张 三", "由张 三处理"),
         ("{x} {x}", "张三", "张三 张三"),
         ("{{x}} 后 {x:,.1f} 次", 1234.56, "{x} 后 1,234.6 次"),
