@@ -52,6 +52,7 @@ class RowVersionConflictError(ForewarnError):
 class GuardRefusedError(ForewarnError):
     """A rule of the record's life-cycle refuses this change."""
 
-    def __init__(self, guard: str, detail: str) -> None:
+    def __init__(self, guard: str, detail: str, about: tuple[str, ...] = ()) -> None:
         super().__init__(detail)
         self.guard = guard
+        self.about = about  # of several records or lines the keys of those that it is about

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class RecordRefusal:
-    """The guard that refuses, and a sentence for people."""
+    """The guard that refuses, and a sentence for people; of several records or lines the keys of those it is about."""
 
     guard: StrEnum
     detail: str
+    about: tuple[str, ...] = ()

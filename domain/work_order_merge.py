@@ -47,14 +47,16 @@ def find_merge_refusal(
         return RecordRefusal(MergeGuard.SAME_ORDER, "these are not two orders")
     for order in (survivor, merged):
         if not order.state.is_open:
-            return RecordRefusal(MergeGuard.NOT_OPEN, f"{order.code} is {order.state}: only open orders become one")
+            detail = f"{order.code} is {order.state}: only open orders become one"
+            return RecordRefusal(MergeGuard.NOT_OPEN, detail, (order.code,))
     for order in (survivor, merged):
         if order.type not in FAULT_TYPES or order.source is WorkOrderSource.PLAN:
-            return RecordRefusal(MergeGuard.PLANNED_WORK, f"{order.code} is planned work, and is done as such")
+            detail = f"{order.code} is planned work, and is done as such"
+            return RecordRefusal(MergeGuard.PLANNED_WORK, detail, (order.code,))
     for order in (survivor, merged):
         if order.state in REPORTED:
             detail = f"the work of {order.code} is reported done: send it back to work first, or finish it"
-            return RecordRefusal(MergeGuard.WORK_REPORTED, detail)
+            return RecordRefusal(MergeGuard.WORK_REPORTED, detail, (order.code,))
     if not (_is_one_subject(survivor, merged) or merged.id == survivor.parent_id or survivor.id == merged.parent_id):
         return RecordRefusal(
             MergeGuard.NOT_OF_ONE_DEVICE, "they are neither of one device nor one the parent of the other"

@@ -117,18 +117,17 @@ def record_answers(
     Raises
     ------
     NotFoundError, GuardRefusedError
-        There is no such order or list; a rule refuses one of them (`domain.checklist.ChecklistGuard`).
+        There is no such order or list; a rule refuses some of them (`domain.checklist.ChecklistGuard`): the first that
+        does, and all lines that it refuses.
     """
     order = lock_work_order(conn, code, None)
     checklist = _find(conn, order, checklist_id)
     photos = frozenset(row[0] for row in conn.execute(LOAD_PHOTOS, (order.id,)))
     facts = AnswerFacts(order.state, order.assignee_id, order.version, photos)
+    _verify(checklist, given, facts, actor)
     items = {item.key: item for item in checklist.items}
     entries = []
     for answer in given:
-        refusal = find_answer_refusal(checklist, answer, facts, actor_id=actor.user_id, by=actor.permission)
-        if refusal is not None:
-            raise GuardRefusedError(refusal.guard, refusal.detail)
         judged = is_ok(items[answer.item], answer.value)
         known = checklist.answers.get(answer.item)
         values = (to_jsonb(answer.value), judged, answer.remark, actor.name, now)
@@ -137,6 +136,18 @@ def record_answers(
     touch_work_order(conn, order.id, now)
     record_audit(conn, actor, *entries)
     return _find(conn, order, checklist_id)
+
+
+def _verify(checklist: Checklist, given: list[GivenAnswer], facts: AnswerFacts, actor: Actor) -> None:
+    refusals = [
+        (answer.item, refusal)
+        for answer in given
+        if (refusal := find_answer_refusal(checklist, answer, facts, actor_id=actor.user_id, by=actor.permission))
+    ]
+    if refusals:
+        first = refusals[0][1]
+        about = tuple(item for item, refusal in refusals if refusal.guard is first.guard)
+        raise GuardRefusedError(first.guard, first.detail, about)
 
 
 def _find(conn: Connection, order: WorkOrder, checklist_id: int) -> Checklist:

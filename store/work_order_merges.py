@@ -83,7 +83,7 @@ def merge_work_orders(
     assert children is not None
     refusal = find_merge_refusal(survivor, merged, MergeFacts(children[0]), reason, actor.permission)
     if refusal is not None:
-        raise GuardRefusedError(refusal.guard, refusal.detail)
+        raise GuardRefusedError(refusal.guard, refusal.detail, refusal.about)
     ids = {"survivor": survivor.id, "merged": merged.id, "now": now}
     conn.execute(TAKE_BREACHES, ids)
     counted = conn.execute(COUNT_BREACHES, (survivor.id,)).fetchone()

@@ -1,6 +1,6 @@
 """What the form of a checklist says: the answers that are new, and which of its lines are wrong."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
@@ -8,7 +8,11 @@ from api.console.checklist_views import say_value
 from api.console.order_record_faults import refuse_values
 from api.problems import FieldError
 from api.shapes.work_order_records import ChecklistShape, ItemShape
-from domain.checklist import MOST_TEXT, ChecklistItem, ItemKind, is_ok
+from domain.checklist import MOST_TEXT, ChecklistGuard, ItemKind
+from domain.errors import GuardRefusedError
+
+
+_REFUSED_PARTS: Mapping[str, str] = {ChecklistGuard.REMARK_MISSING: "remark", ChecklistGuard.NO_SUCH_PHOTO: "value"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,7 @@ def read_value(kind: ItemKind, text: str) -> bool | float | str | FieldError:
     return number if isfinite(number) else FieldError(field="", detail="is not a number", code="not_a_number")
 
 
-def find_answer_marks(guard: str, said: str, lines: Iterable[Line]) -> dict[str, str]:
-    """The fields that the guard is about, of the lines that were answered anew."""
-    if guard == "remark_missing":
-        failing = [one for one in lines if not is_ok(ChecklistItem(**one.item.model_dump()), one.value)]
-        return {f"remark.{one.item.key}": said for one in failing if not one.remark}
-    if guard == "no_such_photo":
-        return {f"value.{one.item.key}": said for one in lines if one.item.kind is ItemKind.PHOTO}
-    return {}
+def find_answer_marks(refused: GuardRefusedError, said: str) -> dict[str, str]:
+    """The fields of the lines that are refused: the remark or the answer, as the rule has it."""
+    part = _REFUSED_PARTS.get(refused.guard)
+    return {f"{part}.{item}": said for item in refused.about} if part else {}

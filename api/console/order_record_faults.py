@@ -18,7 +18,7 @@ from api.problems import INVALID, FieldError, ProblemError
 from api.shapes.pages import verify_instant
 from domain.errors import GuardRefusedError, NotFoundError
 
-FindMarks = Callable[[str, str, Mapping[str, str]], dict[str, str]]
+FindMarks = Callable[[GuardRefusedError, str], dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,9 @@ class Sent:
         }
 
 
-def attempt(
-    view: View, sent: Sent, work: Callable[[], object], find_marks: FindMarks = find_guard_marks
-) -> Refused | None:
-    """Nothing when `work` was done, else why not, in this person's words.
+def attempt(view: View, sent: Sent, work: Callable[[], object], find_marks: FindMarks | None = None) -> Refused | None:
+    """Nothing when `work` was done, else why not, in this person's words; a rule says so at the fields of `find_marks`,
+    without it at those that the rule is about wherever it refuses.
 
     Raises
     ------
@@ -57,7 +56,8 @@ def attempt(
         work()
     except GuardRefusedError as refused:
         said = view.name("record_guard", refused.guard)
-        return sent.refuse(said, 409, find_marks(refused.guard, said, sent.values))
+        marks = find_guard_marks(refused.guard, said, sent.values) if find_marks is None else find_marks(refused, said)
+        return sent.refuse(said, 409, marks)
     except NotFoundError as missing:
         return sent.refuse(str(missing), 404)
     except ValidationError as wrong:

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require
 from api.console.checklist_answers import Line, find_answer_marks, read_answers
+from api.console.guard_fields import find_guard_marks
 from api.console.order_record_faults import Sent, attempt, read_time
 from api.console.order_records import load_own_order
 from api.console.order_sections import Refused
@@ -29,7 +30,7 @@ from api.shapes.work_order_merges import NewMerge
 from api.shapes.work_order_records import Arrival, Departure, NewAnswers, NewPart, PartStep
 from api.state import Database
 from domain.approval_request import ApprovalKind
-from domain.errors import RowVersionConflictError
+from domain.errors import GuardRefusedError, RowVersionConflictError
 from domain.part_usage import PartState
 from domain.roles import Permission
 from store.pool import Pool
@@ -165,7 +166,7 @@ def take_answers(
             body = NewAnswers.model_validate({"answers": given})
             answer_lines(code, checklist_id, caller, pool, request, body, read_once(values))
 
-    refused = attempt(view, sent, work, lambda guard, said, _: find_answer_marks(guard, said, lines))
+    refused = attempt(view, sent, work, find_answer_marks)
     return answer(view, pool, code, "checklists", refused)
 
 
@@ -214,9 +215,13 @@ def take_merge(
         body = NewMerge.model_validate({"order": other, "reason": values.get("reason", "")})
         merge_orders(code, caller, pool, request, body, row_version, read_once(values))
 
+    def find_marks(refused: GuardRefusedError, said: str) -> dict[str, str]:
+        # Both orders are judged alike: what is the matter with this one is not in the field of the other.
+        return {} if refused.about == (code,) else find_guard_marks(refused.guard, said, values)
+
     sent = Sent("related", values)
     try:
-        refused = attempt(view, sent, work)
+        refused = attempt(view, sent, work, find_marks)
     except ProblemError as problem:
         if problem.status not in (404, 412):
             raise

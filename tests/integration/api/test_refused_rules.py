@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.api.test_order_pages import ORDER, Desk, desk
+from tests.integration.api.test_order_pages import ORDER, PNG, TEMPLATE, Desk, desk
 from tests.support.http_api import PASSWORD
 from tests.support.marked_fields import NOTICE, find_landing, find_marks
 
@@ -265,6 +265,43 @@ def test_a_merge_and_a_waiver(desk: Desk) -> None:
     assert find_marks(empty.text) == {"meaning": "A signature says what it means."}
     assert desk.send("mona", "waivers", **signed).status_code == 303
     assert find_landing(desk.send("mona", "waivers", **signed).text) == NOTICE
+
+
+def test_a_merge_is_refused_at_the_other_order_only_where_it_is_about_that_one(desk: Desk) -> None:
+    dirk = desk.people["dirk"].writing
+    other = str(desk.api.post("/work-orders", headers=dirk, json=ORDER | {"fault_group": "line"}).json()["code"])
+    answer_all(desk, desk.code)
+    desk.send("tom", "arrivals")
+    step(desk, "tom", "WORK_DONE", 303, **RECORD)
+    told = "The work of one of them is reported done: send it back to work first, or finish it."
+    for code, order, marks in ((desk.code, other, {}), (other, desk.code, {"order": told})):
+        form = {"row_version": find_version(desk, "dirk", code), "order": order, "reason": "same"}
+        answer = desk.send("dirk", f"/work-orders/{code}/merges", **form)
+        assert (answer.status_code, find_marks(answer.text), told in answer.text) == (409, marks, True)
+
+
+def test_of_several_pictures_those_are_marked_that_are_not_there(desk: Desk) -> None:
+    text = {"en": "Picture", "zh": "照片"}
+    photos = [{"key": key, "kind": "photo", "text": text} for key in ("front", "back", "label")]
+    mona = {**desk.people["mona"].writing, "If-Match": '"1"'}
+    now = {"title": TEMPLATE["title"], "items": photos, "reason": "pictures"}
+    assert desk.api.request("PUT", "/checklist-templates/repair", headers=mona, json=now).status_code == 200
+    made = desk.api.post("/work-orders", headers=desk.people["dirk"].writing, json=ORDER | {"fault_group": "line"})
+    code = str(made.json()["code"])
+    for who, to, form in (
+        ("dirk", "TRIAGED", {}),
+        ("dirk", "ASSIGNED", {"assignee": "tom"}),
+        ("tom", "IN_PROGRESS", {}),
+    ):
+        step(desk, who, to, 303, code=code, **form)
+    tom = {**desk.people["tom"].writing, "Content-Type": "application/octet-stream"}
+    path = f"/work-orders/{code}/attachments?kind=PHOTO&file_name=a.png&visibility=INTERNAL"
+    sent = desk.api.post(path, headers=tom, content=PNG)
+    assert sent.status_code == 201, sent.text
+    form = {"value.front": str(sent.json()["id"]), "value.back": "4711", "value.label": "4712"}
+    answer = desk.send("tom", f"/work-orders/{code}/answers", checklist_id=find_list(desk, code), **form)
+    told = "The order has no such picture: attach it first."
+    assert find_marks(answer.text) == {"value.back": told, "value.label": told}
 
 
 def test_own_passwords_and_names_of_views(desk: Desk) -> None:
