@@ -70,7 +70,8 @@ def take_undo(
     view = find_view(request, caller)
     said = [take_back(view, pool, token[:80]) for token in (undo or [])[:MAX_LIMIT]]
     status = 200 if said and all(one.is_done for one in said) else 409
-    return _answer(view, pool, dict(request.query_params), said, status=status)
+    problem = "" if said else view.t("inbox.none_picked")
+    return _answer(view, pool, dict(request.query_params), said, problem=problem, status=status)
 
 
 def _answer(
