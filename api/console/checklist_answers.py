@@ -11,7 +11,6 @@ from api.shapes.work_order_records import ChecklistShape, ItemShape
 from domain.checklist import MOST_TEXT, ChecklistGuard, ItemKind
 from domain.errors import GuardRefusedError
 
-
 _REFUSED_PARTS: Mapping[str, str] = {ChecklistGuard.REMARK_MISSING: "remark", ChecklistGuard.NO_SUCH_PHOTO: "value"}
 
 

@@ -33,7 +33,7 @@ PASSWORD = "correct horse battery"
 # Argon2id with the least of work; as the product hashes, each look at a password would take a fifth of a second.
 # With which parameters it does is tested in tests/unit/api.
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-PROBLEM_PAGE = "<div class=\"card stack\" data-problem>"
+PROBLEM_PAGE = '<div class="card stack" data-problem>'
 # Made once in a process: it takes a second or two.
 _OPERATIONS: dict[str, dict[str, Any]] = {}
 _PATTERNS: dict[str, re.Pattern[str]] = {}  # of the same paths
