@@ -218,6 +218,25 @@ def sign_off(chromium: Browser, place: Service, code: str) -> None:
         assert_quiet(watched)
 
 
+def test_what_is_no_number_answers_no_line(chromium: Browser, place: Service) -> None:
+    code = place.seeded.orders[1]
+    with open_page(chromium, place.url, viewport=HAND, touch=True) as (page, watched):
+        sign_in(page, "tom", PASSWORD)
+        page.goto(f"/my/{code}")
+        page.locator("#outbox[data-begun]").wait_for(state="attached")
+        line = page.locator("#job-steps form[data-item=current]")
+        for text in (" ", "a lot", "1e999"):
+            line.locator("input[name=value]").fill(text)
+            # Else its script asks for a remark first.
+            line.locator("textarea").evaluate("field => { field.required = false; }")
+            line.locator("button").tap()
+            expect(page.locator("#outbox-says")).to_have_text("A number is needed.")
+            page.evaluate("document.getElementById('outbox-says').textContent = ''")
+        expect(page.locator(".bottom [data-outbox-count]")).to_have_text("")
+        line.locator("input[name=value]").fill("")
+        assert_quiet(watched)
+
+
 def test_a_file_that_is_sent_before_its_script_is_there_stays_chosen(chromium: Browser, place: Service) -> None:
     code = place.seeded.orders[2]
     held: list[Route] = []

@@ -121,18 +121,23 @@
     if (tooLarge.length) warn(say("too_large", { names: tooLarge.join(", "), most: Math.floor(most / 1e6) }));
     return entries.length ? keep(form, entries) : false;
   }
+  // Blanks are no number, where the language has them for 0; nor is more than any number can be.
+  function readNumber(text) {
+    const said = (text || "").trim(), number = said ? Number(said.replace(",", ".")) : NaN;
+    return Number.isFinite(number) ? number : NaN;
+  }
   function makeEntry(form) {
     const given = read(form);
     if (form.dataset.stamp) given[form.dataset.stamp] = stamp();
     if (form.dataset.outbox !== "answer") return { path: form.dataset.path, body: given, text: given.body || given.item || "" };
-    const value = form.dataset.kind === "check" ? given.value === "true" : form.dataset.kind === "number" ? Number((given.value || "").replace(",", ".")) : given.value;
+    const value = form.dataset.kind === "check" ? given.value === "true" : form.dataset.kind === "number" ? readNumber(given.value) : given.value;
     return { path: form.dataset.path, body: { answers: [{ item: form.dataset.item, value, remark: given.remark || "" }] }, text: [given.value, given.remark].filter(Boolean).join(" · ") };
   }
   // A remark is asked for where the answer needs one, and nowhere else.
   function judge(form) {
     const place = form.querySelector?.("[data-remark]");
     if (!place) return;
-    const text = new FormData(form).get("value") || "", number = Number(String(text).replace(",", "."));
+    const text = new FormData(form).get("value") || "", number = readNumber(text);
     const { low, high, kind } = form.dataset;
     const isWrong = kind === "check" ? text === "false" : kind === "number" && text !== "" && (Number.isNaN(number) || (low && number < Number(low)) || (high && number > Number(high)));
     place.hidden = !isWrong && !place.querySelector("textarea").value;
@@ -155,7 +160,7 @@
     notice = "";
     if (form.dataset.outbox) {
       event.preventDefault();
-      if (form.dataset.outbox === "answer" && form.dataset.kind === "number" && Number.isNaN(Number((new FormData(form).get("value") || "").replace(",", ".")))) { warn(say("no_number")); return; }
+      if (form.dataset.outbox === "answer" && form.dataset.kind === "number" && Number.isNaN(readNumber(new FormData(form).get("value")))) { warn(say("no_number")); return; }
       const file = form.querySelector("input[type=file]");
       if (file) { if (file.files.length) keepFiles(form, [...file.files]); } else keep(form, [makeEntry(form)]);
     } else if (form.matches("form[data-online], .online form")) {
