@@ -47,7 +47,7 @@ WRITE_WHILE_LEAVING = """document.addEventListener("forewarn:leaving", () => set
     field.focus();
     field.value = "The pump hums";
     field.dispatchEvent(new InputEvent("input", { bubbles: true }));
-}, 200))"""
+}, 200), { once: true })"""
 HEAR = "dispatchEvent(new Event('online'))"
 # What the page asks the service for is answered; what the browser loads is not.
 ANSWER_FOR_SERVICE = """const ask = window.fetch;
