@@ -231,8 +231,12 @@ def test_what_is_no_number_answers_no_line(chromium: Browser, place: Service) ->
             line.locator("textarea").evaluate("field => { field.required = false; }")
             line.locator("button").tap()
             expect(page.locator("#outbox-says")).to_have_text("A number is needed.")
+            assert line.locator("input:invalid").evaluate("field => field.validationMessage") == "A number is needed."
+            expect(line.locator("input")).to_be_focused()
             page.evaluate("document.getElementById('outbox-says').textContent = ''")
         expect(page.locator(".bottom [data-outbox-count]")).to_have_text("")
+        line.locator("input[name=value]").fill("0.31")
+        assert line.locator("input:invalid").count() == 0
         line.locator("input[name=value]").fill("")
         assert_quiet(watched)
 

@@ -126,6 +126,13 @@
     const said = (text || "").trim(), number = said ? Number(said.replace(",", ".")) : NaN;
     return Number.isFinite(number) ? number : NaN;
   }
+  // Said where it stands as well: the line may be far from what the page says of all that is sent.
+  function refuseNumber(field) {
+    warn(say("no_number"));
+    field.setCustomValidity(say("no_number"));
+    field.reportValidity();
+    field.addEventListener("input", () => field.setCustomValidity(""), { once: true });
+  }
   function makeEntry(form) {
     const given = read(form);
     if (form.dataset.stamp) given[form.dataset.stamp] = stamp();
@@ -160,7 +167,7 @@
     notice = "";
     if (form.dataset.outbox) {
       event.preventDefault();
-      if (form.dataset.outbox === "answer" && form.dataset.kind === "number" && Number.isNaN(readNumber(new FormData(form).get("value")))) { warn(say("no_number")); return; }
+      if (form.dataset.outbox === "answer" && form.dataset.kind === "number" && Number.isNaN(readNumber(new FormData(form).get("value")))) { refuseNumber(form.elements.value); return; }
       const file = form.querySelector("input[type=file]");
       if (file) { if (file.files.length) keepFiles(form, [...file.files]); } else keep(form, [makeEntry(form)]);
     } else if (form.matches("form[data-online], .online form")) {
